@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deployModule, deploySource } from './scripts/deploy-files.mjs';
 import { textLoaders } from './scripts/text-files.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
@@ -17,7 +18,8 @@ const foundation = ['graph', 'text', 'io', 'model'];
 const middle = ['read', 'plan', 'query', 'render', 'sandbox', 'store', 'inspect', ...foundation];
 const layers = {
   main: ['cli'],
-  cli: ['farm', 'publish', 'images', 'docs', 'site', 'engine', ...middle],
+  cli: ['farm', 'publish', 'images', 'docs', 'site', 'deploy', 'engine', ...middle],
+  deploy: middle,
   farm: ['publish', 'engine', ...middle],
   publish: ['engine', ...middle],
   images: ['publish', 'engine', ...middle],
@@ -67,7 +69,16 @@ if (faults.length) {
   console.error(faults.join('\n'));
   process.exit(1);
 }
+/** @type {import('esbuild').Plugin} */
+const deployFolder = {
+  name: 'deploy',
+  setup(bundle) {
+    bundle.onResolve({ filter: new RegExp(`^${deployModule}$`) }, ({ path }) => ({ path, namespace: 'deploy' }));
+    bundle.onLoad({ filter: /.*/, namespace: 'deploy' }, () => ({ contents: deploySource(root) }));
+  },
+};
 const result = await build({
+  plugins: [deployFolder],
   entryPoints: [join(root, 'ts-src', 'main.ts')],
   bundle: true,
   platform: 'node',

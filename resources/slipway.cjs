@@ -14,8 +14,8 @@ var __commonJS = (cb, mod) => function __require() {
   return mod || (0, cb[__getOwnPropNames(cb)[0]])((mod = { exports: {} }).exports, mod), mod.exports;
 };
 var __export = (target2, all) => {
-  for (var name5 in all)
-    __defProp(target2, name5, { get: all[name5], enumerable: true });
+  for (var name6 in all)
+    __defProp(target2, name6, { get: all[name6], enumerable: true });
 };
 var __copyProps = (to, from, except, desc) => {
   if (from && typeof from === "object" || typeof from === "function") {
@@ -126,11 +126,11 @@ function isSourceUrl(url2, git2) {
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
   return git2 || !isScpLike(url2);
 }
-function decoded(text5) {
+function decoded(text6) {
   try {
-    return decodeURIComponent(text5);
+    return decodeURIComponent(text6);
   } catch {
-    return text5;
+    return text6;
   }
 }
 var schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
@@ -140,10 +140,10 @@ var init_urls = __esm({
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
-    redacted = (text5) => text5.includes("://") ? withoutSecrets(text5) : text5;
-    withoutSecrets = (text5) => text5.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
-      const name5 = user.split(":")[0];
-      return user.includes(":") || name5.length > 20 ? scheme : whole2;
+    redacted = (text6) => text6.includes("://") ? withoutSecrets(text6) : text6;
+    withoutSecrets = (text6) => text6.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
+      const name6 = user.split(":")[0];
+      return user.includes(":") || name6.length > 20 ? scheme : whole2;
     }).replace(
       /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
       "$1\u2026"
@@ -173,8 +173,8 @@ function sorted(diagnostics) {
     (a, b) => rank(a) - rank(b) || compare(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message)
   );
 }
-function nearest(name5, known3) {
-  return new NearNames(known3).of(name5, 1)[0];
+function nearest(name6, known3) {
+  return new NearNames(known3).of(name6, 1)[0];
 }
 function lettersOf(word) {
   let set = 0;
@@ -218,21 +218,21 @@ var init_diagnostics = __esm({
       /** Of those lengths that were asked for. */
       prepared = [];
       constructor(known3) {
-        for (const name5 of known3) (this.byLength[name5.length] ??= []).push(name5);
+        for (const name6 of known3) (this.byLength[name6.length] ??= []).push(name6);
       }
       ofLength(length) {
-        return this.prepared[length] ??= (this.byLength[length] ?? []).map((name5) => {
-          const lower = name5.toLowerCase();
-          return { name: name5, lower, letters: lettersOf(lower) };
+        return this.prepared[length] ??= (this.byLength[length] ?? []).map((name6) => {
+          const lower = name6.toLowerCase();
+          return { name: name6, lower, letters: lettersOf(lower) };
         });
       }
       /** The nearest first, at most `most`. */
-      of(name5, most6) {
-        const limit = Math.min(3, Math.max(1, Math.floor(name5.length / 3)));
+      of(name6, most6) {
+        const limit = Math.min(3, Math.max(1, Math.floor(name6.length / 3)));
         const found2 = [];
-        const wanted = name5.toLowerCase();
+        const wanted = name6.toLowerCase();
         const letters = lettersOf(wanted);
-        for (let length = Math.max(0, name5.length - limit); length <= name5.length + limit; length++) {
+        for (let length = Math.max(0, name6.length - limit); length <= name6.length + limit; length++) {
           for (const candidate of this.ofLength(length)) {
             if (bits(letters & ~candidate.letters) > limit || bits(candidate.letters & ~letters) > limit) continue;
             const d = distance(wanted, candidate.lower, limit);
@@ -257,14 +257,14 @@ var init_digest = __esm({
 });
 
 // ts-src/io/files.ts
-function writeWhole(path2, data, options5 = {}) {
+function writeWhole(path2, data, options6 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options5.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options6.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -273,7 +273,7 @@ function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs2.closeSync)(handle);
   (0, import_node_fs2.renameSync)(temporary, path2);
 }
-async function writeTogether(files, name5 = import_node_fs2.renameSync) {
+async function writeTogether(files, name6 = import_node_fs2.renameSync) {
   const written = [];
   try {
     for (const { path: path2, data } of files) {
@@ -284,7 +284,7 @@ async function writeTogether(files, name5 = import_node_fs2.renameSync) {
       for (let n = 0; n < data.length; ) n += (0, import_node_fs2.writeSync)(handle, data, n);
     }
     await Promise.all(written.map(({ handle }) => synced(handle)));
-    written.forEach(({ temporary, path: path2 }, at2) => name5(temporary, path2, at2));
+    written.forEach(({ temporary, path: path2 }, at2) => name6(temporary, path2, at2));
   } finally {
     for (const { handle, temporary } of written) {
       (0, import_node_fs2.closeSync)(handle);
@@ -302,10 +302,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text5 = readIf(path2, encoding);
-  if (text5 === void 0) return void 0;
+  const text6 = readIf(path2, encoding);
+  if (text6 === void 0) return void 0;
   try {
-    return JSON.parse(text5);
+    return JSON.parse(text6);
   } catch {
     return void 0;
   }
@@ -333,14 +333,14 @@ var init_files = __esm({
 });
 
 // ts-src/model/sizes.ts
-function sizeOf(text5) {
-  const [, digits, unit = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text5) ?? [];
+function sizeOf(text6) {
+  const [, digits, unit = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text6) ?? [];
   const bytes = Math.floor(Number(digits) * (units[unit.toUpperCase()] ?? NaN));
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : void 0;
 }
 function sizeText(bytes) {
-  const [unit, name5] = [...Object.entries(units)].reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
-  return `${Number((bytes / unit).toFixed(1))} ${name5 ? `${name5}iB` : "bytes"}`;
+  const [unit, name6] = [...Object.entries(units)].reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
+  return `${Number((bytes / unit).toFixed(1))} ${name6 ? `${name6}iB` : "bytes"}`;
 }
 var units;
 var init_sizes = __esm({
@@ -351,44 +351,44 @@ var init_sizes = __esm({
 });
 
 // ts-src/io/process.ts
-function run(command, args, options5 = {}) {
-  const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve19, reject) => {
-    if (options5.signal?.aborted) return resolve19({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
-    const output = options5.inherit ? "inherit" : "pipe";
+function run(command, args, options6 = {}) {
+  const limit = options6.limit ?? 256 << 20;
+  return new Promise((resolve20, reject) => {
+    if (options6.signal?.aborted) return resolve20({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
+    const output = options6.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
     const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options5.detached ?? false,
-      cwd: options5.cwd,
-      env: options5.env ?? process.env,
+      detached: options6.detached ?? false,
+      cwd: options6.cwd,
+      env: options6.env ?? process.env,
       stdio: [
-        options5.input === void 0 && !options5.keepInput ? "ignore" : "pipe",
+        options6.input === void 0 && !options6.keepInput ? "ignore" : "pipe",
         output,
         output,
-        ...options5.descriptors ?? []
+        ...options6.descriptors ?? []
       ]
     });
     running.add(child);
-    const keep = log === void 0 ? void 0 : limitedLog(log, options5.logLimit ?? 64 << 20);
+    const keep = log === void 0 ? void 0 : limitedLog(log, options6.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
       try {
-        options5.onOutput(chunk);
+        options6.onOutput(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
       }
     };
     const gathered = { stdout: [], stderr: [] };
-    for (const name5 of ["stdout", "stderr"]) {
+    for (const name6 of ["stdout", "stderr"]) {
       let size2 = 0;
-      child[name5]?.on("data", (chunk) => {
-        if (keep && name5 === "stdout") return keep(chunk);
-        if (options5.onOutput && name5 === "stdout") return give(chunk);
+      child[name6]?.on("data", (chunk) => {
+        if (keep && name6 === "stdout") return keep(chunk);
+        if (options6.onOutput && name6 === "stdout") return give(chunk);
         size2 += chunk.length;
-        if (size2 <= limit) gathered[name5].push(chunk);
+        if (size2 <= limit) gathered[name6].push(chunk);
       });
     }
     let last;
@@ -396,18 +396,18 @@ function run(command, args, options5 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options5.signal?.addEventListener("abort", stop, { once: true });
+    options6.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options5.signal?.removeEventListener("abort", stop);
+      options6.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve19(outcome);
+      else resolve20(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options5.keepInput) child.stdin?.destroy();
+      if (options6.keepInput) child.stdin?.destroy();
       if (keep) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
@@ -425,12 +425,12 @@ function run(command, args, options5 = {}) {
       (code, signal) => settle2({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options6.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options5.input !== void 0) {
-      child.stdin.end(options5.input);
+    if (options6.input !== void 0) {
+      child.stdin.end(options6.input);
     }
   });
 }
@@ -479,16 +479,16 @@ var init_process = __esm({
 });
 
 // ts-src/model/names.ts
-function isPinnedPackage(text5) {
-  const at2 = text5.indexOf("=");
-  return at2 > 0 && isDebianName(text5.slice(0, at2)) && isDebianVersion(text5.slice(at2 + 1));
+function isPinnedPackage(text6) {
+  const at2 = text6.indexOf("=");
+  return at2 > 0 && isDebianName(text6.slice(0, at2)) && isDebianVersion(text6.slice(at2 + 1));
 }
 function debianNames(distro, distribution2) {
   const parts = fill(distro.naming.package, {
     organization: distro.organization,
     distribution: debianize(distribution2)
   }).split("{name}");
-  return (name5) => parts.join(debianize(name5));
+  return (name6) => parts.join(debianize(name6));
 }
 function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
@@ -499,22 +499,22 @@ var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
     fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
-    isDebianName = (text5) => text5.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text5);
-    isDebianVersion = (text5) => text5.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text5);
-    debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
-    debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
+    isDebianName = (text6) => text6.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text6);
+    isDebianVersion = (text6) => text6.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text6);
+    debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
+    debianPackage = (distro, distribution2, name6) => debianNames(distro, distribution2)(name6);
     installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
-    underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
+    underlayPackage = (pattern, name6) => fill(pattern, { name: debianize(name6) });
     debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
     stampOfVersion = (version3) => {
       const m = /\.(\d{8})\.(\d{6})$/.exec(version3);
       return m ? `${m[1]}${m[2]}` : void 0;
     };
-    debFile = (name5, version3, architecture2) => `${name5}_${version3.replace(/^\d+:/, "")}_${architecture2}.deb`;
+    debFile = (name6, version3, architecture2) => `${name6}_${version3.replace(/^\d+:/, "")}_${architecture2}.deb`;
     scopeId = (distribution2, target2) => `${distribution2}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
     abiName = (debian2, hash3) => `${debian2}-abi-${hash3.slice(0, 16)}`;
-    testTaskId = (distribution2, target2, name5) => `${taskId(distribution2, target2, name5)}:test`;
-    taskId = (distribution2, target2, name5) => `${scopeId(distribution2, target2)}/${name5}`;
+    testTaskId = (distribution2, target2, name6) => `${taskId(distribution2, target2, name6)}:test`;
+    taskId = (distribution2, target2, name6) => `${scopeId(distribution2, target2)}/${name6}`;
     aptSuite = (distribution2, target2) => `${target2.release}-${distribution2}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
     channelSuite = (distribution2, target2) => `${aptSuite(distribution2, target2)}/${target2.architecture}`;
     stampSeconds = (stamp) => Math.floor(
@@ -532,7 +532,7 @@ var init_names = __esm({
 });
 
 // node_modules/aws4fetch/dist/aws4fetch.esm.mjs
-async function hmac(key, string4) {
+async function hmac(key, string5) {
   const cryptoKey = await crypto.subtle.importKey(
     "raw",
     typeof key === "string" ? encoder.encode(key) : key,
@@ -540,7 +540,7 @@ async function hmac(key, string4) {
     false,
     ["sign"]
   );
-  return crypto.subtle.sign("HMAC", cryptoKey, encoder.encode(string4));
+  return crypto.subtle.sign("HMAC", cryptoKey, encoder.encode(string5));
 }
 async function hash2(content) {
   return crypto.subtle.digest("SHA-256", typeof content === "string" ? encoder.encode(content) : content);
@@ -721,11 +721,11 @@ var init_aws4fetch_esm = __esm({
         ].join(", ");
       }
       async signature() {
-        const date2 = this.datetime.slice(0, 8);
-        const cacheKey = [this.secretAccessKey, date2, this.region, this.service].join();
+        const date3 = this.datetime.slice(0, 8);
+        const cacheKey = [this.secretAccessKey, date3, this.region, this.service].join();
         let kCredentials = this.cache.get(cacheKey);
         if (!kCredentials) {
-          const kDate = await hmac("AWS4" + this.secretAccessKey, date2);
+          const kDate = await hmac("AWS4" + this.secretAccessKey, date3);
           const kRegion = await hmac(kDate, this.region);
           const kService = await hmac(kRegion, this.service);
           kCredentials = await hmac(kService, "aws4_request");
@@ -767,9 +767,9 @@ var init_aws4fetch_esm = __esm({
 });
 
 // node_modules/fast-xml-parser/src/util.js
-function getAllMatches(string4, regex) {
+function getAllMatches(string5, regex) {
   const matches2 = [];
-  let match = regex.exec(string4);
+  let match = regex.exec(string5);
   while (match) {
     const allmatches = [];
     allmatches.startIndex = regex.lastIndex - match[0].length;
@@ -778,7 +778,7 @@ function getAllMatches(string4, regex) {
       allmatches.push(match[index]);
     }
     matches2.push(allmatches);
-    match = regex.exec(string4);
+    match = regex.exec(string5);
   }
   return matches2;
 }
@@ -793,8 +793,8 @@ var init_util = __esm({
     nameChar = nameStartChar + "\\-.\\d\\u00B7\\u0300-\\u036F\\u203F-\\u2040";
     nameRegexp = "[" + nameStartChar + "][" + nameChar + "]*";
     regexName = new RegExp("^" + nameRegexp + "$");
-    isName = function(string4) {
-      const match = regexName.exec(string4);
+    isName = function(string5) {
+      const match = regexName.exec(string5);
       return !(match === null || typeof match === "undefined");
     };
     DANGEROUS_PROPERTY_NAMES = [
@@ -814,8 +814,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options5) {
-  options5 = Object.assign({}, defaultOptions, options5);
+function validate(xmlData, options6) {
+  options6 = Object.assign({}, defaultOptions, options6);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -866,7 +866,7 @@ function validate(xmlData, options5) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options5);
+          const isValid = validateAttributeString(attrStr, options6);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -894,13 +894,13 @@ function validate(xmlData, options5) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options5);
+          const isValid = validateAttributeString(attrStr, options6);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options5.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options6.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -1043,7 +1043,7 @@ function scanAttributeTokens(attrStr) {
     const leadingWs = attrStr.slice(tokenStart, i);
     const nameStart = i;
     while (i < len && !isWhiteSpace(attrStr[i]) && attrStr[i] !== "=") i++;
-    const name5 = attrStr.slice(nameStart, i);
+    const name6 = attrStr.slice(nameStart, i);
     let equalsGroup;
     let j = i;
     while (j < len && isWhiteSpace(attrStr[j])) j++;
@@ -1066,7 +1066,7 @@ function scanAttributeTokens(attrStr) {
     }
     const token3 = { startIndex: tokenStart };
     token3[1] = leadingWs;
-    token3[2] = name5;
+    token3[2] = name6;
     token3[3] = equalsGroup;
     token3[4] = quoteChar !== void 0 ? true : void 0;
     token3[5] = quoteChar;
@@ -1075,7 +1075,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options5) {
+function validateAttributeString(attrStr, options6) {
   const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches2.length; i++) {
@@ -1083,7 +1083,7 @@ function validateAttributeString(attrStr, options5) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
     } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options5.allowBooleanAttributes) {
+    } else if (matches2[i][3] === void 0 && !options6.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
     const attrName = matches2[i][2];
@@ -1226,16 +1226,16 @@ var init_entities = __esm({
 });
 
 // node_modules/@nodable/entities/src/EntityDecoder.js
-function validateEntityName(name5) {
-  if (name5[0] === "#") {
-    throw new Error(`[EntityReplacer] Invalid character '#' in entity name: "${name5}"`);
+function validateEntityName(name6) {
+  if (name6[0] === "#") {
+    throw new Error(`[EntityReplacer] Invalid character '#' in entity name: "${name6}"`);
   }
-  for (const ch of name5) {
+  for (const ch of name6) {
     if (SPECIAL_CHARS.has(ch)) {
-      throw new Error(`[EntityReplacer] Invalid character '${ch}' in entity name: "${name5}"`);
+      throw new Error(`[EntityReplacer] Invalid character '${ch}' in entity name: "${name6}"`);
     }
   }
-  return name5;
+  return name6;
 }
 function mergeEntityMaps(...maps) {
   const out = /* @__PURE__ */ Object.create(null);
@@ -1326,26 +1326,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options5 = {}) {
-        this._limit = options5.limit || {};
+      constructor(options6 = {}) {
+        this._limit = options6.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options5.postCheck === "function" ? options5.postCheck : (r) => r;
+        this._postCheck = typeof options6.postCheck === "function" ? options6.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options5.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options5.namedEntities || null);
+        this._numericAllowed = options6.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options6.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options5.remove && Array.isArray(options5.remove) ? options5.remove : []);
-        this._leaveSet = new Set(options5.leave && Array.isArray(options5.leave) ? options5.leave : []);
-        const ncrCfg = parseNCRConfig(options5.ncr);
+        this._removeSet = new Set(options6.remove && Array.isArray(options6.remove) ? options6.remove : []);
+        this._leaveSet = new Set(options6.leave && Array.isArray(options6.leave) ? options6.leave : []);
+        const ncrCfg = parseNCRConfig(options6.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options5.onExternalEntity === "function" ? options5.onExternalEntity : null;
-        this._onInputEntity = typeof options5.onInputEntity === "function" ? options5.onInputEntity : null;
+        this._onExternalEntity = typeof options6.onExternalEntity === "function" ? options6.onExternalEntity : null;
+        this._onInputEntity = typeof options6.onInputEntity === "function" ? options6.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1361,13 +1361,13 @@ var init_EntityDecoder = __esm({
        * @param {string} context  — used in error messages ('external' | 'input')
        * @returns {boolean}  true = accept, false = skip
        */
-      _applyRegistrationHook(hook, name5, value2, context) {
+      _applyRegistrationHook(hook, name6, value2, context) {
         if (!hook) return true;
-        const action = hook(name5, value2);
+        const action = hook(name6, value2);
         if (action === ENTITY_ACTION.BLOCK) return false;
         if (action === ENTITY_ACTION.THROW) {
           throw new Error(
-            `[EntityDecoder] Registration of ${context} entity "&${name5};" was rejected by hook`
+            `[EntityDecoder] Registration of ${context} entity "&${name6};" was rejected by hook`
           );
         }
         return true;
@@ -1395,9 +1395,9 @@ var init_EntityDecoder = __esm({
         }
         const flat = mergeEntityMaps(map2);
         const filtered = /* @__PURE__ */ Object.create(null);
-        for (const [name5, value2] of Object.entries(flat)) {
-          if (this._applyRegistrationHook(this._onExternalEntity, name5, value2, "external")) {
-            filtered[name5] = value2;
+        for (const [name6, value2] of Object.entries(flat)) {
+          if (this._applyRegistrationHook(this._onExternalEntity, name6, value2, "external")) {
+            filtered[name6] = value2;
           }
         }
         this._externalMap = filtered;
@@ -1436,9 +1436,9 @@ var init_EntityDecoder = __esm({
         }
         const flat = mergeEntityMaps(map2);
         const filtered = /* @__PURE__ */ Object.create(null);
-        for (const [name5, value2] of Object.entries(flat)) {
-          if (this._applyRegistrationHook(this._onInputEntity, name5, value2, "input")) {
-            filtered[name5] = value2;
+        for (const [name6, value2] of Object.entries(flat)) {
+          if (this._applyRegistrationHook(this._onInputEntity, name6, value2, "input")) {
+            filtered[name6] = value2;
           }
         }
         this._inputMap = filtered;
@@ -1585,10 +1585,10 @@ var init_EntityDecoder = __esm({
        * @param {string} name
        * @returns {{ value: string, tier: string }|undefined}
        */
-      _resolveName(name5) {
-        if (name5 in this._inputMap) return { value: this._inputMap[name5], tier: LIMIT_TIER_EXTERNAL };
-        if (name5 in this._externalMap) return { value: this._externalMap[name5], tier: LIMIT_TIER_EXTERNAL };
-        if (name5 in this._baseMap) return { value: this._baseMap[name5], tier: LIMIT_TIER_BASE };
+      _resolveName(name6) {
+        if (name6 in this._inputMap) return { value: this._inputMap[name6], tier: LIMIT_TIER_EXTERNAL };
+        if (name6 in this._externalMap) return { value: this._externalMap[name6], tier: LIMIT_TIER_EXTERNAL };
+        if (name6 in this._baseMap) return { value: this._baseMap[name6], tier: LIMIT_TIER_BASE };
         return void 0;
       }
       /**
@@ -1734,11 +1734,11 @@ var defaultOnDangerousProperty, defaultOptions2, buildOptions;
 var init_OptionsBuilder = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/OptionsBuilder.js"() {
     init_util();
-    defaultOnDangerousProperty = (name5) => {
-      if (DANGEROUS_PROPERTY_NAMES.includes(name5)) {
-        return "__" + name5;
+    defaultOnDangerousProperty = (name6) => {
+      if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
+        return "__" + name6;
       }
-      return name5;
+      return name6;
     };
     defaultOptions2 = {
       preserveOrder: false,
@@ -1792,8 +1792,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options5) {
-      const built = Object.assign({}, defaultOptions2, options5);
+    buildOptions = function(options6) {
+      const built = Object.assign({}, defaultOptions2, options6);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1801,9 +1801,9 @@ var init_OptionsBuilder = __esm({
         { value: built.cdataPropName, name: "cdataPropName" },
         { value: built.commentPropName, name: "commentPropName" }
       ];
-      for (const { value: value2, name: name5 } of propertyNameOptions) {
+      for (const { value: value2, name: name6 } of propertyNameOptions) {
         if (value2) {
-          validatePropertyName(value2, name5);
+          validatePropertyName(value2, name6);
         }
       }
       if (built.onDangerousProperty === null) {
@@ -1912,20 +1912,20 @@ function hasSeq(data, seq, i) {
   }
   return true;
 }
-function validateEntityName2(name5, xmlVersion) {
-  if (qName(name5, { xmlVersion }))
-    return name5;
+function validateEntityName2(name6, xmlVersion) {
+  if (qName(name6, { xmlVersion }))
+    return name6;
   else
-    throw new Error(`Invalid entity name ${name5}`);
+    throw new Error(`Invalid entity name ${name6}`);
 }
 var DocTypeReader, skipWhitespace;
 var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options5, xmlVersion) {
-        this.suppressValidationErr = !options5;
-        this.options = options5;
+      constructor(options6, xmlVersion) {
+        this.suppressValidationErr = !options6;
+        this.options = options6;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2443,29 +2443,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options5 = {}) {
-  options5 = Object.assign({}, consider, options5);
+function toNumber(str, options6 = {}) {
+  options6 = Object.assign({}, consider, options6);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options5.skipLike !== void 0 && options5.skipLike.test(trimmedStr)) return str;
+  else if (options6.skipLike !== void 0 && options6.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options5.unicode) {
+  if (options6.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options5.hex && hexRegex.test(trimmedStr)) {
+  if (options6.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options5.binary && binRegex.test(trimmedStr)) {
+  } else if (options6.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options5.octal && octRegex.test(trimmedStr)) {
+  } else if (options6.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options5);
+    return handleInfinity(str, num, options6);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options5);
+    return resolveEnotation(str, trimmedStr, options6);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2476,14 +2476,14 @@ function toNumber(str, options5 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options5.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options6.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options5.eNotation) return num;
+          if (options6.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2503,8 +2503,8 @@ function toNumber(str, options5 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options5) {
-  if (!options5.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options6) {
+  if (!options6.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2518,7 +2518,7 @@ function resolveEnotation(str, trimmedStr, options5) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options5.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options6.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2548,9 +2548,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options5) {
+function handleInfinity(str, num, options6) {
   const isPositive = num === Infinity;
-  switch (options5.infinity.toLowerCase()) {
+  switch (options6.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2622,9 +2622,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options5 = {}, data) {
+      constructor(pattern, options6 = {}, data) {
         this.pattern = pattern;
-        this.separator = options5.separator || ".";
+        this.separator = options6.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -2823,14 +2823,14 @@ var init_ExpressionSet = __esm({
           }
           return this;
         }
-        const depth = expression.length;
+        const depth2 = expression.length;
         const lastSeg = expression.segments[expression.segments.length - 1];
         const tag = lastSeg?.tag;
         if (!tag || tag === "*") {
-          if (!this._wildcardByDepth.has(depth)) this._wildcardByDepth.set(depth, []);
-          this._wildcardByDepth.get(depth).push(expression);
+          if (!this._wildcardByDepth.has(depth2)) this._wildcardByDepth.set(depth2, []);
+          this._wildcardByDepth.get(depth2).push(expression);
         } else {
-          const key = `${depth}:${tag}`;
+          const key = `${depth2}:${tag}`;
           if (!this._byDepthAndTag.has(key)) this._byDepthAndTag.set(key, []);
           this._byDepthAndTag.get(key).push(expression);
         }
@@ -2923,16 +2923,16 @@ var init_ExpressionSet = __esm({
       * }
       */
       findMatch(matcher2) {
-        const depth = matcher2.getDepth();
+        const depth2 = matcher2.getDepth();
         const tag = matcher2.getCurrentTag();
-        const exactKey = `${depth}:${tag}`;
+        const exactKey = `${depth2}:${tag}`;
         const exactBucket = this._byDepthAndTag.get(exactKey);
         if (exactBucket) {
           for (let i = 0; i < exactBucket.length; i++) {
             if (matcher2.matches(exactBucket[i])) return exactBucket[i];
           }
         }
-        const wildcardBucket = this._wildcardByDepth.get(depth);
+        const wildcardBucket = this._wildcardByDepth.get(depth2);
         if (wildcardBucket) {
           for (let i = 0; i < wildcardBucket.length; i++) {
             if (matcher2.matches(wildcardBucket[i])) return wildcardBucket[i];
@@ -3098,8 +3098,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options5 = {}) {
-        this.separator = options5.separator || ".";
+      constructor(options6 = {}) {
+        this.separator = options6.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -3114,7 +3114,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options5 = null) {
+      push(tagName, attrValues = null, namespace = null, options6 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -3142,13 +3142,13 @@ var init_Matcher = __esm({
           node2.values = attrValues;
         }
         this.path.push(node2);
-        const depth = this.path.length;
-        const keep = options5 !== null ? options5.keep : null;
+        const depth2 = this.path.length;
+        const keep = options6 !== null ? options6.keep : null;
         if (keep !== null && keep !== void 0 && keep.length > 0 && attrValues) {
           for (let i = 0; i < keep.length; i++) {
-            const name5 = keep[i];
-            if (attrValues[name5] !== void 0) {
-              this._keptAttrs.push({ depth, name: name5, value: attrValues[name5] });
+            const name6 = keep[i];
+            if (attrValues[name6] !== void 0) {
+              this._keptAttrs.push({ depth: depth2, name: name6, value: attrValues[name6] });
             }
           }
         }
@@ -4180,9 +4180,9 @@ var init_sql_strict = __esm({
 // node_modules/is-unsafe/src/util/decode-entities.js
 function decodeEntities(input) {
   if (input.indexOf("&") === -1) return input;
-  return input.replace(ENTITY_RE, (match, hex, dec, name5) => {
-    if (name5 !== void 0) {
-      return Object.prototype.hasOwnProperty.call(NAMED, name5) ? NAMED[name5] : match;
+  return input.replace(ENTITY_RE, (match, hex, dec, name6) => {
+    if (name6 !== void 0) {
+      return Object.prototype.hasOwnProperty.call(NAMED, name6) ? NAMED[name6] : match;
     }
     const cp = hex !== void 0 ? parseInt(hex, 16) : parseInt(dec, 10);
     if (!Number.isFinite(cp) || cp > 1114111) return match;
@@ -4302,14 +4302,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options5) {
+function extractRawAttributes(prefixedAttrs, options6) {
   if (!prefixedAttrs) return {};
-  const attrs = options5.attributesGroupName ? prefixedAttrs[options5.attributesGroupName] : prefixedAttrs;
+  const attrs = options6.attributesGroupName ? prefixedAttrs[options6.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options5.attributeNamePrefix)) {
-      const rawName = key.substring(options5.attributeNamePrefix.length);
+    if (key.startsWith(options6.attributeNamePrefix)) {
+      const rawName = key.substring(options6.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -4329,25 +4329,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options5 = this.options;
+  const options6 = this.options;
   if (val !== void 0) {
-    if (options5.trimValues && !dontTrim) {
+    if (options6.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options5.jPath ? jPath.toString() : jPath;
-      const newval = options5.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options6.jPath ? jPath.toString() : jPath;
+      const newval = options6.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options5.trimValues) {
-        return parseValue(val, options5.parseTagValue, options5.numberParseOptions);
+      } else if (options6.trimValues) {
+        return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options5.parseTagValue, options5.numberParseOptions);
+          return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
         } else {
           return val;
         }
@@ -4372,8 +4372,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options5 = this.options;
-  if (force === true || options5.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options6 = this.options;
+  if (force === true || options6.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches2 = getAllMatches(attrStr, attrsRegx);
     const len = matches2.length;
     const attrs = {};
@@ -4385,7 +4385,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options5.trimValues) val = val.trim();
+        if (options6.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4395,38 +4395,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options5.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options6.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options5.attributeNamePrefix + attrName;
+      let aName = options6.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options5.transformAttributeName) {
-          aName = options5.transformAttributeName(aName);
+        if (options6.transformAttributeName) {
+          aName = options6.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options5);
+        aName = sanitizeName(aName, options6);
         if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options5.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options6.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options5.parseAttributeValue, options5.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options6.parseAttributeValue, options6.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options5.allowBooleanAttributes) {
+        } else if (options6.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options5.attributesGroupName && !options5.preserveOrder) {
+    if (options6.attributesGroupName && !options6.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options5.attributesGroupName] = attrs;
+      attrCollection[options6.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4612,8 +4612,8 @@ function readStopNodeData(xmlData, tagName, i) {
           if (nextLt === -1 || nextLt > nextGt) {
             const exp = xmlData.substring(i + 1, nextGt);
             const sep2 = exp.search(/\s/);
-            const name5 = sep2 === -1 ? exp : exp.substring(0, sep2);
-            if (name5 === tagName && exp[exp.length - 1] !== "/") openTagCount++;
+            const name6 = sep2 === -1 ? exp : exp.substring(0, sep2);
+            if (name6 === tagName && exp[exp.length - 1] !== "/") openTagCount++;
             i = nextGt;
           }
         }
@@ -4621,12 +4621,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options5) {
+function parseValue(val, shouldParse, options6) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options5);
+    else return toNumber(val, options6);
   } else {
     if (isExist(val)) {
       return val;
@@ -4635,7 +4635,7 @@ function parseValue(val, shouldParse, options5) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options5) {
+function transformTagName(fn2, tagName, tagExp, options6) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4643,16 +4643,16 @@ function transformTagName(fn2, tagName, tagExp, options5) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options5);
+  tagName = sanitizeName(tagName, options6);
   return { tagName, tagExp };
 }
-function sanitizeName(name5, options5) {
-  if (criticalProperties.includes(name5)) {
-    throw new Error(`[SECURITY] Invalid name: "${name5}" is a reserved JavaScript keyword that could cause prototype pollution`);
-  } else if (DANGEROUS_PROPERTY_NAMES.includes(name5)) {
-    return options5.onDangerousProperty(name5);
+function sanitizeName(name6, options6) {
+  if (criticalProperties.includes(name6)) {
+    throw new Error(`[SECURITY] Invalid name: "${name6}" is a reserved JavaScript keyword that could cause prototype pollution`);
+  } else if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
+    return options6.onDangerousProperty(name6);
   }
-  return name5;
+  return name6;
 }
 var OrderedObjParser, attrsRegx, parseXml;
 var init_OrderedObjParser = __esm({
@@ -4668,8 +4668,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options5, externalEntities) {
-        this.options = options5;
+      constructor(options6, externalEntities) {
+        this.options = options6;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4700,7 +4700,7 @@ var init_OrderedObjParser = __esm({
               applyLimitsTo: this.options.processEntities.appliesTo
             },
             // onExternalEntity: (name, value) => isUnsafe(value) ? 'block' : 'allow',
-            onInputEntity: (name5, value2) => (
+            onInputEntity: (name6, value2) => (
               //TODO: VALID_CONTEXTS.HTML should be set only if this.options.htmlEntities
               isUnsafe(value2, [html_default, xml_default]) ? ENTITY_ACTION.BLOCK : ENTITY_ACTION.ALLOW
             )
@@ -4727,9 +4727,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options5 = this.options;
-      const crlfPositions = options5.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options5.captureMetaData ? (newline, index) => {
+      const options6 = this.options;
+      const crlfPositions = options6.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options6.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4743,7 +4743,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options5.processEntities);
+      const docTypeReader = new DocTypeReader(options6.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4752,28 +4752,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options5.removeNSPrefix) {
+            if (options6.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options5.transformTagName, tagName, "", options5).tagName;
+            tagName = transformTagName(options6.transformTagName, tagName, "", options6).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options5.unpairedTagsSet.has(tagName)) {
+            if (tagName && options6.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options5.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options6.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options5.captureMetaData && currentNode) {
+            if (options6.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4788,26 +4788,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options5.ignoreDeclaration && tagData.tagName === "?xml" || options5.ignorePiTags) {
+            if (options6.ignoreDeclaration && tagData.tagName === "?xml" || options6.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options5.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options5.ignoreAttributes !== true) {
+              childNode.add(options6.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options6.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options5.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options5.captureMetaData) {
+              if (options6.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options5.commentPropName) {
+            if (options6.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options5.commentPropName, [{ [options5.textNodeName]: comment }]);
+              currentNode.add(options6.commentPropName, [{ [options6.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4822,14 +4822,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options5.cdataPropName) {
-              currentNode.add(options5.cdataPropName, [{ [options5.textNodeName]: tagExp }]);
+            if (options6.cdataPropName) {
+              currentNode.add(options6.cdataPropName, [{ [options6.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options5.textNodeName, val);
+              currentNode.add(options6.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result2 = readTagExp(xmlData, i, options5.removeNSPrefix);
+            let result2 = readTagExp(xmlData, i, options6.removeNSPrefix);
             if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4839,8 +4839,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result2.tagExp;
             let attrExpPresent = result2.attrExpPresent;
             let closeIndex = result2.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
-            if (options5.strictReservedNames && (tagName === options5.commentPropName || tagName === options5.cdataPropName || tagName === options5.textNodeName || tagName === options5.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
+            if (options6.strictReservedNames && (tagName === options6.commentPropName || tagName === options6.cdataPropName || tagName === options6.textNodeName || tagName === options6.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4849,7 +4849,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options5.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options6.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4874,18 +4874,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options5);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options6);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options5.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result2.closeIndex;
-              } else if (options5.unpairedTagsSet.has(tagName)) {
+              } else if (options6.unpairedTagsSet.has(tagName)) {
                 i = result2.closeIndex;
               } else {
                 const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4897,33 +4897,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options5.textNodeName, tagContent);
+              childNode.add(options6.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options5.captureMetaData) {
+              if (options6.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
+                ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options5.captureMetaData) {
+                if (options6.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options5.unpairedTagsSet.has(tagName)) {
+              } else if (options6.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options5.captureMetaData) {
+                if (options6.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4932,7 +4932,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options5.maxNestedTags) {
+                if (this.tagsNodeStack.length > options6.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -4970,39 +4970,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options5, matcher2, readonlyMatcher) {
-  return compress(node2, options5, matcher2, readonlyMatcher);
+function prettify(node2, options6, matcher2, readonlyMatcher) {
+  return compress(node2, options6, matcher2, readonlyMatcher);
 }
-function compress(arr, options5, matcher2, readonlyMatcher) {
-  let text5;
+function compress(arr, options6, matcher2, readonlyMatcher) {
+  let text6;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options5.textNodeName) {
+    if (property !== void 0 && property !== options6.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options5.attributeNamePrefix
+        options6.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options5.textNodeName) {
-      if (text5 === void 0) text5 = tagObj[property];
-      else text5 += "" + tagObj[property];
+    if (property === options6.textNodeName) {
+      if (text6 === void 0) text6 = tagObj[property];
+      else text6 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options5, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options5);
-      if (Object.keys(val).length === 0 && options5.alwaysCreateTextNode) {
-        val[options5.textNodeName] = "";
+      let val = compress(tagObj[property], options6, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options6);
+      if (Object.keys(val).length === 0 && options6.alwaysCreateTextNode) {
+        val[options6.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options5);
-      } else if (Object.keys(val).length === 1 && val[options5.textNodeName] !== void 0 && !options5.alwaysCreateTextNode) {
-        val = val[options5.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options6);
+      } else if (Object.keys(val).length === 1 && val[options6.textNodeName] !== void 0 && !options6.alwaysCreateTextNode) {
+        val = val[options6.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options5.alwaysCreateTextNode) val[options5.textNodeName] = "";
+        if (options6.alwaysCreateTextNode) val[options6.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -5014,21 +5014,21 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options5.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options5.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options6.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options5.textNodeName) {
+      if (property !== void 0 && property !== options6.textNodeName) {
         matcher2.pop();
       }
     }
   }
-  if (typeof text5 === "string") {
-    if (text5.length > 0) compressedObj[options5.textNodeName] = text5;
-  } else if (text5 !== void 0) compressedObj[options5.textNodeName] = text5;
+  if (typeof text6 === "string") {
+    if (text6.length > 0) compressedObj[options6.textNodeName] = text6;
+  } else if (text6 !== void 0) compressedObj[options6.textNodeName] = text6;
   return compressedObj;
 }
 function propName(obj) {
@@ -5038,15 +5038,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options5) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options5.attributeNamePrefix) ? atrrName.substring(options5.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options5.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options5.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options6.attributeNamePrefix) ? atrrName.substring(options6.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options6.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -5054,8 +5054,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options5) {
     }
   }
 }
-function isLeafTag(obj, options5) {
-  const { textNodeName } = options5;
+function isLeafTag(obj, options6) {
+  const { textNodeName } = options6;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -5084,9 +5084,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options5) {
+      constructor(options6) {
         this.externalEntities = {};
-        this.options = buildOptions(options5);
+        this.options = buildOptions(options6);
       }
       /**
        * Parse XML dats to JS object 
@@ -5183,12 +5183,12 @@ function forgetCredentials() {
   return had;
 }
 function fromFile(env) {
-  const text5 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text6 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text5?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
-  const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
-  const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
-  return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
+  const section = text6?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
+  const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
+  return id && secret2 ? keysOf(id, secret2, value2("aws_session_token")) : void 0;
 }
 async function fromContainer(env) {
   const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
@@ -5241,7 +5241,7 @@ var init_s3_credentials = __esm({
 });
 
 // ts-src/store/s3-faults.ts
-function s3Advice({ status, code, region, date: date2 }, now) {
+function s3Advice({ status, code, region, date: date3 }, now) {
   switch (code) {
     case "NoSuchBucket":
       return "there is no such bucket: make it, or correct its name in distro.yaml";
@@ -5255,7 +5255,7 @@ function s3Advice({ status, code, region, date: date2 }, now) {
     case "SignatureDoesNotMatch":
       return `the secret key does not fit the access key: ${login}`;
     case "RequestTimeTooSkewed":
-      return `the clock of this machine is wrong${skew(date2, now)}: set it (timedatectl set-ntp true)`;
+      return `the clock of this machine is wrong${skew(date3, now)}: set it (timedatectl set-ntp true)`;
     case "AccessDenied":
     case "AllAccessDisabled":
       return `these credentials may not do that: ask for the rights to read, list and write the bucket, or ${login}`;
@@ -5275,8 +5275,8 @@ function s3Advice({ status, code, region, date: date2 }, now) {
   if (status === 401 || status === 403) return `the server refuses it: ${login}`;
   return void 0;
 }
-function skew(date2, now) {
-  const there = Date.parse(date2 ?? "");
+function skew(date3, now) {
+  const there = Date.parse(date3 ?? "");
   if (Number.isNaN(there)) return "";
   const minutes2 = Math.round((now - there) / 6e4);
   return minutes2 === 0 ? "" : `, ${Math.abs(minutes2)} minutes ${minutes2 > 0 ? "before" : "behind"} the server`;
@@ -5329,35 +5329,35 @@ var init_s3_blobs = __esm({
       constructor(place) {
         this.place = place;
         this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ""} at ${place.endpoint}`;
-        const options5 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options5) : new import_node_http.Agent(options5);
+        const options6 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options6) : new import_node_http.Agent(options6);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
       agent;
-      parser = new XMLParser({ parseTagValue: false, isArray: (name5) => name5 === "Contents" });
-      key = (name5) => this.place.prefix ? `${this.place.prefix}/${name5}` : name5;
-      url = (name5) => `${this.place.endpoint}/${this.place.bucket}/${this.key(name5).split("/").map(encodeURIComponent).join("/")}`;
-      async get(name5) {
-        const reply = await this.ask("GET", this.url(name5));
+      parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "Contents" });
+      key = (name6) => this.place.prefix ? `${this.place.prefix}/${name6}` : name6;
+      url = (name6) => `${this.place.endpoint}/${this.place.bucket}/${this.key(name6).split("/").map(encodeURIComponent).join("/")}`;
+      async get(name6) {
+        const reply = await this.ask("GET", this.url(name6));
         return reply.status === 404 ? void 0 : reply.body;
       }
-      async put(name5, data) {
-        await this.ask("PUT", this.url(name5), { data });
+      async put(name6, data) {
+        await this.ask("PUT", this.url(name6), { data });
       }
-      async putFile(name5, file2) {
-        await this.ask("PUT", this.url(name5), { file: file2 });
+      async putFile(name6, file2) {
+        await this.ask("PUT", this.url(name6), { file: file2 });
       }
       async putAll(items) {
         const last = items[items.length - 1];
-        await Promise.all(items.slice(0, -1).map(({ name: name5, data }) => this.put(name5, data)));
+        await Promise.all(items.slice(0, -1).map(({ name: name6, data }) => this.put(name6, data)));
         if (last) await this.put(last.name, last.data);
       }
-      async fetch(name5, file2) {
+      async fetch(name6, file2) {
         (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file2), { recursive: true });
         const temporary = temporaryBeside(file2);
         try {
-          const reply = await this.ask("GET", this.url(name5), {}, {}, temporary);
+          const reply = await this.ask("GET", this.url(name6), {}, {}, temporary);
           if (reply.status === 404) return false;
           (0, import_node_fs6.renameSync)(temporary, file2);
           return true;
@@ -5365,43 +5365,43 @@ var init_s3_blobs = __esm({
           (0, import_node_fs6.rmSync)(temporary, { force: true });
         }
       }
-      async replace(name5, data, before2) {
+      async replace(name6, data, before2) {
         const condition = before2 === void 0 ? { "if-none-match": "*" } : { "if-match": before2 };
-        const reply = await this.ask("PUT", this.url(name5), { data }, condition);
+        const reply = await this.ask("PUT", this.url(name6), { data }, condition);
         if (reply.status !== 412 && reply.status !== 409) return true;
-        const now = await this.getTagged(name5);
+        const now = await this.getTagged(name6);
         return now !== void 0 && now.data.equals(data);
       }
       /**
        * Writes what never changes, and its digest beside it. `other`: something else has that name. The server checks the
        * digest, too.
        */
-      async create(name5, body, digest3, headers) {
+      async create(name6, body, digest3, headers) {
         for (let attempt = 0; ; attempt++) {
-          const reply = await this.ask("PUT", this.url(name5), body, {
+          const reply = await this.ask("PUT", this.url(name6), body, {
             ...headers,
             "if-none-match": "*",
             "x-amz-meta-sha256": digest3,
             "x-amz-checksum-sha256": Buffer.from(digest3, "hex").toString("base64")
           });
           if (reply.status < 300) return "written";
-          const there = await this.ask("HEAD", this.url(name5));
+          const there = await this.ask("HEAD", this.url(name6));
           if (there.status === 404 && attempt < 10) continue;
           if (there.headers["x-amz-meta-sha256"] === digest3) return "there";
-          const data = await this.get(name5);
+          const data = await this.get(name6);
           return data && sha256(data) === digest3 ? "there" : "other";
         }
       }
       /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
-      async putWith(name5, data, headers, before2) {
+      async putWith(name6, data, headers, before2) {
         const condition = before2 === void 0 ? {} : before2 === null ? { "if-none-match": "*" } : { "if-match": before2 };
-        const reply = await this.ask("PUT", this.url(name5), { data }, { ...headers, ...condition });
+        const reply = await this.ask("PUT", this.url(name6), { data }, { ...headers, ...condition });
         if (reply.status < 300) return true;
-        const now = await this.getTagged(name5);
+        const now = await this.getTagged(name6);
         return now !== void 0 && now.data.equals(data);
       }
-      async getTagged(name5) {
-        const reply = await this.ask("GET", this.url(name5));
+      async getTagged(name6) {
+        const reply = await this.ask("GET", this.url(name6));
         return reply.status === 404 ? void 0 : { data: reply.body, tag: String(reply.headers.etag) };
       }
       async *list(prefix) {
@@ -5420,8 +5420,8 @@ var init_s3_blobs = __esm({
           token3 = result2.NextContinuationToken;
         } while (token3);
       }
-      async remove(name5) {
-        await this.ask("DELETE", this.url(name5));
+      async remove(name6) {
+        await this.ask("DELETE", this.url(name6));
       }
       local() {
         return void 0;
@@ -5447,8 +5447,8 @@ var init_s3_blobs = __esm({
             const code = reply.status < 300 ? "" : codeOf(reply.body);
             if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
             last = `${reply.status} ${code}`.trim();
-            const { date: date2, "x-amz-bucket-region": region } = reply.headers;
-            advice = s3Advice({ method, status: reply.status, code, date: date2, region: region?.toString() }, Date.now());
+            const { date: date3, "x-amz-bucket-region": region } = reply.headers;
+            advice = s3Advice({ method, status: reply.status, code, date: date3, region: region?.toString() }, Date.now());
             if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
               renewed = true;
               continue;
@@ -5478,7 +5478,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve19, reject) => {
+        return new Promise((resolve20, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5497,7 +5497,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve19({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve20({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5508,7 +5508,7 @@ var init_s3_blobs = __esm({
                 if ((size3 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve19({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve20({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5802,8 +5802,8 @@ var require_saxes = __commonJS({
         nsPairCheck(parser, local2, mapping[local2]);
       }
     }
-    var isNCName = (name5) => NC_NAME_RE.test(name5);
-    var isName2 = (name5) => NAME_RE.test(name5);
+    var isNCName = (name6) => NC_NAME_RE.test(name6);
+    var isName2 = (name6) => NAME_RE.test(name6);
     var FORBIDDEN_START = 0;
     var FORBIDDEN_BRACKET = 1;
     var FORBIDDEN_BRACKET_BRACKET = 2;
@@ -6003,16 +6003,16 @@ var require_saxes = __commonJS({
        *
        * @param handler The handler to set.
        */
-      on(name5, handler) {
-        this[EVENT_NAME_TO_HANDLER_NAME[name5]] = handler;
+      on(name6, handler) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name6]] = handler;
       }
       /**
        * Unset an event handler.
        *
        * @parma name The event to stop listening to.
        */
-      off(name5) {
-        this[EVENT_NAME_TO_HANDLER_NAME[name5]] = void 0;
+      off(name6) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name6]] = void 0;
       }
       /**
        * Make an error object. The error object will have a message that contains
@@ -7078,10 +7078,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text5 } = this;
+                  const { text: text6 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text5.length !== 0) {
-                    handler(text5 + slice);
+                  if (text6.length !== 0) {
+                    handler(text6 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -7148,10 +7148,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text5 } = this;
+                  const { text: text6 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text5.length !== 0) {
-                    handler(text5 + slice);
+                  if (text6.length !== 0) {
+                    handler(text6 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -7197,10 +7197,10 @@ var require_saxes = __commonJS({
           this.reportedTextAfterRoot = true;
         }
       }
-      pushAttribNS(name5, value2) {
+      pushAttribNS(name6, value2) {
         var _a3;
-        const { prefix, local: local2 } = this.qname(name5);
-        const attr = { name: name5, prefix, local: local2, value: value2 };
+        const { prefix, local: local2 } = this.qname(name6);
+        const attr = { name: name6, prefix, local: local2, value: value2 };
         this.attribList.push(attr);
         (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
         if (prefix === "xmlns") {
@@ -7210,15 +7210,15 @@ var require_saxes = __commonJS({
           }
           this.topNS[local2] = trimmed2;
           nsPairCheck(this, local2, trimmed2);
-        } else if (name5 === "xmlns") {
+        } else if (name6 === "xmlns") {
           const trimmed2 = value2.trim();
           this.topNS[""] = trimmed2;
           nsPairCheck(this, "", trimmed2);
         }
       }
-      pushAttribPlain(name5, value2) {
+      pushAttribPlain(name6, value2) {
         var _a3;
-        const attr = { name: name5, value: value2 };
+        const attr = { name: name6, value: value2 };
         this.attribList.push(attr);
         (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
       }
@@ -7241,9 +7241,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text5 } = this;
-        if (text5.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text5);
+        const { text: text6 } = this;
+        if (text6.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text6);
           this.text = "";
         }
         this._closed = true;
@@ -7284,15 +7284,15 @@ var require_saxes = __commonJS({
        *
        * @returns
        */
-      qname(name5) {
-        const colon = name5.indexOf(":");
+      qname(name6) {
+        const colon = name6.indexOf(":");
         if (colon === -1) {
-          return { prefix: "", local: name5 };
+          return { prefix: "", local: name6 };
         }
-        const local2 = name5.slice(colon + 1);
-        const prefix = name5.slice(0, colon);
+        const local2 = name6.slice(colon + 1);
+        const prefix = name6.slice(0, colon);
         if (prefix === "" || local2 === "" || local2.includes(":")) {
-          this.fail(`malformed name: ${name5}.`);
+          this.fail(`malformed name: ${name6}.`);
         }
         return { prefix, local: local2 };
       }
@@ -7321,12 +7321,12 @@ var require_saxes = __commonJS({
         const { attributes } = tag;
         const seen = /* @__PURE__ */ new Set();
         for (const attr of attribList) {
-          const { name: name5, prefix, local: local2 } = attr;
+          const { name: name6, prefix, local: local2 } = attr;
           let uri;
           let eqname;
           if (prefix === "") {
-            uri = name5 === "xmlns" ? XMLNS_NAMESPACE : "";
-            eqname = name5;
+            uri = name6 === "xmlns" ? XMLNS_NAMESPACE : "";
+            eqname = name6;
           } else {
             uri = this.resolve(prefix);
             if (uri === void 0) {
@@ -7340,18 +7340,18 @@ var require_saxes = __commonJS({
           }
           seen.add(eqname);
           attr.uri = uri;
-          attributes[name5] = attr;
+          attributes[name6] = attr;
         }
         this.attribList = [];
       }
       processAttribsPlain() {
         const { attribList } = this;
         const attributes = this.tag.attributes;
-        for (const { name: name5, value: value2 } of attribList) {
-          if (attributes[name5] !== void 0) {
-            this.fail(`duplicate attribute: ${name5}.`);
+        for (const { name: name6, value: value2 } of attribList) {
+          if (attributes[name6] !== void 0) {
+            this.fail(`duplicate attribute: ${name6}.`);
           }
-          attributes[name5] = value2;
+          attributes[name6] = value2;
         }
         this.attribList = [];
       }
@@ -7397,10 +7397,10 @@ var require_saxes = __commonJS({
        * ``onclosetag``.
        */
       closeTag() {
-        const { tags: tags2, name: name5 } = this;
+        const { tags: tags2, name: name6 } = this;
         this.state = S_TEXT;
         this.name = "";
-        if (name5 === "") {
+        if (name6 === "") {
           this.fail("weird empty close tag.");
           this.text += "</>";
           return;
@@ -7411,7 +7411,7 @@ var require_saxes = __commonJS({
           const tag = this.tag = tags2.pop();
           this.topNS = tag.ns;
           handler === null || handler === void 0 ? void 0 : handler(tag);
-          if (tag.name === name5) {
+          if (tag.name === name6) {
             break;
           }
           this.fail("unexpected close tag.");
@@ -7419,8 +7419,8 @@ var require_saxes = __commonJS({
         if (l === 0) {
           this.closedRoot = true;
         } else if (l < 0) {
-          this.fail(`unmatched closing tag: ${name5}.`);
-          this.text += `</${name5}>`;
+          this.fail(`unmatched closing tag: ${name6}.`);
+          this.text += `</${name6}>`;
         }
       }
       /**
@@ -7457,52 +7457,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options5) {
+function defineScalarTag(tagName, options6) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options5.implicit ?? false,
-    matchByTagPrefix: options5.matchByTagPrefix ?? false,
-    implicitFirstChars: options5.implicitFirstChars ?? null,
-    resolve: options5.resolve,
-    identify: options5.identify,
-    represent: options5.represent ?? ((data) => String(data)),
-    representTagName: options5.representTagName ?? (() => tagName)
+    implicit: options6.implicit ?? false,
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    implicitFirstChars: options6.implicitFirstChars ?? null,
+    resolve: options6.resolve,
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => String(data)),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options5) {
-  const carrierIsResult = options5.finalize === void 0;
+function defineSequenceTag(tagName, options6) {
+  const carrierIsResult = options6.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options5.matchByTagPrefix ?? false,
-    create: options5.create,
-    addItem: options5.addItem,
-    finalize: options5.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    create: options6.create,
+    addItem: options6.addItem,
+    finalize: options6.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options5.identify,
-    represent: options5.represent ?? ((data) => data),
-    representTagName: options5.representTagName ?? (() => tagName)
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => data),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options5) {
-  const carrierIsResult = options5.finalize === void 0;
+function defineMappingTag(tagName, options6) {
+  const carrierIsResult = options6.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options5.matchByTagPrefix ?? false,
-    create: options5.create,
-    addPair: options5.addPair,
-    has: options5.has,
-    keys: options5.keys,
-    get: options5.get,
-    finalize: options5.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    create: options6.create,
+    addPair: options6.addPair,
+    has: options6.has,
+    keys: options6.keys,
+    get: options6.get,
+    finalize: options6.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options5.identify,
-    represent: options5.represent ?? ((data) => data),
-    representTagName: options5.representTagName ?? (() => tagName)
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => data),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source) {
@@ -7645,9 +7645,9 @@ function representYamlBinary(object3) {
   return btoa(binary);
 }
 function makeUtcDate(year, month, day3, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date2 = new Date(Date.UTC(year, month, day3, hour, minute, second, fraction));
-  date2.setUTCFullYear(year, month, day3);
-  return date2;
+  const date3 = new Date(Date.UTC(year, month, day3, hour, minute, second, fraction));
+  date3.setUTCFullYear(year, month, day3);
+  return date3;
 }
 function resolveYamlTimestamp(source) {
   let match = YAML_DATE_REGEXP.exec(source);
@@ -7657,9 +7657,9 @@ function resolveYamlTimestamp(source) {
   const month = +match[2] - 1;
   const day3 = +match[3];
   if (!match[4]) {
-    const date3 = makeUtcDate(year, month, day3);
-    if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day3) return NOT_RESOLVED;
-    return date3;
+    const date4 = makeUtcDate(year, month, day3);
+    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month || date4.getUTCDate() !== day3) return NOT_RESOLVED;
+    return date4;
   }
   const hour = +match[4];
   const minute = +match[5];
@@ -7671,16 +7671,16 @@ function resolveYamlTimestamp(source) {
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date2 = makeUtcDate(year, month, day3, hour, minute, second, fraction);
-  if (date2.getUTCFullYear() !== year || date2.getUTCMonth() !== month || date2.getUTCDate() !== day3) return NOT_RESOLVED;
+  const date3 = makeUtcDate(year, month, day3, hour, minute, second, fraction);
+  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day3) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
     if (offsetHour > 23 || offsetMinute > 59) return NOT_RESOLVED;
     const offset = (offsetHour * 60 + offsetMinute) * 6e4;
-    date2.setTime(date2.getTime() - (match[9] === "-" ? -offset : offset));
+    date3.setTime(date3.getTime() - (match[9] === "-" ? -offset : offset));
   }
-  return date2;
+  return date3;
 }
 function isPlainObject(data) {
   if (data === null || typeof data !== "object" || Array.isArray(data)) return false;
@@ -7750,14 +7750,14 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
     pos: position - lineStart + head.length
   };
 }
-function padStart(string4, max) {
-  return " ".repeat(Math.max(max - string4.length, 0)) + string4;
+function padStart(string5, max) {
+  return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark, options5) {
+function makeSnippet(mark, options6) {
   if (!mark.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options5
+    ...options6
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -8180,10 +8180,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options5) {
+function constructFromEvents(events, options6) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options5,
+    ...options6,
     events,
     documents: [],
     eventIndex: 0,
@@ -8256,10 +8256,10 @@ function constructFromEvents(events, options5) {
       }
       case EVENT_ID.ALIAS: {
         if (state.maxAliases !== -1 && ++state.aliasCount > state.maxAliases) throwError$1(state, `aliases exceeded maxAliases (${state.maxAliases})`);
-        const name5 = state.source.slice(event.anchorStart, event.anchorEnd);
-        const anchor2 = state.anchors.get(name5);
-        if (!anchor2) throwError$1(state, `unidentified alias "${name5}"`);
-        if (!anchor2.isValueFinal) throwError$1(state, `recursive alias "${name5}" is not supported for tag ${anchor2.tag.tagName} because it uses finalize()`);
+        const name6 = state.source.slice(event.anchorStart, event.anchorEnd);
+        const anchor2 = state.anchors.get(name6);
+        if (!anchor2) throwError$1(state, `unidentified alias "${name6}"`);
+        if (!anchor2.isValueFinal) throwError$1(state, `recursive alias "${name6}" is not supported for tag ${anchor2.tag.tagName} because it uses finalize()`);
         addValue(state, anchor2.value, anchor2.tag);
         break;
       }
@@ -9004,9 +9004,9 @@ function readDirective(state) {
   state.position++;
   const nameStart = state.position;
   while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position))) state.position++;
-  const name5 = state.input.slice(nameStart, state.position);
+  const name6 = state.input.slice(nameStart, state.position);
   const args = [];
-  if (name5.length === 0) throwError(state, "directive name must not be less than one character in length");
+  if (name6.length === 0) throwError(state, "directive name must not be less than one character in length");
   while (state.input.charCodeAt(state.position) !== 0 && !isEol(state.input.charCodeAt(state.position))) {
     while (isWhiteSpace2(state.input.charCodeAt(state.position))) state.position++;
     if (state.input.charCodeAt(state.position) === 35 || isEol(state.input.charCodeAt(state.position)) || state.input.charCodeAt(state.position) === 0) break;
@@ -9015,7 +9015,7 @@ function readDirective(state) {
     args.push(state.input.slice(start, state.position));
   }
   if (isEol(state.input.charCodeAt(state.position))) consumeLineBreak(state);
-  if (name5 === "YAML") {
+  if (name6 === "YAML") {
     if (state.directives.some((directive) => directive.kind === "yaml")) throwError(state, "duplication of %YAML directive");
     if (args.length !== 1) throwError(state, "YAML directive accepts exactly one argument");
     const match = /^([0-9]+)\.([0-9]+)$/.exec(args[0]);
@@ -9025,7 +9025,7 @@ function readDirective(state) {
       kind: "yaml",
       version: args[0]
     });
-  } else if (name5 === "TAG") {
+  } else if (name6 === "TAG") {
     if (args.length !== 2) throwError(state, "TAG directive accepts exactly two arguments");
     const [handle, prefix] = args;
     if (!PATTERN_TAG_HANDLE.test(handle)) throwError(state, "ill-formed tag handle (first argument) of the TAG directive");
@@ -9082,11 +9082,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options5) {
+function parseEvents(input, options6) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options5,
+    ...options6,
     input: `${input}\0`,
     length,
     position: 0,
@@ -9112,10 +9112,10 @@ function parseEvents(input, options5) {
   }
   return state.events;
 }
-function loadDocuments(input, options5 = {}) {
+function loadDocuments(input, options6 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options5
+    ...options6
   };
   const source = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -9125,8 +9125,8 @@ function loadDocuments(input, options5 = {}) {
     source
   });
 }
-function load(input, options5) {
-  const documents = loadDocuments(input, options5);
+function load(input, options6) {
+  const documents = loadDocuments(input, options6);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -9928,7 +9928,7 @@ var init_js_yaml = __esm({
       quoteFlowKeys: false,
       quoteStyle: "single",
       forceQuotes: false,
-      scalarStyleRules: Object.keys(DEFAULT_SCALAR_STYLE_RULES).map((name5) => Reflect.get(DEFAULT_SCALAR_STYLE_RULES, name5)),
+      scalarStyleRules: Object.keys(DEFAULT_SCALAR_STYLE_RULES).map((name6) => Reflect.get(DEFAULT_SCALAR_STYLE_RULES, name6)),
       tagBeforeAnchor: false
     };
     DEFAULT_DUMP_OPTIONS = {
@@ -9961,11 +9961,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text5, file2) {
-  if (text5.length > maximumSize2)
+function parseYaml(text6, file2) {
+  if (text6.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
   try {
-    return good(load(text5, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text6, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9976,9 +9976,9 @@ function parseYaml(text5, file2) {
     );
   }
 }
-function eventsOf(text5) {
+function eventsOf(text6) {
   try {
-    return parseEvents(text5, {});
+    return parseEvents(text6, {});
   } catch {
     return [];
   }
@@ -9994,8 +9994,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text5) {
-        this.text = text5;
+      constructor(text6) {
+        this.text = text6;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -10045,11 +10045,11 @@ var init_yaml = __esm({
       /** The event after a node and all that it holds. */
       after(events, at2) {
         const { MAPPING, SEQUENCE, POP } = EVENT_ID;
-        for (let depth = 0; ; at2++) {
+        for (let depth2 = 0; ; at2++) {
           const type = events[at2]?.type;
-          if (type === MAPPING || type === SEQUENCE) depth++;
-          else if (type === POP) depth--;
-          if (depth <= 0 || type === void 0) return at2 + 1;
+          if (type === MAPPING || type === SEQUENCE) depth2++;
+          else if (type === POP) depth2--;
+          if (depth2 <= 0 || type === void 0) return at2 + 1;
         }
       }
     };
@@ -10106,8 +10106,8 @@ var init_source_entry = __esm({
     init_urls();
     init_yaml();
     LocatedRepository = class {
-      constructor(name5, file2, locate) {
-        this.name = name5;
+      constructor(name6, file2, locate) {
+        this.name = name6;
         this.file = file2;
         this.locate = locate;
       }
@@ -10210,7 +10210,7 @@ function assertNotEqual(val) {
   return val;
 }
 function toZod() {
-  return (schema3) => schema3;
+  return (schema5) => schema5;
 }
 function assertIs(_arg) {
 }
@@ -10288,8 +10288,8 @@ function rawShape(def) {
   const desc = Object.getOwnPropertyDescriptor(def, "shape");
   return desc?.get ? desc.get.raw : desc?.value;
 }
-function sourceShape(schema3) {
-  return rawShape(schema3._zod.def) ?? schema3._zod.def.shape;
+function sourceShape(schema5) {
+  return rawShape(schema5._zod.def) ?? schema5._zod.def.shape;
 }
 function deferProp(target2, key, getter) {
   Object.defineProperty(target2, key, {
@@ -10342,8 +10342,8 @@ function mergeDefs(...defs) {
   }
   return Object.defineProperties({}, mergedDescriptors);
 }
-function cloneDef(schema3) {
-  return mergeDefs(schema3._zod.def);
+function cloneDef(schema5) {
+  return mergeDefs(schema5._zod.def);
 }
 function getElementAtPath(obj, path2) {
   if (!path2)
@@ -10484,19 +10484,19 @@ function optionalKeys(shape2) {
     return shape2[k]._zod.optin !== void 0 && shape2[k]._zod.optout === "optional";
   });
 }
-function pick2(schema3, mask) {
-  const currDef = schema3._zod.def;
+function pick2(schema5, mask) {
+  const currDef = schema5._zod.def;
   const checks = currDef.checks;
   const hasChecks = checks && checks.length > 0;
   if (hasChecks) {
     throw new Error(".pick() cannot be used on object schemas containing refinements");
   }
   const newShape = {};
-  mirrorShape(newShape, schema3, maskedKeys(schema3, mask));
-  return clone(schema3, mergeDefs(currDef, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema5, maskedKeys(schema5, mask));
+  return clone(schema5, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function maskedKeys(schema3, mask) {
-  const raw = sourceShape(schema3);
+function maskedKeys(schema5, mask) {
+  const raw = sourceShape(schema5);
   const keys = [];
   for (const key of Reflect.ownKeys(mask)) {
     if (!Object.getOwnPropertyDescriptor(raw, key)?.enumerable) {
@@ -10507,45 +10507,45 @@ function maskedKeys(schema3, mask) {
   }
   return keys;
 }
-function omit(schema3, mask) {
-  const currDef = schema3._zod.def;
+function omit(schema5, mask) {
+  const currDef = schema5._zod.def;
   const checks = currDef.checks;
   const hasChecks = checks && checks.length > 0;
   if (hasChecks) {
     throw new Error(".omit() cannot be used on object schemas containing refinements");
   }
-  const omitted = new Set(maskedKeys(schema3, mask));
+  const omitted = new Set(maskedKeys(schema5, mask));
   const newShape = {};
-  mirrorShape(newShape, schema3, Reflect.ownKeys(sourceShape(schema3)).filter((key) => !omitted.has(key)));
-  return clone(schema3, mergeDefs(currDef, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)).filter((key) => !omitted.has(key)));
+  return clone(schema5, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function extend(schema3, shape2) {
+function extend(schema5, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to extend: expected a plain object");
   }
-  const checks = schema3._zod.def.checks;
+  const checks = schema5._zod.def.checks;
   const hasChecks = checks && checks.length > 0;
   if (hasChecks) {
-    const existingShape = sourceShape(schema3);
+    const existingShape = sourceShape(schema5);
     for (const key of Reflect.ownKeys(shape2)) {
       if (Object.getOwnPropertyDescriptor(existingShape, key) !== void 0) {
         throw new Error("Cannot overwrite keys on object schemas containing refinements. Use `.safeExtend()` instead.");
       }
     }
   }
-  return clone(schema3, mergeDefs(schema3._zod.def, { shape: extended(schema3, shape2) }));
+  return clone(schema5, mergeDefs(schema5._zod.def, { shape: extended(schema5, shape2) }));
 }
-function extended(schema3, shape2) {
+function extended(schema5, shape2) {
   const newShape = {};
-  mirrorShape(newShape, schema3, Reflect.ownKeys(sourceShape(schema3)));
+  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)));
   mirrorProps(newShape, shape2);
   return newShape;
 }
-function safeExtend(schema3, shape2) {
+function safeExtend(schema5, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to safeExtend: expected a plain object");
   }
-  return clone(schema3, mergeDefs(schema3._zod.def, { shape: extended(schema3, shape2) }));
+  return clone(schema5, mergeDefs(schema5._zod.def, { shape: extended(schema5, shape2) }));
 }
 function merge(a, b) {
   if (!b?._zod?.def) {
@@ -10566,26 +10566,26 @@ function merge(a, b) {
   });
   return clone(a, def);
 }
-function partial(Class2, schema3, mask, name5 = "partial") {
-  const currDef = schema3._zod.def;
+function partial(Class2, schema5, mask, name6 = "partial") {
+  const currDef = schema5._zod.def;
   const checks = currDef.checks;
   const hasChecks = checks && checks.length > 0;
   if (hasChecks) {
-    throw new Error(`.${name5}() cannot be used on object schemas containing refinements`);
+    throw new Error(`.${name6}() cannot be used on object schemas containing refinements`);
   }
-  const selected = mask ? new Set(maskedKeys(schema3, mask)) : void 0;
+  const selected = mask ? new Set(maskedKeys(schema5, mask)) : void 0;
   const newShape = {};
-  mirrorShape(newShape, schema3, Reflect.ownKeys(sourceShape(schema3)), Class2 && ((value2, key) => selected && !selected.has(key) ? value2 : new Class2({ type: "optional", innerType: value2 })));
-  return clone(schema3, mergeDefs(schema3._zod.def, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)), Class2 && ((value2, key) => selected && !selected.has(key) ? value2 : new Class2({ type: "optional", innerType: value2 })));
+  return clone(schema5, mergeDefs(schema5._zod.def, { shape: newShape, checks: [] }));
 }
-function required(Class2, schema3, mask) {
-  const selected = mask ? new Set(maskedKeys(schema3, mask)) : void 0;
+function required(Class2, schema5, mask) {
+  const selected = mask ? new Set(maskedKeys(schema5, mask)) : void 0;
   const newShape = {};
-  mirrorShape(newShape, schema3, Reflect.ownKeys(sourceShape(schema3)), (value2, key) => (
+  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)), (value2, key) => (
     // overwrite with non-optional
     selected && !selected.has(key) ? value2 : new Class2({ type: "nonoptional", innerType: value2 })
   ));
-  return clone(schema3, mergeDefs(schema3._zod.def, { shape: newShape }));
+  return clone(schema5, mergeDefs(schema5._zod.def, { shape: newShape }));
 }
 function aborted(x, startIndex = 0) {
   if (x.aborted === true)
@@ -11006,7 +11006,7 @@ function newError(Definition) {
   return new Definition();
 }
 // @__NO_SIDE_EFFECTS__
-function $constructor(name5, initializer3, proto, params) {
+function $constructor(name6, initializer3, proto, params) {
   const zodProto = {};
   function Internals(def) {
     this.def = def;
@@ -11016,7 +11016,7 @@ function $constructor(name5, initializer3, proto, params) {
   Internals.prototype = zodProto;
   const protoMembers = proto;
   const initialized = protoMembers && /* @__PURE__ */ new WeakSet();
-  function init2(inst, def) {
+  function init3(inst, def) {
     if (!inst._zod) {
       _zodDesc.value = new Internals(def);
       try {
@@ -11024,10 +11024,10 @@ function $constructor(name5, initializer3, proto, params) {
       } finally {
         _zodDesc.value = void 0;
       }
-    } else if (inst._zod.traits.has(name5)) {
+    } else if (inst._zod.traits.has(name6)) {
       return;
     }
-    inst._zod.traits.add(name5);
+    inst._zod.traits.add(name6);
     initializer3(inst, def);
     if (initialized) {
       const own3 = Object.getPrototypeOf(inst);
@@ -11053,10 +11053,10 @@ function $constructor(name5, initializer3, proto, params) {
   const Parent = params?.Parent ?? Object;
   class Definition extends Parent {
   }
-  Object.defineProperty(Definition, "name", { value: name5 });
+  Object.defineProperty(Definition, "name", { value: name6 });
   function _(def) {
     const inst = params?.Parent ? newError(Definition) : this;
-    init2(inst, def);
+    init3(inst, def);
     const deferred = inst._zod.deferred;
     if (deferred) {
       for (const fn2 of deferred) {
@@ -11069,15 +11069,15 @@ function $constructor(name5, initializer3, proto, params) {
       pp(inst);
     return inst;
   }
-  Object.defineProperty(_, "init", { value: init2 });
+  Object.defineProperty(_, "init", { value: init3 });
   Object.defineProperty(_, Symbol.hasInstance, {
     value: (inst) => {
       if (params?.Parent && inst instanceof params.Parent)
         return true;
-      return inst?._zod?.traits?.has(name5);
+      return inst?._zod?.traits?.has(name6);
     }
   });
-  Object.defineProperty(_, "name", { value: name5 });
+  Object.defineProperty(_, "name", { value: name6 });
   return _;
 }
 function config(newConfig) {
@@ -11097,8 +11097,8 @@ var init_core = __esm({
       }
     };
     $ZodEncodeError = class extends Error {
-      constructor(name5) {
-        super(`Encountered unidirectional transform during encode: ${name5}`);
+      constructor(name6) {
+        super(`Encountered unidirectional transform during encode: ${name6}`);
         this.name = "ZodEncodeError";
       }
     };
@@ -11252,15 +11252,15 @@ function failure(Err, issues, ctx) {
     }
   };
 }
-function validateFallback(schema3, value2, _ctx) {
+function validateFallback(schema5, value2, _ctx) {
   const ctx = _ctx ? { ..._ctx, async: false, abortEarly: true } : { async: false, abortEarly: true };
-  const fallbackRun = schema3._zod.bag.fallbackRun;
+  const fallbackRun = schema5._zod.bag.fallbackRun;
   let result2;
   if (fallbackRun) {
     ctx[COMPILE_FALLBACK] = true;
     result2 = fallbackRun({ value: value2, issues: [] }, ctx);
   } else {
-    result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+    result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
   }
   if (result2 instanceof Promise) {
     throw new $ZodAsyncError();
@@ -11273,9 +11273,9 @@ var init_parse = __esm({
     init_core();
     init_util2();
     _parse = (_Err) => {
-      const fn2 = (schema3, value2, _ctx, _params) => {
+      const fn2 = (schema5, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-        const result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+        const result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
         if (result2 instanceof Promise) {
           throw new $ZodAsyncError();
         }
@@ -11289,9 +11289,9 @@ var init_parse = __esm({
       return fn2;
     };
     _parseAsync = (_Err) => {
-      const fn2 = async (schema3, value2, _ctx, params) => {
+      const fn2 = async (schema5, value2, _ctx, params) => {
         const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-        let result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+        let result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
         if (result2 instanceof Promise)
           result2 = await result2;
         if (result2.issues.length) {
@@ -11303,83 +11303,83 @@ var init_parse = __esm({
       };
       return fn2;
     };
-    _safeParse = (_Err) => (schema3, value2, _ctx) => {
+    _safeParse = (_Err) => (schema5, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-      const result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+      const result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise) {
         throw new $ZodAsyncError();
       }
       return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
-    _safeParseAsync = (_Err) => async (schema3, value2, _ctx) => {
+    _safeParseAsync = (_Err) => async (schema5, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-      let result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+      let result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise)
         result2 = await result2;
       return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
     COMPILE_INVALID = /* @__PURE__ */ Symbol.for("zod.compile.invalid");
     COMPILE_FALLBACK = /* @__PURE__ */ Symbol.for("zod.compile.fallback");
-    validate2 = ((schema3, value2, _ctx) => {
-      const validator = schema3._zod.bag.validator;
+    validate2 = ((schema5, value2, _ctx) => {
+      const validator = schema5._zod.bag.validator;
       if (validator !== void 0) {
         if (validator(value2) !== COMPILE_INVALID)
           return true;
         if (validator.definite === true && _ctx === void 0)
           return false;
       }
-      return validateFallback(schema3, value2, _ctx);
+      return validateFallback(schema5, value2, _ctx);
     });
-    validateAsync = async (schema3, value2, _ctx) => {
+    validateAsync = async (schema5, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true, abortEarly: true } : { async: true, abortEarly: true };
-      let result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+      let result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise)
         result2 = await result2;
       return result2.issues.length === 0;
     };
     _encode = (_Err) => {
       const parse7 = _parse(_Err);
-      const fn2 = (schema3, value2, _ctx, _params) => {
+      const fn2 = (schema5, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return parse7(schema3, value2, ctx, finalizeParams(fn2, _params));
+        return parse7(schema5, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decode = (_Err) => {
       const parse7 = _parse(_Err);
-      const fn2 = (schema3, value2, _ctx, _params) => {
-        return parse7(schema3, value2, _ctx, finalizeParams(fn2, _params));
+      const fn2 = (schema5, value2, _ctx, _params) => {
+        return parse7(schema5, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _encodeAsync = (_Err) => {
       const parseAsync2 = _parseAsync(_Err);
-      const fn2 = async (schema3, value2, _ctx, _params) => {
+      const fn2 = async (schema5, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return await parseAsync2(schema3, value2, ctx, finalizeParams(fn2, _params));
+        return await parseAsync2(schema5, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decodeAsync = (_Err) => {
       const parseAsync2 = _parseAsync(_Err);
-      const fn2 = async (schema3, value2, _ctx, _params) => {
-        return await parseAsync2(schema3, value2, _ctx, finalizeParams(fn2, _params));
+      const fn2 = async (schema5, value2, _ctx, _params) => {
+        return await parseAsync2(schema5, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
-    _safeEncode = (_Err) => (schema3, value2, _ctx) => {
+    _safeEncode = (_Err) => (schema5, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return _safeParse(_Err)(schema3, value2, ctx);
+      return _safeParse(_Err)(schema5, value2, ctx);
     };
-    _safeDecode = (_Err) => (schema3, value2, _ctx) => {
-      return _safeParse(_Err)(schema3, value2, _ctx);
+    _safeDecode = (_Err) => (schema5, value2, _ctx) => {
+      return _safeParse(_Err)(schema5, value2, _ctx);
     };
-    _safeEncodeAsync = (_Err) => async (schema3, value2, _ctx) => {
+    _safeEncodeAsync = (_Err) => async (schema5, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return _safeParseAsync(_Err)(schema3, value2, ctx);
+      return _safeParseAsync(_Err)(schema5, value2, ctx);
     };
-    _safeDecodeAsync = (_Err) => async (schema3, value2, _ctx) => {
-      return _safeParseAsync(_Err)(schema3, value2, _ctx);
+    _safeDecodeAsync = (_Err) => async (schema5, value2, _ctx) => {
+      return _safeParseAsync(_Err)(schema5, value2, _ctx);
     };
   }
 });
@@ -11410,7 +11410,7 @@ function datetime(args) {
   const timeRegex = args.local ? `${qualified}|${timeSource({ precision: args.precision })}` : qualified;
   return new RegExp(`^${dateSource}T(?:${timeRegex})$`);
 }
-var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, integer, number2, boolean2, lowercase, uppercase;
+var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, bigint, integer, number2, boolean2, lowercase, uppercase;
 var init_regexes = __esm({
   "node_modules/zod/v4/core/regexes.js"() {
     cuid = /^[cC][0-9a-z]{6,}$/;
@@ -11439,6 +11439,7 @@ var init_regexes = __esm({
     dateSource = `(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))`;
     date = /* @__PURE__ */ anchor(dateSource);
     anyString = /^[\s\S]{0,}$/;
+    bigint = /^-?\d+n?$/;
     integer = /^-?\d+$/;
     number2 = /^-?\d+(?:\.\d+)?$/;
     boolean2 = /^(?:true|false)$/i;
@@ -12270,7 +12271,7 @@ function handleRefineResult(result2, payload, input, inst) {
     payload.issues.push(issue(_iss));
   }
 }
-var $ZodType, toStandardResult, $ZodString, $ZodStringFormat, $ZodGUID, $ZodUUID, $ZodEmail, URL_BAD_FORMAT, URL_UNPARSEABLE, asciiTabOrNewline, $ZodURL, $ZodEmoji, $ZodNanoID, $ZodCUID, $ZodCUID2, $ZodULID, $ZodXID, $ZodKSUID, $ZodISODateTime, $ZodISODate, $ZodISOTime, $ZodISODuration, $ZodIPv4, ipv6Alphabet, $ZodIPv6, $ZodCIDRv4, $ZodCIDRv6, base64Charset, $ZodBase64, base64urlCharset, $ZodBase64URL, $ZodE164, $ZodJWT, $ZodNumber, $ZodNumberFormat, $ZodBoolean, $ZodUnknown, $ZodNever, arraySize, $ZodArray, NO_SYMBOL_KEYS, $ZodObject, $ZodObjectJIT, $ZodUnion, $ZodIntersection, $ZodRecord, $ZodEnum, $ZodLiteral, $ZodTransform, $ZodOptional, $ZodExactOptional, $ZodNullable, $ZodDefault, $ZodPrefault, $ZodNonOptional, $ZodCatch, $ZodPipe, $ZodReadonly, $ZodCustom;
+var $ZodType, toStandardResult, $ZodString, $ZodStringFormat, $ZodGUID, $ZodUUID, $ZodEmail, URL_BAD_FORMAT, URL_UNPARSEABLE, asciiTabOrNewline, $ZodURL, $ZodEmoji, $ZodNanoID, $ZodCUID, $ZodCUID2, $ZodULID, $ZodXID, $ZodKSUID, $ZodISODateTime, $ZodISODate, $ZodISOTime, $ZodISODuration, $ZodIPv4, ipv6Alphabet, $ZodIPv6, $ZodCIDRv4, $ZodCIDRv6, base64Charset, $ZodBase64, base64urlCharset, $ZodBase64URL, $ZodE164, $ZodJWT, $ZodNumber, $ZodNumberFormat, $ZodBoolean, $ZodBigInt, $ZodUnknown, $ZodNever, $ZodDate, arraySize, $ZodArray, NO_SYMBOL_KEYS, $ZodObject, $ZodObjectJIT, $ZodUnion, $ZodIntersection, $ZodRecord, $ZodEnum, $ZodLiteral, $ZodTransform, $ZodOptional, $ZodExactOptional, $ZodNullable, $ZodDefault, $ZodPrefault, $ZodNonOptional, $ZodCatch, $ZodPipe, $ZodReadonly, $ZodCustom;
 var init_schemas = __esm({
   "node_modules/zod/v4/core/schemas.js"() {
     init_checks();
@@ -12695,6 +12696,26 @@ var init_schemas = __esm({
         return payload;
       };
     });
+    $ZodBigInt = /* @__PURE__ */ $constructor("$ZodBigInt", (inst, def) => {
+      $ZodType.init(inst, def);
+      inst._zod.pattern = bigint;
+      inst._zod.parse = (payload, _ctx) => {
+        if (def.coerce)
+          try {
+            payload.value = BigInt(payload.value);
+          } catch (_) {
+          }
+        if (typeof payload.value === "bigint")
+          return payload;
+        payload.issues.push({
+          expected: "bigint",
+          code: "invalid_type",
+          input: payload.value,
+          inst
+        });
+        return payload;
+      };
+    });
     $ZodUnknown = /* @__PURE__ */ $constructor("$ZodUnknown", (inst, def) => {
       $ZodType.init(inst, def);
       inst._zod.parse = (payload) => payload;
@@ -12706,6 +12727,30 @@ var init_schemas = __esm({
           expected: "never",
           code: "invalid_type",
           input: payload.value,
+          inst
+        });
+        return payload;
+      };
+    });
+    $ZodDate = /* @__PURE__ */ $constructor("$ZodDate", (inst, def) => {
+      $ZodType.init(inst, def);
+      inst._zod.parse = (payload, _ctx) => {
+        if (def.coerce) {
+          try {
+            payload.value = new Date(payload.value);
+          } catch (_err) {
+          }
+        }
+        const input = payload.value;
+        const isDate = input instanceof Date;
+        const isValidDate = isDate && !Number.isNaN(input.getTime());
+        if (isValidDate)
+          return payload;
+        payload.issues.push({
+          expected: "date",
+          code: "invalid_type",
+          input,
+          ...isDate ? { received: "Invalid Date" } : {},
           inst
         });
         return payload;
@@ -12865,10 +12910,10 @@ var init_schemas = __esm({
           const id = ids[key];
           const k = typeof key === "symbol" ? `syms[${syms.indexOf(key)}]` : esc(key);
           const isPresent = `${k} in input`;
-          const schema3 = shape2[key];
-          const optin = schema3?._zod?.optin;
+          const schema5 = shape2[key];
+          const optin = schema5?._zod?.optin;
           const isOptionalIn = optin !== void 0;
-          const isOptionalOut = schema3?._zod?.optout === "optional";
+          const isOptionalOut = schema5?._zod?.optout === "optional";
           doc.write(`const ${id} = ${parseStr(k)};`);
           if (isOptionalIn && isOptionalOut) {
             const assign = optin === "optional" ? `${id}_present` : `${id}.value !== undefined || ${id}_present`;
@@ -13416,7 +13461,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve19) {
+function isRecursive(inst, stack, resolve20) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13424,9 +13469,9 @@ function isRecursive(inst, stack, resolve19) {
     return PROVEN;
   stack.add(inst);
   let result2 = NONE;
-  const check2 = (child) => {
+  const check3 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve19);
+      const answer2 = isRecursive(child, stack, resolve20);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13437,13 +13482,13 @@ function isRecursive(inst, stack, resolve19) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve19) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve20) : NONE;
       if (child > answer2)
         answer2 = child;
     }
     return answer2;
   };
-  const merge2 = (answer2) => {
+  const merge3 = (answer2) => {
     if (answer2 > result2)
       result2 = answer2;
   };
@@ -13452,33 +13497,33 @@ function isRecursive(inst, stack, resolve19) {
   switch (kind) {
     case "object": {
       const raw = rawShape(def);
-      merge2(raw ? shape2(raw, true) : ASSUMED);
-      check2(def.catchall);
+      merge3(raw ? shape2(raw, true) : ASSUMED);
+      check3(def.catchall);
       break;
     }
     case "array":
-      check2(def.element);
+      check3(def.element);
       break;
     case "tuple":
       for (const el of def.items)
-        check2(el);
-      check2(def.rest);
+        check3(el);
+      check3(def.rest);
       break;
     case "record":
     case "map":
-      check2(def.keyType);
-      check2(def.valueType);
+      check3(def.keyType);
+      check3(def.valueType);
       break;
     case "set":
-      check2(def.valueType);
+      check3(def.valueType);
       break;
     case "union":
       for (const el of def.options)
-        check2(el);
+        check3(el);
       break;
     case "intersection":
-      check2(def.left);
-      check2(def.right);
+      check3(def.left);
+      check3(def.right);
       break;
     case "optional":
     case "nullable":
@@ -13489,20 +13534,20 @@ function isRecursive(inst, stack, resolve19) {
     case "nonoptional":
     case "promise":
     case "success":
-      check2(def.innerType);
+      check3(def.innerType);
       break;
     case "pipe":
-      check2(def.in);
-      check2(def.out);
+      check3(def.in);
+      check3(def.out);
       break;
     case "function":
-      check2(def.input);
-      check2(def.output);
+      check3(def.input);
+      check3(def.output);
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve19 ? inst._zod.innerType : void 0);
-      merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
+      const inner = def._cachedInner ?? (resolve20 ? inst._zod.innerType : void 0);
+      merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
     // a leaf by choice: `parts` are regex fragments, not data positions
@@ -13538,10 +13583,10 @@ function isRecursive(inst, stack, resolve19) {
         if (!value2 || typeof value2 !== "object")
           continue;
         if (value2._zod)
-          check2(value2);
+          check3(value2);
         else if (Array.isArray(value2))
           for (const el of value2)
-            check2(el);
+            check3(el);
       }
     }
   }
@@ -13664,10 +13709,10 @@ var init_memoizer = __esm({
               return payload;
             }
             handoff = bucket;
-            const depth = open2.length;
+            const depth2 = open2.length;
             const result2 = base(payload, ctx);
             handoff = void 0;
-            const entry = open2.length > depth ? open2.pop() : void 0;
+            const entry = open2.length > depth2 ? open2.pop() : void 0;
             if (result2 instanceof Promise) {
               return result2.then((r) => {
                 if (entry)
@@ -13837,11 +13882,11 @@ var init_registries = __esm({
         this._map = /* @__PURE__ */ new WeakMap();
         this._idmap = /* @__PURE__ */ new Map();
       }
-      add(schema3, ..._meta) {
+      add(schema5, ..._meta) {
         const meta2 = _meta[0];
-        this._map.set(schema3, meta2);
+        this._map.set(schema5, meta2);
         if (meta2 && typeof meta2 === "object" && "id" in meta2) {
-          this._idmap.set(meta2.id, schema3);
+          this._idmap.set(meta2.id, schema5);
         }
         return this;
       }
@@ -13850,26 +13895,26 @@ var init_registries = __esm({
         this._idmap = /* @__PURE__ */ new Map();
         return this;
       }
-      remove(schema3) {
-        const meta2 = this._map.get(schema3);
+      remove(schema5) {
+        const meta2 = this._map.get(schema5);
         if (meta2 && typeof meta2 === "object" && "id" in meta2) {
           this._idmap.delete(meta2.id);
         }
-        this._map.delete(schema3);
+        this._map.delete(schema5);
         return this;
       }
-      get(schema3) {
-        const p = schema3._zod.parent;
+      get(schema5) {
+        const p = schema5._zod.parent;
         if (p) {
           const pm = { ...this.get(p) ?? {} };
           delete pm.id;
-          const f = { ...pm, ...this._map.get(schema3) };
+          const f = { ...pm, ...this._map.get(schema5) };
           return Object.keys(f).length ? f : void 0;
         }
-        return this._map.get(schema3);
+        return this._map.get(schema5);
       }
-      has(schema3) {
-        return this._map.has(schema3);
+      has(schema5) {
+        return this._map.has(schema5);
       }
     };
     (_a2 = globalThis).__zod_globalRegistry ?? (_a2.__zod_globalRegistry = registry());
@@ -13895,6 +13940,10 @@ function snapshotChecks(def) {
 // @__NO_SIDE_EFFECTS__
 function _string(Class2, params) {
   return new Class2(snapshotChecks({ type: "string", ...normalizeParams(params) }));
+}
+// @__NO_SIDE_EFFECTS__
+function _coercedString(Class2, params) {
+  return new Class2(snapshotChecks({ type: "string", coerce: true, ...normalizeParams(params) }));
 }
 // @__NO_SIDE_EFFECTS__
 function _email(Class2, params) {
@@ -14164,6 +14213,10 @@ function _number(Class2, params) {
   return new Class2(snapshotChecks({ type: "number", checks: [], ...normalizeParams(params) }));
 }
 // @__NO_SIDE_EFFECTS__
+function _coercedNumber(Class2, params) {
+  return new Class2(snapshotChecks({ type: "number", coerce: true, checks: [], ...normalizeParams(params) }));
+}
+// @__NO_SIDE_EFFECTS__
 function _int(Class2, params) {
   return new Class2({
     type: "number",
@@ -14181,6 +14234,22 @@ function _boolean(Class2, params) {
   });
 }
 // @__NO_SIDE_EFFECTS__
+function _coercedBoolean(Class2, params) {
+  return new Class2({
+    type: "boolean",
+    coerce: true,
+    ...normalizeParams(params)
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function _coercedBigint(Class2, params) {
+  return new Class2({
+    type: "bigint",
+    coerce: true,
+    ...normalizeParams(params)
+  });
+}
+// @__NO_SIDE_EFFECTS__
 function _unknown(Class2) {
   return new Class2({
     type: "unknown"
@@ -14190,6 +14259,14 @@ function _unknown(Class2) {
 function _never(Class2, params) {
   return new Class2({
     type: "never",
+    ...normalizeParams(params)
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function _coercedDate(Class2, params) {
+  return new Class2({
+    type: "date",
+    coerce: true,
     ...normalizeParams(params)
   });
 }
@@ -14354,13 +14431,13 @@ function _array(Class2, element, params) {
 }
 // @__NO_SIDE_EFFECTS__
 function _refine(Class2, fn2, _params) {
-  const schema3 = new Class2({
+  const schema5 = new Class2({
     type: "custom",
     check: "custom",
     fn: fn2,
     ...normalizeParams(_params)
   });
-  return schema3;
+  return schema5;
 }
 // @__NO_SIDE_EFFECTS__
 function _superRefine(fn2, params) {
@@ -14436,8 +14513,8 @@ function initializeContext(params) {
     external: params?.external ?? void 0
   };
 }
-function handleUnrepresentable(schema3, ctx, json2, params, message) {
-  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema3, path: params.path, message }) : ctx.unrepresentable;
+function handleUnrepresentable(schema5, ctx, json2, params, message) {
+  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema5, path: params.path, message }) : ctx.unrepresentable;
   if (result2 === "any")
     return false;
   if (result2 === void 0 || result2 === "throw")
@@ -14445,42 +14522,42 @@ function handleUnrepresentable(schema3, ctx, json2, params, message) {
   Object.assign(json2, result2);
   return true;
 }
-function processSchema(schema3, ctx, _params = { path: [], schemaPath: [] }) {
+function processSchema(schema5, ctx, _params = { path: [], schemaPath: [] }) {
   var _a3;
-  const def = schema3._zod.def;
-  const seen = ctx.seen.get(schema3);
+  const def = schema5._zod.def;
+  const seen = ctx.seen.get(schema5);
   if (seen) {
     seen.count++;
-    const isCycle = _params.schemaPath.includes(schema3);
+    const isCycle = _params.schemaPath.includes(schema5);
     if (isCycle) {
       seen.cycle = _params.path;
     }
     return seen.schema;
   }
   const result2 = { schema: {}, count: 1, cycle: void 0, path: _params.path };
-  ctx.seen.set(schema3, result2);
+  ctx.seen.set(schema5, result2);
   ctx.sharedDefsExtractedFor = void 0;
   ctx.sharedEmitDoneFor = void 0;
-  const overrideSchema = schema3._zod.toJSONSchema?.();
+  const overrideSchema = schema5._zod.toJSONSchema?.();
   if (overrideSchema) {
     result2.schema = overrideSchema;
   } else {
     const params = {
       ..._params,
-      schemaPath: [..._params.schemaPath, schema3],
+      schemaPath: [..._params.schemaPath, schema5],
       path: _params.path
     };
-    if (schema3._zod.processJSONSchema) {
-      schema3._zod.processJSONSchema(ctx, result2.schema, params);
+    if (schema5._zod.processJSONSchema) {
+      schema5._zod.processJSONSchema(ctx, result2.schema, params);
     } else {
       const _json = result2.schema;
       const processor = ctx.processors[def.type];
       if (!processor) {
         throw new Error(`[toJSONSchema]: Non-representable type encountered: ${def.type}`);
       }
-      processor(schema3, ctx, _json, params);
+      processor(schema5, ctx, _json, params);
     }
-    const parent = schema3._zod.parent;
+    const parent = schema5._zod.parent;
     if (parent) {
       if (!result2.ref)
         result2.ref = parent;
@@ -14488,24 +14565,24 @@ function processSchema(schema3, ctx, _params = { path: [], schemaPath: [] }) {
       ctx.seen.get(parent).isParent = true;
     }
   }
-  const meta2 = ctx.metadataRegistry.get(schema3);
+  const meta2 = ctx.metadataRegistry.get(schema5);
   if (meta2)
     assignProps(result2.schema, meta2);
-  if (ctx.io === "input" && isTransforming(schema3)) {
+  if (ctx.io === "input" && isTransforming(schema5)) {
     delete result2.schema.examples;
     delete result2.schema.default;
   }
   if (ctx.io === "input" && "_prefault" in result2.schema)
     (_a3 = result2.schema).default ?? (_a3.default = result2.schema._prefault);
   delete result2.schema._prefault;
-  const _result = ctx.seen.get(schema3);
+  const _result = ctx.seen.get(schema5);
   return _result.schema;
 }
 function encodeJSONPointerSegment(segment) {
   return segment.replace(/~/g, "~0").replace(/\//g, "~1");
 }
-function extractDefs(ctx, schema3) {
-  const root = ctx.seen.get(schema3);
+function extractDefs(ctx, schema5) {
+  const root = ctx.seen.get(schema5);
   if (!root)
     throw new Error("Unprocessed schema. This is a bug in Zod.");
   if (ctx.external && ctx.sharedDefsExtractedFor === ctx.external)
@@ -14546,15 +14623,15 @@ function extractDefs(ctx, schema3) {
       return;
     }
     const seen = entry[1];
-    const { ref, defId } = makeURI(entry);
+    const { ref: ref2, defId } = makeURI(entry);
     seen.def = { ...seen.schema };
     if (defId)
       seen.defId = defId;
-    const schema4 = seen.schema;
-    for (const key in schema4) {
-      delete schema4[key];
+    const schema6 = seen.schema;
+    for (const key in schema6) {
+      delete schema6[key];
     }
-    schema4.$ref = ref;
+    schema6.$ref = ref2;
   };
   if (ctx.cycles === "throw") {
     for (const entry of ctx.seen.entries()) {
@@ -14568,13 +14645,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   for (const entry of ctx.seen.entries()) {
     const seen = entry[1];
-    if (schema3 === entry[0]) {
+    if (schema5 === entry[0]) {
       extractToDef(entry);
       continue;
     }
     if (ctx.external) {
       const ext = ctx.external.registry.get(entry[0])?.id;
-      if (schema3 !== entry[0] && ext) {
+      if (schema5 !== entry[0] && ext) {
         extractToDef(entry);
         continue;
       }
@@ -14597,12 +14674,12 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   if (ctx.external)
     ctx.sharedDefsExtractedFor = ctx.external;
 }
-function compactTypeUnion(schema3) {
-  const options5 = schema3.anyOf;
-  if (!Array.isArray(options5) || options5.length === 0 || schema3.type !== void 0)
+function compactTypeUnion(schema5) {
+  const options6 = schema5.anyOf;
+  if (!Array.isArray(options6) || options6.length === 0 || schema5.type !== void 0)
     return;
   const types3 = [];
-  for (const option of options5) {
+  for (const option of options6) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -14617,8 +14694,8 @@ function compactTypeUnion(schema3) {
         types3.push(member);
     }
   }
-  delete schema3.anyOf;
-  schema3.type = types3.length === 1 ? types3[0] : types3;
+  delete schema5.anyOf;
+  schema5.type = types3.length === 1 ? types3[0] : types3;
 }
 function undeclaredConstraint(member) {
   const extra = member.additionalProperties;
@@ -14703,61 +14780,61 @@ function foldIntersection(json2) {
   delete json2.allOf;
   assignProps(json2, folded);
 }
-function finalize(ctx, schema3) {
-  const root = ctx.seen.get(schema3);
+function finalize(ctx, schema5) {
+  const root = ctx.seen.get(schema5);
   if (!root)
     throw new Error("Unprocessed schema. This is a bug in Zod.");
   const flattenRef = (zodSchema) => {
     const seen = ctx.seen.get(zodSchema);
     if (seen.ref === null)
       return;
-    const schema4 = seen.def ?? seen.schema;
-    const _cached = { ...schema4 };
-    const ref = seen.ref;
+    const schema6 = seen.def ?? seen.schema;
+    const _cached = { ...schema6 };
+    const ref2 = seen.ref;
     seen.ref = null;
-    if (ref) {
-      flattenRef(ref);
-      const refSeen = ctx.seen.get(ref);
+    if (ref2) {
+      flattenRef(ref2);
+      const refSeen = ctx.seen.get(ref2);
       const refSchema = refSeen.schema;
       if (refSchema.$ref && (ctx.target === "draft-07" || ctx.target === "draft-04" || ctx.target === "openapi-3.0")) {
-        schema4.allOf = schema4.allOf ?? [];
-        schema4.allOf.push(refSchema);
+        schema6.allOf = schema6.allOf ?? [];
+        schema6.allOf.push(refSchema);
       } else {
-        assignProps(schema4, refSchema);
+        assignProps(schema6, refSchema);
       }
-      assignProps(schema4, _cached);
-      const isParentRef = zodSchema._zod.parent === ref;
+      assignProps(schema6, _cached);
+      const isParentRef = zodSchema._zod.parent === ref2;
       if (isParentRef) {
-        for (const key in schema4) {
+        for (const key in schema6) {
           if (key === "$ref" || key === "allOf")
             continue;
           if (!(key in _cached)) {
-            delete schema4[key];
+            delete schema6[key];
           }
         }
       }
       if (refSchema.$ref && refSeen.def) {
-        for (const key in schema4) {
+        for (const key in schema6) {
           if (key === "$ref" || key === "allOf")
             continue;
-          if (key in refSeen.def && JSON.stringify(schema4[key]) === JSON.stringify(refSeen.def[key])) {
-            delete schema4[key];
+          if (key in refSeen.def && JSON.stringify(schema6[key]) === JSON.stringify(refSeen.def[key])) {
+            delete schema6[key];
           }
         }
       }
     }
     const parent = zodSchema._zod.parent;
-    if (parent && parent !== ref) {
+    if (parent && parent !== ref2) {
       flattenRef(parent);
       const parentSeen = ctx.seen.get(parent);
       if (parentSeen?.schema.$ref) {
-        schema4.$ref = parentSeen.schema.$ref;
+        schema6.$ref = parentSeen.schema.$ref;
         if (parentSeen.def) {
-          for (const key in schema4) {
+          for (const key in schema6) {
             if (key === "$ref" || key === "allOf")
               continue;
-            if (key in parentSeen.def && JSON.stringify(schema4[key]) === JSON.stringify(parentSeen.def[key])) {
-              delete schema4[key];
+            if (key in parentSeen.def && JSON.stringify(schema6[key]) === JSON.stringify(parentSeen.def[key])) {
+              delete schema6[key];
             }
           }
         }
@@ -14765,7 +14842,7 @@ function finalize(ctx, schema3) {
     }
     ctx.override({
       zodSchema,
-      jsonSchema: schema4,
+      jsonSchema: schema6,
       path: seen.path ?? []
     });
   };
@@ -14811,13 +14888,13 @@ function finalize(ctx, schema3) {
   } else {
   }
   if (ctx.external?.uri) {
-    const id = ctx.external.registry.get(schema3)?.id;
+    const id = ctx.external.registry.get(schema5)?.id;
     if (!id)
       throw new Error("Schema is missing an `id` property");
     result2.$id = ctx.external.uri(id);
   }
   assignProps(result2, root.defId ? root.schema : root.def ?? root.schema);
-  const rootMetaId = ctx.metadataRegistry.get(schema3)?.id;
+  const rootMetaId = ctx.metadataRegistry.get(schema5)?.id;
   if (rootMetaId !== void 0 && result2.id === rootMetaId)
     delete result2.id;
   const defs = ctx.external?.defs ?? {};
@@ -14847,10 +14924,10 @@ function finalize(ctx, schema3) {
     const finalized = JSON.parse(JSON.stringify(result2));
     Object.defineProperty(finalized, "~standard", {
       value: {
-        ...schema3["~standard"],
+        ...schema5["~standard"],
         jsonSchema: {
-          input: createStandardJSONSchemaMethod(schema3, "input", ctx.processors),
-          output: createStandardJSONSchemaMethod(schema3, "output", ctx.processors)
+          input: createStandardJSONSchemaMethod(schema5, "input", ctx.processors),
+          output: createStandardJSONSchemaMethod(schema5, "output", ctx.processors)
         }
       },
       enumerable: false,
@@ -14921,30 +14998,30 @@ var init_to_json_schema = __esm({
     init_util2();
     FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]);
     UNION_KEYS = ["oneOf", "anyOf"];
-    createToJSONSchemaMethod = (schema3, processors = {}) => (params) => {
+    createToJSONSchemaMethod = (schema5, processors = {}) => (params) => {
       const ctx = initializeContext({ ...params, processors });
-      processSchema(schema3, ctx);
-      extractDefs(ctx, schema3);
-      return finalize(ctx, schema3);
+      processSchema(schema5, ctx);
+      extractDefs(ctx, schema5);
+      return finalize(ctx, schema5);
     };
-    createStandardJSONSchemaMethod = (schema3, io, processors = {}) => (params) => {
+    createStandardJSONSchemaMethod = (schema5, io, processors = {}) => (params) => {
       const { libraryOptions, target: target2 } = params ?? {};
       const ctx = initializeContext({ ...libraryOptions ?? {}, target: target2, io, processors });
-      processSchema(schema3, ctx);
-      extractDefs(ctx, schema3);
-      return finalize(ctx, schema3);
+      processSchema(schema5, ctx);
+      extractDefs(ctx, schema5);
+      return finalize(ctx, schema5);
     };
   }
 });
 
 // node_modules/zod/v4/core/json-schema-processors.js
-function aggregateChecks(schema3) {
+function aggregateChecks(schema5) {
   const agg = {};
-  const def = schema3._zod.def;
-  const list4 = schema3._zod.traits.has("$ZodCheck") ? [schema3, ...def.checks ?? []] : def.checks ?? [];
+  const def = schema5._zod.def;
+  const list4 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
   for (const ch of list4)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
-  const bag = schema3._zod.bag;
+  const bag = schema5._zod.bag;
   if (bag.minimum !== void 0)
     narrowMin(agg, "minimum", bag.minimum);
   if (bag.exclusiveMinimum !== void 0)
@@ -14966,15 +15043,15 @@ function aggregateChecks(schema3) {
     addPattern(agg, pattern);
   return agg;
 }
-function inputOptin(schema3) {
-  const def = schema3._zod.def;
+function inputOptin(schema5) {
+  const def = schema5._zod.def;
   if (def.type === "pipe" && def.in._zod.traits.has("$ZodTransform")) {
     return inputOptin(def.out);
   }
   if (def.type === "catch") {
     return inputOptin(def.innerType);
   }
-  return schema3._zod.optin;
+  return schema5._zod.optin;
 }
 function stringifyKeyNames(bySchema, json2, visited) {
   if (json2.$ref) {
@@ -15038,7 +15115,7 @@ function rewriteKeyNames(ctx) {
     }
   }
 }
-function serializeDefaultValue(value2, schema3, ctx, json2, params) {
+function serializeDefaultValue(value2, schema5, ctx, json2, params) {
   let unrepresentable = false;
   const serialized = JSON.stringify(value2, (_, val) => {
     if (typeof val !== "bigint")
@@ -15048,7 +15125,7 @@ function serializeDefaultValue(value2, schema3, ctx, json2, params) {
   });
   if (!unrepresentable)
     return JSON.parse(serialized);
-  handleUnrepresentable(schema3, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema");
+  handleUnrepresentable(schema5, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema");
   return UNREPRESENTABLE_DEFAULT;
 }
 function toJSONSchema(input, params) {
@@ -15057,8 +15134,8 @@ function toJSONSchema(input, params) {
     const ctx2 = initializeContext({ ...params, processors: allProcessors });
     const defs = {};
     for (const entry of registry2._idmap.entries()) {
-      const [_, schema3] = entry;
-      processSchema(schema3, ctx2);
+      const [_, schema5] = entry;
+      processSchema(schema5, ctx2);
     }
     const schemas2 = {};
     const external = {
@@ -15068,9 +15145,9 @@ function toJSONSchema(input, params) {
     };
     ctx2.external = external;
     for (const entry of registry2._idmap.entries()) {
-      const [key, schema3] = entry;
-      extractDefs(ctx2, schema3);
-      assignProp(schemas2, key, finalize(ctx2, schema3));
+      const [key, schema5] = entry;
+      extractDefs(ctx2, schema5);
+      assignProp(schemas2, key, finalize(ctx2, schema5));
     }
     if (Object.keys(defs).length > 0) {
       const defsSegment = ctx2.target === "draft-2020-12" ? "$defs" : "definitions";
@@ -15165,10 +15242,10 @@ var init_json_schema_processors = __esm({
       [base64urlCharset, base64url]
     ]);
     exactPattern = (p) => exactPatterns.get(p) ?? p;
-    stringProcessor = (schema3, ctx, _json, _params) => {
+    stringProcessor = (schema5, ctx, _json, _params) => {
       const json2 = _json;
       json2.type = "string";
-      const { minimum, maximum, format, patterns, contentEncoding, laxFormat } = aggregateChecks(schema3);
+      const { minimum, maximum, format, patterns, contentEncoding, laxFormat } = aggregateChecks(schema5);
       if (typeof minimum === "number")
         json2.minLength = minimum;
       if (typeof maximum === "number")
@@ -15197,9 +15274,9 @@ var init_json_schema_processors = __esm({
         }
       }
     };
-    numberProcessor = (schema3, ctx, _json, params) => {
+    numberProcessor = (schema5, ctx, _json, params) => {
       const json2 = _json;
-      const { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema3);
+      const { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema5);
       json2.type = isInt ? "integer" : "number";
       const exMin = typeof exclusiveMinimum === "number" && exclusiveMinimum >= (minimum ?? Number.NEGATIVE_INFINITY);
       const exMax = typeof exclusiveMaximum === "number" && exclusiveMaximum <= (maximum ?? Number.POSITIVE_INFINITY);
@@ -15230,7 +15307,7 @@ var init_json_schema_processors = __esm({
           if (Number.isFinite(divisor) && divisor !== 0)
             divisors.add(Math.abs(divisor));
           else
-            handleUnrepresentable(schema3, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
+            handleUnrepresentable(schema5, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
         }
         const [first, ...rest2] = divisors;
         if (first !== void 0)
@@ -15242,11 +15319,11 @@ var init_json_schema_processors = __esm({
     booleanProcessor = (_schema, _ctx, json2, _params) => {
       json2.type = "boolean";
     };
-    bigintProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
+    bigintProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
     };
-    symbolProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
+    symbolProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
     };
     nullProcessor = (_schema, ctx, json2, _params) => {
       if (ctx.target === "openapi-3.0") {
@@ -15257,11 +15334,11 @@ var init_json_schema_processors = __esm({
         json2.type = "null";
       }
     };
-    undefinedProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
+    undefinedProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
     };
-    voidProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Void cannot be represented in JSON Schema");
+    voidProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Void cannot be represented in JSON Schema");
     };
     neverProcessor = (_schema, _ctx, json2, _params) => {
       json2.not = {};
@@ -15270,11 +15347,11 @@ var init_json_schema_processors = __esm({
     };
     unknownProcessor = (_schema, _ctx, _json, _params) => {
     };
-    dateProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Date cannot be represented in JSON Schema");
+    dateProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Date cannot be represented in JSON Schema");
     };
-    enumProcessor = (schema3, _ctx, json2, _params) => {
-      const def = schema3._zod.def;
+    enumProcessor = (schema5, _ctx, json2, _params) => {
+      const def = schema5._zod.def;
       const values = getEnumValues(def.entries);
       if (values.length === 0) {
         json2.not = {};
@@ -15286,8 +15363,8 @@ var init_json_schema_processors = __esm({
         json2.type = "string";
       json2.enum = values;
     };
-    literalProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    literalProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       if (def.values.length === 0) {
         json2.not = {};
         return;
@@ -15295,10 +15372,10 @@ var init_json_schema_processors = __esm({
       const vals = [];
       for (const val of def.values) {
         if (val === void 0) {
-          if (handleUnrepresentable(schema3, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
+          if (handleUnrepresentable(schema5, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
             return;
         } else if (typeof val === "bigint") {
-          if (handleUnrepresentable(schema3, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
+          if (handleUnrepresentable(schema5, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
             return;
           vals.push(Number(val));
         } else {
@@ -15326,23 +15403,23 @@ var init_json_schema_processors = __esm({
         json2.enum = vals;
       }
     };
-    nanProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "NaN cannot be represented in JSON Schema");
+    nanProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "NaN cannot be represented in JSON Schema");
     };
-    templateLiteralProcessor = (schema3, _ctx, json2, _params) => {
+    templateLiteralProcessor = (schema5, _ctx, json2, _params) => {
       const _json = json2;
-      const pattern = schema3._zod.pattern;
+      const pattern = schema5._zod.pattern;
       if (!pattern)
         throw new Error("Pattern not found in template literal");
       _json.type = "string";
       _json.pattern = pattern.source;
     };
-    fileProcessor = (schema3, _ctx, json2, _params) => {
+    fileProcessor = (schema5, _ctx, json2, _params) => {
       const _json = json2;
       _json.type = "string";
       _json.format = "binary";
       _json.contentEncoding = "binary";
-      const { minimum, maximum, mime } = aggregateChecks(schema3);
+      const { minimum, maximum, mime } = aggregateChecks(schema5);
       if (minimum !== void 0)
         _json.minLength = minimum;
       if (maximum !== void 0)
@@ -15359,25 +15436,25 @@ var init_json_schema_processors = __esm({
     successProcessor = (_schema, _ctx, json2, _params) => {
       json2.type = "boolean";
     };
-    customProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
+    customProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
     };
-    functionProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Function types cannot be represented in JSON Schema");
+    functionProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Function types cannot be represented in JSON Schema");
     };
-    transformProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
+    transformProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
     };
-    mapProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Map cannot be represented in JSON Schema");
+    mapProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Map cannot be represented in JSON Schema");
     };
-    setProcessor = (schema3, ctx, json2, params) => {
-      handleUnrepresentable(schema3, ctx, json2, params, "Set cannot be represented in JSON Schema");
+    setProcessor = (schema5, ctx, json2, params) => {
+      handleUnrepresentable(schema5, ctx, json2, params, "Set cannot be represented in JSON Schema");
     };
-    arrayProcessor = (schema3, ctx, _json, params) => {
+    arrayProcessor = (schema5, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema3._zod.def;
-      const { minimum, maximum } = aggregateChecks(schema3);
+      const def = schema5._zod.def;
+      const { minimum, maximum } = aggregateChecks(schema5);
       if (typeof minimum === "number")
         json2.minItems = minimum;
       if (typeof maximum === "number")
@@ -15388,12 +15465,12 @@ var init_json_schema_processors = __esm({
         path: [...params.path, "items"]
       });
     };
-    objectProcessor = (schema3, ctx, _json, params) => {
+    objectProcessor = (schema5, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema3._zod.def;
+      const def = schema5._zod.def;
       const shape2 = def.shape;
       const symbolKeys = Object.getOwnPropertySymbols(shape2);
-      if (symbolKeys.length && handleUnrepresentable(schema3, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
+      if (symbolKeys.length && handleUnrepresentable(schema5, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
         return;
       }
       json2.type = "object";
@@ -15426,21 +15503,21 @@ var init_json_schema_processors = __esm({
         });
       }
     };
-    unionProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    unionProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       const isExclusive = def.inclusive === false;
-      const options5 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options6 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options5;
+        json2.oneOf = options6;
       } else {
-        json2.anyOf = options5;
+        json2.anyOf = options6;
       }
     };
-    intersectionProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    intersectionProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       const a = processSchema(def.left, ctx, {
         ...params,
         path: [...params.path, "allOf", 0]
@@ -15457,9 +15534,9 @@ var init_json_schema_processors = __esm({
       json2.allOf = allOf;
       ctx.intersections.push(allOf);
     };
-    tupleProcessor = (schema3, ctx, _json, params) => {
+    tupleProcessor = (schema5, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema3._zod.def;
+      const def = schema5._zod.def;
       json2.type = "array";
       const prefixPath = ctx.target === "draft-2020-12" ? "prefixItems" : "items";
       const restPath = ctx.target === "draft-2020-12" ? "items" : ctx.target === "openapi-3.0" ? "items" : "additionalItems";
@@ -15515,16 +15592,16 @@ var init_json_schema_processors = __esm({
         if (isClosed)
           json2.maxItems = maxItems;
       }
-      const { minimum, maximum } = aggregateChecks(schema3);
+      const { minimum, maximum } = aggregateChecks(schema5);
       if (typeof minimum === "number")
         json2.minItems = minimum;
       if (typeof maximum === "number")
         json2.maxItems = maximum;
     };
     pendingRecords = /* @__PURE__ */ new WeakMap();
-    recordProcessor = (schema3, ctx, _json, params) => {
+    recordProcessor = (schema5, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema3._zod.def;
+      const def = schema5._zod.def;
       json2.type = "object";
       const keyType = def.keyType;
       const patterns = aggregateChecks(keyType).patterns;
@@ -15549,7 +15626,7 @@ var init_json_schema_processors = __esm({
             pendingRecords.set(ctx, pending2);
             ctx.deferred.push(() => rewriteKeyNames(ctx));
           }
-          pending2.push(schema3);
+          pending2.push(schema5);
         }
         json2.additionalProperties = processSchema(def.valueType, ctx, {
           ...params,
@@ -15565,10 +15642,10 @@ var init_json_schema_processors = __esm({
         }
       }
     };
-    nullableProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    nullableProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       const inner = processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       if (ctx.target === "openapi-3.0") {
         seen.ref = def.innerType;
         json2.nullable = true;
@@ -15576,78 +15653,78 @@ var init_json_schema_processors = __esm({
         json2.anyOf = [inner, { type: "null" }];
       }
     };
-    nonoptionalProcessor = (schema3, ctx, _json, params) => {
-      const def = schema3._zod.def;
+    nonoptionalProcessor = (schema5, ctx, _json, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
     };
     UNREPRESENTABLE_DEFAULT = Symbol();
-    defaultProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    defaultProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
-      const value2 = serializeDefaultValue(def.defaultValue, schema3, ctx, json2, params);
+      const value2 = serializeDefaultValue(def.defaultValue, schema5, ctx, json2, params);
       if (value2 !== UNREPRESENTABLE_DEFAULT)
         json2.default = value2;
     };
-    prefaultProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    prefaultProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
       if (ctx.io !== "input")
         return;
-      const value2 = serializeDefaultValue(def.defaultValue, schema3, ctx, json2, params);
+      const value2 = serializeDefaultValue(def.defaultValue, schema5, ctx, json2, params);
       if (value2 !== UNREPRESENTABLE_DEFAULT)
         json2._prefault = value2;
     };
-    catchProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    catchProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
       let catchValue;
       try {
         catchValue = def.catchValue(void 0);
       } catch {
-        handleUnrepresentable(schema3, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
+        handleUnrepresentable(schema5, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
         return;
       }
       json2.default = catchValue;
     };
-    pipeProcessor = (schema3, ctx, _json, params) => {
-      const def = schema3._zod.def;
+    pipeProcessor = (schema5, ctx, _json, params) => {
+      const def = schema5._zod.def;
       const inIsTransform = def.in._zod.traits.has("$ZodTransform");
       const innerType = ctx.io === "input" ? inIsTransform ? def.out : def.in : def.out;
       processSchema(innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = innerType;
     };
-    readonlyProcessor = (schema3, ctx, json2, params) => {
-      const def = schema3._zod.def;
+    readonlyProcessor = (schema5, ctx, json2, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
       json2.readOnly = true;
     };
-    promiseProcessor = (schema3, ctx, _json, params) => {
-      const def = schema3._zod.def;
+    promiseProcessor = (schema5, ctx, _json, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
     };
-    optionalProcessor = (schema3, ctx, _json, params) => {
-      const def = schema3._zod.def;
+    optionalProcessor = (schema5, ctx, _json, params) => {
+      const def = schema5._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = def.innerType;
     };
-    lazyProcessor = (schema3, ctx, _json, params) => {
-      const innerType = schema3._zod.innerType;
+    lazyProcessor = (schema5, ctx, _json, params) => {
+      const innerType = schema5._zod.innerType;
       processSchema(innerType, ctx, params);
-      const seen = ctx.seen.get(schema3);
+      const seen = ctx.seen.get(schema5);
       seen.ref = innerType;
     };
     allProcessors = {
@@ -15850,10 +15927,10 @@ function strictObject(shape2, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options5, params) {
+function union(options6, params) {
   return new ZodUnion({
     type: "union",
-    options: options5,
+    options: options6,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -15971,7 +16048,7 @@ function refine(fn2, _params = {}) {
 function superRefine(fn2, params) {
   return _superRefine(fn2, params);
 }
-var ZodType, _ZodString, ZodString, ZodStringFormat, ZodISODateTime, ZodISODate, ZodISOTime, ZodISODuration, ZodEmail, ZodGUID, ZodUUID, ZodURL, ZodEmoji, ZodNanoID, ZodCUID, ZodCUID2, ZodULID, ZodXID, ZodKSUID, ZodIPv4, ZodIPv6, ZodCIDRv4, ZodCIDRv6, ZodBase64, ZodBase64URL, ZodE164, ZodJWT, ZodNumber, ZodNumberFormat, ZodBoolean, ZodUnknown, ZodNever, ZodArray, ZodObject, ZodUnion, ZodIntersection, ZodRecord, ZodEnum, ZodLiteral, ZodTransform, ZodOptional, ZodExactOptional, ZodNullable, ZodDefault, ZodPrefault, ZodNonOptional, ZodCatch, ZodPipe, ZodReadonly, ZodCustom;
+var ZodType, _ZodString, ZodString, ZodStringFormat, ZodISODateTime, ZodISODate, ZodISOTime, ZodISODuration, ZodEmail, ZodGUID, ZodUUID, ZodURL, ZodEmoji, ZodNanoID, ZodCUID, ZodCUID2, ZodULID, ZodXID, ZodKSUID, ZodIPv4, ZodIPv6, ZodCIDRv4, ZodCIDRv6, ZodBase64, ZodBase64URL, ZodE164, ZodJWT, ZodNumber, ZodNumberFormat, ZodBoolean, ZodBigInt, ZodUnknown, ZodNever, ZodDate, ZodArray, ZodObject, ZodUnion, ZodIntersection, ZodRecord, ZodEnum, ZodLiteral, ZodTransform, ZodOptional, ZodExactOptional, ZodNullable, ZodDefault, ZodPrefault, ZodNonOptional, ZodCatch, ZodPipe, ZodReadonly, ZodCustom;
 var init_schemas2 = __esm({
   "node_modules/zod/v4/classic/schemas.js"() {
     init_core2();
@@ -16010,8 +16087,8 @@ var init_schemas2 = __esm({
         reg.add(this, meta2);
         return this;
       },
-      refine(check2, params) {
-        return this.check(refine(check2, params));
+      refine(check3, params) {
+        return this.check(refine(check3, params));
       },
       superRefine(refinement, params) {
         return this.check(superRefine(refinement, params));
@@ -16473,6 +16550,53 @@ var init_schemas2 = __esm({
       ZodType.init(inst, def);
       inst._zod.processJSONSchema = (ctx, json2, params) => booleanProcessor(inst, ctx, json2, params);
     });
+    ZodBigInt = /* @__PURE__ */ $constructor(
+      "ZodBigInt",
+      (inst, def) => {
+        $ZodBigInt.init(inst, def);
+        ZodType.init(inst, def);
+        inst._zod.processJSONSchema = (ctx, json2, params) => bigintProcessor(inst, ctx, json2, params);
+      },
+      /* @__PURE__ */ util_exports.derived({
+        minValue: (inst) => aggregateChecks(inst).minimum ?? null,
+        maxValue: (inst) => aggregateChecks(inst).maximum ?? null,
+        format: (inst) => aggregateChecks(inst).format ?? null
+      }, {
+        gte(value2, params) {
+          return this.check(_gte(value2, params));
+        },
+        min(value2, params) {
+          return this.check(_gte(value2, params));
+        },
+        gt(value2, params) {
+          return this.check(_gt(value2, params));
+        },
+        lt(value2, params) {
+          return this.check(_lt(value2, params));
+        },
+        lte(value2, params) {
+          return this.check(_lte(value2, params));
+        },
+        max(value2, params) {
+          return this.check(_lte(value2, params));
+        },
+        positive(params) {
+          return this.check(_gt(BigInt(0), params));
+        },
+        negative(params) {
+          return this.check(_lt(BigInt(0), params));
+        },
+        nonpositive(params) {
+          return this.check(_lte(BigInt(0), params));
+        },
+        nonnegative(params) {
+          return this.check(_gte(BigInt(0), params));
+        },
+        multipleOf(value2, params) {
+          return this.check(_multipleOf(value2, params));
+        }
+      })
+    );
     ZodUnknown = /* @__PURE__ */ $constructor("ZodUnknown", (inst, def) => {
       $ZodUnknown.init(inst, def);
       ZodType.init(inst, def);
@@ -16483,6 +16607,26 @@ var init_schemas2 = __esm({
       ZodType.init(inst, def);
       inst._zod.processJSONSchema = (ctx, json2, params) => neverProcessor(inst, ctx, json2, params);
     });
+    ZodDate = /* @__PURE__ */ $constructor(
+      "ZodDate",
+      (inst, def) => {
+        $ZodDate.init(inst, def);
+        ZodType.init(inst, def);
+        inst._zod.processJSONSchema = (ctx, json2, params) => dateProcessor(inst, ctx, json2, params);
+        inst.min = (value2, params) => inst.check(_gte(value2, params));
+        inst.max = (value2, params) => inst.check(_lte(value2, params));
+      },
+      /* @__PURE__ */ util_exports.derived({
+        minDate: (inst) => {
+          const { minimum } = aggregateChecks(inst);
+          return minimum ? new Date(minimum) : null;
+        },
+        maxDate: (inst) => {
+          const { maximum } = aggregateChecks(inst);
+          return maximum ? new Date(maximum) : null;
+        }
+      }, {})
+    );
     ZodArray = /* @__PURE__ */ $constructor("ZodArray", (inst, def) => {
       _ensureDefaultMemoizer();
       $ZodArray.init(inst, def);
@@ -16742,8 +16886,33 @@ var init_iso = __esm({
 });
 
 // node_modules/zod/v4/classic/coerce.js
+var coerce_exports = {};
+__export(coerce_exports, {
+  bigint: () => bigint2,
+  boolean: () => boolean4,
+  date: () => date2,
+  number: () => number4,
+  string: () => string4
+});
+function string4(params) {
+  return _coercedString(ZodString, params);
+}
+function number4(params) {
+  return _coercedNumber(ZodNumber, params);
+}
+function boolean4(params) {
+  return _coercedBoolean(ZodBoolean, params);
+}
+function bigint2(params) {
+  return _coercedBigint(ZodBigInt, params);
+}
+function date2(params) {
+  return _coercedDate(ZodDate, params);
+}
 var init_coerce = __esm({
   "node_modules/zod/v4/classic/coerce.js"() {
+    init_core2();
+    init_schemas2();
   }
 });
 
@@ -16964,10 +17133,10 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text5, file2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseDistro(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file2)));
@@ -17021,33 +17190,33 @@ function faults(issue2, prefix, root, locator, file2) {
 function valueAt(root, path2) {
   return path2.reduce((v, step) => v?.[step], root);
 }
-function innerOf(schema3, step) {
-  if (schema3 instanceof ZodObject) return schema3.shape[String(step)];
-  if (schema3 instanceof ZodRecord) return schema3.valueType;
-  return schema3 instanceof ZodArray ? schema3.element : void 0;
+function innerOf(schema5, step) {
+  if (schema5 instanceof ZodObject) return schema5.shape[String(step)];
+  if (schema5 instanceof ZodRecord) return schema5.valueType;
+  return schema5 instanceof ZodArray ? schema5.element : void 0;
 }
 function keysAt(path2) {
-  let schema3 = unwrap(distroSchema);
+  let schema5 = unwrap(distroSchema);
   for (const step of path2) {
-    const inner = innerOf(schema3, step);
+    const inner = innerOf(schema5, step);
     if (!inner) return [];
-    schema3 = unwrap(inner);
+    schema5 = unwrap(inner);
   }
-  return schema3 instanceof ZodObject ? Object.keys(schema3.shape) : [];
+  return schema5 instanceof ZodObject ? Object.keys(schema5.shape) : [];
 }
-function unwrap(schema3) {
-  while (schema3 instanceof ZodDefault || schema3 instanceof ZodOptional) schema3 = schema3.unwrap();
-  return schema3;
+function unwrap(schema5) {
+  while (schema5 instanceof ZodDefault || schema5 instanceof ZodOptional) schema5 = schema5.unwrap();
+  return schema5;
 }
 function references(distro, locator, file2) {
   const diagnostics = [];
-  const known3 = (what, name5, names2, path2) => {
-    if (names2.includes(name5)) return;
-    const near = nearest(name5, names2);
+  const known3 = (what, name6, names2, path2) => {
+    if (names2.includes(name6)) return;
+    const near = nearest(name6, names2);
     diagnostics.push(
       error(
         "distro-reference",
-        `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name5}', which is not there`,
+        `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name6}', which is not there`,
         {
           file: file2,
           line: locator.line(path2),
@@ -17056,12 +17225,12 @@ function references(distro, locator, file2) {
       )
     );
   };
-  for (const [name5, d] of Object.entries(distro.distributions)) {
+  for (const [name6, d] of Object.entries(distro.distributions)) {
     d.platforms.forEach(
-      (p, i) => known3("platform", p, Object.keys(distro.platforms), ["distributions", name5, "platforms", i])
+      (p, i) => known3("platform", p, Object.keys(distro.platforms), ["distributions", name6, "platforms", i])
     );
     d.variants.forEach(
-      (v, i) => known3("variant", v, Object.keys(distro.variants), ["distributions", name5, "variants", i])
+      (v, i) => known3("variant", v, Object.keys(distro.variants), ["distributions", name6, "variants", i])
     );
     d.underlay.forEach((u, i) => {
       const of = new Set(
@@ -17069,33 +17238,33 @@ function references(distro, locator, file2) {
           (p) => Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p].underlays) : []
         )
       );
-      known3("underlay", u, [...of], ["distributions", name5, "underlay", i]);
+      known3("underlay", u, [...of], ["distributions", name6, "underlay", i]);
     });
     if (!distro.index && !d.repos.length && !d.folders.length)
       diagnostics.push(
-        error("distro-no-sources", `distributions.${name5} has nothing to build from`, {
+        error("distro-no-sources", `distributions.${name6} has nothing to build from`, {
           file: file2,
-          line: locator.line(["distributions", name5]),
+          line: locator.line(["distributions", name6]),
           hint: "name an index (rosdistro), .repos files or folders"
         })
       );
     if (!distro.index && d.ros_version === void 0)
       diagnostics.push(
-        error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
+        error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
           file: file2,
-          line: locator.line(["distributions", name5]),
+          line: locator.line(["distributions", name6]),
           hint: "without an index say ros_version: 1 or 2"
         })
       );
   }
-  for (const [name5, p] of Object.entries(distro.platforms)) {
-    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ["platforms", name5, "mirror"], locator, file2));
+  for (const [name6, p] of Object.entries(distro.platforms)) {
+    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ["platforms", name6, "mirror"], locator, file2));
     for (const [u, underlay2] of Object.entries(p.underlays)) {
-      const path2 = ["platforms", name5, "underlays", u];
+      const path2 = ["platforms", name6, "underlays", u];
       if (underlay2.uri) diagnostics.push(...trust(underlay2, false, path2, locator, file2));
       if (underlay2.uri && !underlay2.suite)
         diagnostics.push(
-          error("distro-invalid", `platforms.${name5}.underlays.${u}.suite is missing`, {
+          error("distro-invalid", `platforms.${name6}.underlays.${u}.suite is missing`, {
             file: file2,
             line: locator.line(path2),
             hint: "a repository of its own needs the suite"
@@ -17144,14 +17313,14 @@ __export(lockfile_exports, {
   makeLock: () => makeLock,
   readLock: () => readLock
 });
-function readLock(file2, text5) {
-  if (text5 === void 0)
+function readLock(file2, text6) {
+  if (text6 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed2 = parseYaml(text5, file2);
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const checked = schema().safeParse(parsed2.value);
   if (!checked.success) {
-    const locator = new Locator(text5);
+    const locator = new Locator(text6);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -17342,40 +17511,40 @@ var init_s3_endpoint = __esm({
         }
         throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: "ESTORE" });
       }
-      read(name5) {
-        return this.blobs.getTagged(name5);
+      read(name6) {
+        return this.blobs.getTagged(name6);
       }
       has() {
         return void 0;
       }
-      placeFile(name5, file2) {
-        return this.blobs.create(name5, { file: file2.path }, file2.sha256, { ...forever, ...typeOf(name5) });
+      placeFile(name6, file2) {
+        return this.blobs.create(name6, { file: file2.path }, file2.sha256, { ...forever, ...typeOf(name6) });
       }
       placeAll(files) {
         return parallel(
           files,
           this.width,
-          ({ name: name5, data, sha256: digest3 }) => this.blobs.create(name5, { data }, digest3, { ...forever, ...typeOf(name5) })
+          ({ name: name6, data, sha256: digest3 }) => this.blobs.create(name6, { data }, digest3, { ...forever, ...typeOf(name6) })
         );
       }
       async putAll(files) {
-        await parallel(files, this.width, ({ name: name5, data }) => this.put(name5, data));
+        await parallel(files, this.width, ({ name: name6, data }) => this.put(name6, data));
       }
-      async put(name5, data) {
-        await this.blobs.putWith(name5, data, { ...short2, ...typeOf(name5) });
+      async put(name6, data) {
+        await this.blobs.putWith(name6, data, { ...short2, ...typeOf(name6) });
       }
-      replace(name5, data, before2) {
-        return this.blobs.putWith(name5, data, { ...short2, ...typeOf(name5) }, before2 ?? null);
+      replace(name6, data, before2) {
+        return this.blobs.putWith(name6, data, { ...short2, ...typeOf(name6) }, before2 ?? null);
       }
       list(prefix) {
         return this.blobs.list(prefix);
       }
-      remove(name5) {
-        return this.blobs.remove(name5);
+      remove(name6) {
+        return this.blobs.remove(name6);
       }
     };
-    typeOf = (name5) => ({
-      "content-type": name5.endsWith(".deb") ? "application/vnd.debian.binary-package" : /\.(gz|xz)$/.test(name5) ? "application/octet-stream" : "text/plain; charset=utf-8"
+    typeOf = (name6) => ({
+      "content-type": name6.endsWith(".deb") ? "application/vnd.debian.binary-package" : /\.(gz|xz)$/.test(name6) ? "application/octet-stream" : "text/plain; charset=utf-8"
     });
   }
 });
@@ -17459,7 +17628,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs73 = require("node:fs");
+var import_node_fs77 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -17477,8 +17646,8 @@ var escape = (c) => {
   const code = c.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 };
-var printable = (text5) => text5.replace(controls, escape);
-var printableJson = (text5) => text5.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var printable = (text6) => text6.replace(controls, escape);
+var printableJson = (text6) => text6.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
@@ -17543,10 +17712,10 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var shown = (text5) => /^\s*[[{]/.test(text5) ? printableJson(redacted(text5)) : printable(redacted(text5));
-var writeOutput = (text5) => void process.stdout.write(shown(text5));
-var writeMessage = (text5) => void process.stderr.write(shown(text5));
-var writeControl = (text5) => void process.stderr.write(text5);
+var shown = (text6) => /^\s*[[{]/.test(text6) ? printableJson(redacted(text6)) : printable(redacted(text6));
+var writeOutput = (text6) => void process.stdout.write(shown(text6));
+var writeMessage = (text6) => void process.stderr.write(shown(text6));
+var writeControl = (text6) => void process.stderr.write(text6);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17635,7 +17804,7 @@ var list = (of, most6 = 1e6) => (v) => Array.isArray(v) && v.length <= most6 && 
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
 var optional = (of) => (v) => v === void 0 || of(v);
-var shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([name5, of]) => of(Object.hasOwn(v, name5) ? v[name5] : void 0));
+var shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([name6, of]) => of(Object.hasOwn(v, name6) ? v[name6] : void 0));
 var isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
 var boolean = (v) => typeof v === "boolean";
 var count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
@@ -17798,7 +17967,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve19, reject) => {
+  return new Promise((resolve20, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17812,7 +17981,7 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve19(() => void holder2.stdin.end());
+      resolve20(() => void holder2.stdin.end());
     });
   });
 }
@@ -17839,46 +18008,46 @@ var FileBlobs = class {
     if (!(0, import_node_fs5.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
 `);
   }
-  path = (name5) => (0, import_node_path4.join)(this.where, name5);
-  get(name5) {
+  path = (name6) => (0, import_node_path4.join)(this.where, name6);
+  get(name6) {
     try {
-      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name5)));
+      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name6)));
     } catch (e) {
       if (isMissing(e)) return Promise.resolve(void 0);
       throw e;
     }
   }
-  put(name5, data) {
+  put(name6, data) {
     this.mark();
-    writeWhole(this.path(name5), data);
+    writeWhole(this.path(name6), data);
     return Promise.resolve();
   }
-  putFile(name5, file2) {
+  putFile(name6, file2) {
     this.mark();
-    const target2 = this.path(name5);
+    const target2 = this.path(name6);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
     copyWhole(file2, target2, true);
     return Promise.resolve();
   }
   putAll(items) {
-    return writeTogether(items.map(({ name: name5, data }) => ({ path: this.path(name5), data })));
+    return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
-  fetch(name5, file2) {
-    if (!(0, import_node_fs5.existsSync)(this.path(name5))) return Promise.resolve(false);
+  fetch(name6, file2) {
+    if (!(0, import_node_fs5.existsSync)(this.path(name6))) return Promise.resolve(false);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(file2), { recursive: true });
-    copyWhole(this.path(name5), file2, false);
+    copyWhole(this.path(name6), file2, false);
     return Promise.resolve(true);
   }
-  async replace(name5, data, before2) {
+  async replace(name6, data, before2) {
     this.mark();
-    return withMutex(`${this.path(name5)}.lock`, async () => {
-      if ((await this.getTagged(name5))?.tag !== before2) return false;
-      writeWhole(this.path(name5), data);
+    return withMutex(`${this.path(name6)}.lock`, async () => {
+      if ((await this.getTagged(name6))?.tag !== before2) return false;
+      writeWhole(this.path(name6), data);
       return true;
     });
   }
-  async getTagged(name5) {
-    const data = await this.get(name5);
+  async getTagged(name6) {
+    const data = await this.get(name6);
     return data && { data, tag: sha256(data) };
   }
   async *list(prefix) {
@@ -17886,34 +18055,34 @@ var FileBlobs = class {
     if (!(0, import_node_fs5.existsSync)(at2)) return;
     for (const entry of (0, import_node_fs5.readdirSync)(at2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
       if (entry.name.startsWith(".tmp-") || entry.name.endsWith(".lock")) continue;
-      const name5 = `${prefix}/${entry.name}`;
+      const name6 = `${prefix}/${entry.name}`;
       if (entry.isDirectory()) {
-        yield* this.list(name5);
+        yield* this.list(name6);
         continue;
       }
       try {
-        const { size: size2, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name5));
-        yield { name: name5, size: size2, modified: mtimeMs };
+        const { size: size2, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name6));
+        yield { name: name6, size: size2, modified: mtimeMs };
       } catch (e) {
         if (!isMissing(e)) throw e;
       }
     }
   }
-  remove(name5) {
-    (0, import_node_fs5.rmSync)(this.path(name5), { force: true });
+  remove(name6) {
+    (0, import_node_fs5.rmSync)(this.path(name6), { force: true });
     return Promise.resolve();
   }
-  local(name5) {
-    return this.path(name5);
+  local(name6) {
+    return this.path(name6);
   }
   sweep() {
     for (const kind of ["objects", "tasks", "tests", "sources"]) {
       const folder = this.path(kind);
       if (!exists(folder)) continue;
       for (const part of (0, import_node_fs5.readdirSync)(folder)) {
-        for (const name5 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder, part))) {
-          const m = /^\.tmp-(\d+)-/.exec(name5);
-          const path2 = (0, import_node_path4.join)(folder, part, name5);
+        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder, part))) {
+          const m = /^\.tmp-(\d+)-/.exec(name6);
+          const path2 = (0, import_node_path4.join)(folder, part, name6);
           if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
         }
       }
@@ -17953,26 +18122,26 @@ function copyWhole(from, to, sync) {
 var import_node_zlib = require("node:zlib");
 init_digest();
 function sealed(value2) {
-  const text5 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text5)}
-${text5}
+  const text6 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text6)}
+${text6}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
-  const text5 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text5)) return void 0;
+  const text6 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text6)) return void 0;
   try {
-    return JSON.parse(text5.toString("utf8"));
+    return JSON.parse(text6.toString("utf8"));
   } catch {
     return void 0;
   }
 }
-function whole(data, name5, where) {
+function whole(data, name6, where) {
   const value2 = unsealed(data);
   if (data !== void 0 && value2 === void 0)
     throw Object.assign(
-      new Error(`${name5} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      new Error(`${name6} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
       { code: "ESTORE" }
     );
   return value2;
@@ -17998,10 +18167,10 @@ var Store = class {
   places;
   object = (digest3) => `objects/${digest3.slice(0, 2)}/${digest3}`;
   named = (kind, key) => `${kind}/${key.slice(0, 2)}/${key}.json`;
-  own = (name5) => this.places[0] + name5;
-  async first(name5) {
+  own = (name6) => this.places[0] + name6;
+  async first(name6) {
     for (const place of this.places) {
-      const data = await this.blobs.get(place + name5);
+      const data = await this.blobs.get(place + name6);
       if (data) return data;
     }
     return void 0;
@@ -18022,11 +18191,11 @@ var Store = class {
     const path2 = this.blobs.local(this.own(this.object(digest3)));
     return this.verified.has(digest3) || path2 !== void 0 && await sha256File(path2) === digest3;
   }
-  async putText(name5, text5) {
-    const data = Buffer.from(text5);
+  async putText(name6, text6) {
+    const data = Buffer.from(text6);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
-    return { name: name5, sha256: digest3, size: data.length };
+    return { name: name6, sha256: digest3, size: data.length };
   }
   /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
   async putObjects(objects, last) {
@@ -18047,8 +18216,8 @@ var Store = class {
     return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2);
   }
   /** Size where it can be had for nothing. */
-  sizeHere(name5) {
-    const path2 = this.blobs.local(name5);
+  sizeHere(name6) {
+    const path2 = this.blobs.local(name6);
     if (!path2) return void 0;
     try {
       return (0, import_node_fs7.statSync)(path2).size;
@@ -18072,21 +18241,21 @@ var Store = class {
    */
   async path(file2) {
     for (const place of this.places) {
-      const name5 = place + this.object(file2.sha256);
-      const local2 = this.blobs.local(name5) ?? this.cached(file2.sha256);
+      const name6 = place + this.object(file2.sha256);
+      const local2 = this.blobs.local(name6) ?? this.cached(file2.sha256);
       if (this.verified.has(file2.sha256) && exists(local2)) return local2;
-      if (!exists(local2) && (this.blobs.local(name5) !== void 0 || !await this.blobs.fetch(name5, local2))) continue;
+      if (!exists(local2) && (this.blobs.local(name6) !== void 0 || !await this.blobs.fetch(name6, local2))) continue;
       if (await sha256File(local2) === file2.sha256) {
         this.verified.add(file2.sha256);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
-      if (this.blobs.local(name5) === void 0 && await this.blobs.fetch(name5, local2) && await sha256File(local2) === file2.sha256) {
+      if (this.blobs.local(name6) === void 0 && await this.blobs.fetch(name6, local2) && await sha256File(local2) === file2.sha256) {
         this.verified.add(file2.sha256);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
-      if (place === this.places[0]) await this.blobs.remove(name5);
+      if (place === this.places[0]) await this.blobs.remove(name6);
     }
     return void 0;
   }
@@ -18104,14 +18273,14 @@ var Store = class {
     return true;
   }
   /** Whether an object is what its name says; a damaged one is removed. */
-  async check(name5, folder) {
-    const digest3 = (0, import_node_path7.basename)(name5);
-    const local2 = this.blobs.local(name5);
+  async check(name6, folder) {
+    const digest3 = (0, import_node_path7.basename)(name6);
+    const local2 = this.blobs.local(name6);
     const copy = local2 ?? (0, import_node_path7.join)(folder, digest3);
-    if (!local2 && !await this.blobs.fetch(name5, copy)) return false;
+    if (!local2 && !await this.blobs.fetch(name6, copy)) return false;
     const sound = await sha256File(copy) === digest3;
     if (!local2) (0, import_node_fs7.rmSync)(copy, { force: true });
-    if (!sound) await this.blobs.remove(name5);
+    if (!sound) await this.blobs.remove(name6);
     return sound;
   }
   async putRecord(record2) {
@@ -18174,42 +18343,42 @@ var Store = class {
     );
   }
   indexName = (scope2) => `index/${scope2.replaceAll("/", "_")}.json.gz`;
-  async putBlob(name5, data) {
-    await this.blobs.put(this.own(name5), data);
+  async putBlob(name6, data) {
+    await this.blobs.put(this.own(name6), data);
   }
-  getBlob = (name5) => this.first(name5);
+  getBlob = (name6) => this.first(name6);
   /** Names below a folder of the own place. */
   async names(folder) {
     const found2 = [];
-    for await (const { name: name5 } of this.blobs.list(this.own(folder))) found2.push(name5.slice(this.places[0].length));
+    for await (const { name: name6 } of this.blobs.list(this.own(folder))) found2.push(name6.slice(this.places[0].length));
     return found2;
   }
   /** Any thing of our own by name, in JSON. */
-  async readJson(name5) {
-    return unsealed(await this.first(name5));
+  async readJson(name6) {
+    return unsealed(await this.first(name6));
   }
-  async writeJson(name5, value2) {
-    await this.blobs.put(this.own(name5), sealed(value2));
+  async writeJson(name6, value2) {
+    await this.blobs.put(this.own(name6), sealed(value2));
   }
   /**
    * Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. A
    * damaged one is a fault, unless the caller can restore it from elsewhere (`restorable`): then it has no value.
    */
-  async readTagged(name5, restorable = false) {
-    const found2 = await this.blobs.getTagged(this.own(name5));
-    const value2 = restorable ? unsealed(found2?.data) : whole(found2?.data, name5, this.blobs.where);
+  async readTagged(name6, restorable = false) {
+    const found2 = await this.blobs.getTagged(this.own(name6));
+    const value2 = restorable ? unsealed(found2?.data) : whole(found2?.data, name6, this.blobs.where);
     return { value: value2, tag: found2?.tag };
   }
-  async replaceJson(name5, value2, tag) {
-    return this.blobs.replace(this.own(name5), sealed(value2), tag);
+  async replaceJson(name6, value2, tag) {
+    return this.blobs.replace(this.own(name6), sealed(value2), tag);
   }
   /** One that others depend on (a run, a channel): one that is damaged is a fault, and not as if it were not there. */
-  async readRoot(name5) {
-    return whole(await this.first(name5), name5, this.blobs.where);
+  async readRoot(name6) {
+    return whole(await this.first(name6), name6, this.blobs.where);
   }
   /** Asks for many things, some at once. */
-  async many(items, ask) {
-    return parallel(items, width, ask);
+  async many(items, ask2) {
+    return parallel(items, width, ask2);
   }
   sweep() {
     this.blobs.sweep();
@@ -18254,7 +18423,7 @@ function kindOf(entry) {
   if (entry.isSocket()) return "a socket";
   return entry.isFile() ? "a file" : "a device";
 }
-var shownName = (name5) => JSON.stringify(name5).slice(1, -1).replace(
+var shownName = (name6) => JSON.stringify(name6).slice(1, -1).replace(
   /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
   (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
 ).slice(0, 300);
@@ -18342,15 +18511,15 @@ async function listLeft(root, path2, most6 = 1e4) {
   }
   return names2.sort((a, b) => a.name < b.name ? -1 : 1);
 }
-async function walkLeft(root, path2, options5 = {}) {
+async function walkLeft(root, path2, options6 = {}) {
   const found2 = [];
-  const most6 = options5.most ?? mostNames;
-  const visit = async (folder, depth) => {
-    if (depth > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
-    for (const { name: name5, kind } of await listLeft(root, folder, most6)) {
-      const at2 = folder ? `${folder}/${name5}` : name5;
-      if (options5.skip?.(at2)) continue;
-      if (kind === "a folder") await visit(at2, depth + 1);
+  const most6 = options6.most ?? mostNames;
+  const visit = async (folder, depth2) => {
+    if (depth2 > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
+    for (const { name: name6, kind } of await listLeft(root, folder, most6)) {
+      const at2 = folder ? `${folder}/${name6}` : name6;
+      if (options6.skip?.(at2)) continue;
+      if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
       if (found2.length > most6) throw fault(path2 || ".", `holds more than ${most6} files`);
     }
@@ -18380,23 +18549,23 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text5) {
-  const name5 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text5);
-  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text5);
-  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text5)) return withoutPython(text5);
+function withoutComments(path2, text6) {
+  const name6 = path2.slice(path2.lastIndexOf("/") + 1);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name6)) return withoutC(text6);
+  if (name6.endsWith(".cmake") || name6 === "CMakeLists.txt") return withoutCMake(text6);
+  if (name6.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text6)) return withoutPython(text6);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text5) {
-  if (text5.includes("\r") || text5.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text5)) return void 0;
+function withoutC(text6) {
+  if (text6.includes("\r") || text6.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text6)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
+  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text5.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text6.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
@@ -18404,51 +18573,51 @@ function withoutC(text5) {
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block3 = found2.startsWith("/*");
     if (!block3 && !found2.startsWith("//")) continue;
-    const end2 = text5.indexOf("\n", token3.lastIndex);
-    if (block3 && !/^[ \t]*(\/\/|$)/.test(text5.slice(token3.lastIndex, end2 < 0 ? text5.length : end2))) continue;
-    out += text5.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
+    const end2 = text6.indexOf("\n", token3.lastIndex);
+    if (block3 && !/^[ \t]*(\/\/|$)/.test(text6.slice(token3.lastIndex, end2 < 0 ? text6.length : end2))) continue;
+    out += text6.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text5.slice(at2));
+  return trimmed(out + text6.slice(at2));
 }
-function withoutCMake(text5) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text5) || text5.includes("\r")) return void 0;
+function withoutCMake(text6) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text6) || text6.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
+  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text5[m.index - 1] ?? " ")) return void 0;
-      const close = text5.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text6[m.index - 1] ?? " ")) return void 0;
+      const close = text6.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text5.slice(at2, m.index);
+    out += text6.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text5.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text6.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text5) {
-  if (text5.includes("\r") || text5.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text5) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text5))
+function withoutPython(text6) {
+  if (text6.includes("\r") || text6.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text6) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text6))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
+  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text5.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text5.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text5.slice(begin, m.index))) return void 0;
-    if (text5.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
-    out += text5.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text5.length);
+    const begin = text6.lastIndexOf("\n", m.index - 1) + 1;
+    const first = begin === 0 || text6.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text6.slice(begin, m.index))) return void 0;
+    if (text6.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    out += text6.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text6.length);
   }
-  return (out + text5.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text6.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18468,7 +18637,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text5 = (at2) => {
+  const text6 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18512,13 +18681,13 @@ function parse(data) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text5(strings(dynamic) + value2));
-    if (tag === 14) soname = text5(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text6(strings(dynamic) + value2));
+    if (tag === 14) soname = text6(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text5(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text6(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections.find((s) => s.type === 1879048191);
@@ -18538,7 +18707,7 @@ function parse(data) {
       const named4 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text5(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text6(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18559,17 +18728,17 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text5, name5) => {
-  for (let at2 = text5.indexOf(name5); at2 >= 0; at2 = text5.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text5[at2 - 1] ?? " ") && !/[\w.-]/.test(text5[at2 + name5.length] ?? " ")) return true;
+var containsName = (text6, name6) => {
+  for (let at2 = text6.indexOf(name6); at2 >= 0; at2 = text6.indexOf(name6, at2 + 1)) {
+    if (!/[\w.-]/.test(text6[at2 - 1] ?? " ") && !/[\w.-]/.test(text6[at2 + name6.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text5) {
+function visibleMetadata(text6) {
   const lines = [];
   let kept2 = false;
-  for (const line2 of text5.split("\n")) {
+  for (const line2 of text6.split("\n")) {
     if (line2 === "") break;
     if (!/^[ \t]/.test(line2)) kept2 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
     if (kept2) lines.push(line2);
@@ -18591,40 +18760,40 @@ function visibleManifest(xml) {
     const m = token.exec(xml);
     if (!m) return void 0;
     at2 = token.lastIndex;
-    const [found2, closing, name5, attributes, empty] = m;
-    if (name5 !== void 0) {
-      const own3 = open3.length === 1 && open3[0] === "package" && forPeople.has(name5);
+    const [found2, closing, name6, attributes, empty] = m;
+    if (name6 !== void 0) {
+      const own3 = open3.length === 1 && open3[0] === "package" && forPeople.has(name6);
       if (closing) {
-        if (open3.pop() !== name5) return void 0;
-        if (!skipped) out += `</${name5}>`;
+        if (open3.pop() !== name6) return void 0;
+        if (!skipped) out += `</${name6}>`;
         else if (open3.length < skipped) skipped = 0;
         continue;
       }
       if (!skipped && !(own3 && empty)) {
         if (own3) skipped = open3.length + 1;
-        else out += `<${name5}${plainAttributes(attributes ?? "")}${empty ? "/" : ""}>`;
+        else out += `<${name6}${plainAttributes(attributes ?? "")}${empty ? "/" : ""}>`;
       }
-      if (!empty) open3.push(name5);
+      if (!empty) open3.push(name6);
     } else if (found2.startsWith("<![CDATA[")) {
       if (!skipped) out += found2;
     } else if (!found2.startsWith("<") && !skipped) out += found2.trim() ? found2.trim().replace(/\s+/g, " ") : "";
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text5) => text5.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text6) => text6.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = [];
-  const walk = (folder, shown5, depth = 0) => {
-    if (depth > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
+  const walk = (folder, shown5, depth2 = 0) => {
+    if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
     for (const entry of (0, import_node_fs9.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
       const full = (0, import_node_path9.join)(folder, entry.name);
       const path2 = `${shown5}/${entry.name}`;
       if (shown5 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
-      if (entry.isDirectory()) walk(full, path2, depth + 1);
+      if (entry.isDirectory()) walk(full, path2, depth2 + 1);
       else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs9.readlinkSync)(full) });
       else if (entry.isFile()) files.push({ path: path2, mode: (0, import_node_fs9.lstatSync)(full).mode & 73 ? 1 : 0 });
       else throw new LeftBehindError(`${shownName(path2)} is neither a file, a folder nor a link`);
@@ -18638,7 +18807,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts = files.map((f) => {
-    const whole2 = (text5) => `${f.mode} ${text5}`;
+    const whole2 = (text6) => `${f.mode} ${text6}`;
     if (f.link !== void 0) {
       const link = whole2(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -18655,12 +18824,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text5) => ({ path: f.path, full, code: text5, api: text5, tool: text5 });
+    const seen = (text6) => ({ path: f.path, full, code: text6, api: text6, tool: text6 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text5 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text6 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text5, text5),
+        ...part(text6, text6),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18699,8 +18868,8 @@ function interfaceOf({ parts, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts) {
-      const text5 = of(p);
-      if (text5 !== void 0) hash3.update(`${p.path}\0${text5}
+      const text6 = of(p);
+      if (text6 !== void 0) hash3.update(`${p.path}\0${text6}
 `);
     }
     return hash3.digest("hex");
@@ -18739,9 +18908,9 @@ function arMembers(file2) {
     if (read2(0, magic.length) !== magic) return void 0;
     const members2 = [];
     for (let at2 = magic.length; at2 < stat2.size && members2.length < 10; ) {
-      const [, name5, size2] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
-      if (name5 === void 0 || at2 + 60 + Number(size2) > stat2.size) return void 0;
-      members2.push({ name: name5, at: at2 + 60, size: Number(size2) });
+      const [, name6, size2] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
+      if (name6 === void 0 || at2 + 60 + Number(size2) > stat2.size) return void 0;
+      members2.push({ name: name6, at: at2 + 60, size: Number(size2) });
       at2 += 60 + Number(size2) + Number(size2) % 2;
     }
     return members2;
@@ -18866,13 +19035,13 @@ var TarReader = class {
     const type = String.fromCharCode(h[156] ?? 0);
     const size2 = number(h, 124, 12);
     if (type === "L" || type === "K") return this.long(type, size2);
-    const name5 = this.longName ?? string(h, 0, 100);
+    const name6 = this.longName ?? string(h, 0, 100);
     const kind = kinds[type];
-    if (!kind) throw new TarError(`${JSON.stringify(name5)} is ${others[type] ?? "of a kind that no package needs"}`);
+    if (!kind) throw new TarError(`${JSON.stringify(name6)} is ${others[type] ?? "of a kind that no package needs"}`);
     const ustar = this.longName === void 0 && h.toString("latin1", 257, 263) === "ustar\0";
     const prefix = ustar ? string(h, 345, 155) : "";
     const member = {
-      path: (prefix ? `${prefix}/${name5}` : name5).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
+      path: (prefix ? `${prefix}/${name6}` : name6).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
       kind,
       mode: number(h, 100, 8),
       user: number(h, 108, 8),
@@ -18891,9 +19060,9 @@ var TarReader = class {
     this.expect(size2, {
       write: (part) => parts.push(Buffer.from(part)),
       end: () => {
-        const text5 = string(Buffer.concat(parts), 0, size2);
-        if (type === "L") this.longName = text5;
-        else this.longTarget = text5;
+        const text6 = string(Buffer.concat(parts), 0, size2);
+        if (type === "L") this.longName = text6;
+        else this.longTarget = text6;
       }
     });
   }
@@ -18902,9 +19071,9 @@ function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text5 = raw.toString("utf8");
-  if (!Buffer.from(text5).equals(raw)) throw new TarError(`${JSON.stringify(text5)} is no UTF-8`);
-  return text5;
+  const text6 = raw.toString("utf8");
+  if (!Buffer.from(text6).equals(raw)) throw new TarError(`${JSON.stringify(text6)} is no UTF-8`);
+  return text6;
 }
 function number(header, at2, length) {
   const field = header.subarray(at2, at2 + length);
@@ -18915,9 +19084,9 @@ function number(header, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text5 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
-  if (!/^[0-7]*$/.test(text5)) throw new TarError("it has a damaged header");
-  return text5 === "" ? 0 : parseInt(text5, 8);
+  const text6 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
+  if (!/^[0-7]*$/.test(text6)) throw new TarError("it has a damaged header");
+  return text6 === "" ? 0 : parseInt(text6, 8);
 }
 function checkSum(header) {
   let sum = 0;
@@ -18938,7 +19107,7 @@ function readTar(tar) {
 }
 function writeTar(files, seconds) {
   const parts = [];
-  const add2 = (path2, flag, mode, data) => {
+  const add2 = (path2, flag2, mode, data) => {
     const h = Buffer.alloc(block);
     const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
     h.write(path2, 0, 100, "utf8");
@@ -18947,7 +19116,7 @@ function writeTar(files, seconds) {
     octal(0, 116, 8);
     octal(data.length, 124, 12);
     octal(seconds, 136, 12);
-    h.write(flag, 156, "latin1");
+    h.write(flag2, 156, "latin1");
     h.write("ustar\x0000", 257, "latin1");
     h.write("root", 265, "latin1");
     h.write("root", 297, "latin1");
@@ -19020,12 +19189,12 @@ async function stream(file2, action, take) {
   });
   (0, import_node_fs11.closeSync)(input);
   let words5 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text5) => {
-    if (words5.length < 1e4) words5 += text5;
+  child.stderr?.setEncoding("utf8").on("data", (text6) => {
+    if (words5.length < 1e4) words5 += text6;
   });
-  const ended = new Promise((resolve19, reject) => {
+  const ended = new Promise((resolve20, reject) => {
     child.on("error", reject);
-    child.on("close", resolve19);
+    child.on("close", resolve20);
   });
   ended.catch(() => void 0);
   try {
@@ -19063,20 +19232,20 @@ var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`
 var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
 var told2 = 10;
 function memberFaults(members2, allowed) {
-  const faults2 = [];
+  const faults4 = [];
   const seen = /* @__PURE__ */ new Map();
   for (const m of members2) {
-    if (faults2.length >= told2) break;
+    if (faults4.length >= told2) break;
     const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
-    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
+    if (fault3 !== void 0) faults4.push(`${shown2(m.path)} ${fault3}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
-    if (faults2.length >= told2) break;
+    if (faults4.length >= told2) break;
     const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
+    if (fault3 !== void 0) faults4.push(`${shown2(m.path)} ${fault3}`);
   }
-  return faults2;
+  return faults4;
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
@@ -19177,30 +19346,30 @@ async function readDeb(file2, policy, begin = () => void 0) {
   control.members.delete("control");
   return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
-function refuse(faults2) {
-  if (faults2.length) throw new PackageFileError(faults2.join("; "));
+function refuse(faults4) {
+  if (faults4.length) throw new PackageFileError(faults4.join("; "));
 }
 function controlText(parts) {
   const members2 = /* @__PURE__ */ new Map();
-  const faults2 = [];
+  const faults4 = [];
   for (const { member, data } of parts) {
     const { path: path2, kind } = member;
     if (path2 === "" && kind === "folder") continue;
     if (kind !== "file" || !controlMembers.has(path2))
-      faults2.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
-    else if (members2.has(path2)) faults2.push(`its control part has ${JSON.stringify(path2)} twice`);
+      faults4.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
+    else if (members2.has(path2)) faults4.push(`its control part has ${JSON.stringify(path2)} twice`);
     else members2.set(path2, data.toString("utf8"));
   }
-  return { text: members2.get("control") ?? "", members: members2, faults: faults2 };
+  return { text: members2.get("control") ?? "", members: members2, faults: faults4 };
 }
 function controlFaults(control, policy) {
   const fields = fieldsOf(control);
   if (typeof fields === "string") return [fields];
-  const faults2 = [];
+  const faults4 = [];
   const wants = (field, value2) => {
     const is = fields.get(field) ?? "";
     if (value2 !== void 0 && is !== value2)
-      faults2.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
+      faults4.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
   };
   wants("Package", policy.package);
   wants("Version", policy.version);
@@ -19209,19 +19378,19 @@ function controlFaults(control, policy) {
   wants("Conflicts", policy.conflicts?.join(", "));
   wants("Replaces", policy.replaces?.join(", "));
   for (const field of fields.keys())
-    if (!controlFields.has(field)) faults2.push(`its control file has the field ${JSON.stringify(field)}`);
-  return faults2;
+    if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
+  return faults4;
 }
-function fieldsOf(text5) {
+function fieldsOf(text6) {
   const fields = /* @__PURE__ */ new Map();
   let last;
-  for (const line2 of text5.replace(/\n$/, "").split("\n")) {
+  for (const line2 of text6.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
     const [, written, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
     if (written !== void 0 && value2 !== void 0) {
-      const name5 = written.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
-      if (fields.has(name5)) return `its control file has the field ${name5} twice`;
-      fields.set(last = name5, value2.trim());
+      const name6 = written.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+      if (fields.has(name6)) return `its control file has the field ${name6} twice`;
+      fields.set(last = name6, value2.trim());
     } else if (/^[ \t]+\S/.test(line2) && last !== void 0)
       fields.set(last, `${fields.get(last) ?? ""}
 ${line2.trim()}`);
@@ -19566,21 +19735,21 @@ function closuresOf(scope2) {
   };
 }
 function usersOf(scopes, wanted) {
-  const users = new Map([...wanted].sort().map((name5) => [name5, /* @__PURE__ */ new Set()]));
+  const users = new Map([...wanted].sort().map((name6) => [name6, /* @__PURE__ */ new Set()]));
   for (const scope2 of scopes) {
     const closures = closuresOf(scope2);
     scope2.packages.forEach((p, n) => {
       for (const d of closures.root(n)) users.get(scope2.packages[d].name)?.add(p.name);
     });
   }
-  return Object.fromEntries([...users].map(([name5, all]) => [name5, [...all].sort()]));
+  return Object.fromEntries([...users].map(([name6, all]) => [name6, [...all].sort()]));
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const longest4 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
-    for (const name5 of [...packages[n].build, ...packages[n].run]) {
-      const d = index.get(name5);
+    for (const name6 of [...packages[n].build, ...packages[n].run]) {
+      const d = index.get(name6);
       if (d !== void 0 && d < n) longest4[d] = Math.max(longest4[d], longest4[n] + milliseconds(packages[d]));
     }
   }
@@ -19738,7 +19907,7 @@ function matcher(patterns) {
       `^${p.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`
     )
   );
-  return (name5) => exact.has(name5) || globs.some((g) => g.test(name5));
+  return (name6) => exact.has(name6) || globs.some((g) => g.test(name6));
 }
 
 // ts-src/plan/settings.ts
@@ -19752,12 +19921,12 @@ function settingsFinder(distro) {
   if (!entries.length) return Object.assign(() => nothing, { any: false });
   const known3 = /* @__PURE__ */ new Map();
   return Object.assign(
-    (name5) => {
-      let found2 = known3.get(name5);
+    (name6) => {
+      let found2 = known3.get(name6);
       if (!found2) {
-        const matching = entries.filter((e) => e.matches(name5)).sort((a, b) => Number(a.pattern === name5) - Number(b.pattern === name5) || compare(a.pattern, b.pattern));
+        const matching = entries.filter((e) => e.matches(name6)).sort((a, b) => Number(a.pattern === name6) - Number(b.pattern === name6) || compare(a.pattern, b.pattern));
         known3.set(
-          name5,
+          name6,
           found2 = matching.reduce(
             (all, { settings: s }) => ({
               ...all,
@@ -19841,13 +20010,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text5) {
+function parseCondition(text6) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text5);
+    const t = token2.exec(text6);
     if (!t) {
-      if (blank.test(text5.slice(end2))) break;
+      if (blank.test(text6.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -19861,10 +20030,10 @@ function parseCondition(text5) {
     if (t[3] !== void 0) return { variable: t[3] };
     return { literal: t[4] ?? t[5] ?? t[6] };
   };
-  const primary = (depth) => {
+  const primary = (depth2) => {
     if (tokens[at2]?.[1] === "(") {
       at2++;
-      const inner = joined("or", depth + 1);
+      const inner = joined("or", depth2 + 1);
       if (!inner || tokens[at2++]?.[1] !== ")") return void 0;
       return inner;
     }
@@ -19873,11 +20042,11 @@ function parseCondition(text5) {
     const right = operator && value2();
     return left && operator && right ? { operator, left, right } : void 0;
   };
-  const joined = (operator, depth) => {
-    if (depth > maximumDepth) return void 0;
+  const joined = (operator, depth2) => {
+    if (depth2 > maximumDepth) return void 0;
     const terms = [];
     do {
-      const term = operator === "or" ? joined("and", depth) : primary(depth);
+      const term = operator === "or" ? joined("and", depth2) : primary(depth2);
       if (!term) return void 0;
       terms.push(term);
     } while (word(operator) && ++at2);
@@ -19909,13 +20078,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known3 = /* @__PURE__ */ new Map();
-  return (text5) => {
-    if (text5 === void 0) return true;
-    if (!known3.has(text5)) {
-      const parsed2 = parseCondition(text5);
-      known3.set(text5, parsed2 && evaluateCondition(parsed2, context));
+  return (text6) => {
+    if (text6 === void 0) return true;
+    if (!known3.has(text6)) {
+      const parsed2 = parseCondition(text6);
+      known3.set(text6, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known3.get(text5);
+    return known3.get(text6);
   };
 }
 
@@ -19992,31 +20161,31 @@ var none = [];
 function evaluateAll(input, settings2, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
   const names2 = [...input.packages.keys()].sort();
-  const number4 = /* @__PURE__ */ new Map();
+  const number6 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names2.map((name5, n) => {
-    const source = input.packages.get(name5);
+  const packages = names2.map((name6, n) => {
+    const source = input.packages.get(name6);
     const p = evaluate(source.manifest, source.file, diagnostics);
-    number4.set(name5, n);
+    number6.set(name6, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
-      if (members2) members2.push(name5);
-      else groups.set(g, [name5]);
+      if (members2) members2.push(name6);
+      else groups.set(g, [name6]);
     }
     return p;
   });
   const others2 = /* @__PURE__ */ new Map();
-  const idOf = (name5) => {
-    const n = number4.get(name5) ?? others2.get(name5);
+  const idOf = (name6) => {
+    const n = number6.get(name6) ?? others2.get(name6);
     if (n !== void 0) return n;
-    others2.set(name5, names2.length + others2.size);
+    others2.set(name6, names2.length + others2.size);
     return names2.length + others2.size - 1;
   };
   const essential = settings2.build_essential.length ? settings2.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
   const evaluated = {
     input,
     names: names2,
-    number: number4,
+    number: number6,
     ids: 0,
     packages,
     withGroups: /* @__PURE__ */ new Set(),
@@ -20029,8 +20198,8 @@ function evaluateAll(input, settings2, diagnostics) {
     needs: (n) => needsOf(packages[n], groups, idOf)
   };
   collectBelow(evaluated);
-  const essentialNumbers = essential.flatMap((e) => number4.get(e) ?? []);
-  const typesupportNumbers = typesupport.flatMap((t) => number4.get(t) ?? []);
+  const essentialNumbers = essential.flatMap((e) => number6.get(e) ?? []);
+  const typesupportNumbers = typesupport.flatMap((t) => number6.get(t) ?? []);
   const marks = new Uint8Array(names2.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
@@ -20046,10 +20215,10 @@ function evaluateAll(input, settings2, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number4.get(member), roles);
+        for (const member of groups.get(d.name) ?? []) mark(number6.get(member), roles);
         continue;
       }
-      const inside = number4.get(d.name);
+      const inside = number6.get(d.name);
       if (inside !== void 0 && !d.versions) {
         mark(inside, roles);
         continue;
@@ -20133,10 +20302,10 @@ function above(evaluated, names2) {
   });
   const found2 = /* @__PURE__ */ new Set();
   const stack = [...names2];
-  for (let name5 = stack.pop(); name5 !== void 0; name5 = stack.pop()) {
-    const n = evaluated.number.get(name5);
-    if (n === void 0 || found2.has(name5)) continue;
-    found2.add(name5);
+  for (let name6 = stack.pop(); name6 !== void 0; name6 = stack.pop()) {
+    const n = evaluated.number.get(name6);
+    if (n === void 0 || found2.has(name6)) continue;
+    found2.add(name6);
     stack.push(...dependents[n]);
   }
   return found2;
@@ -20211,7 +20380,7 @@ function resolveRosdep(database, key, target2) {
       file: file2,
       reason: `its rule for ${target2.os} ${target2.release} is null: it is not available there`
     };
-  let name5 = installer;
+  let name6 = installer;
   let depends = [];
   if (isMap(rule)) {
     const all = Object.keys(rule).filter((k) => rosdepInstallers.has(k));
@@ -20222,17 +20391,17 @@ function resolveRosdep(database, key, target2) {
         file: file2,
         reason: used.length ? `its rule for ${target2.os} ${target2.release} names several installers` : `its rule for ${target2.os} ${target2.release} names no installer that is known`
       };
-    name5 = used[0];
-    const inner = rule[name5];
+    name6 = used[0];
+    const inner = rule[name6];
     if (isMap(inner)) {
       depends = words3(inner.depends ?? []) ?? [];
-      rule = name5 === "source" ? [] : inner.packages;
+      rule = name6 === "source" ? [] : inner.packages;
     } else rule = inner;
   }
   const packages = words3(rule);
-  return packages ? { kind: "packages", installer: name5, packages, depends, file: file2 } : unclear();
+  return packages ? { kind: "packages", installer: name6, packages, depends, file: file2 } : unclear();
 }
-var words3 = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name5) => typeof name5 === "string") ? v : void 0;
+var words3 = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name6) => typeof name6 === "string") ? v : void 0;
 
 // ts-src/plan/resolve.ts
 var Resolver = class {
@@ -20257,17 +20426,17 @@ var Resolver = class {
   resolve(need) {
     return this.known[need.id] ??= this.find(need.name);
   }
-  find(name5) {
-    const settings2 = this.settingsOf(name5);
+  find(name6) {
+    const settings2 = this.settingsOf(name6);
     if (settings2.system) return { from: "system", packages: settings2.system };
     if (settings2.skip) return { from: "system", packages: [] };
-    const number4 = this.evaluated.number.get(name5);
-    if (number4 !== void 0 && this.seeds(name5)) return { from: "built", number: number4 };
-    const underlay2 = this.underlayOf(name5);
+    const number6 = this.evaluated.number.get(name6);
+    if (number6 !== void 0 && this.seeds(name6)) return { from: "built", number: number6 };
+    const underlay2 = this.underlayOf(name6);
     if (underlay2) return underlay2;
-    if (number4 !== void 0) return { from: "built", number: number4 };
-    const rule = this.rosdepRule(name5);
-    return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name5 } : { from: "nowhere", rosdep: rule };
+    if (number6 !== void 0) return { from: "built", number: number6 };
+    const rule = this.rosdepRule(name6);
+    return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name6 } : { from: "nowhere", rosdep: rule };
   }
   /** Whether a package of the distribution can come from anywhere but a build: a quick no spares asking for each. */
   mayBeElsewhere() {
@@ -20276,12 +20445,12 @@ var Resolver = class {
   rosdepRule(key) {
     return resolveRosdep(this.rosdep, key, { os: this.platform.os, release: this.platform.release });
   }
-  underlayOf(name5) {
+  underlayOf(name6) {
     for (const u of this.settings.underlay) {
       if (!Object.hasOwn(this.platform.underlays, u)) continue;
       const underlay2 = this.platform.underlays[u];
-      const explicit = Object.hasOwn(underlay2.packages, name5) ? underlay2.packages[name5] : void 0;
-      const debian2 = explicit ?? underlayPackage(underlay2.package, name5);
+      const explicit = Object.hasOwn(underlay2.packages, name6) ? underlay2.packages[name6] : void 0;
+      const debian2 = explicit ?? underlayPackage(underlay2.package, name6);
       const held = this.underlays[this.platformName]?.[u];
       if (held ? held.has(debian2) : explicit !== void 0)
         return { from: "underlay", packages: [debian2], underlay: u, version: held?.get(debian2) };
@@ -20520,13 +20689,13 @@ var buildTypes = {
   meson
 };
 var rulesOf = (type) => buildTypes[type];
-var isBuildType = (name5) => Object.hasOwn(buildTypes, name5);
+var isBuildType = (name6) => Object.hasOwn(buildTypes, name6);
 var nothing2 = [];
 function impliedNeeds(type, backend) {
   if (!isBuildType(type)) return { build: nothing2, test: nothing2 };
   const { buildDepends, testDepends, backends } = rulesOf(type);
-  const name5 = backend?.split(/[.:]/)[0] ?? "";
-  const more = backends && Object.hasOwn(backends, name5) ? backends[name5] : nothing2;
+  const name6 = backend?.split(/[.:]/)[0] ?? "";
+  const more = backends && Object.hasOwn(backends, name6) ? backends[name6] : nothing2;
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }
 
@@ -20545,9 +20714,9 @@ function placesOf(local2, lists) {
   return places;
 }
 function edgeOf(evaluated, from, to, roles = forBuild | forRun) {
-  const name5 = evaluated.names[to];
+  const name6 = evaluated.names[to];
   const rank = (n) => n.group !== void 0 ? 2 : n.roles & forBuild ? 0 : 1;
-  const need = evaluated.needs(from).filter((n) => n.name === name5 && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
+  const need = evaluated.needs(from).filter((n) => n.name === name6 && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
   if (!need) return { tag: essentialTag };
   return {
     tag: need.dependency.tag,
@@ -20661,14 +20830,14 @@ var Cycles = class {
   report(edges, set) {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
-    const number4 = (i) => this.nodes[path2[i]].number;
-    const text5 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number4(i), number4(i + 1)).tag})`
+    const number6 = (i) => this.nodes[path2[i]].number;
+    const text6 = path2.slice(0, -1).map(
+      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number6(i), number6(i + 1)).tag})`
     );
-    const first = path2.length > 1 ? edgeOf(this.evaluated, number4(0), number4(1)) : void 0;
+    const first = path2.length > 1 ? edgeOf(this.evaluated, number6(0), number6(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text5.join(", ")}`, {
-        file: this.evaluated.packages[number4(0)].file,
+      error("cycle", `packages need each other to be built: ${text6.join(", ")}`, {
+        file: this.evaluated.packages[number6(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
       })
@@ -20703,9 +20872,9 @@ var Cycles = class {
     return kept2;
   }
 };
-function leaveOut(node2, number4) {
-  node2.build = node2.build.filter((d) => d !== number4);
-  node2.run = node2.run.filter((d) => d !== number4);
+function leaveOut(node2, number6) {
+  node2.build = node2.build.filter((d) => d !== number6);
+  node2.run = node2.run.filter((d) => d !== number6);
 }
 
 // ts-src/plan/depths.ts
@@ -20715,11 +20884,11 @@ function greatest(values, numbers) {
   return found2;
 }
 function findDepths(sequence, count3) {
-  const depth = new Int32Array(count3).fill(-1);
+  const depth2 = new Int32Array(count3).fill(-1);
   let late = false;
-  for (const { number: number4, planned: planned2, build: build3, run: run2 } of sequence) {
-    if (!late) late = build3.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
-    planned2.depth = depth[number4] = Math.max(greatest(depth, build3), greatest(depth, run2)) + 1;
+  for (const { number: number6, planned: planned2, build: build3, run: run2 } of sequence) {
+    if (!late) late = build3.some((d) => depth2[d] === -1) || run2.some((d) => depth2[d] === -1);
+    planned2.depth = depth2[number6] = Math.max(greatest(depth2, build3), greatest(depth2, run2)) + 1;
   }
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
@@ -20729,12 +20898,12 @@ function findDepths(sequence, count3) {
     const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
     for (const n of set.nodes) sets.set(n, set);
   }
-  depth.fill(-1);
+  depth2.fill(-1);
   for (const node2 of sequence) {
-    const below2 = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
+    const below2 = Math.max(greatest(depth2, node2.build), greatest(depth2, node2.run)) + 1;
     const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
     set.depth = Math.max(set.depth, below2);
-    if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
+    if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth2[n.number] = set.depth;
   }
 }
 
@@ -20744,9 +20913,9 @@ function block2(evaluated, sequence, diagnostics) {
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
   const causes = [];
   const blocked = new Uint8Array(names2.length);
-  const say = (number4, cause) => {
-    causes[number4] = cause;
-    blocked[number4] = 1;
+  const say = (number6, cause) => {
+    causes[number6] = cause;
+    blocked[number6] = 1;
   };
   for (const n of sequence)
     if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
@@ -20812,8 +20981,8 @@ function withTests(edges, tests) {
   return edges.map((list4, n) => [...list4, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
-  const nodes = evaluated.inside.map((inside, number4) => ({
-    number: number4,
+  const nodes = evaluated.inside.map((inside, number6) => ({
+    number: number6,
     planned: {},
     build: inside.build,
     run: inside.run,
@@ -20866,10 +21035,10 @@ function shortest(edges, from, to) {
 
 // ts-src/plan/roles.ts
 var none2 = Object.freeze([]);
-function addRoles(set, name5, roles) {
+function addRoles(set, name6, roles) {
   let at2 = set.count;
-  while (at2 > 0 && name5 < set.names[at2 - 1]) at2--;
-  if (at2 > 0 && set.names[at2 - 1] === name5) {
+  while (at2 > 0 && name6 < set.names[at2 - 1]) at2--;
+  if (at2 > 0 && set.names[at2 - 1] === name6) {
     set.roles[at2 - 1] |= roles;
     return;
   }
@@ -20877,7 +21046,7 @@ function addRoles(set, name5, roles) {
     set.names[i] = set.names[i - 1];
     set.roles[i] = set.roles[i - 1];
   }
-  set.names[at2] = name5;
+  set.names[at2] = name6;
   set.roles[at2] = roles;
 }
 function having(set, role) {
@@ -20896,24 +21065,24 @@ function narrowing(selection, evaluated) {
   const tests = [];
   if (selection.above) {
     const upward = above(evaluated, evaluated.names.filter(matcher(selection.above)));
-    tests.push((name5) => upward.has(name5));
+    tests.push((name6) => upward.has(name6));
   }
   if (selection.repositories) {
     const repository = matcher(selection.repositories);
-    tests.push((name5) => repository(evaluated.input.packages.get(name5).repository));
+    tests.push((name6) => repository(evaluated.input.packages.get(name6).repository));
   }
   if (selection.changed) {
     const changed = new Set(
       Object.hasOwn(selection.changed, evaluated.input.name) ? selection.changed[evaluated.input.name] : []
     );
-    tests.push((name5) => changed.has(name5));
+    tests.push((name6) => changed.has(name6));
   }
-  return tests.length ? (name5) => tests.every((t) => t(name5)) : void 0;
+  return tests.length ? (name6) => tests.every((t) => t(name6)) : void 0;
 }
 function checkPatterns(selection, all, diagnostics) {
   const packages = () => all.flatMap((e) => e.names);
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
-  const check2 = (what, patterns, all2) => {
+  const check3 = (what, patterns, all2) => {
     if (!patterns) return;
     const known3 = all2();
     for (const pattern of patterns) {
@@ -20924,16 +21093,16 @@ function checkPatterns(selection, all, diagnostics) {
       );
     }
   };
-  check2("package", selection.packages, packages);
-  check2("package", selection.above, packages);
-  check2("repository", selection.repositories, repositories);
+  check3("package", selection.packages, packages);
+  check3("package", selection.above, packages);
+  check3("repository", selection.repositories, repositories);
 }
 function checkNames(what, wanted, known3, diagnostics) {
-  for (const name5 of wanted ?? []) {
-    if (known3.includes(name5)) continue;
-    const near = nearest(name5, known3);
+  for (const name6 of wanted ?? []) {
+    if (known3.includes(name6)) continue;
+    const near = nearest(name6, known3);
     diagnostics.push(
-      error("selection", `there is no ${what} '${name5}'`, {
+      error("selection", `there is no ${what} '${name6}'`, {
         hint: near ? `did you mean '${near}'?` : `there are ${known3.sort().join(", ")}`
       })
     );
@@ -20959,10 +21128,10 @@ var UnmetNeeds = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text5 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text6 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text5}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text6}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -20975,7 +21144,7 @@ var UnmetNeeds = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text5}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text6}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -20986,7 +21155,7 @@ var UnmetNeeds = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text5}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text6}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -21002,21 +21171,21 @@ var UnmetNeeds = class {
     const d = need.dependency;
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
-        const { name: name5, version: version3 } = this.evaluated.packages[r.number];
+        const { name: name6, version: version3 } = this.evaluated.packages[r.number];
         const c = compareReleases(version3, bound2);
         if (c === void 0 || !holds(operator, c)) {
           fault2(
             node2,
             error(
               "version-unmet",
-              `'${p.name}' needs '${name5}' ${relations[operator]} ${bound2}, but it is ${version3}`,
+              `'${p.name}' needs '${name6}' ${relations[operator]} ${bound2}, but it is ${version3}`,
               { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
             )
           );
-          planned2.blocked ??= `'${name5}' ${version3} is not ${relations[operator]} ${bound2}`;
+          planned2.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
         } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
           if (planned2.bounds === unbounded) planned2.bounds = {};
-          (planned2.bounds[name5] ??= []).push(`${relations[operator]} ${bound2}`);
+          (planned2.bounds[name6] ??= []).push(`${relations[operator]} ${bound2}`);
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -21050,7 +21219,7 @@ var ScopePlanner = class {
     this.unmet = new UnmetNeeds(input.resolver, evaluated, input.near);
     this.nodes = new Array(evaluated.names.length).fill(void 0);
     if (this.resolver.mayBeElsewhere()) {
-      const elsewhere = evaluated.names.map((name5, id) => this.resolver.resolve({ name: name5, id })).map((r) => r.from === "built" ? void 0 : r);
+      const elsewhere = evaluated.names.map((name6, id) => this.resolver.resolve({ name: name6, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
     const beside = (names2) => names2.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
@@ -21077,7 +21246,7 @@ var ScopePlanner = class {
     let nodes = this.closure(roots);
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
-    if (narrow) nodes = this.narrowed(nodes, (name5) => explicit(name5) && narrow(name5));
+    if (narrow) nodes = this.narrowed(nodes, (name6) => explicit(name6) && narrow(name6));
     for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
     if (selection.only) {
       for (const n of nodes) if (!("named" in n.planned.why)) n.planned.mustBeCached = true;
@@ -21092,8 +21261,8 @@ var ScopePlanner = class {
       packages: this.finish(ordered(evaluated, nodes, this.diagnostics))
     };
   }
-  isBuilt(name5) {
-    const s = this.resolver.settingsOf(name5);
+  isBuilt(name6) {
+    const s = this.resolver.settingsOf(name6);
     return !s.system && !s.skip;
   }
   checkWanted(wanted) {
@@ -21114,7 +21283,7 @@ var ScopePlanner = class {
     const queue = [];
     const { nodes } = this;
     let next2 = 0;
-    const add2 = (number4, why) => void queue.push(nodes[number4] = this.newNode(number4, why));
+    const add2 = (number6, why) => void queue.push(nodes[number6] = this.newNode(number6, why));
     const addAll = (numbers, why) => {
       for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add2(numbers[i], why);
     };
@@ -21127,11 +21296,11 @@ var ScopePlanner = class {
         addAll(node2.run, why);
       }
     };
-    for (const name5 of roots) add2(this.evaluated.number.get(name5), named);
-    follow((name5) => ({ neededBy: name5 }));
+    for (const name6 of roots) add2(this.evaluated.number.get(name6), named);
+    follow((name6) => ({ neededBy: name6 }));
     for (let i = 0; i < roots.length; i++)
       if (this.isTested(queue[i])) addAll(queue[i].test, { neededBy: queue[i].planned.name, forTests: true });
-    follow((name5) => ({ neededBy: name5, forTests: true }));
+    follow((name6) => ({ neededBy: name6, forTests: true }));
     return queue.sort((a, b) => a.number - b.number);
   }
   isTested(node2) {
@@ -21157,16 +21326,16 @@ var ScopePlanner = class {
     const forTests = first.filter((n) => "forTests" in n.planned.why);
     for (const n of first) if (!("forTests" in n.planned.why)) keep(n, named);
     const roots = [...queue];
-    follow((name5) => ({ neededBy: name5 }));
+    follow((name6) => ({ neededBy: name6 }));
     for (const n of forTests) keep(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
       for (const d of n.test) keep(this.nodes[d], { neededBy: n.planned.name, forTests: true });
-    follow((name5) => ({ neededBy: name5, forTests: true }));
+    follow((name6) => ({ neededBy: name6, forTests: true }));
     nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept2.has(n));
   }
-  newNode(number4, why) {
-    const p = this.evaluated.packages[number4];
+  newNode(number6, why) {
+    const p = this.evaluated.packages[number6];
     const source = this.evaluated.input.packages.get(p.name);
     const planned2 = {
       name: p.name,
@@ -21174,7 +21343,7 @@ var ScopePlanner = class {
       version: p.version,
       buildType: p.buildType,
       source: source.source,
-      debian: this.input.debian[number4],
+      debian: this.input.debian[number6],
       why,
       build: none2,
       run: none2,
@@ -21186,7 +21355,7 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number4, planned: planned2, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number6, planned: planned2, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned2.impliedBuild = [...implied.build];
     if (implied.test.length) planned2.impliedTest = [...implied.test];
@@ -21204,15 +21373,15 @@ var ScopePlanner = class {
     return node2;
   }
   needsOf(node2) {
-    const { number: number4, planned: planned2 } = node2;
+    const { number: number6, planned: planned2 } = node2;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number4];
+    const p = evaluated.packages[number6];
     const { system } = this;
     system.count = 0;
     const requires = (packages, roles) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number4];
+    const inside = evaluated.inside[number6];
     if (elsewhere) {
       const built = (list4, role) => list4.filter((d) => {
         const r = elsewhere[d];
@@ -21227,16 +21396,16 @@ var ScopePlanner = class {
       node2.run = inside.run;
       node2.test = inside.test;
     }
-    for (const need of evaluated.outside[number4]) {
+    for (const need of evaluated.outside[number6]) {
       const r = this.resolver.resolve(need);
       if (r.from === "nowhere") this.unmet.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number4]) {
+    for (const need of evaluated.bounded[number6]) {
       const r = this.resolver.resolve(need);
       if (r.from !== "nowhere") this.unmet.checkVersion(node2, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number4))
+    if (this.essential.length && !evaluated.beforeEssential.has(number6))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
     if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
     const settings2 = this.resolver.settingsOf(p.name);
@@ -21332,9 +21501,9 @@ function checkSuites(scopes, file2, diagnostics) {
 function nearNames(known3) {
   let index;
   const found2 = /* @__PURE__ */ new Map();
-  return (name5) => {
-    let near = found2.get(name5);
-    if (!near) found2.set(name5, near = (index ??= new NearNames(known3())).of(name5, 3));
+  return (name6) => {
+    let near = found2.get(name6);
+    if (!near) found2.set(name6, near = (index ??= new NearNames(known3())).of(name6, 3));
     return near;
   };
 }
@@ -21367,7 +21536,7 @@ init_urls();
 var named2 = /* @__PURE__ */ new Set();
 var prefixes = [];
 var settled = false;
-var plainUrl = (url2) => url2.replace(/^([a-z+]+:\/\/)[^/@]*@/i, "$1").replace(/^([a-z+]+:\/\/[^/]*)/i, (host) => host.toLowerCase()).replace(/(\.git)?\/*$/, "");
+var plainUrl = (url2) => url2.replace(/^([a-z+]+:\/\/)[^/@]*@/i, "$1").replace(/^([a-z+]+:\/\/[^/]*)/i, (host2) => host2.toLowerCase()).replace(/(\.git)?\/*$/, "");
 function nameRepositories(urls, submodules = []) {
   if (settled) return;
   for (const url2 of urls) named2.add(plainUrl(url2));
@@ -21381,19 +21550,19 @@ function mayUseCredentials(url2, submodule) {
   if (!submodule && !settled) return true;
   return named2.has(plainUrl(url2)) || prefixes.some((p) => p.endsWith("/") ? url2.startsWith(p) && !url2.includes("/../") : plainUrl(p) === plainUrl(url2));
 }
-var isLoopback = (host) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
+var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host2);
 function loginOf(url2) {
   const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
-  const [, scheme, user, host, path2] = m;
-  const plain2 = `${scheme}://${host}${path2}`;
-  if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain: plain2 };
+  const [, scheme, user, host2, path2] = m;
+  const plain2 = `${scheme}://${host2}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain2 };
   const colon = user.indexOf(":");
-  const decoded2 = (text5) => {
+  const decoded2 = (text6) => {
     try {
-      return decodeURIComponent(text5);
+      return decodeURIComponent(text6);
     } catch {
-      return text5;
+      return text6;
     }
   };
   return {
@@ -21404,8 +21573,8 @@ function loginOf(url2) {
         SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded2(user.slice(colon + 1))
       },
       settings: [
-        [`credential.${scheme}://${host}.helper`, ""],
-        [`credential.${scheme}://${host}.helper`, helper("SLIPWAY_URL_USER", "SLIPWAY_URL_PASSWORD")]
+        [`credential.${scheme}://${host2}.helper`, ""],
+        [`credential.${scheme}://${host2}.helper`, helper("SLIPWAY_URL_USER", "SLIPWAY_URL_PASSWORD")]
       ]
     }
   };
@@ -21413,11 +21582,11 @@ function loginOf(url2) {
 function anonymous(env) {
   const left = Object.fromEntries(
     Object.entries(env).filter(
-      ([name5]) => !/^(SLIPWAY_GIT_|GIT_CONFIG|GIT_ASKPASS$|SSH_ASKPASS|SSH_AUTH_SOCK$|SLIPWAY_URL_)/.test(name5)
+      ([name6]) => !/^(SLIPWAY_GIT_|GIT_CONFIG|GIT_ASKPASS$|SSH_ASKPASS|SSH_AUTH_SOCK$|SLIPWAY_URL_)/.test(name6)
     )
   );
   const hidden = Object.fromEntries(
-    Object.keys(env).flatMap((name5) => Object.hasOwn(left, name5) ? [] : [[name5, void 0]])
+    Object.keys(env).flatMap((name6) => Object.hasOwn(left, name6) ? [] : [[name6, void 0]])
   );
   const kept2 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
     env[`GIT_CONFIG_KEY_${i}`] ?? "",
@@ -21453,23 +21622,23 @@ function useGitCredentials(env) {
   const config2 = [];
   const hosts = [];
   for (let i = 0; ; i++) {
-    const name5 = `SLIPWAY_GIT_${i}`;
-    const host = env[`${name5}_HOST`];
-    if (host === void 0) break;
-    if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host)) continue;
-    if (env[`${name5}_KEY`] !== void 0) hosts.push({ host, key: `${name5}_KEY`, user: env[`${name5}_USER`] });
-    if (env[`${name5}_PASSWORD`] === void 0) continue;
-    env[`${name5}_USER`] ??= "token";
-    for (const scheme of isLoopback(host) ? ["https", "http"] : ["https"]) {
+    const name6 = `SLIPWAY_GIT_${i}`;
+    const host2 = env[`${name6}_HOST`];
+    if (host2 === void 0) break;
+    if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host2)) continue;
+    if (env[`${name6}_KEY`] !== void 0) hosts.push({ host: host2, key: `${name6}_KEY`, user: env[`${name6}_USER`] });
+    if (env[`${name6}_PASSWORD`] === void 0) continue;
+    env[`${name6}_USER`] ??= "token";
+    for (const scheme of isLoopback(host2) ? ["https", "http"] : ["https"]) {
       config2.push(
-        [`credential.${scheme}://${host}.helper`, ""],
-        [`credential.${scheme}://${host}.helper`, helper(`${name5}_USER`, `${name5}_PASSWORD`)]
+        [`credential.${scheme}://${host2}.helper`, ""],
+        [`credential.${scheme}://${host2}.helper`, helper(`${name6}_USER`, `${name6}_PASSWORD`)]
       );
     }
   }
   if (hosts.length) {
     const cases = hosts.map(
-      ({ host, key }) => `${host.replace(/:\d+$/, "")}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`
+      ({ host: host2, key }) => `${host2.replace(/:\d+$/, "")}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`
     ).join(" ");
     env.GIT_SSH_VARIANT = "ssh";
     env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
@@ -21512,12 +21681,12 @@ var environment = () => ({
   GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
-var git = (args, options5 = {}) => run("git", options5.gitDir ? ["--git-dir", options5.gitDir, ...args] : args, {
-  ...options5.cwd ? { cwd: options5.cwd } : {},
-  ...options5.input === void 0 ? {} : { input: options5.input },
-  ...options5.signal ? { signal: options5.signal } : {},
-  ...options5.binary ? { encoding: "latin1" } : {},
-  env: { ...environment(), ...options5.env }
+var git = (args, options6 = {}) => run("git", options6.gitDir ? ["--git-dir", options6.gitDir, ...args] : args, {
+  ...options6.cwd ? { cwd: options6.cwd } : {},
+  ...options6.input === void 0 ? {} : { input: options6.input },
+  ...options6.signal ? { signal: options6.signal } : {},
+  ...options6.binary ? { encoding: "latin1" } : {},
+  env: { ...environment(), ...options6.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -21531,13 +21700,13 @@ function askFor(url2, submodule) {
   if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
   return { url: plain2, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
-async function patiently(args, options5, { url: url2, submodule, reporter: reporter2 }) {
-  const ask = askFor(url2, submodule === true);
+async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
+  const ask2 = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask.url), { ...options5, env: { ...ask.env, ...options5.env }, signal })
+      git(args(ask2.url), { ...options6, env: { ...ask2.env, ...options6.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
@@ -21546,7 +21715,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve19) => setTimeout(resolve19, seconds * 1e3));
+    await new Promise((resolve20) => setTimeout(resolve20, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -21561,8 +21730,8 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options5) {
-  const out = await git(args, options5);
+async function told3(args, options6) {
+  const out = await git(args, options6);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
@@ -21645,17 +21814,17 @@ var readText = (file2) => {
   const status = (0, import_node_fs14.lstatSync)(file2, { throwIfNoEntry: false });
   return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file2, "utf8") : "";
 };
-async function checkoutRef(folder, ref, state) {
+async function checkoutRef(folder, ref2, state) {
   const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder });
-  if (asked.code !== 0) return bad(error("history", `${folder} is in no git repository, so it has no '${ref}'`));
+  if (asked.code !== 0) return bad(error("history", `${folder} is in no git repository, so it has no '${ref2}'`));
   const [top, gitDir] = asked.stdout.trim().split("\n");
-  const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`], {
+  const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], {
     cwd: folder
   });
   const commit = resolved.stdout.trim();
   if (resolved.code !== 0)
     return bad(
-      error("history", `the distro repository has no commit '${ref}'`, {
+      error("history", `the distro repository has no commit '${ref2}'`, {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
@@ -21778,10 +21947,10 @@ async function fetchInto(fetch2, remote, commits) {
     if (!await hasTree(gitDir, c)) return bad(error("source-ref", `${url2} has no commit ${c}`));
   return good(void 0);
 }
-async function treeWithSubmodules(fetch2, remote, commit, depth) {
+async function treeWithSubmodules(fetch2, remote, commit, depth2) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
-  if (depth > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
+  if (depth2 > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
   const whole2 = await told3(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
   if (!whole2.ok) return whole2;
   const entries = whole2.value.split("\0");
@@ -21817,7 +21986,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
         );
       const inner = { url: at2, submodule: true, reporter: remote.reporter };
       const got = await fetchInto(fetch2, inner, [link.commit]);
-      const tree = got.ok ? await treeWithSubmodules(fetch2, inner, link.commit, depth + 1) : got;
+      const tree = got.ok ? await treeWithSubmodules(fetch2, inner, link.commit, depth2 + 1) : got;
       if (!tree.ok) return tree;
       const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env });
       const added = removed.code === 0 ? await git([...local, "read-tree", `--prefix=${link.path}/`, tree.value], { gitDir, env }) : removed;
@@ -21985,8 +22154,8 @@ async function snapshotFolder(folder, state) {
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
   });
 }
-async function treeOfFolder(gitDir, folder, depth) {
-  const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
+async function treeOfFolder(gitDir, folder, depth2) {
+  const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder, "add", "--all", "."], {
@@ -21999,7 +22168,7 @@ async function treeOfFolder(gitDir, folder, depth) {
     if (!listed.ok) return listed;
     const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
+      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder, path2), depth2 + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
@@ -22180,7 +22349,7 @@ var ManifestReader = class {
     const { root, found: found2, diagnostics, dependencies, memberOfGroups } = this;
     this.allow(root, ["format"]);
     this.sort(root.children ?? []);
-    const name5 = this.readName();
+    const name6 = this.readName();
     const { version: version3, compatibility } = this.readVersion();
     const description = this.readDescription();
     const maintainers = found2.maintainer.map((e) => {
@@ -22191,11 +22360,11 @@ var ManifestReader = class {
     const licenses = this.readLicenses();
     const urls = found2.url.map((e) => this.readUrl(e));
     const { buildTypes: buildTypes2, exports: exports2 } = this.readExports();
-    this.checkDependencies(name5);
+    this.checkDependencies(name6);
     const authors = found2.author.map((e) => this.person(e));
     if (diagnostics.some(isError)) return { ok: false, diagnostics };
     const manifest = {
-      name: name5,
+      name: name6,
       version: version3,
       format: this.format,
       description,
@@ -22275,12 +22444,12 @@ var ManifestReader = class {
   readName() {
     const e = this.one("name");
     if (!e) return "";
-    const name5 = this.leaf(e);
+    const name6 = this.leaf(e);
     this.allow(e, []);
-    if (!namePattern.test(name5)) this.fault(`package name '${name5}' is not allowed`, e.line, nameHint);
-    else if (!conventionalName.test(name5))
-      this.warn("manifest-name", `package name '${name5}' does not follow REP 144`, e.line, nameHint);
-    return name5;
+    if (!namePattern.test(name6)) this.fault(`package name '${name6}' is not allowed`, e.line, nameHint);
+    else if (!conventionalName.test(name6))
+      this.warn("manifest-name", `package name '${name6}' does not follow REP 144`, e.line, nameHint);
+    return name6;
   }
   readVersion() {
     const e = this.one("version");
@@ -22312,9 +22481,9 @@ var ManifestReader = class {
   readLicenses() {
     const licenses = this.found.license.map((e) => {
       this.allow(e, this.format === 3 ? ["file"] : []);
-      const text5 = this.leaf(e);
-      if (!text5) this.fault("<license> must not be empty", e.line);
-      return e.attributes?.file === void 0 ? { name: text5 } : { name: text5, file: e.attributes.file };
+      const text6 = this.leaf(e);
+      if (!text6) this.fault("<license> must not be empty", e.line);
+      return e.attributes?.file === void 0 ? { name: text6 } : { name: text6, file: e.attributes.file };
     });
     if (!licenses.length)
       this.fault(
@@ -22342,11 +22511,11 @@ var ManifestReader = class {
     }
     return { buildTypes: buildTypes2, exports: exports2 };
   }
-  checkDependencies(name5) {
+  checkDependencies(name6) {
     const { dependencies, format } = this;
     for (const d of dependencies)
-      if (d.name === name5 && d.tag !== "group_depend")
-        this.fault(`package '${name5}' must not depend on itself (<${d.tag}>)`, d.line);
+      if (d.name === name6 && d.tag !== "group_depend")
+        this.fault(`package '${name6}' must not depend on itself (<${d.tag}>)`, d.line);
     const wide = dependencies.some((d) => d.tag === "depend" || format === 1 && d.tag === "test_depend");
     if (wide && new Set(dependencies.map((d) => d.name)).size < dependencies.length)
       redundant(dependencies, format, (message, line2) => this.fault(message, line2));
@@ -22356,8 +22525,8 @@ var ManifestReader = class {
           this.fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
   }
 };
-var isPlainTag = (name5) => plainTags.has(name5);
-var conditional = (e, name5) => e.attributes?.condition === void 0 ? { name: name5, line: e.line } : { name: name5, line: e.line, condition: e.attributes.condition };
+var isPlainTag = (name6) => plainTags.has(name6);
+var conditional = (e, name6) => e.attributes?.condition === void 0 ? { name: name6, line: e.line } : { name: name6, line: e.line, condition: e.attributes.condition };
 function versionsOf(attributes) {
   let versions;
   for (const a in attributes)
@@ -22373,19 +22542,19 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text5) {
-  return difficult.test(text5) || text5.includes("]]>") ? void 0 : new PlainReader(text5).read();
+function readPlain(text6) {
+  return difficult.test(text6) || text6.includes("]]>") ? void 0 : new PlainReader(text6).read();
 }
 var endTags = /* @__PURE__ */ new Map();
-function endTagOf(name5) {
-  const tag = `</${name5}>`;
-  if (endTags.size < 200) endTags.set(name5, tag);
+function endTagOf(name6) {
+  const tag = `</${name6}>`;
+  if (endTags.size < 200) endTags.set(name6, tag);
   return tag;
 }
 var PlainReader = class {
-  constructor(text5) {
-    this.text = text5;
-    this.newline = text5.indexOf("\n");
+  constructor(text6) {
+    this.text = text6;
+    this.newline = text6.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -22419,38 +22588,38 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text5, at: at2 } = this;
-    const close = text5.indexOf(">", at2);
-    if (close < 0 || text5[at2] !== "<") return void 0;
-    let name5 = text5.slice(at2 + 1, close);
+    const { text: text6, at: at2 } = this;
+    const close = text6.indexOf(">", at2);
+    if (close < 0 || text6[at2] !== "<") return void 0;
+    let name6 = text6.slice(at2 + 1, close);
     let attributes;
-    let endTag = endTags.get(name5);
+    let endTag = endTags.get(name6);
     if (endTag === void 0) {
-      const found2 = startTag.exec(name5);
+      const found2 = startTag.exec(name6);
       if (!found2) return void 0;
-      name5 = found2[1];
+      name6 = found2[1];
       if (found2[2] !== "") {
         attributes = attributesOf(found2[2]);
         if (!attributes) return void 0;
       }
       if (found2[3] === "/") {
         this.at = close + 1;
-        return this.element(name5, attributes, "", at2);
+        return this.element(name6, attributes, "", at2);
       }
-      endTag = endTags.get(name5) ?? endTagOf(name5);
+      endTag = endTags.get(name6) ?? endTagOf(name6);
     }
-    const open3 = text5.indexOf("<", close);
-    if (open3 < 0 || !text5.startsWith(endTag, open3)) return void 0;
+    const open3 = text6.indexOf("<", close);
+    if (open3 < 0 || !text6.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name5, attributes, text5.slice(close + 1, open3), at2);
+    return this.element(name6, attributes, text6.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name5, attributes, text5, start) {
+  element(name6, attributes, text6, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name5, attributes, text: text5, line: this.line, children: void 0, inner: "" };
+    return { name: name6, attributes, text: text6, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -22459,26 +22628,26 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text5 } = this;
+    const { text: text6 } = this;
     for (; ; ) {
-      if (text5[this.at] !== "<") {
+      if (text6[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text5);
+        space.test(text6);
         this.at = space.lastIndex;
       }
-      if (!text5.startsWith("<!--", this.at)) return;
-      const dashes = text5.indexOf("--", this.at + 4);
-      if (dashes < 0 || text5[dashes + 2] !== ">") return;
+      if (!text6.startsWith("<!--", this.at)) return;
+      const dashes = text6.indexOf("--", this.at + 4);
+      if (dashes < 0 || text6[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text5) {
+function attributesOf(text6) {
   let all;
-  for (const [, name5, double, single] of text5.matchAll(attributesIn)) {
+  for (const [, name6, double, single] of text6.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
-    if (name5 in all) return void 0;
-    all[name5] = double ?? single;
+    if (name6 in all) return void 0;
+    all[name6] = double ?? single;
   }
   return all;
 }
@@ -22487,9 +22656,9 @@ function attributesOf(text5) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text5) {
+function readTree(text6) {
   reader ??= new TreeReader();
-  const read2 = reader.read(text5.replace(schemaInstruction, "$1"));
+  const read2 = reader.read(text6.replace(schemaInstruction, "$1"));
   if (!read2.root) reader = void 0;
   return read2;
 }
@@ -22517,11 +22686,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text5) {
-    this.text = text5;
+  read(text6) {
+    this.text = text6;
     this.root = void 0;
     try {
-      this.parser.write(text5).close();
+      this.parser.write(text6).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -22531,27 +22700,27 @@ var TreeReader = class {
   fail(message) {
     this.failed ??= { message, line: this.parser.line };
   }
-  open(name5, all) {
+  open(name6, all) {
     const { stack, scopes } = this;
     let attributes;
-    let prefixed = name5.includes(":");
+    let prefixed = name6.includes(":");
     for (const a in all) {
       attributes = all;
       if (a.includes(":")) prefixed = true;
     }
     scopes.push(attributes ?? noAttributes);
-    if (prefixed) checkPrefixes(name5, attributes ?? noAttributes, scopes, (m) => this.fail(m));
+    if (prefixed) checkPrefixes(name6, attributes ?? noAttributes, scopes, (m) => this.fail(m));
     if (scopes.length > maximumDepth2) this.fail(`elements are nested more than ${maximumDepth2} deep`);
     if (this.failed) return;
-    const depth = stack.length;
-    if (this.below > 0 || depth > 2) {
+    const depth2 = stack.length;
+    if (this.below > 0 || depth2 > 2) {
       this.below++;
       return;
     }
-    const element = { name: name5, attributes, text: "", line: this.parser.line, children: void 0, inner: "" };
-    if (depth === 0) this.root = element;
-    else (stack[depth - 1].children ??= []).push(element);
-    if (depth === 1 && name5 === "description") this.start = this.parser.position;
+    const element = { name: name6, attributes, text: "", line: this.parser.line, children: void 0, inner: "" };
+    if (depth2 === 0) this.root = element;
+    else (stack[depth2 - 1].children ??= []).push(element);
+    if (depth2 === 1 && name6 === "description") this.start = this.parser.position;
     stack.push(element);
   }
   characters(t) {
@@ -22569,8 +22738,8 @@ var TreeReader = class {
       e.inner = this.text.slice(this.start, this.text.lastIndexOf("</", this.parser.position - 1));
   }
 };
-function checkPrefixes(name5, attributes, scopes, fail) {
-  for (const qualified of [name5, ...Object.keys(attributes)]) {
+function checkPrefixes(name6, attributes, scopes, fail) {
+  for (const qualified of [name6, ...Object.keys(attributes)]) {
     const colon = qualified.indexOf(":");
     if (colon < 0) continue;
     const prefix = qualified.slice(0, colon);
@@ -22583,8 +22752,8 @@ function checkPrefixes(name5, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var maximumSize = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
-function parseManifest(text5, file2) {
-  const parsed2 = parseXml2(text5, file2);
+function parseManifest(text6, file2) {
+  const parsed2 = parseXml2(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value;
   if (root.name !== "package")
@@ -22605,10 +22774,10 @@ function parseManifest(text5, file2) {
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text5 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text5);
+  const text6 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain2 = readPlain(text6);
   if (plain2) return good(plain2);
-  const read2 = readTree(text5);
+  const read2 = readTree(text6);
   return read2.root ? good(read2.root) : bad(error("manifest-xml", `not well-formed XML: ${read2.message}`, { file: file2, line: read2.line }));
 }
 
@@ -22633,15 +22802,15 @@ function textOf(state, commit) {
   return remembered3?.schema === 2 ? remembered3 : void 0;
 }
 var remembers = (state, commit) => textOf(state, commit) !== void 0;
-function recall(state, commit, name5) {
+function recall(state, commit, name6) {
   const remembered3 = textOf(state, commit);
-  return remembered3 && parsePackages(name5, remembered3);
+  return remembered3 && parsePackages(name6, remembered3);
 }
-async function readPackages(state, name5, snapshot, url2, reporter2) {
+async function readPackages(state, name6, snapshot, url2, reporter2) {
   const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree], {
     gitDir: snapshot.gitDir
   });
-  if (listed.code !== 0) return bad(error("source-store", `can't list ${name5}: ${listed.stderr.trim()}`));
+  if (listed.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed.stderr.trim()}`));
   const trees = /* @__PURE__ */ new Map([["", snapshot.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
@@ -22678,29 +22847,29 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text5 = {
+  const text6 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept2.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text6 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text6 : { ...text6, pyproject };
+      const text7 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text7 : { ...text7, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text5));
-  return parsePackages(name5, text5);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text6));
+  return parsePackages(name6, text6);
 }
-function parsePackages(repository, text5) {
+function parsePackages(repository, text6) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text5.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text6.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
     const read2 = parseManifest(xml, file2);
     diagnostics.push(...read2.diagnostics);
     if (read2.ok) packages.push({ path: path2, tree, file: file2, manifest: read2.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text5.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text6.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -22710,12 +22879,12 @@ function readFolder(root, folder) {
   const packages = [];
   const stack = [{ path: "", depth: 0 }];
   for (let at2 = stack.pop(); at2; at2 = stack.pop()) {
-    const { path: path2, depth } = at2;
+    const { path: path2, depth: depth2 } = at2;
     let entries;
     try {
       entries = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder, path2), { withFileTypes: true });
     } catch (e) {
-      if (depth === 0)
+      if (depth2 === 0)
         return bad(error("file-missing", `the folder ${folder} can't be read`, { hint: e.message }));
       diagnostics.push(
         warning("file-missing", `${(0, import_node_path19.join)(folder, path2)} can't be read: packages in it are not seen`, {
@@ -22731,17 +22900,17 @@ function readFolder(root, folder) {
       const file2 = (0, import_node_path19.join)(folder, path2, "package.xml");
       const read2 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file2), "utf8"), file2);
       for (const d of read2.diagnostics) diagnostics.push(d);
-      const has = (name5) => entries.some((e) => e.name === name5 && e.isFile());
+      const has = (name6) => entries.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
       const backend = python ? backendOf((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
       if (read2.ok)
         packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read2.value, ...backend });
       continue;
     }
-    if (depth < maximumDepth3) {
+    if (depth2 < maximumDepth3) {
       for (const e of entries)
         if (e.isDirectory() && !e.name.startsWith("."))
-          stack.push({ path: path2 ? `${path2}/${e.name}` : e.name, depth: depth + 1 });
+          stack.push({ path: path2 ? `${path2}/${e.name}` : e.name, depth: depth2 + 1 });
     }
   }
   return diagnostics.some(isError) && !packages.length ? { ok: false, diagnostics } : good(
@@ -22749,11 +22918,11 @@ function readFolder(root, folder) {
     diagnostics
   );
 }
-function linkTold(at2, shown5, name5, diagnostics) {
-  const manifest = name5 === "package.xml" ? name5 : (0, import_node_path19.join)(name5, "package.xml");
+function linkTold(at2, shown5, name6, diagnostics) {
+  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path19.join)(name6, "package.xml");
   if (!(0, import_node_fs17.existsSync)((0, import_node_path19.join)(at2, manifest))) return;
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path19.join)(shown5, name5)} is a link: the package that it leads to is not seen`, {
+    warning("folder-link", `${(0, import_node_path19.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
     })
   );
@@ -22812,23 +22981,23 @@ var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text5) => sha256(text5, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text5) => JSON.parse(text5) };
+var digest = (text6) => sha256(text6, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text6) => JSON.parse(text6) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
    * clone that lives for one plan would only lose time.
    */
-  constructor(state, name5, form = json) {
+  constructor(state, name6, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path20.join)(state, "parsed", name5);
-    const text5 = readIf(this.file, "latin1") ?? "";
-    if (text5.startsWith(`${edition}
+    this.file = (0, import_node_path20.join)(state, "parsed", name6);
+    const text6 = readIf(this.file, "latin1") ?? "";
+    if (text6.startsWith(`${edition}
 `)) {
-      this.whole = text5.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text5.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text5.indexOf("\n", at2))
-        this.lines.set(text5.slice(at2, at2 + digestLength), text5.slice(at2, end2));
+      this.whole = text6.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text6.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text6.indexOf("\n", at2))
+        this.lines.set(text6.slice(at2, at2 + digestLength), text6.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -22839,9 +23008,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text5) {
+  get(text6) {
     if (!this.lines.size) return void 0;
-    const key = digest(text5);
+    const key = digest(text6);
     const line2 = this.lines.get(key);
     if (line2 === void 0) return void 0;
     try {
@@ -22854,15 +23023,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text5, value2) {
-    this.added.push({ text: text5, value: value2 });
+  put(text6, value2) {
+    this.added.push({ text: text6, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text5, value: value2 }) => {
+    const added = this.added.map(({ text: text6, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text5)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text6)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
@@ -22879,16 +23048,16 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text5) => text5.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text6) => text6.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/repos-file.ts
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseRepos(text5, file2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseRepos(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
@@ -22954,7 +23123,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text5) => new KeptManifest(text5)
+  read: (text6) => new KeptManifest(text6)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -22973,10 +23142,10 @@ function restOf(manifest) {
 var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
-  const { name: name5, line: line2, tag, ...more } = d;
-  const plain2 = plainName.test(name5);
-  const json2 = plain2 ? more : { ...more, name: name5 };
-  return `${tags.indexOf(tag)} ${line2} ${plain2 ? name5 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const { name: name6, line: line2, tag, ...more } = d;
+  const plain2 = plainName.test(name6);
+  const json2 = plain2 ? more : { ...more, name: name6 };
+  return `${tags.indexOf(tag)} ${line2} ${plain2 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -22987,20 +23156,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text5) {
-    const version3 = text5.indexOf("	") + 1;
-    const format = text5.indexOf("	", version3) + 1;
-    const types3 = text5.indexOf("	", format) + 1;
-    const groups = text5.indexOf("	", types3) + 1;
-    const rest2 = text5.indexOf("	", groups) + 1;
-    const end2 = text5.indexOf("	", rest2);
-    this.name = text5.slice(0, version3 - 1);
-    this.version = text5.slice(version3, format - 1);
-    this.format = Number(text5.slice(format, types3 - 1));
-    this.buildTypes = JSON.parse(text5.slice(types3, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text5.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text5.slice(rest2) : text5.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text5, end2 + 1);
+  constructor(text6) {
+    const version3 = text6.indexOf("	") + 1;
+    const format = text6.indexOf("	", version3) + 1;
+    const types3 = text6.indexOf("	", format) + 1;
+    const groups = text6.indexOf("	", types3) + 1;
+    const rest2 = text6.indexOf("	", groups) + 1;
+    const end2 = text6.indexOf("	", rest2);
+    this.name = text6.slice(0, version3 - 1);
+    this.version = text6.slice(version3, format - 1);
+    this.format = Number(text6.slice(format, types3 - 1));
+    this.buildTypes = JSON.parse(text6.slice(types3, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text6.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text6.slice(rest2) : text6.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text6, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -23027,21 +23196,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text5, begin) {
+function unpackDependencies(text6, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text5.length; ) {
-    const tab = text5.indexOf("	", at2);
-    const end2 = tab < 0 ? text5.length : tab;
-    const first = text5.indexOf(" ", at2);
-    const second = text5.indexOf(" ", first + 1);
-    const third = text5.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text6.length; ) {
+    const tab = text6.indexOf("	", at2);
+    const end2 = tab < 0 ? text6.length : tab;
+    const first = text6.indexOf(" ", at2);
+    const second = text6.indexOf(" ", first + 1);
+    const third = text6.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text5.slice(second + 1, more ? third : end2),
-      line: Number(text5.slice(first + 1, second)),
-      tag: tags[Number(text5.slice(at2, first))]
+      name: text6.slice(second + 1, more ? third : end2),
+      line: Number(text6.slice(first + 1, second)),
+      tag: tags[Number(text6.slice(at2, first))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text5.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text6.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -23050,8 +23219,8 @@ function unpackDependencies(text5, begin) {
 // ts-src/read/cache-file.ts
 init_diagnostics();
 init_yaml();
-function parseCache(text5, file2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseCache(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
@@ -23064,9 +23233,9 @@ function parseCache(text5, file2) {
     );
   const manifests = asMap(root.release_package_xmls) ?? {};
   const diagnostics = [];
-  for (const [name5, xml] of Object.entries(manifests))
+  for (const [name6, xml] of Object.entries(manifests))
     if (typeof xml !== "string")
-      diagnostics.push(warning("cache-manifest", `the manifest of '${name5}' is not a text`, { file: file2 }));
+      diagnostics.push(warning("cache-manifest", `the manifest of '${name6}' is not a text`, { file: file2 }));
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
   return good(
     { name: String(root.name), distributionFiles: files, manifests },
@@ -23074,38 +23243,38 @@ function parseCache(text5, file2) {
   );
 }
 var manifestsKey = "release_package_xmls:\n";
-function splitCache(text5) {
-  const begin = text5.startsWith(manifestsKey) ? 0 : text5.indexOf(`
+function splitCache(text6) {
+  const begin = text6.startsWith(manifestsKey) ? 0 : text6.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text5.startsWith(manifestsKey) || text5.includes("	") || text5.includes("\r")) return void 0;
+  if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
-  let name5;
+  let name6;
   let started = at2;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text5.charCodeAt(i) === 32;
-  for (; at2 < text5.length; at2 = next(text5, at2)) {
-    if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
+  const blank2 = (i) => text6.charCodeAt(i) === 32;
+  for (; at2 < text6.length; at2 = next(text6, at2)) {
+    if (name6 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line2.lastIndex = at2;
-    const m = line2.exec(text5);
+    const m = line2.exec(text6);
     if (!m) break;
     if (m[1] === void 0) {
-      if (name5 === void 0 && m[0] !== "\n") return void 0;
+      if (name6 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
-    name5 = m[1];
+    if (name6 !== void 0) entries.set(name6, text6.slice(started, at2));
+    name6 = m[1];
     started = at2;
-    if (entries.has(name5)) return void 0;
+    if (entries.has(name6)) return void 0;
   }
-  if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
-  if (at2 < text5.length && !/[A-Za-z_]/.test(text5[at2])) return void 0;
-  return { rest: text5.slice(0, begin) + text5.slice(at2), entries };
+  if (name6 !== void 0) entries.set(name6, text6.slice(started, at2));
+  if (at2 < text6.length && !/[A-Za-z_]/.test(text6[at2])) return void 0;
+  return { rest: text6.slice(0, begin) + text6.slice(at2), entries };
 }
-var next = (text5, at2) => {
-  const end2 = text5.indexOf("\n", at2);
-  return end2 < 0 ? text5.length : end2 + 1;
+var next = (text6, at2) => {
+  const end2 = text6.indexOf("\n", at2);
+  return end2 < 0 ? text6.length : end2 + 1;
 };
 function parseEntries(entries, file2) {
   const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
@@ -23117,11 +23286,11 @@ function parseEntries(entries, file2) {
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseIndex(text5, file2, distribution2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseIndex(text6, file2, distribution2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -23165,12 +23334,12 @@ function parseIndex(text5, file2, distribution2) {
   if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
   return good(result2);
 }
-function parseDistributionFile(text5, file2, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text5, file2) : good(value2);
+function parseDistributionFile(text6, file2, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text6, file2) : good(value2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   const diagnostics = [];
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
   const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
@@ -23186,28 +23355,28 @@ function parseDistributionFile(text5, file2, value2) {
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault3("repositories must be a map", ["repositories"]);
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
-  for (const [name5, raw] of Object.entries(repositoryMap ?? {})) {
-    const path2 = ["repositories", name5];
+  for (const [name6, raw] of Object.entries(repositoryMap ?? {})) {
+    const path2 = ["repositories", name6];
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name5)) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name6)) {
       fault3(
-        `the repository name ${JSON.stringify(name5)} is not allowed`,
+        `the repository name ${JSON.stringify(name6)} is not allowed`,
         path2,
         'letters, digits, ".", "_", "+" and "-"'
       );
       continue;
     }
     if (!entry) {
-      fault3(`the repository '${name5}' must be a map`, path2);
+      fault3(`the repository '${name6}' must be a map`, path2);
       continue;
     }
-    const repository = new LocatedRepository(name5, file2, () => line2(path2));
+    const repository = new LocatedRepository(name6, file2, () => line2(path2));
     const source = asMap(entry.source);
-    if (entry.source !== void 0 && !source) fault3(`source of '${name5}' must be a map`, [...path2, "source"]);
+    if (entry.source !== void 0 && !source) fault3(`source of '${name6}' must be a map`, [...path2, "source"]);
     if (source) {
       const read2 = sourceEntry(
         source,
-        (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
+        (m, key, hint) => fault3(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
       if (read2) repository.source = read2;
@@ -23218,12 +23387,12 @@ function parseDistributionFile(text5, file2, value2) {
       if (read2) repository.doc = read2;
     }
     const release2 = asMap(entry.release);
-    if (entry.release !== void 0 && !release2) fault3(`release of '${name5}' must be a map`, [...path2, "release"]);
+    if (entry.release !== void 0 && !release2) fault3(`release of '${name6}' must be a map`, [...path2, "release"]);
     if (release2) {
       const read2 = releaseEntry(
         release2,
-        name5,
-        (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
+        name6,
+        (m, key) => fault3(`release of '${name6}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
         () => scalar([...path2, "release", "version"])
       );
       if (read2) repository.release = read2;
@@ -23284,15 +23453,15 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text5) => text5.startsWith("[") ? JSON.parse(text5) : packedManifest.read(text5)
+  read: (text6) => text6.startsWith("[") ? JSON.parse(text6) : packedManifest.read(text6)
 };
 function parse2(workspace, file2, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known3 = /* @__PURE__ */ new Map();
-  pieces?.entries.forEach((entry, name5) => {
+  pieces?.entries.forEach((entry, name6) => {
     const before3 = memory2.get(entry);
-    if (before3 && !Array.isArray(before3) && before3.name === name5) known3.set(name5, before3);
+    if (before3 && !Array.isArray(before3) && before3.name === name6) known3.set(name6, before3);
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest2) ? rest2 : void 0;
@@ -23304,14 +23473,14 @@ function parse2(workspace, file2, shown5, bytes) {
     {
       file: shown5,
       repositories,
-      manifest(name5) {
-        const before3 = known3.get(name5);
+      manifest(name6) {
+        const before3 = known3.get(name6);
         if (before3) return good(before3);
-        const xml = Object.hasOwn(texts, name5) ? texts[name5] : void 0;
+        const xml = Object.hasOwn(texts, name6) ? texts[name6] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed2 = parseManifest(xml, `${shown5}:${name5}`);
-        const entry = pieces?.entries.get(name5);
-        if (entry !== void 0 && parsed2.ok && !parsed2.diagnostics.length && parsed2.value.name === name5)
+        const parsed2 = parseManifest(xml, `${shown5}:${name6}`);
+        const entry = pieces?.entries.get(name6);
+        if (entry !== void 0 && parsed2.ok && !parsed2.diagnostics.length && parsed2.value.name === name6)
           memory2.put(entry, () => parsed2.value);
         return parsed2;
       }
@@ -23323,13 +23492,13 @@ var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_z
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
-    [...pieces.entries].filter(([name5]) => !known3.has(name5)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
+    [...pieces.entries].filter(([name6]) => !known3.has(name6)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
     shown5
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text5, shown5) {
-  const parsed2 = parseCache(text5, shown5);
+function wholly(text6, shown5) {
+  const parsed2 = parseCache(text6, shown5);
   if (!parsed2.ok) return parsed2;
   const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
@@ -23342,12 +23511,12 @@ function wholly(text5, shown5) {
 }
 
 // ts-src/read/entries.ts
-function readIndex(state, text5, file2, name5) {
-  const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text5);
+function readIndex(state, text6, file2, name6) {
+  const memory2 = new ParseCache(state, `index-${name6}`);
+  const kept2 = memory2.get(text6);
   if (kept2) return good(kept2);
-  const parsed2 = parseIndex(text5, file2, name5);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text5, () => parsed2.value);
+  const parsed2 = parseIndex(text6, file2, name6);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text6, () => parsed2.value);
   return parsed2;
 }
 var EntryReader = class {
@@ -23373,22 +23542,22 @@ var EntryReader = class {
       this.diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text5 = readIf((0, import_node_path22.join)(this.root, file2));
-    if (text5 === void 0)
+    const text6 = readIf((0, import_node_path22.join)(this.root, file2));
+    if (text6 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file2} is not there`, {
           file: from,
           hint: "paths are relative to the file that names them"
         })
       );
-    return text5;
+    return text6;
   }
 };
-async function readIndexed(reader2, workspace, name5, settings2) {
+async function readIndexed(reader2, workspace, name6, settings2) {
   const file2 = workspace.distro.index;
-  const text5 = file2 === void 0 ? void 0 : reader2.text(file2, workspace.file);
-  if (file2 === void 0 || text5 === void 0) return {};
-  const index = readIndex(workspace.state, text5, file2, name5);
+  const text6 = file2 === void 0 ? void 0 : reader2.text(file2, workspace.file);
+  if (file2 === void 0 || text6 === void 0) return {};
+  const index = readIndex(workspace.state, text6, file2, name6);
   if (!index.ok) {
     reader2.diagnostics.push(...index.diagnostics);
     return {};
@@ -23408,22 +23577,22 @@ async function readIndexed(reader2, workspace, name5, settings2) {
   }
   return { index: index.value };
 }
-async function readEntries(workspace, name5) {
+async function readEntries(workspace, name6) {
   const { distro, root } = workspace;
-  const settings2 = distro.distributions[name5];
+  const settings2 = distro.distributions[name6];
   const reader2 = new EntryReader(root);
-  const { index, cache } = await readIndexed(reader2, workspace, name5, settings2);
+  const { index, cache } = await readIndexed(reader2, workspace, name6, settings2);
   for (const file2 of settings2.repos) {
-    const text5 = reader2.text(file2, workspace.file);
-    if (text5 === void 0) continue;
-    const read2 = parseRepos(text5, file2);
+    const text6 = reader2.text(file2, workspace.file);
+    if (text6 === void 0) continue;
+    const read2 = parseRepos(text6, file2);
     reader2.merge(read2.ok ? good({ repositories: read2.value }, read2.diagnostics) : read2);
   }
   const { diagnostics } = reader2;
   const rosVersion = settings2.ros_version ?? index?.rosVersion;
   if (rosVersion === void 0 && !reader2.unreadable)
     diagnostics.push(
-      error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
+      error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
         file: workspace.file,
         hint: "the index has no distribution_type for it: say ros_version: 1 or 2"
       })
@@ -23455,41 +23624,41 @@ init_source_entry();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text5, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text5}: ${why}`, {
+  const fault3 = (text6, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text6}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text5 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text5);
+  for (const text6 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text6);
     if (!m) {
-      fault3(text5, "not of a known form");
+      fault3(text6, "not of a known form");
       continue;
     }
-    const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text5, `'${name5}' is overridden twice`);
+    const [, name6, kind, value2] = m;
+    if (overrides.has(name6)) fault3(text6, `'${name6}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path23.resolve)(value2);
-      if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text5, "there is no such folder");
+      if (isFolder(folder)) overrides.set(name6, { folder });
+      else fault3(text6, "there is no such folder");
     } else if (kind === "@") {
-      if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text5, "that is no branch, tag or commit");
-    } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text5, "a pull request is a number");
+      if (isRefName(value2)) overrides.set(name6, { ref: value2 });
+      else fault3(text6, "that is no branch, tag or commit");
+    } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name6, { request: Number(value2) });
+    else fault3(text6, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
 var isFolder = (path2) => (0, import_node_fs20.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
-async function resolveRequest(url2, number4, reporter2) {
+async function resolveRequest(url2, number6, reporter2) {
   const refs = await resolveRefs(
     url2,
-    [`refs/pull/${number4}/merge`, `refs/merge-requests/${number4}/merge`, `refs/pull-requests/${number4}/merge`],
+    [`refs/pull/${number6}/merge`, `refs/merge-requests/${number6}/merge`, `refs/pull-requests/${number6}/merge`],
     reporter2
   );
   if (!refs.ok) return refs;
   return refs.value.find((r) => r.ok) ?? bad(
-    error("source-ref", `${url2} has no merge commit of the pull request ${number4}`, {
+    error("source-ref", `${url2} has no merge commit of the pull request ${number6}`, {
       hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
     })
   );
@@ -23717,13 +23886,13 @@ async function readReleased(workspace, entries, locked2, overrides, reporter2) {
   const rest2 = entries.repositories.filter((r) => !overrides.has(r.name));
   return entries.cache ? cachedPackages(workspace, rest2, entries.cache) : releasedPackages(workspace, rest2, locked2, reporter2);
 }
-async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
-  const entries = await readEntries(workspace, name5);
+async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
+  const entries = await readEntries(workspace, name6);
   if (!entries.ok) return entries;
   const { repositories, rosVersion, pythonVersion } = entries.value;
-  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name5) ? lock2.distributions[name5] : void 0);
-  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name5}'`));
-  const settings2 = workspace.distro.distributions[name5];
+  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name6) ? lock2.distributions[name6] : void 0);
+  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
+  const settings2 = workspace.distro.distributions[name6];
   const released = settings2.sources === "release";
   const collection = new PackageCollection();
   const { diagnostics, packages } = collection;
@@ -23750,7 +23919,7 @@ async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
     if (found2.ok) collection.addRepository(found2.value, repository);
   }
   for (const folder of settings2.folders) collection.addFolder(workspace, folder);
-  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name5, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
+  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name6, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
 }
 async function readRepository(request) {
   const { workspace, repository, override, reporter: reporter2 } = request;
@@ -23776,28 +23945,28 @@ async function readRepository(request) {
   return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
 function readableSource({ repository, locked: locked2, pinned, override }) {
-  const { name: name5, source } = repository;
+  const { name: name6, source } = repository;
   if (!source)
     return bad(
-      error("override-invalid", `'${name5}' has no source entry, so there is no branch or pull request to take`, {
+      error("override-invalid", `'${name6}' has no source entry, so there is no branch or pull request to take`, {
         hint: "a folder can stand for it: NAME=FOLDER"
       })
     );
   if (locked2 && !pinned && !override)
     return bad(
-      error("lock-repository", `the lock has no repository '${name5}'`, {
+      error("lock-repository", `the lock has no repository '${name6}'`, {
         hint: "make the lock anew with `slipway lock`"
       })
     );
   if (source.type === "hg" || source.type === "svn")
     return bad(
-      error("source-type", `'${name5}' is a ${source.type} repository, which Slipway does not read`, {
+      error("source-type", `'${name6}' is a ${source.type} repository, which Slipway does not read`, {
         hint: "git, tar and zip are read: mirror it into git"
       })
     );
   if (override && source.type !== "git")
     return bad(
-      error("override-invalid", `'${name5}' is an archive, which has no branches or pull requests`, {
+      error("override-invalid", `'${name6}' is an archive, which has no branches or pull requests`, {
         hint: "a folder can stand for it: NAME=FOLDER"
       })
     );
@@ -23830,8 +23999,8 @@ function layerRosdep(files, wanted, memory2) {
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
-  for (const [index, { file: file2, text: text5 }] of files.entries()) {
-    const read2 = (wanted && readWanted(file2, text5, wanted, memory2)) ?? readWhole(file2, text5);
+  for (const [index, { file: file2, text: text6 }] of files.entries()) {
+    const read2 = (wanted && readWanted(file2, text6, wanted, memory2)) ?? readWhole(file2, text6);
     if (!read2.ok) {
       diagnostics.push(...read2.diagnostics);
       unreadable = true;
@@ -23846,7 +24015,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file2,
-            line: new Locator(text5).line([key]),
+            line: new Locator(text6).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -23857,7 +24026,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file: file2,
-            line: new Locator(text5).line([key, ...wrong.path]),
+            line: new Locator(text6).line([key, ...wrong.path]),
             hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
@@ -23878,51 +24047,51 @@ function wrongName(byOs) {
     const byRelease = asMap(byOs[os]);
     const rules2 = byRelease && !Object.keys(byRelease).some((key) => rosdepInstallers.has(key)) ? Object.entries(byRelease).map(([release2, rule]) => [[os, release2], rule]) : [[[os], byOs[os]]];
     for (const [path2, rule] of rules2) {
-      const name5 = aptNames(rule).find((n) => !isDebianName(n));
-      if (name5 !== void 0) return { name: name5, path: path2 };
+      const name6 = aptNames(rule).find((n) => !isDebianName(n));
+      if (name6 !== void 0) return { name: name6, path: path2 };
     }
   }
   return void 0;
 }
 function aptNames(rule) {
-  if (Array.isArray(rule)) return rule.filter((name5) => typeof name5 === "string");
+  if (Array.isArray(rule)) return rule.filter((name6) => typeof name6 === "string");
   if (typeof rule === "string") return rule.split(/\s+/).filter(Boolean);
   const apt = own(asMap(rule) ?? {}, "apt");
   return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
-function splitKeys(text5) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text5)) return void 0;
+function splitKeys(text6) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text6)) return void 0;
   const parts = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text5); m; m = margin.exec(text5)) {
+  for (let m = margin.exec(text6); m; m = margin.exec(text6)) {
     const line2 = m[0];
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun, m.index);
+    if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun);
+  if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun);
   return parts;
 }
-function readWhole(file2, text5) {
-  const parsed2 = parseYaml(text5, file2);
+function readWhole(file2, text6) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
 }
-function readWanted(file2, text5, wanted, memory2) {
-  const kept2 = memory2?.get(text5);
-  const parts = kept2 ? void 0 : splitKeys(text5);
+function readWanted(file2, text6, wanted, memory2) {
+  const kept2 = memory2?.get(text6);
+  const parts = kept2 ? void 0 : splitKeys(text6);
   if (!kept2 && !parts) return void 0;
   const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text5);
+  const all = parts ?? splitKeys(text6);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -23931,7 +24100,7 @@ function readWanted(file2, text5, wanted, memory2) {
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text5, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text6, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -23941,19 +24110,19 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text5, key) {
-  const plain2 = text5.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text5).line([key]);
+function lineOfKey(text6, key) {
+  const plain2 = text6.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text6).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text5 = readIf((0, import_node_path25.join)(workspace.root, file2));
-    if (text5 === void 0)
+    const text6 = readIf((0, import_node_path25.join)(workspace.root, file2));
+    if (text6 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text5 === void 0 ? [] : [{ file: file2, text: text5 }];
+    return text6 === void 0 ? [] : [{ file: file2, text: text6 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -23969,8 +24138,8 @@ var import_node_path26 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
-  const text5 = readIf(file2);
-  if (text5 === void 0)
+  const text6 = readIf(file2);
+  if (text6 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file2,
@@ -23980,13 +24149,13 @@ async function readWorkspace(file2, given) {
   const root = (0, import_node_path26.dirname)(file2);
   const state = given ?? (0, import_node_path26.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text5);
+  let distro = memory2.get(text6);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed2 = parseDistro2(text5, file2);
+    const parsed2 = parseDistro2(text6, file2);
     if (!parsed2.ok) return parsed2;
     distro = parsed2.value;
-    memory2.put(text5, () => parsed2.value);
+    memory2.put(text6, () => parsed2.value);
   }
   return good({ root, file: file2, state, distro, urlBase: root });
 }
@@ -24005,17 +24174,17 @@ async function readUnderlays(workspace) {
   const diagnostics = [];
   const result2 = {};
   for (const [platformName, platform2] of Object.entries(workspace.distro.platforms)) {
-    for (const [name5, underlay2] of Object.entries(platform2.underlays)) {
+    for (const [name6, underlay2] of Object.entries(platform2.underlays)) {
       const held = result2[platformName] ??= {};
-      held[name5] = void 0;
+      held[name6] = void 0;
       if (!underlay2.uri) continue;
       const read2 = await readRepository2(workspace, platform2, underlay2);
-      if (read2.ok) held[name5] = read2.value;
+      if (read2.ok) held[name6] = read2.value;
       else
         diagnostics.push(
           ...read2.diagnostics.map((d) => ({
             ...d,
-            message: `underlay '${name5}' of platform '${platformName}': ${d.message}`,
+            message: `underlay '${name6}' of platform '${platformName}': ${d.message}`,
             file: workspace.file
           }))
         );
@@ -24055,13 +24224,13 @@ async function readRepository2(workspace, platform2, underlay2) {
     for (const component2 of underlay2.components) {
       const index = await readIndex2(base, release2, `${component2}/binary-${architecture2}`, folder);
       if (!index.ok) return index;
-      let name5 = "";
+      let name6 = "";
       for (const line2 of index.value.split("\n")) {
-        if (line2.startsWith("Package: ")) name5 = line2.slice(9).trim();
-        else if (name5 && line2.startsWith("Version: ")) {
+        if (line2.startsWith("Package: ")) name6 = line2.slice(9).trim();
+        else if (name6 && line2.startsWith("Version: ")) {
           const version3 = line2.slice(9).trim();
-          if (isDebianName(name5) && isDebianVersion(version3)) versions.set(name5, version3);
-          name5 = "";
+          if (isDebianName(name6) && isDebianVersion(version3)) versions.set(name6, version3);
+          name6 = "";
         }
       }
     }
@@ -24077,24 +24246,24 @@ async function readIndex2(base, release2, path2, folder) {
     if (line2.startsWith("SHA256:")) inside = true;
     else if (!line2.startsWith(" ")) inside = false;
     else if (inside) {
-      const [digest3, , name5] = line2.trim().split(/\s+/);
-      if (digest3 && name5) digests.set(name5, digest3);
+      const [digest3, , name6] = line2.trim().split(/\s+/);
+      if (digest3 && name6) digests.set(name6, digest3);
     }
   }
   for (const ending of [".xz", ".gz", ""]) {
-    const name5 = `${path2}/Packages${ending}`;
-    const digest3 = digests.get(name5);
+    const name6 = `${path2}/Packages${ending}`;
+    const digest3 = digests.get(name6);
     if (!digest3) continue;
     const kept2 = (0, import_node_path27.join)(folder, digest3);
-    const text5 = readIf(kept2);
-    if (text5 !== void 0) return good(text5);
+    const text6 = readIf(kept2);
+    if (text6 !== void 0) return good(text6);
     const file2 = temporaryBeside(kept2);
     try {
-      const got = await download(`${base}/${name5}`, file2);
+      const got = await download(`${base}/${name6}`, file2);
       if (!got.ok) continue;
       if (await sha256File(file2) !== digest3)
         return bad(
-          error("underlay-digest", `${base}/${name5} is not what InRelease says`, {
+          error("underlay-digest", `${base}/${name6} is not what InRelease says`, {
             hint: "it may be in the middle of an update: try again"
           })
         );
@@ -24103,7 +24272,7 @@ async function readIndex2(base, release2, path2, folder) {
         return bad(
           error(
             "underlay-index",
-            `can't unpack ${base}/${name5}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
+            `can't unpack ${base}/${name6}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
       const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib4.gunzipSync)((0, import_node_fs23.readFileSync)(file2)) : (0, import_node_fs23.readFileSync)(file2)).toString("utf8");
@@ -24120,18 +24289,18 @@ async function readIndex2(base, release2, path2, folder) {
 init_urls();
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text5 = readIf(file2);
-  const known3 = text5 === void 0 ? void 0 : memory2.get(text5);
+  const text6 = readIf(file2);
+  const known3 = text6 === void 0 ? void 0 : memory2.get(text6);
   if (known3) return good(known3);
-  const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text5);
-  if (read2.ok && text5 !== void 0) memory2.put(text5, () => read2.value);
+  const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text6);
+  if (read2.ok && text6 !== void 0) memory2.put(text6, () => read2.value);
   return read2;
 }
 var reporter = {
-  reading(name5) {
-    if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name5))}\r`);
+  reading(name6) {
+    if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name6))}\r`);
   },
-  waiting: (text5) => writeMessage(`${text5}
+  waiting: (text6) => writeMessage(`${text6}
 `)
 };
 async function openWorkspace(values) {
@@ -24140,19 +24309,19 @@ async function openWorkspace(values) {
   const root = (0, import_node_path28.resolve)(read2.value.root);
   return good({ ...read2.value, root, state: (0, import_node_path28.resolve)(read2.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options5 = {}) {
-  const inputs = await readValues(values, packages, options5);
+async function readAndPlan(values, packages, options6 = {}) {
+  const inputs = await readValues(values, packages, options6);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options5 = {}) {
-  const workspace = options5.workspace ? good(options5.workspace) : await openWorkspace(values);
+async function readValues(values, packages, options6 = {}) {
+  const workspace = options6.workspace ? good(options6.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options5.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options5);
+  const selection = { ...selectionOf(values, packages), ...options6.tests ? { tests: true } : {} };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options6);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
     const changed = await changedSince(inputs.value, values["changed-since"], selection);
@@ -24161,27 +24330,27 @@ async function readValues(values, packages, options5 = {}) {
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
   const diagnostics = [];
   const distributions = [];
-  for (const name5 of Object.keys(workspace.distro.distributions).sort()) {
-    if (wanted && !wanted.includes(name5)) continue;
-    const input = await readDistribution(workspace, name5, lock2, overrides, reporter);
+  for (const name6 of Object.keys(workspace.distro.distributions).sort()) {
+    if (wanted && !wanted.includes(name6)) continue;
+    const input = await readDistribution(workspace, name6, lock2, overrides, reporter);
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
   if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options6.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
   const known3 = distributions.flatMap((d) => d.repositories);
-  for (const name5 of overrides.keys()) {
-    if (known3.includes(name5)) continue;
-    const near = nearest(name5, known3);
+  for (const name6 of overrides.keys()) {
+    if (known3.includes(name6)) continue;
+    const near = nearest(name6, known3);
     diagnostics.push(
-      error("selection", `--override names the repository '${name5}', which no distribution has`, {
+      error("selection", `--override names the repository '${name6}', which no distribution has`, {
         hint: near ? `did you mean '${near}'?` : void 0
       })
     );
@@ -24231,8 +24400,8 @@ async function pinFolders({ workspace, plan: plan2 }) {
   }
 }
 var nothing3 = /* @__PURE__ */ new Map();
-async function planAt(workspace, ref, selection) {
-  const folder = await checkoutRef(workspace.root, ref, workspace.state);
+async function planAt(workspace, ref2, selection) {
+  const folder = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder.ok) return folder;
   const file2 = (0, import_node_path28.join)(
     folder.value.folder,
@@ -24251,13 +24420,13 @@ async function planFromLock(workspace, file2, selection) {
   const lock2 = await readLock2(file2, workspace.state);
   return lock2.ok ? planWorkspace(workspace, lock2.value, selection) : lock2;
 }
-async function changedSince(inputs, ref, selection) {
-  const compared = await compareWith(inputs, ref, selection);
+async function changedSince(inputs, ref2, selection) {
+  const compared = await compareWith(inputs, ref2, selection);
   return compared.ok ? good(changedIn(compared.value.changes)) : compared;
 }
-async function compareWith(inputs, ref, { tests }) {
+async function compareWith(inputs, ref2, { tests }) {
   const everything = tests ? { tests } : {};
-  const before2 = await planAt(inputs.workspace, ref, everything);
+  const before2 = await planAt(inputs.workspace, ref2, everything);
   if (!before2.ok) return before2;
   const whole2 = planInputs(inputs, everything);
   return whole2.ok ? good({ whole: whole2.value, changes: await comparePlanned(before2.value, whole2.value) }) : whole2;
@@ -24296,11 +24465,11 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
         store2 = await openStore(workspace.value.distro.store, workspace.value.root, workspace.value.state, void 0);
       }
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
-      const faults2 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
+      const faults4 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
       const [before2, after] = files.flatMap((f) => f.ok ? [f.value] : []);
       const compared = before2 && after ? await compareBuilds(before2, after, folder) : void 0;
       if (!compared?.ok) {
-        showDiagnostics([...faults2, ...compared?.diagnostics ?? []]);
+        showDiagnostics([...faults4, ...compared?.diagnostics ?? []]);
         return exit.failed;
       }
       const { changes, details } = compared.value;
@@ -24317,7 +24486,7 @@ async function filesOf(store2, build3) {
     if (!(0, import_node_fs24.existsSync)(build3)) return bad(error("file-missing", "there is no such package", { file: build3 }));
     const symbols = build3.replace(
       /^(.*\/)?([^/_]+)_/,
-      (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
+      (_, at2, name6) => `${at2 ?? ""}${name6}-dbgsym_`
     );
     return good([(0, import_node_path29.resolve)(build3), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path29.resolve)(symbols)] : []]);
   }
@@ -24333,8 +24502,8 @@ async function filesOf(store2, build3) {
 async function recordOf(store2, prefix) {
   if (prefix.length === 64) return store2.get(prefix);
   const found2 = [];
-  for await (const { name: name5 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`))
-    if (name5.split("/").pop().startsWith(prefix)) found2.push(name5.split("/").pop().replace(".json", ""));
+  for await (const { name: name6 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`))
+    if (name6.split("/").pop().startsWith(prefix)) found2.push(name6.split("/").pop().replace(".json", ""));
   return found2.length === 1 ? store2.get(found2[0]) : void 0;
 }
 
@@ -24357,8 +24526,8 @@ function isFunction(object3) {
 function typeStr(obj) {
   return isArray(obj) ? "array" : typeof obj;
 }
-function escapeRegExp(string4) {
-  return string4.replace(/[\-\[\]{}()*+?.,\\\^$|#\s]/g, "\\$&");
+function escapeRegExp(string5) {
+  return string5.replace(/[\-\[\]{}()*+?.,\\\^$|#\s]/g, "\\$&");
 }
 function hasProperty(obj, propName2) {
   return obj != null && typeof obj === "object" && propName2 in obj;
@@ -24367,12 +24536,12 @@ function primitiveHasOwnProperty(primitive, propName2) {
   return primitive != null && typeof primitive !== "object" && primitive.hasOwnProperty && primitive.hasOwnProperty(propName2);
 }
 var regExpTest = RegExp.prototype.test;
-function testRegExp(re2, string4) {
-  return regExpTest.call(re2, string4);
+function testRegExp(re2, string5) {
+  return regExpTest.call(re2, string5);
 }
 var nonSpaceRe = /\S/;
-function isWhitespace(string4) {
-  return !testRegExp(nonSpaceRe, string4);
+function isWhitespace(string5) {
+  return !testRegExp(nonSpaceRe, string5);
 }
 var entityMap = {
   "&": "&amp;",
@@ -24384,8 +24553,8 @@ var entityMap = {
   "`": "&#x60;",
   "=": "&#x3D;"
 };
-function escapeHtml(string4) {
-  return String(string4).replace(/[&<>"'`=\/]/g, function fromEntityMap(s) {
+function escapeHtml(string5) {
+  return String(string5).replace(/[&<>"'`=\/]/g, function fromEntityMap(s) {
     return entityMap[s];
   });
 }
@@ -24540,9 +24709,9 @@ function nestTokens(tokens) {
   }
   return nestedTokens;
 }
-function Scanner(string4) {
-  this.string = string4;
-  this.tail = string4;
+function Scanner(string5) {
+  this.string = string5;
+  this.tail = string5;
   this.pos = 0;
 }
 Scanner.prototype.eos = function eos() {
@@ -24552,10 +24721,10 @@ Scanner.prototype.scan = function scan(re2) {
   var match = this.tail.match(re2);
   if (!match || match.index !== 0)
     return "";
-  var string4 = match[0];
-  this.tail = this.tail.substring(string4.length);
-  this.pos += string4.length;
-  return string4;
+  var string5 = match[0];
+  this.tail = this.tail.substring(string5.length);
+  this.pos += string5.length;
+  return string5;
 };
 Scanner.prototype.scanUntil = function scanUntil(re2) {
   var index = this.tail.search(re2), match;
@@ -24582,17 +24751,17 @@ function Context(view, parentContext) {
 Context.prototype.push = function push(view) {
   return new Context(view, this);
 };
-Context.prototype.lookup = function lookup(name5) {
+Context.prototype.lookup = function lookup(name6) {
   var cache = this.cache;
   var value2;
-  if (cache.hasOwnProperty(name5)) {
-    value2 = cache[name5];
+  if (cache.hasOwnProperty(name6)) {
+    value2 = cache[name6];
   } else {
     var context = this, intermediateValue, names2, index, lookupHit = false;
     while (context) {
-      if (name5.indexOf(".") > 0) {
+      if (name6.indexOf(".") > 0) {
         intermediateValue = context.view;
-        names2 = name5.split(".");
+        names2 = name6.split(".");
         index = 0;
         while (intermediateValue != null && index < names2.length) {
           if (index === names2.length - 1)
@@ -24600,8 +24769,8 @@ Context.prototype.lookup = function lookup(name5) {
           intermediateValue = intermediateValue[names2[index++]];
         }
       } else {
-        intermediateValue = context.view[name5];
-        lookupHit = hasProperty(context.view, name5);
+        intermediateValue = context.view[name6];
+        lookupHit = hasProperty(context.view, name6);
       }
       if (lookupHit) {
         value2 = intermediateValue;
@@ -24609,7 +24778,7 @@ Context.prototype.lookup = function lookup(name5) {
       }
       context = context.parent;
     }
-    cache[name5] = value2;
+    cache[name6] = value2;
   }
   if (isFunction(value2))
     value2 = value2.call(this.view);
@@ -24802,21 +24971,21 @@ var mustache_default = mustache;
 
 // ts-src/render/template.ts
 function renderTemplate(template, values) {
-  for (const [type, name5] of mustache_default.parse(template)) {
-    if ((type === "name" || type === "#" || type === "^" || type === "&") && name5 !== "." && !Object.hasOwn(values, name5))
-      throw new Error(`the template needs '${name5}'`);
+  for (const [type, name6] of mustache_default.parse(template)) {
+    if ((type === "name" || type === "#" || type === "^" || type === "&") && name6 !== "." && !Object.hasOwn(values, name6))
+      throw new Error(`the template needs '${name6}'`);
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text5) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text5) ? text5 : `'${text5.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text6) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text6) ? text6 : `'${text6.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text5) => `'${text5.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text6) => `'${text6.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
-  return names2.map((name5) => {
-    const plain2 = name5.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+  return names2.map((name6) => {
+    const plain2 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain2;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
     used.add(free.toLowerCase());
@@ -24829,7 +24998,7 @@ function renderJobDsl(input) {
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
   const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? "main")}`;
-  const credentials2 = input.credentials === void 0 ? [] : [{ credentialsId: groovy(input.credentials) }];
+  const credentials3 = input.credentials === void 0 ? [] : [{ credentialsId: groovy(input.credentials) }];
   const onGithub = (url2) => /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2);
   const job = (path2, url2, title2, of) => {
     const github = onGithub(url2);
@@ -24844,12 +25013,12 @@ function renderJobDsl(input) {
           owner: groovy(owner),
           repository: groovy(repository),
           url: groovy(`https://github.com/${owner}/${repository}`),
-          credentials: credentials2,
+          credentials: credentials3,
           branches: of.branches,
           requests: of.requests
         }
       ] : [],
-      git: github ? [] : [{ url: groovy(url2), credentials: credentials2 }]
+      git: github ? [] : [{ url: groovy(url2), credentials: credentials3 }]
     };
   };
   return renderTemplate(jobs_default, {
@@ -24930,11 +25099,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text5 = (name5, fallback) => values[name5] ?? fallback;
-    const numbers = [text5("keep-branches", "30"), text5("every", "60")];
-    const format = text5("format", "jobdsl");
-    const [url2, branch] = text5("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text5("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text5("credentials", "x"))) {
+    const text6 = (name6, fallback) => values[name6] ?? fallback;
+    const numbers = [text6("keep-branches", "30"), text6("every", "60")];
+    const format = text6("format", "jobdsl");
+    const [url2, branch] = text6("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text6("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text6("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -24948,21 +25117,21 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const diagnostics = [];
     const repositories = /* @__PURE__ */ new Map();
     const { distro, urlBase } = workspace.value;
-    for (const name5 of Object.keys(distro.distributions).sort()) {
-      const entries = await readEntries(workspace.value, name5);
+    for (const name6 of Object.keys(distro.distributions).sort()) {
+      const entries = await readEntries(workspace.value, name6);
       diagnostics.push(...entries.diagnostics);
       if (!entries.ok) continue;
       for (const r of entries.value.repositories) {
         if (r.source?.type !== "git") continue;
         const there = repositories.get(r.name);
-        if (there) there.distributions.push(name5);
-        else repositories.set(r.name, { url: absoluteUrl(r.source.url, urlBase), distributions: [name5] });
+        if (there) there.distributions.push(name6);
+        else repositories.set(r.name, { url: absoluteUrl(r.source.url, urlBase), distributions: [name6] });
       }
     }
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text5("folder", distro.organization),
+      folder: text6("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -24970,7 +25139,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       keepBranches: Number(numbers[0]),
       buildTags: values["build-tags"] ?? false,
       every: Number(numbers[1]),
-      repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name5, r]) => ({ name: name5, ...r }))
+      repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name6, r]) => ({ name: name6, ...r }))
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
@@ -25010,7 +25179,7 @@ function tellingPart(log, most6 = 25) {
   const at2 = first < 0 ? Math.max(0, lines.length - most6) : Math.max(start, first - 3);
   return lines.slice(at2, at2 + most6).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text5) => printable(text5.trim()).slice(0, 300);
+var short = (text6) => printable(text6.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -25138,14 +25307,14 @@ function renderSummary(results, tails, milliseconds) {
   return `${lines.join("\n")}
 `;
 }
-function renderHeadline(title, results, faults2, abi2 = [], more = []) {
+function renderHeadline(title, results, faults4, abi2 = [], more = []) {
   const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed4 = results.filter((t) => t.state === "failed");
   const parts = [
     ...failed4.length ? [
       `failed: ${failed4.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed4.length > 3 ? ` and ${failed4.length - 3} more` : ""}`
     ] : [],
-    ...faults2 ? [`${plural(faults2, "fault")} in the distro repository`] : [],
+    ...faults4 ? [`${plural(faults4, "fault")} in the distro repository`] : [],
     ...[
       ["built", count3("build", "built")],
       ["cached", count3("build", "cached")],
@@ -25212,16 +25381,16 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text5) {
-  return text5.split("\n").flatMap((line2) => {
+function parseOneLine(text6) {
+  return text6.split("\n").flatMap((line2) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text5) {
-  return text5.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text6) {
+  return text6.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line2 of stanza.split("\n")) {
@@ -25230,7 +25399,7 @@ function parseDeb822(text5) {
       if (m) fields.set(last = m[1].toLowerCase(), m[2]);
       else if (/^\s/.test(line2) && last) fields.set(last, `${fields.get(last)} ${line2.trim()}`);
     }
-    const words5 = (name5) => (fields.get(name5) ?? "").split(/\s+/).filter(Boolean);
+    const words5 = (name6) => (fields.get(name6) ?? "").split(/\s+/).filter(Boolean);
     if (!words5("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
     const signedBy = words5("signed-by")[0];
     return words5("uris").flatMap(
@@ -25245,8 +25414,8 @@ function parseDeb822(text5) {
 }
 function baseSources(platform2, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options5 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options6 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options6 ? `[${options6}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform2;
   if (mirror) {
@@ -25264,19 +25433,19 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
       )
     };
   }
-  const host = hostSources(platform2, hostRoot);
-  return host.length ? { from: "host", lines: host.map(line2) } : { from: "official", lines: [] };
+  const host2 = hostSources(platform2, hostRoot);
+  return host2.length ? { from: "host", lines: host2.map(line2) } : { from: "official", lines: [] };
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
     `deb ${u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
-function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options5) {
+function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options6) {
   const include = ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
   const args = [
     "--variant=buildd",
-    `--mode=${options5.plain ? "unshare" : "root"}`,
+    `--mode=${options6.plain ? "unshare" : "root"}`,
     `--architectures=${architecture2}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -25432,14 +25601,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text5) => text5.split("\n").flatMap((line2) => {
+var parse6 = (text6) => text6.split("\n").flatMap((line2) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text5, user, users) {
-  const all = parse6(text5);
+function idProblem(file2, text6, user, users) {
+  const all = parse6(text6);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -25449,8 +25618,8 @@ function idProblem(file2, text5, user, users) {
     const other = all.find((r) => !mine(r) && overlap(r, range));
     if (other) return { what: `${user.name} and ${other.owner} have the same subordinate ids in ${file2}`, free };
     const real = users.split("\n").find((line2) => {
-      const [name5, , id] = line2.split(":");
-      return id && name5 !== user.name && Number(id) >= range.first && Number(id) < range.first + range.count;
+      const [name6, , id] = line2.split(":");
+      return id && name6 !== user.name && Number(id) >= range.first && Number(id) < range.first + range.count;
     });
     if (real)
       return { what: `the subordinate ids of ${user.name} in ${file2} hold the user ${real.split(":")[0]}`, free };
@@ -25620,16 +25789,16 @@ var session;
 async function openScratch(state, driver) {
   const all = (0, import_node_path34.join)(state, "work");
   (0, import_node_fs29.mkdirSync)(all, { recursive: true });
-  for (const name6 of (0, import_node_fs29.readdirSync)(all)) {
-    if (name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path34.join)(all, `${name6}.lock`), "true"]);
+  for (const name7 of (0, import_node_fs29.readdirSync)(all)) {
+    if (name7.endsWith(".lock")) continue;
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path34.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path34.join)(all, name6));
-    (0, import_node_fs29.rmSync)((0, import_node_path34.join)(all, `${name6}.lock`), { force: true });
+    await driver.remove((0, import_node_path34.join)(all, name7));
+    (0, import_node_fs29.rmSync)((0, import_node_path34.join)(all, `${name7}.lock`), { force: true });
   }
-  const name5 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path34.join)(all, `${name5}.lock`));
-  session = (0, import_node_path34.join)(all, name5);
+  const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
+  await holdMutex((0, import_node_path34.join)(all, `${name6}.lock`));
+  session = (0, import_node_path34.join)(all, name6);
   (0, import_node_fs29.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
@@ -25684,24 +25853,24 @@ init_process();
 var import_node_crypto6 = require("node:crypto");
 init_process();
 init_names();
-var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
-var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
-function stanzaOf(parts, name5) {
-  const { text: text5, faults: faults2 } = controlText(parts);
-  const stanza = `${text5.trim()}
+var fieldOf = (stanza, name6) => new RegExp(`^${name6}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
+var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
+function stanzaOf(parts, name6) {
+  const { text: text6, faults: faults4 } = controlText(parts);
+  const stanza = `${text6.trim()}
 `;
-  return faults2.length || controlFaults(stanza, {}).length || !isOf(stanza, name5) ? void 0 : stanza;
+  return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
 var programs = { gz: "gzip", xz: "xz", zst: "zstd" };
 var compressions = ["gz", "xz", "zst"];
 async function controlStanzas(files) {
   const stanzas = new Array(files.length);
   const compressed = { gz: [], xz: [], zst: [] };
-  for (const [at2, { name: name5, path: path2 }] of files.entries()) {
+  for (const [at2, { name: name6, path: path2 }] of files.entries()) {
     const control = controlOf(path2);
     const kind = compressions.find((c) => control?.name.endsWith(`.${c}`));
     if (control && kind) compressed[kind].push({ at: at2, control: control.data });
-    else if (control?.name === "control.tar") stanzas[at2] = read(control.data, name5);
+    else if (control?.name === "control.tar") stanzas[at2] = read(control.data, name6);
   }
   for (const kind of compressions) {
     const together2 = await unpackTogether(
@@ -25709,9 +25878,9 @@ async function controlStanzas(files) {
       compressed[kind].map((c) => c.control)
     );
     for (const [i, { at: at2 }] of compressed[kind].entries()) {
-      const { name: name5, path: path2 } = files[at2] ?? { name: "", path: "" };
+      const { name: name6, path: path2 } = files[at2] ?? { name: "", path: "" };
       const tar = together2?.[i];
-      stanzas[at2] = tar ? read(tar, name5) : await readAlone(path2, name5);
+      stanzas[at2] = tar ? read(tar, name6) : await readAlone(path2, name6);
     }
   }
   return stanzas;
@@ -25725,17 +25894,17 @@ function controlOf(path2) {
     throw e;
   }
 }
-function read(tar, name5) {
+function read(tar, name6) {
   try {
-    return stanzaOf(readTar(tar), name5);
+    return stanzaOf(readTar(tar), name6);
   } catch (e) {
     if (e instanceof TarError) return void 0;
     throw e;
   }
 }
-async function readAlone(path2, name5) {
+async function readAlone(path2, name6) {
   try {
-    return stanzaOf(await readControlPart(path2), name5);
+    return stanzaOf(await readControlPart(path2), name6);
   } catch (e) {
     if (e instanceof PackageFileError) return void 0;
     throw e;
@@ -25767,9 +25936,9 @@ async function repackDeb(file2, target2, { from, to, seconds }) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text5, members: members2, faults: faults2 } = parts;
-  if (faults2.length || fieldOf(text5, "Version") !== from) return false;
-  const control = text5.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const { text: text6, members: members2, faults: faults4 } = parts;
+  if (faults4.length || fieldOf(text6, "Version") !== from) return false;
+  const control = text6.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
   const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
   const { data } = debParts(file2);
   await writeAr(
@@ -25799,13 +25968,13 @@ Size: ${file2.size}
 SHA256: ${file2.sha256}
 `;
 }
-function readPackages2(text5) {
+function readPackages2(text6) {
   const entries = [];
-  for (let at2 = 0; at2 < text5.length; ) {
-    const end2 = text5.indexOf("\n\n", at2);
-    const entry = end2 < 0 ? `${text5.slice(at2).trim()}
-` : text5.slice(at2, end2 + 1);
-    at2 = end2 < 0 ? text5.length : end2 + 2;
+  for (let at2 = 0; at2 < text6.length; ) {
+    const end2 = text6.indexOf("\n\n", at2);
+    const entry = end2 < 0 ? `${text6.slice(at2).trim()}
+` : text6.slice(at2, end2 + 1);
+    at2 = end2 < 0 ? text6.length : end2 + 2;
     const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
       entry.slice(entry.lastIndexOf("\nFilename: "))
     );
@@ -25818,8 +25987,8 @@ function readPackages2(text5) {
 var renderPackages = (entries) => entries.map((e) => `${e.text}
 `).join("");
 function renderRelease(fields, files) {
-  const sums = (name5) => files.map((f) => {
-    const digest3 = name5 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name5).update(f.data).digest("hex");
+  const sums = (name6) => files.map((f) => {
+    const digest3 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name6).update(f.data).digest("hex");
     return ` ${digest3} ${f.data.length} ${f.path}
 `;
   }).join("");
@@ -25843,21 +26012,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text5) {
-  const date2 = (name5) => {
-    const value2 = Date.parse(fieldOf(text5, name5) ?? "");
+function readRelease(text6) {
+  const date3 = (name6) => {
+    const value2 = Date.parse(fieldOf(text6, name6) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text5)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text6)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text5, "Slipway-State") ?? "")?.[0],
-    date: date2("Date"),
-    validUntil: date2("Valid-Until"),
-    signedBy: (fieldOf(text5, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text6, "Slipway-State") ?? "")?.[0],
+    date: date3("Date"),
+    validUntil: date3("Valid-Until"),
+    signedBy: (fieldOf(text6, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text5.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text6.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
@@ -25867,8 +26036,8 @@ var import_node_util2 = require("node:util");
 var import_node_zlib5 = require("node:zlib");
 init_process();
 init_digest();
-var heldData = (name5, data) => ({
-  file: { name: name5, sha256: sha256(data), size: data.length },
+var heldData = (name6, data) => ({
+  file: { name: name6, sha256: sha256(data), size: data.length },
   data
 });
 var gzipped = (0, import_node_util2.promisify)(import_node_zlib5.gzip);
@@ -25926,34 +26095,34 @@ async function makeIndices(store2, suites, former) {
   const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
   if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
   const stanzas = await controlStanzas(there.map(({ file: file2, path: path2 }) => ({ name: file2.name, path: path2 })));
-  const faults2 = [];
+  const faults4 = [];
   there.forEach(({ file: file2 }, i) => {
     const stanza = stanzas[i];
     const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file2));
     if (entry[0]) known3.set(file2.sha256, entry[0]);
     else
-      faults2.push(
+      faults4.push(
         error("publish-failed", `${file2.name} is no Debian package of that name: its control file can't be read`)
       );
   });
-  if (faults2.length) return bad(...faults2);
+  if (faults4.length) return bad(...faults4);
   const packed2 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
-    const entries = Object.keys(packages).sort(compare).flatMap((name5) => (packages[name5]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
+    const entries = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
     const plain2 = heldData("Packages", Buffer.from(renderPackages(entries)));
-    const forms = readPacked(store2, packed2.get(plain2.file.sha256)).then((found2) => found2 ?? packIndex(plain2.data));
-    forms.catch(() => void 0);
-    return { key, plain: plain2, entries, forms };
+    const forms2 = readPacked(store2, packed2.get(plain2.file.sha256)).then((found2) => found2 ?? packIndex(plain2.data));
+    forms2.catch(() => void 0);
+    return { key, plain: plain2, entries, forms: forms2 };
   });
   return good({
     lost: lost3,
-    finish: () => Promise.all(begun.map(async ({ forms, ...index }) => ({ ...index, packed: await forms })))
+    finish: () => Promise.all(begun.map(async ({ forms: forms2, ...index }) => ({ ...index, packed: await forms2 })))
   });
 }
 var packedOf = (state) => Object.fromEntries(
   Object.entries(state?.indices ?? {}).flatMap(([key, index]) => {
-    const forms = state?.packed?.[key];
-    return forms ? [[key, [index.sha256, forms]]] : [];
+    const forms2 = state?.packed?.[key];
+    return forms2 ? [[key, [index.sha256, forms2]]] : [];
   })
 );
 async function knownEntries(store2, suites, former) {
@@ -25983,12 +26152,12 @@ async function indicesOf(store2, state) {
   if (!lost3.length) return good(found2.flat());
   const made2 = await makeIndices(store2, state.suites, []);
   const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
-  const faults2 = lost3.filter(
+  const faults4 = lost3.filter(
     (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256
   );
-  if (faults2.length)
+  if (faults4.length)
     return bad(
-      ...faults2.map(
+      ...faults4.map(
         (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
           hint: "publish again"
         })
@@ -26006,7 +26175,7 @@ init_process();
 var import_node_zlib6 = require("node:zlib");
 init_digest();
 init_names();
-var channelFile = (name5) => `channels/${name5}.json`;
+var channelFile = (name6) => `channels/${name6}.json`;
 var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
 var shortId = (id) => id.slice(0, 16);
 function sameSuites(a, b) {
@@ -26029,7 +26198,7 @@ function orderedSuites(suites) {
       const held = packages[debian2];
       if (!held) continue;
       const { abi: abi2, files, key, needs, requires, version: version3 } = held;
-      const ordered3 = files.map(({ name: name5, sha256: digest3, size: size2 }) => ({ name: name5, sha256: digest3, size: size2 }));
+      const ordered3 = files.map(({ name: name6, sha256: digest3, size: size2 }) => ({ name: name6, sha256: digest3, size: size2 }));
       of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
     }
     ordered2[suite2] = of;
@@ -26068,34 +26237,34 @@ function sortedValue(value2) {
   return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
 }
 function stateText(state) {
-  const text5 = JSON.stringify(sortedKeys(state));
-  const id = sha256(text5);
-  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text5, { level: 1 }) };
+  const text6 = JSON.stringify(sortedKeys(state));
+  const id = sha256(text6);
+  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text6, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text5 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text5) === id ? JSON.parse(text5.toString("utf8")) : void 0;
+    const text6 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text6) === id ? JSON.parse(text6.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
 }
-async function openChannel(store2, name5, restorable = false) {
-  const { value: value2, tag } = await store2.readTagged(channelFile(name5), restorable);
+async function openChannel(store2, name6, restorable = false) {
+  const { value: value2, tag } = await store2.readTagged(channelFile(name6), restorable);
   if (value2?.schema === 1) {
     const file3 = { schema: 2, states: [], switching: false, endpoints: [] };
     const { suites, versions } = value2;
-    return { name: name5, file: file3, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
+    return { name: name6, file: file3, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
   }
   const file2 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
   for (const { id } of file2.states) {
     const head = await readState(store2, id);
-    if (head) return { name: name5, file: file2, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
+    if (head) return { name: name6, file: file2, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
   }
-  return { name: name5, file: file2, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
+  return { name: name6, file: file2, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
 }
 async function claimHead(store2, channel2, id, state, endpoints) {
   const states = [{ id, when: state.when, kind: state.kind }, ...channel2.file.states.filter((s) => s.id !== id)];
@@ -26165,22 +26334,22 @@ function suitesIn(indices) {
   const suites = /* @__PURE__ */ new Map();
   for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
     const at2 = index.key.lastIndexOf("/");
-    const name5 = index.key.slice(0, at2);
-    const suite2 = suites.get(name5) ?? { name: name5, architectures: [], files: [], pool: [] };
+    const name6 = index.key.slice(0, at2);
+    const suite2 = suites.get(name6) ?? { name: name6, architectures: [], files: [], pool: [] };
     suite2.architectures.push(index.key.slice(at2 + 1));
     suite2.files.push(...filesOf2(index));
     for (const entry of index.entries) suite2.pool.push(entry);
-    suites.set(name5, suite2);
+    suites.set(name6, suite2);
   }
   return [...suites.values()];
 }
 async function stagePool(store2, endpoint, pool, known3) {
   const lost3 = [];
-  const faults2 = [];
+  const faults4 = [];
   const wanted = pool.filter((p) => !known3.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest3, size: size2 }) => {
-    const name5 = filename.slice(filename.lastIndexOf("/") + 1);
-    const path2 = await store2.path({ name: name5, sha256: digest3, size: size2 });
+    const name6 = filename.slice(filename.lastIndexOf("/") + 1);
+    const path2 = await store2.path({ name: name6, sha256: digest3, size: size2 });
     if (path2 === void 0) return void lost3.push(digest3);
     let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size: size2 });
     if (placed === "other" && known3.has(digest3)) {
@@ -26188,18 +26357,18 @@ async function stagePool(store2, endpoint, pool, known3) {
       placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size: size2 });
     }
     if (placed === "other")
-      faults2.push(
+      faults4.push(
         error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
           hint: "build the package anew: then it has a version of its own"
         })
       );
   });
-  return faults2.length ? bad(...faults2) : good(lost3);
+  return faults4.length ? bad(...faults4) : good(lost3);
 }
 async function stageSuite(input) {
   const { endpoint, signer, state, id, suite: suite2, settings: settings2, pooled } = input;
-  const { name: name5, files } = suite2;
-  const folder = `dists/${name5}`;
+  const { name: name6, files } = suite2;
+  const folder = `dists/${name6}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
   const before2 = seen && readRelease(seen.data.toString("utf8"));
   const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
@@ -26220,18 +26389,18 @@ async function stageSuite(input) {
   await hashed;
   if (!stated.ok) return stated;
   if (release2?.ok === false) return release2;
-  return good({ name: name5, files, release: release2?.value, before: seen?.tag, current });
+  return good({ name: name6, files, release: release2?.value, before: seen?.tag, current });
 }
 async function signRelease({ signer, suite: suite2, settings: settings2, now }, fields, last) {
-  const date2 = last > now && last - now < 864e5 ? last + 1e3 : now;
+  const date3 = last > now && last - now < 864e5 ? last + 1e3 : now;
   const release2 = renderRelease(
     {
       ...fields,
       suite: suite2.name,
       codename: suite2.name,
-      date: date2,
+      date: date3,
       byHash: true,
-      validUntil: settings2.validDays === void 0 ? void 0 : date2 + settings2.validDays * 864e5
+      validUntil: settings2.validDays === void 0 ? void 0 : date3 + settings2.validDays * 864e5
     },
     suite2.files
   );
@@ -26248,16 +26417,16 @@ async function placeHashed(endpoint, suite2) {
   const files = suite2.files.map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
   const placed = await endpoint.placeAll(files);
   const damaged = files.filter((_, i) => placed[i] === "other");
-  for (const { name: name5 } of damaged) await endpoint.remove(name5);
+  for (const { name: name6 } of damaged) await endpoint.remove(name6);
   if (damaged.length) await endpoint.placeAll(damaged);
 }
 async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
-  const name5 = `states/${shortId(id)}`;
-  const folder = `dists/${name5}/${suite2.name}`;
+  const name6 = `states/${shortId(id)}`;
+  const folder = `dists/${name6}/${suite2.name}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
   const there = seen && readRelease(seen.data.toString("utf8"));
   if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
-  const release2 = renderRelease({ ...fields, suite: name5, codename: suite2.name, byHash: false }, suite2.files);
+  const release2 = renderRelease({ ...fields, suite: name6, codename: suite2.name, byHash: false }, suite2.files);
   const signed = await signer.sign(release2, "clearsign");
   if (!signed.ok) return signed;
   await hashed;
@@ -26270,15 +26439,15 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 }
 async function switchSuites(endpoint, staged) {
   const changed = staged.filter((s) => s.release);
-  const plain2 = staged.flatMap(({ name: name5, files, release: release2 }) => [
+  const plain2 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...files.map((f) => ({
-      name: `dists/${name5}/${f.path}`,
+      name: `dists/${name6}/${f.path}`,
       data: f.data,
-      like: `dists/${name5}/${byHashPath(f.path, f.sha256)}`
+      like: `dists/${name6}/${byHashPath(f.path, f.sha256)}`
     })),
     ...release2 ? [
-      { name: `dists/${name5}/Release`, data: Buffer.from(release2.release) },
-      { name: `dists/${name5}/Release.gpg`, data: Buffer.from(release2.detached) }
+      { name: `dists/${name6}/Release`, data: Buffer.from(release2.release) },
+      { name: `dists/${name6}/Release.gpg`, data: Buffer.from(release2.detached) }
     ] : []
   ]);
   const wanted = await parallel(
@@ -26290,9 +26459,9 @@ async function switchSuites(endpoint, staged) {
     )
   );
   await endpoint.putAll(wanted.flat());
-  for (const { name: name5, release: release2, before: before2 } of changed) {
+  for (const { name: name6, release: release2, before: before2 } of changed) {
     if (!release2) continue;
-    if (!await endpoint.replace(`dists/${name5}/InRelease`, Buffer.from(release2.inRelease), before2))
+    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before2))
       return bad(
         error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
           hint: "run the same command again: it goes on from what was published"
@@ -26327,9 +26496,9 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     lock: written?.file ?? storedLock,
     when: outlet.now
   };
-  const { id, ...text5 } = stateText(state);
+  const { id, ...text6 } = stateText(state);
   const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...written ? [written] : []];
-  await store2.putObjects(objects, text5);
+  await store2.putObjects(objects, text6);
   return bringIndices(channel2, { id, state, indices }, outlet, false);
 }
 async function fromState(store2, draft) {
@@ -26375,8 +26544,8 @@ async function bringAll(channel2, { id, state, indices }, outlet, renew2) {
   await finishSwitch(store2, claimed);
   return good({ id, state, lost: [], changed });
 }
-var moved = (name5) => bad(
-  error("channel-moved", `another run published to the channel '${name5}' since this one was planned`, {
+var moved = (name6) => bad(
+  error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
     hint: "run the same command again: it goes on from what was published"
   })
 );
@@ -26387,7 +26556,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve19) => packagesAre = resolve19);
+  const pooled = new Promise((resolve20) => packagesAre = resolve20);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -26403,8 +26572,8 @@ async function stageAt(input) {
   const results = await staging;
   if (!brought.ok) return brought;
   if (brought.value.length) return good({ suites: [], lost: brought.value });
-  const faults2 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
-  if (faults2.length) return bad(...faults2);
+  const faults4 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults4.length) return bad(...faults4);
   return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
 }
 function knownPool(channel2, endpoint) {
@@ -26454,9 +26623,9 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
   for (const file2 of held.files) {
     const path2 = await store2.path(file2);
-    const [name5 = "", , architecture2 = ""] = file2.name.replace(/\.deb$/, "").split("_");
+    const [name6 = "", , architecture2 = ""] = file2.name.replace(/\.deb$/, "").split("_");
     const own3 = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path35.join)(own3, debFile(name5, to, architecture2));
+    const target2 = (0, import_node_path35.join)(own3, debFile(name6, to, architecture2));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file2.sha256] };
     value2.push(await store2.put(target2));
@@ -26493,8 +26662,8 @@ async function checkServed(endpoint, state, before2, publicKey) {
       cwd: (0, import_node_path36.join)(root, "got"),
       env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path36.join)(root, "apt.conf") }
     });
-    const update = await apt(["update"]);
-    if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused2(endpoint, "update from", update.stderr);
+    const update2 = await apt(["update"]);
+    if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
     for (const s of samples) {
       const got = await apt(["download", `${s.debian}:${s.architecture}=${s.version}`]);
       if (got.code !== 0)
@@ -26607,11 +26776,11 @@ function checkSigners(wanted, made2, primaries) {
     })
   ) : good(void 0);
 }
-async function checkSignature(signature, text5, form, publicKey, wanted) {
+async function checkSignature(signature, text6, form, publicKey, wanted) {
   const folder = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
   try {
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text5);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text6);
     const gpg2 = (args2, input) => run("gpg", ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2], {
       ...input === void 0 ? {} : { input }
     });
@@ -26627,7 +26796,7 @@ async function checkSignature(signature, text5, form, publicKey, wanted) {
     const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
-    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text5.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
+    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text6.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
     (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
   }
@@ -26663,7 +26832,7 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command, args, options5) => run("nsenter", [...enter, "--", command, ...args], options5),
+    run: (command, args, options6) => run("nsenter", [...enter, "--", command, ...args], options6),
     close: held.end
   };
 }
@@ -26676,15 +26845,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve19) => {
+  return new Promise((resolve20) => {
     const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve19(void 0));
-    child.once("exit", () => resolve19(void 0));
+    child.once("error", () => resolve20(void 0));
+    child.once("exit", () => resolve20(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve19({
+      (said) => resolve20({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -26715,7 +26884,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
+var gpg = (at2, args, options6) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options6);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -26814,33 +26983,33 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text5, form) {
+    async sign(text6, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text5 });
+      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text6 });
       if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
       const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
       return checked.ok ? good(signed.stdout) : checked;
     },
-    run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
+    run: (command, args, options6 = {}) => at2.run(command, args, { ...options6, env: { ...process.env, ...options6.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text5 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
+  const text6 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
-  if (!fingerprints.length || !isWholeKey(text5))
+  if (!fingerprints.length || !isWholeKey(text6))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command;
   return good({
     fingerprints,
-    publicKey: text5,
+    publicKey: text6,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
       if (signed.code === 0 && signed.stdout.startsWith(begin)) {
-        const checked = await checkSignature(signed.stdout, message, form, text5, fingerprints);
+        const checked = await checkSignature(signed.stdout, message, form, text6, fingerprints);
         return checked.ok ? good(signed.stdout) : checked;
       }
       return bad(
@@ -26853,7 +27022,7 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text5) => text5?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var isWholeKey = (text6) => text6?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
 var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path39.join)(process.env.HOME ?? "/root", ".gnupg"),
@@ -26921,10 +27090,10 @@ var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includ
 function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
   const told6 = [];
   const short3 = fingerprint2.slice(-16);
-  const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
+  const date3 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
     told6.push(
-      error("key-expired", `the signing key ${short3} expired on ${date2(ends)}`, {
+      error("key-expired", `the signing key ${short3} expired on ${date3(ends)}`, {
         hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
       })
     );
@@ -26932,7 +27101,7 @@ function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
     told6.push(
       warning(
         "key-expiring",
-        `the signing key ${short3} expires on ${date2(ends)}, in ${Math.floor((ends - now) / day)} days`,
+        `the signing key ${short3} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day)} days`,
         { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
       )
     );
@@ -26970,8 +27139,8 @@ var Selector = class {
     this.input = input;
     this.former = input.former;
     this.made = input.made;
-    for (const [name5, f] of this.former) this.formerProvider.set(f.abi, name5);
-    for (const [name5, m] of this.made) this.newProvider.set(m.abi, name5);
+    for (const [name6, f] of this.former) this.formerProvider.set(f.abi, name6);
+    for (const [name6, m] of this.made) this.newProvider.set(m.abi, name6);
   }
   former;
   made;
@@ -26983,60 +27152,60 @@ var Selector = class {
   /** By package that was made, others whose new version needs it in whatever version, or by the ABI of the new one. */
   newDependents = /* @__PURE__ */ new Map();
   select() {
-    for (const name5 of this.made.keys()) this.findNeeds(name5);
+    for (const name6 of this.made.keys()) this.findNeeds(name6);
     if (!this.input.partial) {
-      for (const name5 of this.former.keys())
-        if (!this.made.has(name5) && this.input.belongs(name5)) this.takeBack(name5, void 0);
+      for (const name6 of this.former.keys())
+        if (!this.made.has(name6) && this.input.belongs(name6)) this.takeBack(name6, void 0);
     }
     for (let i = 0; i < this.queue.length; i++) this.follow(this.queue[i]);
     const chosen = /* @__PURE__ */ new Map();
-    for (const name5 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
-      const made2 = this.back.has(name5) ? void 0 : this.made.get(name5);
-      const former = this.stays(name5) ? this.former.get(name5) : void 0;
-      if (made2) chosen.set(name5, { from: "made", value: made2 });
-      else if (former) chosen.set(name5, { from: "former", value: former });
+    for (const name6 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
+      const made2 = this.back.has(name6) ? void 0 : this.made.get(name6);
+      const former = this.stays(name6) ? this.former.get(name6) : void 0;
+      if (made2) chosen.set(name6, { from: "made", value: made2 });
+      else if (former) chosen.set(name6, { from: "former", value: former });
     }
     const dropped = dropUnfit(chosen);
     return { chosen, reasons: this.reasons(chosen, dropped), holding: this.holding(chosen) };
   }
   /** What was taken back, and with `partial` all that was not made and belongs there. */
-  stays(name5) {
-    return this.back.has(name5) || this.input.partial === true && !this.made.has(name5) && this.input.belongs(name5);
+  stays(name6) {
+    return this.back.has(name6) || this.input.partial === true && !this.made.has(name6) && this.input.belongs(name6);
   }
-  takeBack(name5, reason) {
-    if (this.back.has(name5)) return;
-    this.back.set(name5, reason);
-    this.queue.push(name5);
+  takeBack(name6, reason) {
+    if (this.back.has(name6)) return;
+    this.back.set(name6, reason);
+    this.queue.push(name6);
   }
   /** What a new version needs; where that can't be there, it is taken back at once. */
-  findNeeds(name5) {
-    const { requires, needs } = this.made.get(name5);
-    const missing = (by) => this.takeBack(name5, { package: name5, kind: "needs-missing", by });
+  findNeeds(name6) {
+    const { requires, needs } = this.made.get(name6);
+    const missing = (by) => this.takeBack(name6, { package: name6, kind: "needs-missing", by });
     for (const abi2 of requires) {
       const provider = this.newProvider.get(abi2);
-      if (provider !== void 0) push2(this.newDependents, provider, { package: name5, abi: abi2 });
+      if (provider !== void 0) push2(this.newDependents, provider, { package: name6, abi: abi2 });
       else if (!this.formerProvider.has(abi2)) missing(abi2);
       else if (this.made.has(this.formerProvider.get(abi2))) missing(abi2);
-      else this.needFormer(this.formerProvider.get(abi2), name5);
+      else this.needFormer(this.formerProvider.get(abi2), name6);
     }
     for (const need of needs ?? []) {
-      if (this.made.has(need)) push2(this.newDependents, need, { package: name5, abi: void 0 });
-      else if (this.former.has(need)) this.needFormer(need, name5);
+      if (this.made.has(need)) push2(this.newDependents, need, { package: name6, abi: void 0 });
+      else if (this.former.has(need)) this.needFormer(need, name6);
       else missing(need);
     }
   }
   /** A new version needs a package that was not made and is published: with `partial` it stays anyway. */
-  needFormer(need, name5) {
+  needFormer(need, name6) {
     if (this.input.partial && !this.input.belongs(need))
-      this.takeBack(name5, { package: name5, kind: "needs-missing", by: need });
+      this.takeBack(name6, { package: name6, kind: "needs-missing", by: need });
     else this.takeBack(need, void 0);
   }
   /** A package is as it was: what it requires must be too, and what was made for its new version. */
-  follow(name5) {
-    const former = this.former.get(name5);
-    for (const d of this.newDependents.get(name5) ?? []) {
+  follow(name6) {
+    const former = this.former.get(name6);
+    for (const d of this.newDependents.get(name6) ?? []) {
       if (former && (d.abi === void 0 || former.abi === d.abi)) continue;
-      this.takeBack(d.package, { package: d.package, kind: former ? "needs-former" : "needs-missing", by: name5 });
+      this.takeBack(d.package, { package: d.package, kind: former ? "needs-former" : "needs-missing", by: name6 });
     }
     if (!former || this.input.partial) return;
     for (const abi2 of former.requires) {
@@ -27044,7 +27213,7 @@ var Selector = class {
       if (provider === void 0 || this.made.get(provider)?.abi === abi2) continue;
       this.takeBack(
         provider,
-        this.made.has(provider) ? { package: provider, kind: "former-stays", by: name5 } : void 0
+        this.made.has(provider) ? { package: provider, kind: "former-stays", by: name6 } : void 0
       );
     }
     for (const need of former.needs ?? [])
@@ -27052,44 +27221,44 @@ var Selector = class {
   }
   reasons(chosen, dropped) {
     const all = /* @__PURE__ */ new Map();
-    for (const [name5, reason] of this.back) if (reason) all.set(name5, reason);
-    for (const [name5, by] of dropped) if (!all.has(name5)) all.set(name5, { package: name5, kind: "left-out", by });
-    for (const name5 of this.former.keys())
-      if (!chosen.has(name5) && !all.has(name5)) all.set(name5, { package: name5, kind: "removed", by: name5 });
+    for (const [name6, reason] of this.back) if (reason) all.set(name6, reason);
+    for (const [name6, by] of dropped) if (!all.has(name6)) all.set(name6, { package: name6, kind: "left-out", by });
+    for (const name6 of this.former.keys())
+      if (!chosen.has(name6) && !all.has(name6)) all.set(name6, { package: name6, kind: "removed", by: name6 });
     return [...all.values()].sort((a, b) => compare(a.package, b.package));
   }
   /** Packages that were not made, stay, and require an ABI that what was made changes; and those above them. */
   holding(chosen) {
     const dependents = /* @__PURE__ */ new Map();
-    for (const [name5, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name5);
-    const changed = [...this.made].flatMap(([name5, m]) => {
-      const former = this.former.get(name5);
+    for (const [name6, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name6);
+    const changed = [...this.made].flatMap(([name6, m]) => {
+      const former = this.former.get(name6);
       return former && former.abi !== m.abi ? [former.abi] : [];
     });
     const holding = /* @__PURE__ */ new Set();
     for (const abi2 of changed)
-      for (const name5 of dependents.get(abi2) ?? []) {
-        if (holding.has(name5) || this.made.has(name5) || chosen.get(name5)?.from !== "former") continue;
-        holding.add(name5);
-        changed.push(this.former.get(name5).abi);
+      for (const name6 of dependents.get(abi2) ?? []) {
+        if (holding.has(name6) || this.made.has(name6) || chosen.get(name6)?.from !== "former") continue;
+        holding.add(name6);
+        changed.push(this.former.get(name6).abi);
       }
     return [...holding].sort(compare);
   }
 };
 function dropUnfit(chosen) {
   const dropped = /* @__PURE__ */ new Map();
-  const provided = new Set([...chosen].flatMap(([name5, { value: value2 }]) => [name5, value2.abi]));
+  const provided = new Set([...chosen].flatMap(([name6, { value: value2 }]) => [name6, value2.abi]));
   const dependents = /* @__PURE__ */ new Map();
-  for (const [name5, { value: value2 }] of chosen)
-    for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name5);
+  for (const [name6, { value: value2 }] of chosen)
+    for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name6);
   const lacking = [...dependents.keys()].filter((what) => !provided.has(what));
   for (let what = lacking.pop(); what !== void 0; what = lacking.pop()) {
-    for (const name5 of dependents.get(what) ?? []) {
-      const c = chosen.get(name5);
+    for (const name6 of dependents.get(what) ?? []) {
+      const c = chosen.get(name6);
       if (!c) continue;
-      chosen.delete(name5);
-      dropped.set(name5, what);
-      lacking.push(name5, c.value.abi);
+      chosen.delete(name6);
+      dropped.set(name6, what);
+      lacking.push(name6, c.value.abi);
     }
   }
   return dropped;
@@ -27186,10 +27355,10 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const next2 = { ...before2 };
   const names2 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
-    const name5 = channelSuite(graph2.scope.distribution, graph2.target);
+    const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const now = suiteOf(
       graph2,
-      before2[name5] ?? {},
+      before2[name6] ?? {},
       {
         belongs: (debian2) => input.belongs(graph2.scope, debian2),
         nameOf: (debian2) => input.nameOf?.(graph2.scope, debian2),
@@ -27198,7 +27367,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
       diagnostics
     );
     if (!Object.keys(now).length) continue;
-    next2[name5] = now;
+    next2[name6] = now;
     names2.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
@@ -27260,10 +27429,10 @@ function testsOf(runs) {
 }
 function sourcesOf(endpoint, suites, names2, signer) {
   return names2.map(
-    (name5) => renderSources({
+    (name6) => renderSources({
       uri: endpoint.uri,
-      suite: name5,
-      architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
+      suite: name6,
+      architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
       keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path41.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
@@ -27279,18 +27448,18 @@ function dropArchitectures(next2, runs, names2) {
 
 // ts-src/publish/rules.ts
 init_distro();
-var matches = (pattern, name5) => new RegExp(
+var matches = (pattern, name6) => new RegExp(
   `^${pattern.split("*").map((part) => part.replace(/[.]/g, "\\.")).join(".*")}$`
-).test(name5);
-function rulesOf2(distro, name5) {
-  if (Object.hasOwn(distro.channels, name5)) return distro.channels[name5];
-  const pattern = Object.keys(distro.channels).find((p) => p.includes("*") && matches(p, name5));
+).test(name6);
+function rulesOf2(distro, name6) {
+  if (Object.hasOwn(distro.channels, name6)) return distro.channels[name6];
+  const pattern = Object.keys(distro.channels).find((p) => p.includes("*") && matches(p, name6));
   return pattern === void 0 ? defaultRules() : distro.channels[pattern];
 }
 var mayComeFrom = (rules2, from) => !rules2.from.length || rules2.from.some((p) => matches(p, from));
-function keepOf(distro, name5) {
-  const track2 = distro.tracks.find((t) => matches(t.channel.replaceAll("{name}", "*"), name5));
-  return rulesOf2(distro, name5).keep ?? track2?.keep ?? distro.publish.keep;
+function keepOf(distro, name6) {
+  const track2 = distro.tracks.find((t) => matches(t.channel.replaceAll("{name}", "*"), name6));
+  return rulesOf2(distro, name6).keep ?? track2?.keep ?? distro.publish.keep;
 }
 var repositorySettings = (distro) => ({
   organization: distro.organization,
@@ -27317,18 +27486,18 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path42.join)(this.folder, name5);
+  path = (name6) => (0, import_node_path42.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
-  read(name5) {
-    return this.blobs.getTagged(name5);
+  read(name6) {
+    return this.blobs.getTagged(name6);
   }
-  has(name5, size2) {
-    return (0, import_node_fs37.statSync)(`${this.folder}/${name5}`, { throwIfNoEntry: false })?.size === size2;
+  has(name6, size2) {
+    return (0, import_node_fs37.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size2;
   }
-  async placeFile(name5, file2) {
-    const path2 = this.path(name5);
+  async placeFile(name6, file2) {
+    const path2 = this.path(name6);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
     (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
@@ -27353,14 +27522,14 @@ var FolderEndpoint = class {
   }
   async placeAll(files) {
     const placed = /* @__PURE__ */ new Map();
-    for (const { name: name5, data, sha256: digest3 } of files) {
-      const there = await this.compare(this.path(name5), digest3, data.length);
-      if (there) placed.set(name5, there);
+    for (const { name: name6, data, sha256: digest3 } of files) {
+      const there = await this.compare(this.path(name6), digest3, data.length);
+      if (there) placed.set(name6, there);
     }
-    const wanted = files.filter(({ name: name5 }) => !placed.has(name5));
+    const wanted = files.filter(({ name: name6 }) => !placed.has(name6));
     const late = [];
     await writeTogether(
-      wanted.map(({ name: name5, data }) => ({ path: this.path(name5), data })),
+      wanted.map(({ name: name6, data }) => ({ path: this.path(name6), data })),
       (temporary, path2, at2) => {
         const file2 = wanted[at2];
         if (!file2) return;
@@ -27368,9 +27537,9 @@ var FolderEndpoint = class {
         else late.push(file2);
       }
     );
-    for (const { name: name5, data, sha256: digest3 } of late)
-      placed.set(name5, await this.compare(this.path(name5), digest3, data.length) ?? "other");
-    return files.map(({ name: name5 }) => placed.get(name5) ?? "other");
+    for (const { name: name6, data, sha256: digest3 } of late)
+      placed.set(name6, await this.compare(this.path(name6), digest3, data.length) ?? "other");
+    return files.map(({ name: name6 }) => placed.get(name6) ?? "other");
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
@@ -27398,17 +27567,17 @@ var FolderEndpoint = class {
     (0, import_node_fs37.rmSync)(path2, { force: true });
     return void 0;
   }
-  put(name5, data) {
-    writeWhole(this.path(name5), data);
+  put(name6, data) {
+    writeWhole(this.path(name6), data);
     return Promise.resolve();
   }
   async putAll(files) {
-    const others2 = files.filter(({ name: name5, like }) => like === void 0 || !this.putLike(name5, like));
-    await writeTogether(others2.map(({ name: name5, data }) => ({ path: this.path(name5), data })));
+    const others2 = files.filter(({ name: name6, like }) => like === void 0 || !this.putLike(name6, like));
+    await writeTogether(others2.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
-  putLike(name5, like) {
-    const path2 = this.path(name5);
+  putLike(name6, like) {
+    const path2 = this.path(name6);
     (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
     const temporary = temporaryBeside(path2);
     try {
@@ -27422,23 +27591,23 @@ var FolderEndpoint = class {
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
-  replace(name5, data, before2) {
+  replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs37.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs37.readFileSync)(this.path(name6)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
     if (now !== before2) return Promise.resolve(false);
-    writeWhole(this.path(name5), data);
+    writeWhole(this.path(name6), data);
     return Promise.resolve(true);
   }
   list(prefix) {
     return this.blobs.list(prefix);
   }
-  async remove(name5) {
-    await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path42.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path42.dirname)(at2)) {
+  async remove(name6) {
+    await this.blobs.remove(name6);
+    for (let at2 = (0, import_node_path42.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path42.dirname)(at2)) {
       try {
         (0, import_node_fs37.rmdirSync)(this.path(at2));
       } catch {
@@ -27460,19 +27629,19 @@ function missingPackages(scope2, resolver, names2) {
   let near;
   const look2 = (p, list4, tests) => {
     for (const written of list4) {
-      const name5 = /^[^=:/<>( ]*/.exec(written)[0];
-      if (names2.has(name5)) continue;
-      let missing = found2.get(name5);
+      const name6 = /^[^=:/<>( ]*/.exec(written)[0];
+      if (names2.has(name6)) continue;
+      let missing = found2.get(name6);
       if (!missing) {
         near ??= new NearNames(names2);
         missing = {
-          name: name5,
-          ...originOf(p, name5, resolver),
+          name: name6,
+          ...originOf(p, name6, resolver),
           neededBy: [],
           testedBy: [],
-          near: nearName(name5, near, names2)
+          near: nearName(name6, near, names2)
         };
-        found2.set(name5, missing);
+        found2.set(name6, missing);
       }
       const users = tests ? missing.testedBy : missing.neededBy;
       if (users.at(-1) !== p.name) users.push(p.name);
@@ -27485,20 +27654,20 @@ function missingPackages(scope2, resolver, names2) {
   }
   return [...found2.values()].sort((a, b) => compare(a.name, b.name));
 }
-function originOf(p, name5, resolver) {
-  const number4 = resolver.evaluated.number.get(p.name);
-  for (const need of number4 === void 0 ? [] : resolver.evaluated.needs(number4)) {
+function originOf(p, name6, resolver) {
+  const number6 = resolver.evaluated.number.get(p.name);
+  for (const need of number6 === void 0 ? [] : resolver.evaluated.needs(number6)) {
     const r = resolver.resolve(need);
-    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
+    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name6)) continue;
     const rule = resolver.rosdepRule(r.key);
     return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
   }
   return { key: void 0, file: void 0 };
 }
-function nearName(name5, near, names2) {
-  const [similar] = near.of(name5, 1);
+function nearName(name6, near, names2) {
+  const [similar] = near.of(name6, 1);
   if (similar !== void 0) return similar;
-  const parts = name5.split("-");
+  const parts = name6.split("-");
   for (let n = parts.length - 1; n > 1; n--) {
     const start = parts.slice(0, n).join("-");
     if (names2.has(start)) return start;
@@ -27556,8 +27725,8 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
 function told5(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
-  const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
+  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
+  const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
@@ -27569,14 +27738,14 @@ function told5(m, scope2, target2, workspace) {
   );
 }
 function checkArchives(planned2) {
-  const check2 = archiveCheck(planned2);
+  const check3 = archiveCheck(planned2);
   const diagnostics = /* @__PURE__ */ new Map();
   for (const scope2 of planned2.plan.scopes) {
     const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
     for (const target2 of architectures.values()) {
       const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
       const names2 = base && archiveNames(base);
-      for (const d of names2 ? check2(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
+      for (const d of names2 ? check3(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
     }
   }
   return [...diagnostics.values()];
@@ -27614,7 +27783,7 @@ init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text5) => sha256(text5).slice(0, 32);
+var digest2 = (text6) => sha256(text6).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
@@ -27744,19 +27913,19 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/store-repair.ts
 var StoreRepair = class {
-  constructor(options5) {
-    this.options = options5;
+  constructor(options6) {
+    this.options = options6;
   }
   restoring = /* @__PURE__ */ new Map();
   async run(graph2, work2) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options5.state);
+      const folder = newScratch(options6.state);
       let outcome;
       try {
         outcome = await work2(folder);
       } finally {
-        await options5.driver.remove(folder);
+        await options6.driver.remove(folder);
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
@@ -27780,25 +27949,25 @@ var StoreRepair = class {
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, d);
-    options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options5.taskKeys.resolveKey(graph2, d);
+    options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options6.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path45.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path45.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options5.restored(graph2, d, outcome.value);
+    options6.restored(graph2, d, outcome.value);
     return void 0;
   }
 };
 
 // ts-src/engine/task-runner.ts
 var TaskRunner = class {
-  constructor(options5, reports) {
-    this.options = options5;
+  constructor(options6, reports) {
+    this.options = options6;
     this.reports = reports;
-    this.repair = new StoreRepair({ ...options5, ...reports });
+    this.repair = new StoreRepair({ ...options6, ...reports });
   }
   repair;
   /** Looks a key up, in the hints first. */
@@ -27806,21 +27975,21 @@ var TaskRunner = class {
     return kindOf2(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
   }
   async findTest(graph2, task, key) {
-    const { options: options5 } = this;
-    const hint = options5.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options5.store.getTest(key);
-    if (there && !options5.rebuild(packageOf(graph2, task).name) && !options5.retest(there))
+    const { options: options6 } = this;
+    const hint = options6.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options6.store.getTest(key);
+    if (there && !options6.rebuild(packageOf(graph2, task).name) && !options6.retest(there))
       return { kind: "test", record: there };
     return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
   }
   async findBuild(graph2, task, key) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, task);
-    const hint = options5.hints.builds.get(key);
-    const record2 = hint && options5.store.holds(hint.debs) ? hint : await options5.store.get(key);
-    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+    const hint = options6.hints.builds.get(key);
+    const record2 = hint && options6.store.holds(hint.debs) ? hint : await options6.store.get(key);
+    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
     const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
-    if (record2 && !goesDown && !options5.rebuild(p.name)) return { kind: "build", record: record2 };
+    if (record2 && !goesDown && !options6.rebuild(p.name)) return { kind: "build", record: record2 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
     const reason = goesDown ? `packed anew: the channel holds ${held}` : record2 ? "forced" : "new or changed inputs";
@@ -27828,9 +27997,9 @@ var TaskRunner = class {
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path46.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path46.join)(options6.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
@@ -27839,7 +28008,7 @@ var TaskRunner = class {
         const test3 = kindOf2(graph2, task) === "test";
         const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options6.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -27847,29 +28016,29 @@ var TaskRunner = class {
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, task);
-    if (options5.rebuild(p.name)) return void 0;
+    if (options6.rebuild(p.name)) return void 0;
     if (kindOf2(graph2, task) === "test") {
-      const record3 = await options5.store.getTest(key);
-      return record3 && !options5.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
+      const record3 = await options6.store.getTest(key);
+      return record3 && !options6.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
     }
-    const record2 = await options5.store.get(key);
-    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+    const record2 = await options6.store.get(key);
+    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
     if (!record2 || held !== void 0 && compareDebianVersions(record2.version, held) < 0) return void 0;
     return { kind: "build", record: record2, another: true };
   }
   async doNow(graph2, task, resolved, log) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
     if (kindOf2(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
       if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
       return { kind: "build", record: outcome2.value, another: false };
     }
-    const outcome = await this.repair.run(graph2, (work2) => options5.builder.test({ ...request, work: work2 }));
+    const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options5.store.putTest(outcome.value);
+    await options6.store.putTest(outcome.value);
     return { kind: "test", record: outcome.value, another: false };
   }
 };
@@ -27883,11 +28052,11 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options5, graphs, alone = false) {
-    this.options = options5;
+  constructor(options6, graphs, alone = false) {
+    this.options = options6;
     this.graphs = graphs;
-    this.runner = new TaskRunner(options5, {
-      note: (text5) => options5.progress.note(text5),
+    this.runner = new TaskRunner(options6, {
+      note: (text6) => options6.progress.note(text6),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -27897,7 +28066,7 @@ var Scheduler = class {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options5.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options6.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -27919,9 +28088,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve19) => {
+    await new Promise((resolve20) => {
       this.wake = () => {
-        if (!this.resolving) resolve19();
+        if (!this.resolving) resolve20();
       };
       this.wake();
     });
@@ -27935,10 +28104,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve19) => {
+    const finished = new Promise((resolve20) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve19();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve20();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -28089,18 +28258,18 @@ var Scheduler = class {
     return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const t = graph2.results[task];
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options5.now();
+      t.started = options6.now();
       t.log = log;
-      options5.progress.started(t);
+      options6.progress.started(t);
     });
     if (outcome.kind === "build")
       return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
     if (outcome.kind === "test")
       return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
-    const stopped = options5.signal.aborted;
+    const stopped = options6.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
@@ -28137,8 +28306,8 @@ function untilStopped(first = () => void 0) {
     if (!abort.signal.aborted) first();
     abort.abort();
   };
-  for (const name5 of signals) process.on(name5, stop);
-  return { signal: abort.signal, done: () => signals.forEach((name5) => process.off(name5, stop)) };
+  for (const name6 of signals) process.on(name6, stop);
+  return { signal: abort.signal, done: () => signals.forEach((name6) => process.off(name6, stop)) };
 }
 
 // ts-src/cli/outputs.ts
@@ -28150,15 +28319,15 @@ init_lockfile();
 
 // ts-src/render/lock.ts
 init_urls();
-var q = (text5) => JSON.stringify(text5);
+var q = (text6) => JSON.stringify(text6);
 var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
   for (const [distribution2, repositories] of sorted2(lock2.distributions)) {
     lines.push(`  ${distribution2}:`, "    repositories:");
-    for (const [name5, r] of sorted2(repositories))
+    for (const [name6, r] of sorted2(repositories))
       lines.push(
-        `      ${name5}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
+        `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
       );
     lines.push("    packages:");
     const packages = sorted2(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
@@ -28170,32 +28339,32 @@ function renderLock(lock2) {
   if (Object.keys(lock2.platforms).length) lines.push("platforms:");
   for (const [platform2, p] of sorted2(lock2.platforms)) {
     lines.push(`  ${platform2}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
-    for (const [name5, version3] of sorted2(p.packages)) lines.push(`      ${name5}: ${q(version3)}`);
+    for (const [name6, version3] of sorted2(p.packages)) lines.push(`      ${name6}: ${q(version3)}`);
   }
   if (Object.keys(lock2.versions ?? {}).length) lines.push("versions:");
   for (const [scope2, versions] of sorted2(lock2.versions ?? {})) {
     lines.push(`  ${scope2}:`);
-    for (const [name5, version3] of sorted2(versions)) lines.push(`    ${name5}: ${q(version3)}`);
+    for (const [name6, version3] of sorted2(versions)) lines.push(`    ${name6}: ${q(version3)}`);
   }
   return `${lines.join("\n")}
 `;
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text5) => text5.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text6) => text6.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
-function renderJunit(name5, cases) {
+function renderJunit(name6, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
   for (const [suite2, list4] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
     const count3 = (result2) => list4.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list4.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list4.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list4.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list4.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
     for (const c of list4) {
-      const open3 = `    <testcase classname="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const open3 = `    <testcase classname="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
         ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(firstLine(c.message))}"/>`] : [],
@@ -28210,7 +28379,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text5) => text5.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text6) => text6.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -28302,11 +28471,11 @@ ${parts.join("\n")}
 </svg>
 `;
 function layOut(tasks) {
-  const depth = /* @__PURE__ */ new Map();
+  const depth2 = /* @__PURE__ */ new Map();
   const columns2 = [];
   for (const t of tasks) {
-    const at2 = Math.max(0, ...t.needs.map((n) => (depth.get(n) ?? -1) + 1));
-    depth.set(t.name, at2);
+    const at2 = Math.max(0, ...t.needs.map((n) => (depth2.get(n) ?? -1) + 1));
+    depth2.set(t.name, at2);
     (columns2[at2] ??= []).push(t);
   }
   const boxes = /* @__PURE__ */ new Map();
@@ -28399,8 +28568,8 @@ function renderReport(report2) {
       const count3 = tasks.filter((t) => t.state === state).length;
       return count3 ? [{ state, count: String(count3) }] : [];
     }),
-    notes: report2.notes.map((text5) => ({ text: escapeMarkup(text5) })),
-    pictures: pictures.map(({ name: name5, file: file2 }) => ({ name: escapeMarkup(name5), file: escapeMarkup(file2) })),
+    notes: report2.notes.map((text6) => ({ text: escapeMarkup(text6) })),
+    pictures: pictures.map(({ name: name6, file: file2 }) => ({ name: escapeMarkup(name6), file: escapeMarkup(file2) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
       name: escapeMarkup(t.name),
@@ -28477,7 +28646,7 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain2 = process.getuid?.() !== 0;
-  const input = (text5) => text5 === void 0 ? {} : { input: text5 };
+  const input = (text6) => text6 === void 0 ? {} : { input: text6 };
   if (plain2 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
@@ -28581,11 +28750,11 @@ function wantedBase(distroRoot, platform2, architecture2) {
   );
   return { sources, wanted };
 }
-async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
+async function ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned) {
   (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path48.join)(
     (0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")),
-    `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
+    `${name6}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
@@ -28609,12 +28778,12 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
       const tar = (0, import_node_path48.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path48.join)((0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path48.join)((0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")), `${name6}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
         progress(
-          `making the base system of ${name5} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
+          `making the base system of ${name6} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
         );
       const wasFull = watchRoom(work2);
       const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform2, architecture: architecture2, sources, work: work2, log, proxy });
@@ -28626,7 +28795,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
             hint: "slipway doctor says what this machine lacks"
           }) : error(
             "base-failed",
-            full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name5}' could not be made` : `mmdebstrap could not make the base of '${name5}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
+            full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
             { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
           )
         );
@@ -28637,7 +28806,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
       if (unpacked.code !== 0) {
         await driver.remove(work2);
         return bad(
-          error("base-failed", `can't unpack the base of '${name5}': ${unpacked.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
       if (shared && (0, import_node_path48.basename)(shared.lists) === "lists") {
@@ -28670,7 +28839,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
       writeWhole((0, import_node_path48.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
-    () => progress(`waiting for another slipway that makes the base of ${name5}`)
+    () => progress(`waiting for another slipway that makes the base of ${name6}`)
   );
 }
 async function prepareBase(driver, state, base) {
@@ -28731,8 +28900,8 @@ init_files();
 init_process();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
-  const name5 = nameOf(base.digest, base.archive);
-  if (await store2.readJson(name5)) return;
+  const name6 = nameOf(base.digest, base.archive);
+  if (await store2.readJson(name6)) return;
   (0, import_node_fs42.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path49.join)(work2, "base.tar.gz");
   const lists = (0, import_node_path49.join)(work2, "lists.tar.gz");
@@ -28746,7 +28915,7 @@ async function keepBase(store2, base, work2) {
         code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
       });
   }
-  await store2.writeJson(name5, {
+  await store2.writeJson(name6, {
     tar: await store2.put(tar),
     lists: await store2.put(lists),
     packages: base.packages,
@@ -28847,13 +29016,13 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 var sharedName = (digest3) => `bases/shared/${digest3}.json`;
 async function sharedBase(request) {
-  const { driver, store: store2, state, name: name5, platform: platform2, architecture: architecture2, progress, pinned } = request;
+  const { driver, store: store2, state, name: name6, platform: platform2, architecture: architecture2, progress, pinned } = request;
   const { wanted } = wantedBase(request.distroRoot, platform2, architecture2);
   const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform2.renew_days * 86400 : base.digest === pinned;
   const pointer = sharedName(pinned ?? wanted);
   const fetch2 = async (shared) => {
     if (!shared || !young(shared)) return void 0;
-    const base = await storedBase(driver, store2, state, name5, architecture2, shared, progress);
+    const base = await storedBase(driver, store2, state, name6, architecture2, shared, progress);
     return base.ok ? base.value : void 0;
   };
   const there = await fetch2(await store2.readJson(pointer));
@@ -28862,7 +29031,7 @@ async function sharedBase(request) {
     driver,
     state,
     request.distroRoot,
-    name5,
+    name6,
     platform2,
     architecture2,
     request.now,
@@ -28947,11 +29116,11 @@ var AptResolver = class {
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
   async resolve(names2) {
     if (!names2.length) return noPackages;
-    const wrong = names2.find((name5) => !isDebianName(name5));
+    const wrong = names2.find((name6) => !isDebianName(name6));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text5 = names2.join(" ");
-    if (!this.resolved.has(text5)) await this.asked(text5);
-    return this.refused.get(text5) ?? this.handle(text5, this.resolved.get(text5));
+    const text6 = names2.join(" ");
+    if (!this.resolved.has(text6)) await this.asked(text6);
+    return this.refused.get(text6) ?? this.handle(text6, this.resolved.get(text6));
   }
   asked(names2) {
     return new Promise((done, failed4) => {
@@ -29171,8 +29340,8 @@ var AptResolver = class {
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
     const file2 = (p) => {
-      const [name5, version3] = p.split("=");
-      return `${name5}_${version3.replaceAll(":", "%3a")}_`;
+      const [name6, version3] = p.split("=");
+      return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
     return withMutex((0, import_node_path50.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs43.readdirSync)(this.archives());
@@ -29224,7 +29393,7 @@ var History = class {
     this.file = (0, import_node_path51.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
-  get = (name5) => this.known[name5];
+  get = (name6) => this.known[name6];
   /** What another machine measured counts where this one knows nothing. */
   hint(records) {
     for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
@@ -29284,16 +29453,16 @@ var Packages = class {
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
-      const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
+      const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
       const info = (0, import_node_path52.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs44.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text5] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
+      for (const [member, text6] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.${member}`), text6, { flag: "wx" });
       const unpacked = {
-        package: name5,
+        package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
@@ -29351,18 +29520,18 @@ ${all.map((u) => `${u.status}
 };
 function clashOf(packages) {
   const owners = /* @__PURE__ */ new Map();
-  for (const { package: name5, files } of packages)
+  for (const { package: name6, files } of packages)
     for (const file2 of files) {
       const owner = owners.get(file2);
-      if (owner !== void 0 && owner !== name5) return `'${owner}' and '${name5}' both ship ${file2}`;
-      owners.set(file2, name5);
+      if (owner !== void 0 && owner !== name6) return `'${owner}' and '${name6}' both ship ${file2}`;
+      owners.set(file2, name6);
     }
-  for (const { package: name5, files } of packages)
+  for (const { package: name6, files } of packages)
     for (const file2 of files)
       for (let folder = (0, import_node_path52.dirname)(file2); folder !== "/"; folder = (0, import_node_path52.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
-          return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
+          return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
       }
   return void 0;
 }
@@ -29410,7 +29579,7 @@ var import_node_path54 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path54.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path54.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder, work2) {
   const archive = (0, import_node_path54.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs46.mkdirSync)(work2, { recursive: true });
@@ -29442,8 +29611,8 @@ async function restoreSource(store2, tree, folder) {
   if (archive === void 0) return false;
   (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
-  const out = await run("sh", [...args, ...options5]);
+  const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
+  const out = await run("sh", [...args, ...options6]);
   if (out.code === 0) return true;
   (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   return false;
@@ -29478,7 +29647,7 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
-async function prepareEnvironment(options5, packages, request, roots) {
+async function prepareEnvironment(options6, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
   (0, import_node_fs48.mkdirSync)((0, import_node_path56.dirname)(log), { recursive: true });
   (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
@@ -29498,25 +29667,25 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
   const build3 = (0, import_node_path56.join)(work2, "build");
   const source = (0, import_node_path56.join)(build3, p.name);
-  const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
+  const fault3 = await bringSource(options6.state, options6.store, p, source) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
   if (request.repeat) writeVariation(build3);
   return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path56.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
-function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
+function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
   const { graph: graph2 } = request;
   const old = oldReleases.includes(graph2.target.release);
-  return options5.driver.enter({
+  return options6.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
     work: (0, import_node_path56.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
+    limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options6.jobs) : options6.jobs),
       SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
       ...env
@@ -29537,8 +29706,8 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options5, outcome, limit, log, what) {
-  if (limit.signal.aborted && !options5.signal.aborted) {
+function reasonOf(options6, outcome, limit, log, what) {
+  if (limit.signal.aborted && !options6.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
@@ -29551,11 +29720,11 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-var buildLimit = (options5, name5) => {
-  const own3 = options5.taskKeys.settingsOf(name5).limits?.minutes;
-  return own3 === void 0 ? timeLimit(options5.signal, options5.minutes) : timeLimit(options5.signal, own3, "limits.minutes in package_settings gives it longer");
+var buildLimit = (options6, name6) => {
+  const own3 = options6.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options6.signal, options6.minutes) : timeLimit(options6.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options5, name5, ofAll) => options5.taskKeys.settingsOf(name5).limits?.minutes === void 0 && ofAll < options5.minutes ? timeLimit(options5.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options5, name5);
+var testLimit = (options6, name6, ofAll) => options6.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options6.minutes ? timeLimit(options6.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options6, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -29581,13 +29750,13 @@ var FileOwners = class {
   listed = /* @__PURE__ */ new WeakMap();
   /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
   async claim(graph2, n, files) {
-    const name5 = graph2.scope.packages[n].name;
+    const name6 = graph2.scope.packages[n].name;
     await this.readOthers(graph2, n);
     for (const file2 of files) {
       const owner = graph2.owners.get(file2);
-      if (owner !== void 0 && owner !== name5) return `it ships ${file2}, which '${owner}' ships too`;
+      if (owner !== void 0 && owner !== name6) return `it ships ${file2}, which '${owner}' ships too`;
     }
-    for (const file2 of files) graph2.owners.set(file2, name5);
+    for (const file2 of files) graph2.owners.set(file2, name6);
     return void 0;
   }
   async readOthers(graph2, n) {
@@ -29597,9 +29766,9 @@ var FileOwners = class {
       (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
-    await this.store.many(missing, async ({ record: record2, name: name5 }) => {
-      const text5 = await this.store.readText(record2.files);
-      if (text5 !== void 0) for (const file2 of JSON.parse(text5)) graph2.owners.set(file2, name5);
+    await this.store.many(missing, async ({ record: record2, name: name6 }) => {
+      const text6 = await this.store.readText(record2.files);
+      if (text6 !== void 0) for (const file2 of JSON.parse(text6)) graph2.owners.set(file2, name6);
     });
   }
 };
@@ -29619,8 +29788,8 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs49.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs49.readdirSync)((0, import_node_path57.join)(root, folder))) {
-        const path2 = `${folder}/${name5}`;
+      for (const name6 of (0, import_node_fs49.readdirSync)((0, import_node_path57.join)(root, folder))) {
+        const path2 = `${folder}/${name6}`;
         const stat2 = (0, import_node_fs49.lstatSync)((0, import_node_path57.join)(root, path2));
         const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
@@ -29664,7 +29833,7 @@ function renderControl(c) {
     ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
     ["Build-Ids", c.buildIds?.join(" ") || void 0]
   ];
-  return fields.flatMap(([name5, value2]) => value2 === void 0 ? [] : [`${name5}: ${value2}
+  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
 `]).join("");
 }
 function simplified(relations3) {
@@ -29689,16 +29858,16 @@ function abiOf(graph2, n, api, linked) {
     const next2 = byAbi.get(abi2);
     if (next2) cover(next2);
   });
-  const direct = p.run.flatMap((name6) => graph2.closures.index.get(name6) ?? []).filter((d) => root.has(d));
+  const direct = p.run.flatMap((name7) => graph2.closures.index.get(name7) ?? []).filter((d) => root.has(d));
   for (const d of direct) cover(graph2.records[d]);
   const requires = new Set(direct.map((d) => graph2.records[d].abi));
   for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
-  const name5 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
+  const name6 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
   for (const d of roots) {
     const { abi: abi2 } = graph2.records[d];
     if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
   }
-  return { name: name5, requires: [...requires].sort(compare) };
+  return { name: name6, requires: [...requires].sort(compare) };
 }
 
 // ts-src/engine/build/packaging.ts
@@ -30005,10 +30174,10 @@ var commonText = [
 var packagingText = (type) => `${commonText}\0${keyTextOf(rulesOf(type))}`;
 function aboutOf(p, manifest, given) {
   const person = manifest.maintainers[0];
-  const name5 = oneLine(person.name).replace(/[<>,]/g, "") || p.name;
+  const name6 = oneLine(person.name).replace(/[<>,]/g, "") || p.name;
   const description = plain(manifest.description);
   return {
-    maintainer: given ?? `${name5} <${oneLine(person.email ?? "")}>`,
+    maintainer: given ?? `${name6} <${oneLine(person.email ?? "")}>`,
     homepage: manifest.urls.find((u) => u.type === "website" && /^https?:\/\/[^\s]+$/.test(u.url))?.url,
     summary: summaryOf(description) || p.name,
     description: paragraphs(description)
@@ -30017,7 +30186,7 @@ function aboutOf(p, manifest, given) {
 function renderRecipe(recipe) {
   const { package: p, manifest } = recipe;
   const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer);
-  const date2 = new Date(stampSeconds(recipe.stamp) * 1e3).toUTCString().replace("GMT", "+0000");
+  const date3 = new Date(stampSeconds(recipe.stamp) * 1e3).toUTCString().replace("GMT", "+0000");
   const source = p.debian;
   return {
     control: renderTemplate(control_default, {
@@ -30037,7 +30206,7 @@ function renderRecipe(recipe) {
       // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
       tree: p.source.tree ? [{ tree: p.source.tree }] : false,
       maintainer,
-      date: date2
+      date: date3
     }),
     copyright: renderTemplate(copyright_default, {
       name: p.name,
@@ -30072,15 +30241,15 @@ function homeOf(manifest) {
   const url2 = named4("repository") ?? named4("website");
   return url2 === void 0 ? [] : [{ url: url2 }];
 }
-var oneLine = (text5) => text5.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text6) => text6.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text5) {
-  const first = oneLine(text5).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text6) {
+  const first = oneLine(text6).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text5) {
+function paragraphs(text6) {
   const lines = [];
-  for (const paragraph of text5.split(/\n\s*\n/)) {
+  for (const paragraph of text6.split(/\n\s*\n/)) {
     const words5 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words5.length) continue;
     if (lines.length) lines.push(".");
@@ -30215,21 +30384,21 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function plannedControl(options5, request) {
-  const { distro, taskKeys } = options5;
+function plannedControl(options6, request) {
+  const { distro, taskKeys } = options6;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer),
-    version: versionOf(options5, request),
+    version: versionOf(options6, request),
     depends: sorted3([...relationsOn(request, p.run), ...p.systemRun]),
-    conflicts: relationsOf(options5, request, "conflict"),
-    replaces: relationsOf(options5, request, "replace")
+    conflicts: relationsOf(options6, request, "conflict"),
+    replaces: relationsOf(options6, request, "replace")
   };
 }
 var sorted3 = (names2) => [...new Set(names2)].sort(compare);
-function relationsOf(options5, request, kind) {
-  const { distro, taskKeys } = options5;
+function relationsOf(options6, request, kind) {
+  const { distro, taskKeys } = options6;
   const { graph: graph2, package: p } = request;
   const input = taskKeys.distribution(graph2);
   const { conditions } = distro.distributions[graph2.scope.distribution];
@@ -30242,10 +30411,10 @@ var relationsOn = ({ graph: graph2, package: p }, names2) => names2.flatMap((d) 
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options5, request, source, folder) {
-  const { distro, taskKeys } = options5;
-  const version3 = versionOf(options5, request);
-  const stamp = stampOfBuild(options5, request);
+function writeRecipe(options6, request, source, folder) {
+  const { distro, taskKeys } = options6;
+  const version3 = versionOf(options6, request);
+  const stamp = stampOfBuild(options6, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings2 = taskKeys.settingsOf(p.name);
@@ -30278,21 +30447,21 @@ function writeRecipe(options5, request, source, folder) {
 function writeReadable(folder, files) {
   (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
   (0, import_node_fs50.chmodSync)(folder, 493);
-  for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs50.writeFileSync)((0, import_node_path58.join)(folder, name5), data);
-    (0, import_node_fs50.chmodSync)((0, import_node_path58.join)(folder, name5), 420);
+  for (const [name6, data] of Object.entries(files)) {
+    (0, import_node_fs50.writeFileSync)((0, import_node_path58.join)(folder, name6), data);
+    (0, import_node_fs50.chmodSync)((0, import_node_path58.join)(folder, name6), 420);
   }
 }
 var writeTestFiles = (recipe) => writeReadable((0, import_node_path58.join)(recipe, "schemas"), manifestSchemas);
-function versionOf(options5, { graph: graph2, package: p, repeat }) {
+function versionOf(options6, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options5.lockedVersion(graph2, p);
+  const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options6.lockedVersion(graph2, p);
   if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options6.stamp, heldEpoch + (down ? 1 : 0));
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -30302,9 +30471,9 @@ function systemDepends(control, ours) {
 var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
 var largestText = 8 << 20;
 function firstText(source, names2) {
-  for (const name5 of names2) {
+  for (const name6 of names2) {
     try {
-      const path2 = (0, import_node_fs50.realpathSync)((0, import_node_path58.join)(source, name5));
+      const path2 = (0, import_node_fs50.realpathSync)((0, import_node_path58.join)(source, name6));
       if (!path2.startsWith(`${(0, import_node_fs50.realpathSync)(source)}/`)) continue;
       const stat2 = (0, import_node_fs50.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs50.readFileSync)(path2);
@@ -30313,7 +30482,7 @@ function firstText(source, names2) {
   }
   return void 0;
 }
-var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
+var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options6, request)) ?? options6.stamp;
 
 // ts-src/engine/build/pack.ts
 function checkStaged(request, environment3) {
@@ -30323,19 +30492,19 @@ function checkStaged(request, environment3) {
   if (staged.size * 1024 > mostBytes) return `it can't be published: it installs more than ${sizeText(mostBytes)}`;
   return refusal(memberFaults(staged.members, { ...placesOf2(graph2, p.debian), folders: [graph2.scope.prefix] }));
 }
-var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
+var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText2 = 64 << 20;
 var stageOf = (environment3) => (0, import_node_path59.join)(environment3.build, "stage");
-async function finishPackages(options5, request, environment3, folder) {
-  const { graph: graph2, number: number4, package: p } = request;
+async function finishPackages(options6, request, environment3, folder) {
+  const { graph: graph2, number: number6, package: p } = request;
   const out = (0, import_node_path59.join)(folder, "out");
-  const text5 = async (name5) => (await readLeft(folder, `out/${name5}`, largestText2))?.toString("utf8") ?? "";
-  const lines = async (name5) => (await text5(name5)).split("\n").filter(Boolean);
+  const text6 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText2))?.toString("utf8") ?? "";
+  const lines = async (name6) => (await text6(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
-  const abi2 = abiOf(graph2, number4, seen.api, linked);
-  const planned2 = plannedControl(options5, request);
+  const abi2 = abiOf(graph2, number6, seen.api, linked);
+  const planned2 = plannedControl(options6, request);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture2 } = graph2.target;
@@ -30352,14 +30521,14 @@ async function finishPackages(options5, request, environment3, folder) {
   };
   const target2 = (0, import_node_path59.join)(request.work, "packages");
   (0, import_node_fs51.mkdirSync)(target2);
-  const seconds = stampSeconds(stampOfBuild(options5, request));
+  const seconds = stampSeconds(stampOfBuild(options6, request));
   const finish2 = async (from, c, allowed, more) => {
     const path2 = (0, import_node_path59.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
-      { path: "md5sums", data: await text5(`${from}.md5sums`) }
+      { path: "md5sums", data: await text6(`${from}.md5sums`) }
     ];
-    for (const name5 of more) members2.push({ path: name5, data: await text5(name5) });
+    for (const name6 of more) members2.push({ path: name6, data: await text6(name6) });
     await assemble((0, import_node_path59.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
@@ -30367,7 +30536,7 @@ async function finishPackages(options5, request, environment3, folder) {
     "package.deb",
     control,
     placesOf2(graph2, p.debian),
-    await text5("shlibs") ? ["shlibs"] : []
+    await text6("shlibs") ? ["shlibs"] : []
   );
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], interface: seen, abi: abi2 });
@@ -30435,18 +30604,18 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles3 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path60.basename)(path2);
+      const name6 = (0, import_node_path60.basename)(path2);
       if (kind !== "a file") {
-        damaged.push(`${shownName(name5)} (${kind})`);
+        damaged.push(`${shownName(name6)} (${kind})`);
         continue;
       }
       const data = await readLeft(root, path2, mostBytes2);
       left -= data?.length ?? 0;
       if (left < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
-      const suite2 = name5.replace(/(\.xunit|\.gtest)?\.xml$/, "");
+      const suite2 = name6.replace(/(\.xunit|\.gtest)?\.xml$/, "");
       const found2 = parseResults(data?.toString("utf8") ?? "", suite2);
-      if (!found2) damaged.push(shownName(name5));
-      else if (/^ctest(-Test)?\.xml$/.test(name5)) ctest = found2;
+      if (!found2) damaged.push(shownName(name6));
+      else if (/^ctest(-Test)?\.xml$/.test(name6)) ctest = found2;
       else {
         seen.add(suite2);
         cases.push(...found2);
@@ -30483,15 +30652,15 @@ function parseResults(xml, fallback) {
   }
 }
 function ofSuite(suite2, fallback) {
-  const name5 = typeof suite2["@name"] === "string" && suite2["@name"] ? suite2["@name"] : fallback;
+  const name6 = typeof suite2["@name"] === "string" && suite2["@name"] ? suite2["@name"] : fallback;
   return [
-    ...list2(suite2.testsuite).flatMap((s) => ofSuite(s, name5)),
+    ...list2(suite2.testsuite).flatMap((s) => ofSuite(s, name6)),
     ...list2(suite2.testcase).map((c) => {
       const fault3 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
       const failed4 = fault3 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
-        suite: String(c["@classname"] || name5),
+        suite: String(c["@classname"] || name6),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
@@ -30582,9 +30751,9 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs52.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+  const visit = (folder, depth2) => (0, import_node_fs52.readdirSync)(folder, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path61.join)(folder, e.name);
-    if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
+    if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
@@ -30592,19 +30761,19 @@ function hasTests(source, p) {
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options5) {
-    this.options = options5;
-    this.packages = new Packages(options5.state, options5.store);
-    this.owners = new FileOwners(options5.store);
+  constructor(options6) {
+    this.options = options6;
+    this.packages = new Packages(options6.state, options6.store);
+    this.owners = new FileOwners(options6.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options5 } = this;
-    const { graph: graph2, number: number4 } = request;
-    const begun = options5.now();
-    const roots = graph2.closures.root(number4);
-    const prepared = await prepareEnvironment(options5, this.packages, request, roots);
+    const { options: options6 } = this;
+    const { graph: graph2, number: number6 } = request;
+    const begun = options6.now();
+    const roots = graph2.closures.root(number6);
+    const prepared = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const packed2 = await this.compileAndPack(request, prepared.value);
     if (packed2.state !== "made") return packed2;
@@ -30615,17 +30784,17 @@ var PackageBuilder = class {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf(options5, request),
+      version: versionOf(options6, request),
       ...parts,
       interface: packed2.value.interface,
       abi: packed2.value.abi.name,
       requires: packed2.value.abi.requires,
       inputs: request.resolved.inputs(),
       system: prepared.value.system,
-      roots: rootsOf(graph2, number4, roots),
-      milliseconds: Math.round(options5.now() - begun)
+      roots: rootsOf(graph2, number6, roots),
+      milliseconds: Math.round(options6.now() - begun)
     };
-    const clash = await this.owners.claim(graph2, number4, paths2);
+    const clash = await this.owners.claim(graph2, number6, paths2);
     return clash === void 0 ? made(record2) : failed2(clash);
   }
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
@@ -30641,11 +30810,11 @@ var PackageBuilder = class {
    * where no code of the package ran.
    */
   async compileAndPack(request, environment3) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const { package: p, work: work2, log } = request;
-    writeRecipe(options5, request, environment3.source, environment3.recipe);
-    const limit = buildLimit(options5, p.name);
-    const enter = (entry) => enterEnvironment(options5, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    writeRecipe(options6, request, environment3.source, environment3.recipe);
+    const limit = buildLimit(options6, p.name);
+    const enter = (entry) => enterEnvironment(options6, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter({
         script: "slipway.sh",
@@ -30653,7 +30822,7 @@ var PackageBuilder = class {
         folder: `/build/${p.name}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
       const folder = (0, import_node_path62.join)(work2, "pack");
@@ -30667,8 +30836,8 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed2.code !== 0) return failed2(reasonOf(options5, packed2, limit, log, "packing it"));
-      return await finishPackages(options5, request, environment3, folder);
+      if (packed2.code !== 0) return failed2(reasonOf(options6, packed2, limit, log, "packing it"));
+      return await finishPackages(options6, request, environment3, folder);
     } finally {
       limit.done();
     }
@@ -30703,26 +30872,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options5 } = this;
-    const begun = options5.now();
+    const { options: options6 } = this;
+    const begun = options6.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared = await prepareEnvironment(options5, this.packages, request, roots);
+    const prepared = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const tests = hasTests(prepared.value.source, request.package) ? await this.runTests(request, prepared.value, begun) : noTests;
-    if (options5.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options5.now() - begun)));
+    if (options6.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options5 } = this;
+    const { options: options6 } = this;
     const { log } = request;
-    writeRecipe(options5, request, environment3.source, environment3.recipe);
+    writeRecipe(options6, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = testLimit(options5, request.package.name, options5.distro.tests.minutes);
+    const limit = testLimit(options6, request.package.name, options6.distro.tests.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options5.retries),
+      SLIPWAY_TEST_RETRIES: String(options6.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options5, request, environment3, {
+    const outcome = await enterEnvironment(options6, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
       folder: `/build/${request.package.name}`,
@@ -30738,19 +30907,19 @@ var PackageBuilder = class {
       results: "results",
       outcome,
       log,
-      seconds: (options5.now() - begun) / 1e3,
-      reason: () => reasonOf(options5, outcome, limit, log, "the build of its tests")
+      seconds: (options6.now() - begun) / 1e3,
+      reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
     });
   }
   async testRecord(request, run2, milliseconds) {
     const { store: store2 } = this.options;
-    const { name: name5 } = request.package;
+    const { name: name6 } = request.package;
     const { outcome, cases, flaky, attempts: attempts2 } = run2;
     const failures = cases.filter((c) => c.result === "failed");
     return {
       schema: 4,
       key: request.resolved.key,
-      package: name5,
+      package: name6,
       outcome,
       tests: cases.length,
       failures: failures.length,
@@ -30761,18 +30930,18 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       milliseconds,
       log: await store2.put(request.log),
-      ...cases.length ? { junit: await store2.putText(`${name5}.xml`, renderJunit(name5, cases)) } : {}
+      ...cases.length ? { junit: await store2.putText(`${name6}.xml`, renderJunit(name6, cases)) } : {}
     };
   }
 };
 function rootsOf(graph2, n, roots) {
   const of = (d) => graph2.scope.packages[d];
-  const tools = new Set(of(n).tools);
+  const tools2 = new Set(of(n).tools);
   return Object.fromEntries(
     roots.map((d) => {
-      const { name: name5 } = of(d);
+      const { name: name6 } = of(d);
       const { api, full } = graph2.records[d].interface;
-      return [name5, `${api.slice(0, 12)}${tools.has(name5) ? ` ${full.slice(0, 12)}` : ""}`];
+      return [name6, `${api.slice(0, 12)}${tools2.has(name6) ? ` ${full.slice(0, 12)}` : ""}`];
     })
   );
 }
@@ -30826,10 +30995,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text5 = "";
-  for (const part of Object.keys(inputs)) text5 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text6 = "";
+  for (const part of Object.keys(inputs)) text6 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text5;
+  return text6;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -30839,26 +31008,26 @@ var NameIndex = class {
   /** Numbers in the order of their names. */
   ordered = [];
   constructor(known3 = []) {
-    for (const name5 of [...new Set(known3)].sort()) this.meet(name5);
+    for (const name6 of [...new Set(known3)].sort()) this.meet(name6);
   }
-  meet(name5) {
-    const number4 = this.names.push(name5) - 1;
-    this.numbers.set(name5, number4);
+  meet(name6) {
+    const number6 = this.names.push(name6) - 1;
+    this.numbers.set(name6, number6);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
       const middle = low + high >> 1;
-      if (this.names[this.ordered[middle]] < name5) low = middle + 1;
+      if (this.names[this.ordered[middle]] < name6) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number4);
-    return number4;
+    this.ordered.splice(low, 0, number6);
+    return number6;
   }
   add(set, names2) {
-    for (const name5 of names2) {
-      const number4 = this.numbers.get(name5) ?? this.meet(name5);
-      reach(set, (number4 >> 5) + 1);
-      set[number4 >> 5] |= 1 << (number4 & 31);
+    for (const name6 of names2) {
+      const number6 = this.numbers.get(name6) ?? this.meet(name6);
+      reach(set, (number6 >> 5) + 1);
+      set[number6 >> 5] |= 1 << (number6 & 31);
     }
   }
   /** The names of a set, sorted. */
@@ -30920,12 +31089,12 @@ var TaskKeys = class {
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
-    const tools = new Set(p.tools);
+    const tools2 = new Set(p.tools);
     const dependencies = direct.map((d) => {
       const q3 = graph2.scope.packages[d];
       return [
         q3.name,
-        isTest ? graph2.interfaceDigests.of(d, "full") : graph2.interfaceDigests.ofBuild(d, tools.has(q3.name))
+        isTest ? graph2.interfaceDigests.of(d, "full") : graph2.interfaceDigests.ofBuild(d, tools2.has(q3.name))
       ];
     });
     const own3 = this.own(graph2, n);
@@ -30962,11 +31131,11 @@ var TaskKeys = class {
   }
   /** Whether all that a task's key needs is known. */
   canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
-  manifestDigest(graph2, name5) {
-    const id = `${graph2.scope.distribution} ${name5}`;
+  manifestDigest(graph2, name6) {
+    const id = `${graph2.scope.distribution} ${name6}`;
     let digest3 = this.manifests.get(id);
     if (digest3 === void 0) {
-      const { manifest } = this.distribution(graph2).packages.get(name5);
+      const { manifest } = this.distribution(graph2).packages.get(name6);
       this.manifests.set(id, digest3 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
     }
     return digest3;
@@ -30995,8 +31164,8 @@ var TaskKeys = class {
       vocabulary.add(names2, graph2.records[d].systemDepends);
     };
     addOwn(n);
-    for (const name5 of graph2.scope.packages[n].run) {
-      const d = graph2.closures.index.get(name5);
+    for (const name6 of graph2.scope.packages[n].run) {
+      const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
       if (below2) join53(names2, below2);
@@ -31009,7 +31178,7 @@ var TaskKeys = class {
 
 // ts-src/engine/session.ts
 var lockedVersions = (lock2) => ({ id, scope: scope2 }, p) => {
-  const own3 = (map2, name5) => map2 && Object.hasOwn(map2, name5) ? map2[name5] : void 0;
+  const own3 = (map2, name6) => map2 && Object.hasOwn(map2, name6) ? map2[name6] : void 0;
   const version3 = own3(own3(lock2?.versions, id), p.name);
   const repository = own3(own3(lock2?.distributions, scope2.distribution), p.repository);
   const tree = own3(repository?.packages, p.name)?.tree;
@@ -31047,62 +31216,62 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options5) {
+async function openSession(input, options6) {
   const { state, distro } = input;
-  const store2 = options5.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options6.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options5.driver,
+    driver: options6.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options5.limits.jobs,
-    minutes: options5.limits.minutes,
-    limits: options5.limits.task,
-    retries: options5.retries ?? distro.tests.retries,
-    channelVersion: options5.channelVersion,
+    jobs: options6.limits.jobs,
+    minutes: options6.limits.minutes,
+    limits: options6.limits.task,
+    retries: options6.retries ?? distro.tests.retries,
+    channelVersion: options6.channelVersion,
     lockedVersion: lockedVersions(input.lock),
-    signal: options5.signal,
+    signal: options6.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options5.hinted !== false)
+  if (options6.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record2] of index.builds) hints.builds.set(key, record2);
       for (const [key, record2] of index.tests) hints.tests.set(key, record2);
     }
   history.hint(hints.builds.values());
-  const prepared = await prepareScopes(input, options5, store2, history);
+  const prepared = await prepareScopes(input, options6, store2, history);
   if (!("graphs" in prepared)) return prepared;
   return {
-    say: options5.say,
+    say: options6.say,
     input,
-    driver: options5.driver,
+    driver: options6.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared,
     history,
     hints,
-    channelVersion: options5.channelVersion
+    channelVersion: options6.channelVersion
   };
 }
-function newBase(input, options5, store2, of, architecture2) {
-  const { driver, say: progress } = options5;
+function newBase(input, options6, store2, of, architecture2) {
+  const { driver, say: progress } = options6;
   const { state, distroRoot } = input;
   const pinned = input.lock?.platforms[of.id]?.base;
-  const { name: name5, platform: platform2, log } = of;
+  const { name: name6, platform: platform2, log } = of;
   const now = Date.now();
-  if (options5.sharesBases)
-    return sharedBase({ driver, store: store2, state, distroRoot, name: name5, platform: platform2, architecture: architecture2, now, log, progress, pinned });
-  return ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned);
+  if (options6.sharesBases)
+    return sharedBase({ driver, store: store2, state, distroRoot, name: name6, platform: platform2, architecture: architecture2, now, log, progress, pinned });
+  return ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned);
 }
-async function prepareScopes(input, options5, store2, history) {
+async function prepareScopes(input, options6, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
   const log = (0, import_node_path64.join)(state, "slipway.log");
@@ -31115,24 +31284,24 @@ async function prepareScopes(input, options5, store2, history) {
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
       const id = `${target2.platform}-${target2.architecture}`;
-      const tells = options5.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options6.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
         waiting.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
-      if (options5.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options6.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target2.platform], ...options5.renewBase ? { renew_days: 0 } : {} };
+        const platform2 = { ...distro.platforms[target2.platform], ...options6.renewBase ? { renew_days: 0 } : {} };
         const planned2 = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned2 ? await storedBase(options5.driver, store2, state, target2.platform, target2.architecture, planned2, options5.say) : await newBase(input, options5, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
+        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned2 ? await storedBase(options6.driver, store2, state, target2.platform, target2.architecture, planned2, options6.say) : await newBase(input, options6, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new AptResolver(options5.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options6.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
           (digest3) => store2.readJson(setName(digest3))
@@ -31140,8 +31309,8 @@ async function prepareScopes(input, options5, store2, history) {
         systems.set(id, system);
       }
       const names2 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
-      const check2 = names2 && input.checkArchive?.(scope2, target2, names2);
-      for (const d of check2?.diagnostics ?? []) lacking.set(d.message, d);
+      const check3 = names2 && input.checkArchive?.(scope2, target2, names2);
+      for (const d of check3?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope2,
@@ -31151,7 +31320,7 @@ async function prepareScopes(input, options5, store2, history) {
           distro.reuse === "full",
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
-          check2?.blocked
+          check3?.blocked
         )
       );
     }
@@ -31171,7 +31340,7 @@ async function writeOutputs(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name5), text5);
+  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name6), text6);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -31199,14 +31368,14 @@ async function writeJunit(runs, store2, output) {
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
-      const text5 = await store2.readText(record2.junit);
-      if (text5 === void 0)
+      const text6 = await store2.readText(record2.junit);
+      if (text6 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path65.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
+      else writeWhole((0, import_node_path65.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -31221,9 +31390,9 @@ async function writeJunit(runs, store2, output) {
   if (!cases) writePlanCase(output, "nothing to do", void 0);
   return lost3;
 }
-function writePlanCase(output, name5, fault3) {
+function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
-  const plan2 = { suite: "plan", name: name5, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
+  const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
   writeWhole((0, import_node_path65.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
@@ -31238,7 +31407,7 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name5), text5);
+  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name6), text6);
   writeWhole((0, import_node_path65.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
@@ -31257,11 +31426,11 @@ function locked(plan2, distributions) {
   return distributions.map((d) => ({
     ...d,
     packages: new Map(
-      [...d.packages].map(([name5, p]) => [name5, { ...p, source: sources.get(`${d.name} ${name5}`) ?? p.source }])
+      [...d.packages].map(([name6, p]) => [name6, { ...p, source: sources.get(`${d.name} ${name6}`) ?? p.source }])
     )
   }));
 }
-var historyOf = (scope2, name5) => `history/${scope2.replaceAll("/", "_")}/${name5}.json`;
+var historyOf = (scope2, name6) => `history/${scope2.replaceAll("/", "_")}/${name6}.json`;
 var remembered2 = 50;
 async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
@@ -31271,9 +31440,9 @@ async function judgeTests(runs, store2, stamp) {
     )
   );
   await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
-    const name5 = historyOf(graph2.id, record2.package);
+    const name6 = historyOf(graph2.id, record2.package);
     const cases = (list4) => list4.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const history = await store2.readJson(name5) ?? [];
+    const history = await store2.readJson(name6) ?? [];
     const now = {
       stamp,
       key: record2.key.slice(0, 16),
@@ -31284,7 +31453,7 @@ async function judgeTests(runs, store2, stamp) {
     const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
     if (ran) {
       history.push(now);
-      await store2.writeJson(name5, history.slice(-remembered2));
+      await store2.writeJson(name6, history.slice(-remembered2));
     }
     if (record2.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
   });
@@ -31304,7 +31473,7 @@ function verdictOf(history) {
 
 // ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text5) => void process.stderr.write(text5);
+  const write2 = (text6) => void process.stderr.write(text6);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -31313,7 +31482,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   let note = "";
   const begun = now();
   const clear = () => {
-    if (shown5) write(`\x1B[${shown5}A\x1B[J`);
+    if (shown5) write2(`\x1B[${shown5}A\x1B[J`);
     shown5 = 0;
   };
   const draw = () => {
@@ -31328,7 +31497,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write(`${printable(l).slice(0, width4 - 1)}
+    for (const l of lines) write2(`${printable(l).slice(0, width4 - 1)}
 `);
     shown5 = lines.length;
   };
@@ -31338,7 +31507,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     started(t) {
       running2.set(t.id, t);
       if (live) draw();
-      else write(printable(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+      else write2(printable(`${t.kind === "test" ? "testing" : "building"} ${t.id}
 `));
     },
     finished(t) {
@@ -31346,14 +31515,14 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
+      if (t.state !== "cached" || verbose) write2(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
-    note(text5) {
+    note(text6) {
       if (live) {
-        note = text5;
+        note = text6;
         draw();
-      } else write(printable(`${text5}
+      } else write2(printable(`${text6}
 `));
     },
     close() {
@@ -31399,8 +31568,8 @@ function search(data, at2) {
   for (let i = 0; i < count3; i++) {
     const header = table2 + i * size2;
     if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
-    const name5 = strings + u32(header);
-    return data.toString("latin1", name5, data.indexOf(0, name5)) || void 0;
+    const name6 = strings + u32(header);
+    return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
   }
   return void 0;
 }
@@ -31423,8 +31592,8 @@ function differencesOf(before2, after) {
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs56.readdirSync)((0, import_node_path66.join)(root, folder)).sort()) {
-      const path2 = folder ? `${folder}/${name5}` : name5;
+    for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path66.join)(root, folder)).sort()) {
+      const path2 = folder ? `${folder}/${name6}` : name6;
       const stats = (0, import_node_fs56.lstatSync)((0, import_node_path66.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
@@ -31499,53 +31668,53 @@ function memberAt(data, at2) {
 init_diagnostics();
 init_digest();
 init_names();
-async function checkReproducible(session2, options5) {
+async function checkReproducible(session2, options6) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number4) => graph2.records[number4] && options5.chosen(graph2, number4) ? [{ graph: graph2, number: number4 }] : []
+      (_, number6) => graph2.records[number6] && options6.chosen(graph2, number6) ? [{ graph: graph2, number: number6 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number4 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number4).name}`);
-  const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
+  const rank = ({ graph: graph2, number: number6 }) => sha256(`${options6.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number6).name}`);
+  const chosen = options6.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options6.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number4 }) => {
-    if (options5.signal.aborted) return;
-    options5.started(`${graph2.id}/${packageOf(graph2, number4).name}`);
-    found2.push(await checkOne(session2, options5, graph2, number4));
+  await parallel(chosen, options6.workers, async ({ graph: graph2, number: number6 }) => {
+    if (options6.signal.aborted) return;
+    options6.started(`${graph2.id}/${packageOf(graph2, number6).name}`);
+    found2.push(await checkOne(session2, options6, graph2, number6));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options5, graph2, number4) {
-  const p = packageOf(graph2, number4);
-  const record2 = graph2.records[number4];
+async function checkOne(session2, options6, graph2, number6) {
+  const p = packageOf(graph2, number6);
+  const record2 = graph2.records[number6];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
-    output: options5.output,
+    output: options6.output,
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path67.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path67.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number4);
+    const resolved = await session2.taskKeys.resolveKey(graph2, number6);
     if (typeof resolved === "string") return failed2(resolved);
     const stamp = stampIn(record2.version);
     if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
     const again = await session2.builder.repeat({
       graph: graph2,
-      number: number4,
+      number: number6,
       package: p,
       resolved,
       work: work2,
       log,
       repeat: { version: record2.version, stamp }
     });
-    return again.state === "made" ? compareFiles(session2, options5, record2, again.value, work2) : again;
+    return again.state === "made" ? compareFiles(session2, options6, record2, again.value, work2) : again;
   });
   const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
   return { id: graph2.id, name: p.name, ...result2 };
 }
-async function compareFiles(session2, options5, record2, files, work2) {
+async function compareFiles(session2, options6, record2, files, work2) {
   const differences = [];
   let report2;
   const second = new Map(files.map((f) => [(0, import_node_path67.basename)(f), f]));
@@ -31559,10 +31728,10 @@ async function compareFiles(session2, options5, record2, files, work2) {
       const inside = await insideOf2(before2, after, deb2, (0, import_node_path67.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record2.package, options5);
+      report2 ??= await diffoscope(before2, after, record2.package, options6);
     }
   }
-  for (const name5 of second.keys()) differences.push({ path: name5, what: "is new in the second build" });
+  for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
   return made({
     state: differences.length ? "different" : "equal",
     differences,
@@ -31586,17 +31755,17 @@ async function insideOf2(before2, after, deb2, folder) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before2, after, name5, options5) {
+async function diffoscope(before2, after, name6, options6) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked = await run(
     "diffoscope",
     ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
-    { signal: AbortSignal.any([timeout, options5.signal]) }
+    { signal: AbortSignal.any([timeout, options6.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path67.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path67.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(options6.output, "reproducible"), { recursive: true });
+  (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(options6.output, report2), asked.stdout);
   return report2;
 }
 
@@ -31642,13 +31811,13 @@ function checkOf(values) {
     return "--sample takes a number from 1 on, and goes with --check-reproducible";
   return { sample: Number(values.sample) };
 }
-async function checkBuilds(session2, options5) {
-  const { output, signal } = options5;
+async function checkBuilds(session2, options6) {
+  const { output, signal } = options6;
   const builds = await checkReproducible(session2, {
-    ...options5,
+    ...options6,
     stamp: session2.input.plan.stamp,
-    chosen: (graph2, number4) => "named" in graph2.scope.packages[number4].why,
-    started: (name5) => writeMessage(`building ${name5} once more
+    chosen: (graph2, number6) => "named" in graph2.scope.packages[number6].why,
+    started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
   writeWhole((0, import_node_path68.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
@@ -31717,12 +31886,12 @@ var import_promises5 = require("node:fs/promises");
 async function removedFiles(folder) {
   const seen = /* @__PURE__ */ new Map();
   let found2 = false;
-  const name5 = folder.split("/").slice(-3).join("/");
+  const name6 = folder.split("/").slice(-3).join("/");
   for (const pid of await (0, import_promises5.readdir)("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     try {
       const mounts = await (0, import_promises5.readFile)(`/proc/${pid}/mountinfo`, "utf8");
-      if (!mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name5)))
+      if (!mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name6)))
         continue;
       found2 = true;
       for (const fd of await (0, import_promises5.readdir)(`/proc/${pid}/fd`)) await add(`/proc/${pid}/fd/${fd}`, seen);
@@ -31807,8 +31976,8 @@ var Watch = class {
     return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
-  async count(options5) {
-    const counted = await this.du(["-s", "-x", "-c", ...options5, "--", ...this.folders]);
+  async count(options6) {
+    const counted = await this.du(["-s", "-x", "-c", ...options6, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === void 0 ? void 0 : Number(total);
@@ -31842,9 +32011,9 @@ var capabilities = [
 ];
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args, options5 = {}) => run("docker", args, options5);
+  const docker = (args, options6 = {}) => run("docker", args, options6);
   const imageOf = (folder) => readIf((0, import_node_path69.join)(folder, marker))?.trim();
-  const ranOutOfMemory = async (name5) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name5])).stdout.trim() === "true";
+  const ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -31867,7 +32036,7 @@ function dockerDriver(state) {
         stderr: "the base image of this root is not there: run with --renew-base"
       };
     const image = imageOf(entry.root.layers[at2]);
-    const name5 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
+    const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
     const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
     const limits2 = entry.limits ?? defaultLimits();
     const created = await docker([
@@ -31887,7 +32056,7 @@ function dockerDriver(state) {
       ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
       "--interactive",
       "--name",
-      name5,
+      name6,
       "--label",
       label,
       "--label",
@@ -31916,16 +32085,16 @@ function dockerDriver(state) {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
         const archive = (0, import_node_path69.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
+        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed2;
         (0, import_node_fs58.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
-      const stop = () => void docker(["kill", name5]);
+      const stop = () => void docker(["kill", name6]);
       signal?.addEventListener("abort", stop, { once: true });
       const outcome = await run(
         "setpriv",
-        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name5],
+        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name6],
         {
           keepInput: true,
           ...log ? { log } : {},
@@ -31934,15 +32103,15 @@ function dockerDriver(state) {
         }
       );
       signal?.removeEventListener("abort", stop);
-      if (outcome.code !== 0 && await ranOutOfMemory(name5)) return { ...outcome, exceeded: "memory" };
+      if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
       if (outcome.code === 0 && entry.root.keep) {
         (0, import_node_fs58.mkdirSync)((0, import_node_path69.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
-        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
-        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
+        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
+        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
-          `${name5}:/var/lib/dpkg/status`,
+          `${name6}:/var/lib/dpkg/status`,
           (0, import_node_path69.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
@@ -31951,7 +32120,7 @@ function dockerDriver(state) {
       }
       return outcome;
     } finally {
-      await docker(["rm", "--force", name5]);
+      await docker(["rm", "--force", name6]);
     }
   }
   return {
@@ -32158,11 +32327,11 @@ init_process();
 function unshareDriver() {
   const plain2 = process.getuid() !== 0;
   const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command, options5) => run(
+  const inside = (namespaces, command, options6) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
     // A session of its own: no terminal of ours is within reach.
-    { ...options5, detached: true }
+    { ...options6, detached: true }
   );
   let known3;
   const isPrivate = () => known3 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -32277,14 +32446,14 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 var limitKeys = ["memory", "processes", "temporary", "disk", "log"];
-function writtenLimits(text5) {
+function writtenLimits(text6) {
   const found2 = {};
-  for (const part of text5 === void 0 ? [] : text5.split(",")) {
+  for (const part of text6 === void 0 ? [] : text6.split(",")) {
     const [key, value2 = "", ...more] = part.split("=");
-    const name5 = limitKeys.find((k) => k === key);
-    const amount = name5 !== "processes" ? sizeOf(value2) : /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
-    if (!name5 || !amount || more.length || found2[name5] !== void 0) return void 0;
-    found2[name5] = amount;
+    const name6 = limitKeys.find((k) => k === key);
+    const amount = name6 !== "processes" ? sizeOf(value2) : /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
+    if (!name6 || !amount || more.length || found2[name6] !== void 0) return void 0;
+    found2[name6] = amount;
   }
   return found2;
 }
@@ -32327,7 +32496,7 @@ function knownPlatforms(workspace) {
   return Object.fromEntries(
     Object.entries(known3).filter(
       ([id]) => Object.entries(workspace.distro.platforms).some(
-        ([name5, p]) => p.architectures.some((a) => id === `${name5}-${a}`)
+        ([name6, p]) => p.architectures.some((a) => id === `${name6}-${a}`)
       )
     )
   );
@@ -32356,7 +32525,7 @@ function moved2(lock2, platforms) {
     const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
     if (!then) return [];
     const changes = Object.entries(now.packages).flatMap(
-      ([name5, version3]) => Object.hasOwn(then.packages, name5) && then.packages[name5] !== version3 ? [`${name5} ${then.packages[name5]} \u2192 ${version3}`] : []
+      ([name6, version3]) => Object.hasOwn(then.packages, name6) && then.packages[name6] !== version3 ? [`${name6} ${then.packages[name6]} \u2192 ${version3}`] : []
     );
     if (!changes.length && then.base === now.base) return [];
     const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
@@ -32448,9 +32617,9 @@ async function runBuild(verb, values, packages, tests) {
     );
     return exit.usage;
   }
-  const check2 = checkOf(values);
-  if (typeof check2 === "string") {
-    writeMessage(`slipway ${verb}: ${check2}
+  const check3 = checkOf(values);
+  if (typeof check3 === "string") {
+    writeMessage(`slipway ${verb}: ${check3}
 `);
     return exit.usage;
   }
@@ -32479,7 +32648,7 @@ async function runBuild(verb, values, packages, tests) {
       output,
       limits: limits2,
       tests,
-      check: check2,
+      check: check3,
       publishes: verb === "build" && values.untrusted === void 0,
       signal: stop.signal
     });
@@ -32697,7 +32866,7 @@ function namesByDebian(planned2) {
     if (!names2) {
       const debianOf = debianNames(planned2.workspace.distro, distribution2);
       const packages = planned2.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known3.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
+      known3.set(distribution2, names2 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
     }
     return names2.get(debian2);
   };
@@ -32718,15 +32887,15 @@ function differenceOf(a, b, locks = [void 0, void 0]) {
   for (const suite2 of sortedKeys2(a.suites, b.suites)) {
     const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
     const of = { added: [], removed: [], changed: [], tests: [] };
-    for (const name5 of sortedKeys2(x, y)) {
-      const [before2, after] = [x[name5], y[name5]];
-      if (!before2) of.added.push([name5, after.version]);
-      else if (!after) of.removed.push([name5, before2.version]);
+    for (const name6 of sortedKeys2(x, y)) {
+      const [before2, after] = [x[name6], y[name6]];
+      if (!before2) of.added.push([name6, after.version]);
+      else if (!after) of.removed.push([name6, before2.version]);
       else if (before2.version !== after.version)
-        of.changed.push([name5, before2.version, after.version, before2.abi !== after.abi]);
+        of.changed.push([name6, before2.version, after.version, before2.abi !== after.abi]);
     }
     const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
-    for (const name5 of sortedKeys2(s, t)) if (s[name5] !== t[name5]) of.tests.push([name5, s[name5] ?? "-", t[name5] ?? "-"]);
+    for (const name6 of sortedKeys2(s, t)) if (s[name6] !== t[name6]) of.tests.push([name6, s[name6] ?? "-", t[name6] ?? "-"]);
     if (of.added.length || of.removed.length || of.changed.length || of.tests.length) suites[suite2] = of;
   }
   const [m, n] = locks;
@@ -32739,9 +32908,9 @@ function differenceOf(a, b, locks = [void 0, void 0]) {
 function repositoryChanges(m, n) {
   return sortedKeys2(m.distributions, n.distributions).flatMap((d) => {
     const [x, y] = [m.distributions[d] ?? {}, n.distributions[d] ?? {}];
-    return sortedKeys2(x, y).flatMap((name5) => {
+    return sortedKeys2(x, y).flatMap((name6) => {
       const at2 = (r) => r?.commit ?? r?.release ?? "-";
-      return at2(x[name5]) === at2(y[name5]) ? [] : [[d, name5, at2(x[name5]), at2(y[name5])]];
+      return at2(x[name6]) === at2(y[name6]) ? [] : [[d, name6, at2(x[name6]), at2(y[name6])]];
     });
   });
 }
@@ -32749,7 +32918,7 @@ function systemChanges(m, n) {
   return sortedKeys2(m.platforms, n.platforms).flatMap((p) => {
     const [x, y] = [m.platforms[p]?.packages ?? {}, n.platforms[p]?.packages ?? {}];
     return sortedKeys2(x, y).flatMap(
-      (name5) => x[name5] === y[name5] ? [] : [[p, name5, x[name5] ?? "-", y[name5] ?? "-"]]
+      (name6) => x[name6] === y[name6] ? [] : [[p, name6, x[name6] ?? "-", y[name6] ?? "-"]]
     );
   });
 }
@@ -32763,10 +32932,10 @@ init_names();
 // ts-src/publish/criteria.ts
 var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
 var most3 = 8;
-var verdict = (criterion, faults2, good2) => ({
+var verdict = (criterion, faults4, good2) => ({
   criterion,
-  passed: !faults2.length,
-  reason: faults2.length ? someOf(faults2, most3) : good2
+  passed: !faults4.length,
+  reason: faults4.length ? someOf(faults4, most3) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -32784,7 +32953,7 @@ function judge(rules2, candidate) {
   ];
 }
 function versionsRise({ state, target: target2, versions }) {
-  const faults2 = Object.entries(state.suites).flatMap(
+  const faults4 = Object.entries(state.suites).flatMap(
     ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
       const highest2 = versions[suite2]?.[debian2];
       if (highest2 === void 0 || sameFiles(held, target2?.suites[suite2]?.[debian2])) return [];
@@ -32792,10 +32961,10 @@ function versionsRise({ state, target: target2, versions }) {
       return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest2}, which the channel held`];
     })
   );
-  return verdict("versions", faults2, "no version goes down");
+  return verdict("versions", faults4, "no version goes down");
 }
 function packagesThere(globs, suites) {
-  const faults2 = Object.keys(suites).flatMap(
+  const faults4 = Object.keys(suites).flatMap(
     (suite2) => globs.filter((glob2) => {
       const matches2 = matcher([glob2]);
       return !names(suites, suite2).some(matches2);
@@ -32803,20 +32972,20 @@ function packagesThere(globs, suites) {
   );
   return verdict(
     "packages",
-    faults2,
+    faults4,
     `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
   );
 }
 function countReached(count3, suites) {
-  const faults2 = Object.keys(suites).filter((suite2) => names(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names(suites, suite2).length} packages, ${count3} are asked for`);
-  return verdict("count", faults2, `at least ${count3} packages in each suite`);
+  const faults4 = Object.keys(suites).filter((suite2) => names(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names(suites, suite2).length} packages, ${count3} are asked for`);
+  return verdict("count", faults4, `at least ${count3} packages in each suite`);
 }
 function percentReached(percent, { state, target: target2 }) {
-  const faults2 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
+  const faults4 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
     const [now, then] = [names(state.suites, suite2).length, names(target2.suites, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
-  return verdict("percent", faults2, `at least ${percent} % of the packages that the target has`);
+  return verdict("percent", faults4, `at least ${percent} % of the packages that the target has`);
 }
 function architecturesComplete(suites) {
   const bySuite = /* @__PURE__ */ new Map();
@@ -32824,29 +32993,29 @@ function architecturesComplete(suites) {
     const suite2 = key.slice(0, key.lastIndexOf("/"));
     bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
   }
-  const faults2 = [...bySuite.values()].flatMap((keys) => {
+  const faults4 = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names(suites, key)));
     return keys.flatMap((key) => {
-      const lacking = [...all].filter((name5) => !Object.hasOwn(suites[key], name5)).sort();
+      const lacking = [...all].filter((name6) => !Object.hasOwn(suites[key], name6)).sort();
       return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
     });
   });
-  return verdict("architectures", faults2, "each architecture has every package");
+  return verdict("architectures", faults4, "each architecture has every package");
 }
 function nothingLost({ state, target: target2 }) {
-  const faults2 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
-    const lost3 = names(target2.suites, suite2).filter((name5) => !Object.hasOwn(state.suites[suite2] ?? {}, name5)).sort();
+  const faults4 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
+    const lost3 = names(target2.suites, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
-  return verdict("nothing_lost", faults2, "nothing that the target has is lost");
+  return verdict("nothing_lost", faults4, "nothing that the target has is lost");
 }
 function testsHold({ state, target: target2 }) {
-  const faults2 = Object.entries(state.tests).flatMap(
+  const faults4 = Object.entries(state.tests).flatMap(
     ([suite2, tests]) => Object.entries(tests).filter(
-      ([name5, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name5] ?? "")
-    ).map(([name5]) => `${suite2}: tests of ${name5} fail newly`)
+      ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name6] ?? "")
+    ).map(([name6]) => `${suite2}: tests of ${name6} fail newly`)
   );
-  return verdict("tests", faults2, "no test fails that did not fail in the target");
+  return verdict("tests", faults4, "no test fails that did not fail in the target");
 }
 function oldEnough(hours, { state, now }) {
   const age = (now - state.when) / 36e5;
@@ -32864,7 +33033,7 @@ function approved({ approvedBy }) {
   );
 }
 function installable({ stanzas }) {
-  const faults2 = Object.entries(stanzas).flatMap(([suite2, all]) => {
+  const faults4 = Object.entries(stanzas).flatMap(([suite2, all]) => {
     const provided = /* @__PURE__ */ new Map();
     for (const stanza of all) {
       provided.set(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version"));
@@ -32879,13 +33048,13 @@ function installable({ stanzas }) {
       return unmet ? [`${suite2}: ${fieldOf(stanza, "Package")} needs ${unmet.map((a) => a.text).join(" | ")}`] : [];
     });
   });
-  return verdict("installable", faults2, "what each package needs of the others is there");
+  return verdict("installable", faults4, "what each package needs of the others is there");
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text5) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text5);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text5.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text6) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text6);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text6.trim() }] : [];
     })
   );
 }
@@ -32896,12 +33065,12 @@ function meets(version3, { operator, version: bound2 }) {
   return { "<<": order3 < 0, "<=": order3 <= 0, "=": order3 === 0, ">=": order3 >= 0, ">>": order3 > 0 }[operator] === true;
 }
 function ownPrefix(all) {
-  const words5 = all.map((name5) => name5.split("-"));
+  const words5 = all.map((name6) => name6.split("-"));
   const first = words5[0] ?? [];
   let shared = 0;
   while (shared < first.length - 1 && words5.every((w) => w[shared] === first[shared])) shared++;
   const prefix = `${first.slice(0, shared).join("-")}-`;
-  return shared ? (name5) => name5.startsWith(prefix) : (name5) => all.includes(name5);
+  return shared ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
 }
 
 // ts-src/publish/promotion.ts
@@ -33023,23 +33192,23 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
     for (const folder of ["pool", "dists"]) {
-      for await (const { name: name5, size: size2 } of endpoint.list(folder)) {
-        if (marked(name5)) {
+      for await (const { name: name6, size: size2 } of endpoint.list(folder)) {
+        if (marked(name6)) {
           swept.kept++;
           continue;
         }
-        const found2 = before2[name5] ?? now;
-        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name5, size: size2 });
+        const found2 = before2[name6] ?? now;
+        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name6, size: size2 });
         else {
-          since[name5] = found2;
+          since[name6] = found2;
           swept.waiting++;
         }
       }
     }
     if (dryRun) return swept;
-    for (const { name: name5 } of swept.removed) {
-      if (Date.now() - begun < 54e4) await endpoint.remove(name5);
-      else since[name5] = before2[name5] ?? now;
+    for (const { name: name6 } of swept.removed) {
+      if (Date.now() - begun < 54e4) await endpoint.remove(name6);
+      else since[name6] = before2[name6] ?? now;
     }
     const condemned = { schema: 1, since };
     await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
@@ -33076,11 +33245,11 @@ async function markAll(store2, channel2, endpoint) {
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
   for (const suite2 of suites) await markRelease(endpoint, `dists/${suite2}`, suite2, files);
-  return (name5) => {
-    if (files.has(name5)) return true;
-    const state = /^dists\/states\/([^/]+)\//.exec(name5)?.[1];
+  return (name6) => {
+    if (files.has(name6)) return true;
+    const state = /^dists\/states\/([^/]+)\//.exec(name6)?.[1];
     if (state !== void 0) return states.has(state);
-    return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name5) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name5)[1]);
+    return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name6) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name6)[1]);
   };
 }
 async function markRelease(endpoint, folder, suite2, files) {
@@ -33104,30 +33273,30 @@ function renderDifference(difference3) {
   const parts = [];
   for (const [suite2, d] of Object.entries(difference3.suites)) {
     const rows = [
-      ...d.changed.map(([name5, from, to, abi2]) => [name5, from, to, abi2 ? "another ABI" : ""]),
-      ...d.added.map(([name5, to]) => [name5, "-", to, "new"]),
-      ...d.removed.map(([name5, from]) => [name5, from, "-", "gone"]),
-      ...d.tests.map(([name5, from, to]) => [name5, from, to, "tests"])
+      ...d.changed.map(([name6, from, to, abi2]) => [name6, from, to, abi2 ? "another ABI" : ""]),
+      ...d.added.map(([name6, to]) => [name6, "-", to, "new"]),
+      ...d.removed.map(([name6, from]) => [name6, from, "-", "gone"]),
+      ...d.tests.map(([name6, from, to]) => [name6, from, to, "tests"])
     ];
     parts.push(`
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most4))}${rest(rows.length)}`);
   }
-  const short3 = (text5) => text5.slice(0, 12);
+  const short3 = (text6) => text6.slice(0, 12);
   if (difference3.repositories.length)
     parts.push(
       `
 repositories:
 ${renderTable(
         ["repository", "from", "to"],
-        difference3.repositories.slice(0, most4).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
+        difference3.repositories.slice(0, most4).map(([d, name6, a, b]) => [`${d}/${name6}`, short3(a), short3(b)])
       )}${rest(difference3.repositories.length)}`
     );
   if (difference3.system.length)
     parts.push(
       `
 system packages: ${someOf(
-        difference3.system.map(([p, name5, a, b]) => `${p} ${name5} ${a} to ${b}`),
+        difference3.system.map(([p, name6, a, b]) => `${p} ${name6} ${a} to ${b}`),
         10
       )}
 `
@@ -33143,7 +33312,7 @@ init_diagnostics();
 
 // ts-src/publish/endpoints.ts
 var import_node_path74 = require("node:path");
-var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
+var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
     const { S3Endpoint: S3Endpoint2 } = await Promise.resolve().then(() => (init_s3_endpoint(), s3_endpoint_exports));
@@ -33154,8 +33323,8 @@ async function openEndpoint(uri, root) {
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
-  const [path2, options5] = query2 < 0 ? [place, ""] : [place.slice(0, query2), place.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options5}`;
+  const [path2, options6] = query2 < 0 ? [place, ""] : [place.slice(0, query2), place.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options6}`;
 }
 async function endpointsOf(distro, channel2, folder) {
   const uris = distro.publish.to.map((place) => channelUri(place, channel2));
@@ -33188,14 +33357,14 @@ async function openChannels(values) {
   const store2 = await openStore(values.store ?? distro.store, root, state, void 0);
   return good({ workspace: workspace.value, store: store2 }, workspace.diagnostics);
 }
-async function readChannel(store2, name5) {
-  if (!isChannelName(name5))
+async function readChannel(store2, name6) {
+  if (!isChannelName(name6))
     return bad(
-      error("channel-name", `'${name5}' can't be a channel: names become paths`, {
+      error("channel-name", `'${name6}' can't be a channel: names become paths`, {
         hint: 'up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"'
       })
     );
-  return good(await openChannel(store2, name5));
+  return good(await openChannel(store2, name6));
 }
 async function placesOf3({ workspace: { distro, root } }, channel2, named4, from) {
   const configured = distro.publish.to.map((place) => channelUri(place, channel2.name));
@@ -33266,7 +33435,7 @@ Valid-Until ends, or where a repository lost files.`,
 });
 async function channelNames(store2) {
   const names2 = [];
-  for (const name5 of await store2.names("channels")) names2.push(name5.slice("channels/".length).replace(/\.json$/, ""));
+  for (const name6 of await store2.names("channels")) names2.push(name6.slice("channels/".length).replace(/\.json$/, ""));
   return names2.sort();
 }
 var ago = (milliseconds) => {
@@ -33281,10 +33450,10 @@ function sizeOf2(state) {
 var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 async function list3({ store: store2 }, json2) {
   const now = Date.now();
-  const rows = await store2.many(await channelNames(store2), async (name5) => {
-    const read2 = await openChannel(store2, name5);
+  const rows = await store2.many(await channelNames(store2), async (name6) => {
+    const read2 = await openChannel(store2, name6);
     return {
-      name: name5,
+      name: name6,
       state: read2.headId,
       when: read2.head?.when,
       states: read2.file.states.length,
@@ -33311,9 +33480,9 @@ async function list3({ store: store2 }, json2) {
     )
   );
 }
-async function show(opened, name5, json2) {
+async function show(opened, name6, json2) {
   const { store: store2, workspace } = opened;
-  const read2 = await readChannel(store2, name5);
+  const read2 = await readChannel(store2, name6);
   if (!read2.ok) return read2;
   const found2 = await stateOf(store2, read2.value, void 0);
   if (!found2.ok) return found2;
@@ -33325,14 +33494,14 @@ async function show(opened, name5, json2) {
   const blocks = [];
   for (const to of await channelNames(store2)) {
     const rules2 = rulesOf2(workspace.distro, to);
-    if (to === name5 || !rules2.from.length || !mayComeFrom(rules2, name5)) continue;
+    if (to === name6 || !rules2.from.length || !mayComeFrom(rules2, name6)) continue;
     const judged = await judgePromotion(store2, found2.value.state, await openChannel(store2, to), rules2, now, void 0);
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read2.value, now);
   if (json2)
     return good(
-      `${JSON.stringify({ name: name5, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+      `${JSON.stringify({ name: name6, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
   const table2 = renderTable(
@@ -33355,7 +33524,7 @@ ${renderVerdicts(b.verdicts)}`).join("");
 `
   );
   return good(
-    `${name5}, served at ${read2.value.file.endpoints.join(", ")}
+    `${name6}, served at ${read2.value.file.endpoints.join(", ")}
 ${signed.join("")}${table2}${promotions}`,
     notes
   );
@@ -33369,24 +33538,24 @@ async function servedKeys(opened, channel2, now) {
   }
   const notes = [];
   const keys = /* @__PURE__ */ new Map();
-  for (const text5 of texts) {
-    const found2 = await keysOf2(text5);
+  for (const text6 of texts) {
+    const found2 = await keysOf2(text6);
     for (const { fingerprint: fingerprint2, ends } of found2.ok ? found2.value : [])
       keys.set(fingerprint2, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
-    notes.push(...(await keyHealth(text5, now)).map((d) => ({ ...d, severity: "warning" })));
+    notes.push(...(await keyHealth(text6, now)).map((d) => ({ ...d, severity: "warning" })));
   }
   return { keys: [...keys].map(([fingerprint2, expires]) => ({ fingerprint: fingerprint2, expires })), notes };
 }
-async function named3(store2, text5) {
-  const [name5, id] = text5.split("@");
-  const read2 = await readChannel(store2, name5);
+async function named3(store2, text6) {
+  const [name6, id] = text6.split("@");
+  const read2 = await readChannel(store2, name6);
   if (!read2.ok) return read2;
   const found2 = await stateOf(store2, read2.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text5 = state.lock && await store2.readText(state.lock);
-  const read2 = text5 === void 0 ? void 0 : readLock("lock.yaml", text5);
+  const text6 = state.lock && await store2.readText(state.lock);
+  const read2 = text6 === void 0 ? void 0 : readLock("lock.yaml", text6);
   return read2?.ok ? read2.value : void 0;
 }
 async function diff({ store: store2 }, names2, json2) {
@@ -33404,18 +33573,18 @@ async function collect(opened, names2, dryRun) {
   const now = Date.now();
   const lines = [];
   const notes = [];
-  for (const name5 of names2.length ? names2 : await channelNames(store2)) {
-    const read2 = await readChannel(store2, name5);
+  for (const name6 of names2.length ? names2 : await channelNames(store2)) {
+    const read2 = await readChannel(store2, name6);
     if (!read2.ok) return read2;
-    const expired = expiredStates(read2.value.file.states, keepOf(distro, name5), distro.publish.grace_days, now);
+    const expired = expiredStates(read2.value.file.states, keepOf(distro, name6), distro.publish.grace_days, now);
     if (expired.length && !dryRun && !await dropStates(store2, read2.value, expired)) {
-      notes.push(busy(name5));
+      notes.push(busy(name6));
       continue;
     }
-    lines.push(`${name5}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
+    lines.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
     const places = await placesOf3(opened, read2.value, void 0);
     for (const endpoint of places.ok ? places.value : []) {
-      const swept = await sweepRepository(store2, name5, endpoint, distro.publish.grace_days, now, dryRun);
+      const swept = await sweepRepository(store2, name6, endpoint, distro.publish.grace_days, now, dryRun);
       if (!swept) {
         notes.push(busy(endpoint.where));
         continue;
@@ -33437,8 +33606,8 @@ var busy = (where) => ({
 async function renew(opened, names2, to) {
   if (!names2.length) return void 0;
   const lines = [];
-  for (const name5 of names2) {
-    const read2 = await readChannel(opened.store, name5);
+  for (const name6 of names2) {
+    const read2 = await readChannel(opened.store, name6);
     if (!read2.ok) return read2;
     const found2 = await stateOf(opened.store, read2.value, void 0);
     if (!found2.ok) return found2;
@@ -33454,9 +33623,9 @@ async function renew(opened, names2, to) {
     if (moved3.value.lost.length)
       return {
         ok: false,
-        diagnostics: [error("state-lost", `the store lost ${moved3.value.lost.length} packages of ${name5}`)]
+        diagnostics: [error("state-lost", `the store lost ${moved3.value.lost.length} packages of ${name6}`)]
       };
-    lines.push(`${name5}: signed anew at ${places.value.map((p) => p.where).join(", ")}`);
+    lines.push(`${name6}: signed anew at ${places.value.map((p) => p.where).join(", ")}`);
   }
   return good(`${lines.join("\n")}
 `);
@@ -33521,10 +33690,10 @@ subordinate ids, which rm can't remove; this can.`,
 async function runningIn(state) {
   const all = (0, import_node_path76.join)(state, "work");
   if (!(0, import_node_fs62.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs62.readdirSync)(all)) {
-    if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path76.join)(all, name5), "true"]);
-    if (free.code !== 0) return name5.slice(0, -".lock".length);
+  for (const name6 of (0, import_node_fs62.readdirSync)(all)) {
+    if (!name6.endsWith(".lock")) continue;
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path76.join)(all, name6), "true"]);
+    if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
@@ -33606,15 +33775,1920 @@ that holds lock.yaml beside its distro file is planned from it.`,
     const changes = await comparePlanned(one.value, two.value);
     writeOutput(values.json ? `${JSON.stringify(changes)}
 ` : renderComparison(changes));
-    const faults2 = two.value.diagnostics.filter(isError).length;
-    if (faults2) writeMessage(`the state after has faults: ${faults2} (slipway validate tells them)
+    const faults4 = two.value.diagnostics.filter(isError).length;
+    if (faults4) writeMessage(`the state after has faults: ${faults4} (slipway validate tells them)
 `);
     return exit.ok;
   }
 });
 
-// ts-src/cli/doctor.ts
+// ts-src/cli/deploy.ts
+var import_node_fs67 = require("node:fs");
+var import_node_path81 = require("node:path");
+var import_promises8 = require("node:readline/promises");
+
+// ts-src/deploy/check.ts
+var import_node_fs65 = require("node:fs");
+var import_node_path78 = require("node:path");
+init_files();
+init_process();
+init_diagnostics();
+
+// ts-src/deploy/jcasc.ts
+init_zod();
+init_diagnostics();
+init_yaml();
+var text5 = string3();
+var flag = boolean3();
+var number5 = union([number3(), string3().regex(/^\$\{[A-Z_]+(:-\d+)?\}$/)]);
+var secret = string3().regex(/^\$\{.+\}$/, "a ${VARIABLE}, not a secret itself");
+var permission = string3().regex(/^[A-Z][A-Za-z]+\/[A-Z][A-Za-z]+$/, "a permission such as Job/Read");
+var permissions = strictObject({ name: text5, permissions: array(permission).min(1) });
+var inbound = strictObject({
+  webSocket: flag,
+  workDirSettings: strictObject({ disabled: flag, failIfWorkDirIsMissing: flag, internalDir: text5 }).optional()
+});
+var permanent = strictObject({
+  name: text5,
+  nodeDescription: text5.optional(),
+  labelString: text5,
+  numExecutors: number5,
+  mode: _enum(["NORMAL", "EXCLUSIVE"]),
+  remoteFS: text5,
+  launcher: strictObject({ inbound }),
+  retentionStrategy: literal("always")
+});
+var sshConnector = strictObject({
+  credentialsId: text5,
+  port: number5.optional(),
+  launchTimeoutSeconds: number5.optional(),
+  maxNumRetries: number5.optional(),
+  retryWaitTime: number5.optional(),
+  sshHostKeyVerificationStrategy: _enum([
+    "nonVerifyingKeyVerificationStrategy",
+    "NonVerifyingKeyVerificationStrategy"
+  ])
+});
+var eC2Fleet = strictObject({
+  name: text5,
+  awsCredentialsId: text5.optional(),
+  region: text5,
+  endpoint: text5.optional(),
+  fleet: text5,
+  labelString: text5,
+  fsRoot: text5,
+  computerConnector: strictObject({ sshConnector }),
+  privateIpUsed: flag.optional(),
+  alwaysReconnect: flag.optional(),
+  idleMinutes: number5,
+  minSize: number5,
+  maxSize: number5,
+  minSpareSize: number5.optional(),
+  maxTotalUses: number5.optional(),
+  numExecutors: number5,
+  addNodeOnlyIfRunning: flag.optional(),
+  restrictUsage: flag,
+  executorScaler: _enum(["noScaler", "weightedScaler"]).optional(),
+  initOnlineTimeoutSec: number5.optional(),
+  initOnlineCheckIntervalSec: number5.optional(),
+  cloudStatusIntervalSec: number5.optional(),
+  disableTaskResubmit: flag,
+  noDelayProvision: flag.optional(),
+  environmentVariables: array(strictObject({ name: text5, value: text5 })).optional()
+});
+var credential = { scope: _enum(["GLOBAL", "SYSTEM"]), id: text5, description: text5.optional() };
+var credentials2 = union([
+  strictObject({ usernamePassword: strictObject({ ...credential, username: text5, password: secret }) }),
+  strictObject({ string: strictObject({ ...credential, secret }) }),
+  strictObject({ file: strictObject({ ...credential, fileName: text5, secretBytes: secret }) }),
+  strictObject({
+    basicSSHUserPrivateKey: strictObject({
+      ...credential,
+      username: text5,
+      passphrase: secret.optional(),
+      privateKeySource: strictObject({ directEntry: strictObject({ privateKey: secret }) })
+    })
+  }),
+  strictObject({
+    aws: strictObject({ ...credential, accessKey: secret, secretKey: secret })
+  })
+]);
+var jenkins = strictObject({
+  systemMessage: text5.optional(),
+  numExecutors: literal(0, "zero: the controller builds nothing").optional(),
+  mode: _enum(["NORMAL", "EXCLUSIVE"]).optional(),
+  slaveAgentPort: number3().optional(),
+  crumbIssuer: strictObject({ standard: strictObject({ excludeClientIPFromCrumb: flag }) }).optional(),
+  securityRealm: strictObject({
+    local: strictObject({
+      allowsSignup: literal(false, "false: nobody makes an account of their own"),
+      users: array(strictObject({ id: text5, name: text5.optional(), password: secret }))
+    })
+  }).optional(),
+  authorizationStrategy: strictObject({
+    globalMatrix: strictObject({
+      entries: array(
+        union([strictObject({ user: permissions }), strictObject({ group: permissions })]).refine(
+          (entry) => JSON.stringify(entry).includes('"name":"anonymous"') === false,
+          "no entry of anonymous: nothing is shown without a login"
+        )
+      )
+    })
+  }).optional(),
+  nodes: array(strictObject({ permanent })).optional(),
+  clouds: array(strictObject({ eC2Fleet })).optional()
+});
+var schema2 = strictObject({
+  jenkins: jenkins.optional(),
+  credentials: strictObject({
+    system: strictObject({ domainCredentials: array(strictObject({ credentials: array(credentials2) })) })
+  }).optional(),
+  security: strictObject({
+    apiToken: strictObject({
+      creationOfLegacyTokenEnabled: literal(false),
+      tokenGenerationOnCreationEnabled: literal(false),
+      usageStatisticsEnabled: flag
+    }).optional(),
+    queueItemAuthenticator: strictObject({
+      authenticators: array(
+        strictObject({
+          project: strictObject({ enabledStrategies: array(text5), disabledStrategies: array(text5) })
+        })
+      )
+    }).optional()
+  }).optional(),
+  unclassified: strictObject({
+    location: strictObject({ url: text5, adminAddress: text5 }).optional(),
+    prometheusConfiguration: strictObject({ useAuthenticatedEndpoint: literal(true) }).optional(),
+    globalLibraries: strictObject({
+      libraries: array(
+        strictObject({
+          name: text5,
+          defaultVersion: text5,
+          implicit: flag,
+          allowVersionOverride: flag,
+          includeInChangesets: flag,
+          retriever: strictObject({
+            modernSCM: strictObject({
+              scm: strictObject({ git: strictObject({ remote: text5, credentialsId: text5.optional() }) })
+            })
+          })
+        })
+      )
+    }).optional()
+  }).optional(),
+  jobs: array(strictObject({ script: text5 })).optional()
+});
+function checkCasc(content, file2) {
+  if (/^# slipway: unchecked$/m.test(content)) return [];
+  const parsed2 = parseYaml(content, file2);
+  if (!parsed2.ok) return parsed2.diagnostics;
+  const checked = schema2.safeParse(parsed2.value ?? {});
+  if (checked.success) return [];
+  const locator = new Locator(content);
+  return checked.error.issues.flatMap((issue2) => faults2(issue2, [], file2, locator));
+}
+function faults2(issue2, prefix, file2, locator) {
+  const path2 = [...prefix, ...issue2.path];
+  const fault3 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file2, line: locator.line(at2) });
+  const where = path2.map(String).join(".");
+  if (issue2.code === "unrecognized_keys")
+    return issue2.keys.map((key) => fault3(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
+  if (issue2.code === "invalid_union") {
+    const [meant] = [...issue2.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+    return (meant ?? []).flatMap((inner) => faults2(inner, path2, file2, locator));
+  }
+  return [fault3(`${where === "" ? "the file" : where}: ${issue2.message}`)];
+}
+var depth = (issues) => Math.max(0, ...issues.map((i) => i.path.length));
+
+// ts-src/deploy/plugins.json
+var plugins_default = {
+  jenkins: "2.568.2",
+  java: 21,
+  roots: {
+    "workflow-aggregator": {
+      title: "Pipeline",
+      atLeast: "600",
+      for: "everything; it brings the next two"
+    },
+    "workflow-basic-steps": {
+      title: "Pipeline: Basic Steps",
+      atLeast: "1049",
+      for: "`retry(conditions: \u2026)`"
+    },
+    "workflow-durable-task-step": {
+      title: "Pipeline: Nodes and Processes",
+      atLeast: "1442",
+      for: "processes that outlive a restart, agents that are lost"
+    },
+    git: {
+      title: "Git",
+      atLeast: "5.2",
+      for: "`checkout scm`"
+    },
+    junit: {
+      title: "JUnit",
+      atLeast: "1265",
+      for: "test results"
+    },
+    "credentials-binding": {
+      title: "Credentials Binding",
+      atLeast: "677",
+      for: "the signing key, private repositories"
+    },
+    "lockable-resources": {
+      title: "Lockable Resources",
+      atLeast: "1255",
+      for: "one publication of a channel at a time"
+    },
+    "job-dsl": {
+      title: "Job DSL",
+      atLeast: "1.87",
+      for: "jobs from `slipway jobs`"
+    },
+    "authorize-project": {
+      title: "Authorize Project",
+      atLeast: "1.8",
+      for: "a seed job in Job DSL's sandbox"
+    },
+    "github-branch-source": {
+      title: "GitHub Branch Source",
+      atLeast: "1789",
+      for: "GitHub repositories and their pull requests"
+    },
+    "folder-properties": {
+      title: "Folder Properties",
+      atLeast: "1.2.1",
+      for: "optional: package jobs find their distro repository"
+    },
+    "basic-branch-build-strategies": {
+      title: "Basic Branch Build Strategies",
+      atLeast: "1.3",
+      for: "optional: new tags are started (`jobs --build-tags`)"
+    },
+    mailer: {
+      title: "Mailer",
+      atLeast: "470",
+      for: "optional: `notify` with a mail address"
+    },
+    "configuration-as-code": {
+      for: "reads jcasc/"
+    },
+    "matrix-auth": {
+      for: "who may do what"
+    },
+    prometheus: {
+      for: "metrics for docs/operating.md"
+    },
+    "ec2-fleet": {
+      for: "agents on AWS"
+    },
+    "pipeline-graph-view": {
+      for: "shows a run"
+    }
+  },
+  plugins: {
+    "antisamy-markup-formatter": {
+      version: "173.v680e3a_b_69ff3",
+      core: "2.479.1",
+      requires: {}
+    },
+    "apache-httpcomponents-client-4-api": {
+      version: "4.5.14-269.vfa_2321039a_83",
+      core: "2.479.1",
+      requires: {}
+    },
+    "asm-api": {
+      version: "9.10.1-216.va_9256d3b_844b_",
+      core: "2.492.3",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-04-27, before this version"
+    },
+    "authorize-project": {
+      version: "531.vf8761dfd75d2",
+      core: "2.479.3",
+      requires: {}
+    },
+    "aws-credentials": {
+      version: "265.v8422a_f384cd9",
+      core: "2.479.3",
+      requires: {
+        "aws-java-sdk-ec2": "1.12.780-480.v4a_0819121a_9e",
+        "aws-java-sdk2-ec2": "2.31.63-54.vcf1e5a_c56c49",
+        credentials: "1415.v831096eb_5534",
+        "script-security": "1373.vb_b_4a_a_c26fa_00",
+        structs: "350.v3b_30f09f2363",
+        variant: "70.va_d9f17f859e0"
+      },
+      unread: "dependencies read from its sources of 2026-06-12, before this version"
+    },
+    "aws-java-sdk-ec2": {
+      version: "1.12.780-480.v4a_0819121a_9e",
+      core: "2.479.3",
+      requires: {
+        "aws-java-sdk-minimal": "1.12.780-480.v4a_0819121a_9e"
+      }
+    },
+    "aws-java-sdk-minimal": {
+      version: "1.12.780-480.v4a_0819121a_9e",
+      core: "2.479.3",
+      requires: {
+        "apache-httpcomponents-client-4-api": "4.5.14-269.vfa_2321039a_83",
+        "jackson2-api": "2.17.0-389.va_5c7e45cd806",
+        jaxb: "2.3.9-133.vb_ec76a_73f706",
+        "joda-time-api": "2.13.1-115.va_6b_5f8efb_1d8"
+      }
+    },
+    "aws-java-sdk2-autoscaling": {
+      version: "2.42.33-70.vd69c0763fa_60",
+      core: "2.479.1",
+      requires: {
+        "aws-java-sdk2-core": "2.42.33-70.vd69c0763fa_60"
+      }
+    },
+    "aws-java-sdk2-cloudformation": {
+      version: "2.42.33-70.vd69c0763fa_60",
+      core: "2.479.1",
+      requires: {
+        "aws-java-sdk2-core": "2.42.33-70.vd69c0763fa_60"
+      }
+    },
+    "aws-java-sdk2-core": {
+      version: "2.42.33-70.vd69c0763fa_60",
+      core: "2.479.1",
+      requires: {
+        "apache-httpcomponents-client-4-api": "4.5.14-269.vfa_2321039a_83"
+      }
+    },
+    "aws-java-sdk2-ec2": {
+      version: "2.42.33-70.vd69c0763fa_60",
+      core: "2.479.1",
+      requires: {
+        "aws-java-sdk2-core": "2.42.33-70.vd69c0763fa_60"
+      }
+    },
+    "basic-branch-build-strategies": {
+      version: "317.v85b_331d6cc42",
+      core: "2.504.3",
+      requires: {
+        "branch-api": "2.1268.v044a_87612da_8",
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        "scm-api": "724.v7d839074eb_5c",
+        structs: "362.va_b_695ef4fdf9"
+      }
+    },
+    "bootstrap5-api": {
+      version: "5.3.8-1048.va_c299057e35c",
+      core: null,
+      requires: {
+        "font-awesome-api": null
+      }
+    },
+    "bouncycastle-api": {
+      version: "2.30.1.84-291.v9f17b_21896e2",
+      core: "2.479.1",
+      requires: {}
+    },
+    "branch-api": {
+      version: "2.1280.v0d4e5b_b_460ef",
+      core: "2.504.3",
+      requires: {
+        "caffeine-api": "3.2.3-194.v31a_b_f7a_b_5a_81",
+        "cloudbees-folder": "6.1053.vd62fb_b_f7367b_",
+        "commons-lang3-api": "3.19.0-104.v12125f33a_255",
+        "ionicons-api": "94.vcc3065403257",
+        "scm-api": "724.v7d839074eb_5c"
+      }
+    },
+    "caffeine-api": {
+      version: "3.2.4-208.v7e2da_a_7db_82b_",
+      core: "2.479.1",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-01-12, before this version"
+    },
+    "checks-api": {
+      version: "415.vf022234a_931d",
+      core: "2.492.3",
+      requires: {
+        "commons-lang3-api": "3.19.0-104.v12125f33a_255",
+        "commons-text-api": "1.14.0-194.v804a_dc3a_1b_d8",
+        "display-url-api": "2.217.va_6b_de84cc74b_",
+        "plugin-util-api": "6.1.0",
+        "workflow-step-api": "710.v3e456cc85233",
+        "workflow-support": "976.vb_d9493c2eb_09"
+      }
+    },
+    "cloudbees-folder": {
+      version: "6.1106.v3a_d9a_6d2465e",
+      core: "2.528.1",
+      requires: {
+        "ionicons-api": "94.vcc3065403257"
+      },
+      unread: "dependencies read from its sources of 2026-04-17, before this version"
+    },
+    "commons-lang3-api": {
+      version: "3.20.0-109.ve43756e2d2b_4",
+      core: "2.479.3",
+      requires: {}
+    },
+    "commons-text-api": {
+      version: "1.15.0-218.va_61573470393",
+      core: "2.479.3",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d"
+      }
+    },
+    "configuration-as-code": {
+      version: "2117.vc05a_0b_e6b_f4e",
+      core: "2.541.1",
+      requires: {
+        "caffeine-api": "3.2.3-194.v31a_b_f7a_b_5a_81",
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        "commons-text-api": "1.15.0-218.va_61573470393",
+        "json-api": "20251224-185.v0cc18490c62c",
+        "prism-api": "1.30.0-717.vb_f8360844b_53",
+        "snakeyaml-api": "2.5-149.v72471e9c6371"
+      }
+    },
+    credentials: {
+      version: "1511.v2e3cb_0008ef0",
+      core: "2.541.1",
+      requires: {
+        "bouncycastle-api": "2.30.1.83-289.v8426fcd19371",
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        "commons-text-api": "1.15.0-218.va_61573470393",
+        "ionicons-api": "94.vcc3065403257",
+        structs: "362.va_b_695ef4fdf9"
+      },
+      unread: "dependencies read from its sources of 2026-04-22, before this version"
+    },
+    "credentials-binding": {
+      version: "728.v902a_273b_8947",
+      core: "2.479.3",
+      requires: {
+        credentials: "1415.v831096eb_5534",
+        "plain-credentials": "199.v9f8e1f741799",
+        "ssh-credentials": "359.v2191c4cf635f",
+        structs: "350.v3b_30f09f2363",
+        "workflow-step-api": "704.ve4f0967e98fa_"
+      }
+    },
+    "display-url-api": {
+      version: "2.217.va_6b_de84cc74b_",
+      core: "2.479.1",
+      requires: {}
+    },
+    "durable-task": {
+      version: "686.v80ff80875b_82",
+      core: "2.504.3",
+      requires: {}
+    },
+    "ec2-fleet": {
+      version: "4.3.0.549.vf2a_da_a_d19b_5e",
+      core: "2.541.3",
+      requires: {
+        "aws-credentials": "262.v0efb_28f71f94",
+        "aws-java-sdk2-autoscaling": "2.42.33-70.vd69c0763fa_60",
+        "aws-java-sdk2-cloudformation": "2.42.33-70.vd69c0763fa_60",
+        "aws-java-sdk2-core": "2.42.33-70.vd69c0763fa_60",
+        "aws-java-sdk2-ec2": "2.42.33-70.vd69c0763fa_60",
+        credentials: "1506.v948b_b_b_7dec44",
+        "ssh-slaves": "3.1097.v868116049892"
+      }
+    },
+    "echarts-api": {
+      version: "6.1.0-1306.vcee1648c16a_4",
+      core: null,
+      requires: {
+        "bootstrap5-api": null,
+        "font-awesome-api": null,
+        "jackson3-api": null,
+        "jquery3-api": null,
+        "plugin-util-api": null
+      },
+      unread: "dependencies read from its sources of 2026-06-29, before this version"
+    },
+    "eddsa-api": {
+      version: "0.3.0.1-29.v67e9a_1c969b_b_",
+      core: "2.479.1",
+      requires: {},
+      unread: "dependencies read from its sources of 2025-03-21, before this version"
+    },
+    "folder-properties": {
+      version: "62.v1636b_4a_84608",
+      core: "2.479.1",
+      requires: {
+        "cloudbees-folder": "6.980.v5a_cc0cb_25881",
+        "workflow-step-api": "686.v603d058a_e148"
+      }
+    },
+    "font-awesome-api": {
+      version: "7.3.1-1013.v0835a_879ec6d",
+      core: null,
+      requires: {
+        "plugin-util-api": null
+      },
+      unread: "dependencies read from its sources of 2026-06-29, before this version"
+    },
+    git: {
+      version: "5.10.1",
+      core: "2.504.3",
+      requires: {
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        credentials: "1480.v2246fd131e83",
+        "credentials-binding": "702.vfe613e537e88",
+        "git-client": "6.5.0",
+        "ionicons-api": "94.vcc3065403257",
+        mailer: "525.v2458b_d8a_1a_71",
+        "scm-api": "724.v7d839074eb_5c",
+        "script-security": "1385.v7d2d9ec4d909",
+        "ssh-credentials": "361.vb_f6760818e8c",
+        structs: "362.va_b_695ef4fdf9",
+        "workflow-scm-step": "466.va_d69e602552b_",
+        "workflow-step-api": "710.v3e456cc85233"
+      }
+    },
+    "git-client": {
+      version: "6.6.1",
+      core: "2.516.3",
+      requires: {
+        "apache-httpcomponents-client-4-api": "4.5.14-269.vfa_2321039a_83",
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        credentials: "1487.va_d001ede2c31",
+        "gson-api": "2.13.2-173.va_a_092315913c",
+        "mina-sshd-api-common": "2.16.0-167.va_269f38cc024",
+        "mina-sshd-api-core": "2.16.0-167.va_269f38cc024",
+        "script-security": "1399.ve6a_66547f6e1",
+        "ssh-credentials": "361.vb_f6760818e8c",
+        structs: "362.va_b_695ef4fdf9"
+      }
+    },
+    github: {
+      version: "1.47.0",
+      core: "2.504.3",
+      requires: {
+        "caffeine-api": "3.2.3-194.v31a_b_f7a_b_5a_81",
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        credentials: "1480.v2246fd131e83",
+        "display-url-api": "2.217.va_6b_de84cc74b_",
+        git: "5.8.1",
+        "github-api": "1.330-492.v3941a_032db_2a_",
+        "instance-identity": "203.v15e81a_1b_7a_38",
+        "okhttp-api": "4.12.0-195.vc02552c04ffd",
+        "plain-credentials": "199.v9f8e1f741799",
+        "scm-api": "724.v7d839074eb_5c",
+        "token-macro": "477.vd4f0dc3cb_cf1"
+      }
+    },
+    "github-api": {
+      version: "1.330-492.v3941a_032db_2a_",
+      core: "2.479.3",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        "jackson2-api": "2.18.3-402.v74c4eb_f122b_2",
+        "okhttp-api": "4.11.0-189.v976fa_d3379d6"
+      }
+    },
+    "github-branch-source": {
+      version: "1983.vfa_27ed961853",
+      core: "2.541.1",
+      requires: {
+        "caffeine-api": "3.2.3-194.v31a_b_f7a_b_5a_81",
+        "commons-lang3-api": "3.20.0-109.ve43756e2d2b_4",
+        credentials: "1480.v2246fd131e83",
+        github: "1.45.0",
+        "github-api": "1.330-492.v3941a_032db_2a_",
+        "ionicons-api": "94.vcc3065403257",
+        "jackson2-api": "2.20.1-423.v13951f6b_6532",
+        "jjwt-api": "0.11.5-120.v0268cf544b_89",
+        "okhttp-api": "4.12.0-195.vc02552c04ffd",
+        "workflow-support": "1010.vb_b_39488a_9841"
+      },
+      unread: "dependencies read from its sources of 2026-06-15, before this version"
+    },
+    "gson-api": {
+      version: "2.14.0-201.v8eefe5515533",
+      core: "2.492.3",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-01-27, before this version"
+    },
+    "instance-identity": {
+      version: "203.v15e81a_1b_7a_38",
+      core: "2.479.3",
+      requires: {
+        "bouncycastle-api": "2.30.1.80-256.vf98926042a_9b_"
+      }
+    },
+    "ionicons-api": {
+      version: "94.vcc3065403257",
+      core: "2.504.1",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d"
+      }
+    },
+    "jackson-annotations2-api": {
+      version: "2.22-19.v10a_a_582ea_26e",
+      core: "2.479.1",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-05-15, before this version"
+    },
+    "jackson2-api": {
+      version: "2.22.1-443.vc91f592333c4",
+      core: "2.528.3",
+      requires: {
+        "jackson-annotations2-api": "2.22-19.v10a_a_582ea_26e",
+        "jakarta-activation-api": "2.1.4-1",
+        "jakarta-xml-bind-api": "4.0.9-19.v2b_a_5b_44d9a_1c",
+        "javax-activation-api": "1.2.0-8",
+        jaxb: "2.3.9-143.v5979df3304e6",
+        "json-api": "20251224-185.v0cc18490c62c",
+        "snakeyaml-api": "2.5-149.v72471e9c6371",
+        "woodstox-core-api": "7.2.1-6.v3718a_a_11f5c4"
+      },
+      unread: "dependencies read from its sources of 2026-06-29, before this version"
+    },
+    "jackson3-api": {
+      version: "3.2.2-96.v599957900a_1a_",
+      core: "2.528.3",
+      requires: {
+        "jackson-annotations2-api": "2.22-19.v10a_a_582ea_26e",
+        "snakeyaml-engine-api": "3.0.1-5.vd98ea_ff3b_92e",
+        "woodstox-core-api": "7.2.1-6.v3718a_a_11f5c4"
+      },
+      unread: "dependencies read from its sources of 2026-07-13, before this version"
+    },
+    "jakarta-activation-api": {
+      version: "2.1.4-1",
+      core: "2.479.1",
+      requires: {}
+    },
+    "jakarta-mail-api": {
+      version: "2.1.5-1",
+      core: "2.479.1",
+      requires: {
+        "jakarta-activation-api": "2.1.4-1"
+      }
+    },
+    "jakarta-xml-bind-api": {
+      version: "4.0.9-19.v2b_a_5b_44d9a_1c",
+      core: "2.479.1",
+      requires: {
+        "jakarta-activation-api": "2.1.3-2"
+      },
+      unread: "dependencies read from its sources of 2026-05-01, before this version"
+    },
+    "javax-activation-api": {
+      version: "1.2.0-8",
+      core: "2.479.1",
+      requires: {}
+    },
+    jaxb: {
+      version: "2.3.9-143.v5979df3304e6",
+      core: "2.479.1",
+      requires: {
+        "javax-activation-api": "1.2.0-8"
+      }
+    },
+    "jjwt-api": {
+      version: "0.13.0-141.vd58b_a_9592b_6c",
+      core: "2.479.1",
+      requires: {
+        "jackson2-api": "2.17.0-379.v02de8ec9f64c"
+      },
+      unread: "dependencies read from its sources of 2026-01-12, before this version"
+    },
+    "job-dsl": {
+      version: "3732.v9a_c49a_61a_313",
+      core: "2.479.3",
+      requires: {
+        "branch-api": "2.1229.ve86b_d02b_5e56",
+        "cloudbees-folder": "6.1026.ve06dfa_cf31c3",
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        "commons-text-api": "1.13.1-176.v74d88f22034b_",
+        "script-security": "1373.vb_b_4a_a_c26fa_00",
+        structs: "350.v3b_30f09f2363"
+      },
+      unread: "dependencies read from its sources of 2026-08-07, before this version"
+    },
+    "joda-time-api": {
+      version: "2.14.3-200.v65623733c99f",
+      core: "2.492.3",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-04-29, before this version"
+    },
+    "jquery3-api": {
+      version: "3.7.1-687.v68d468e40b_30",
+      core: null,
+      requires: {}
+    },
+    "json-api": {
+      version: "20260814-226.v20f9685d642c",
+      core: "2.492.1",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-04-19, before this version"
+    },
+    "json-path-api": {
+      version: "3.0.0-218.vcd4dd1355de2",
+      core: "2.492.3",
+      requires: {
+        "asm-api": "9.8-163.vb_2a_96d3f9c3c"
+      }
+    },
+    junit: {
+      version: "1421.v99cb_b_2577709",
+      core: "2.541.3",
+      requires: {
+        "antisamy-markup-formatter": "173.v680e3a_b_69ff3",
+        "bootstrap5-api": "5.3.8-895.v4d0d8e47fea_d",
+        "checks-api": "415.vf022234a_931d",
+        "display-url-api": "2.217.va_6b_de84cc74b_",
+        "echarts-api": "6.0.0-1247.vf3e35a_c1813f",
+        "ionicons-api": "94.vcc3065403257",
+        "jackson3-api": "3.2.1-92.vd25c2e23c180",
+        "plugin-util-api": "6.1192.v30fe6e2837ff",
+        "prism-api": "1.30.0-717.vb_f8360844b_53",
+        "script-security": "1412.v7737b_3405f86",
+        "workflow-api": "1413.v2ff1a_5e720fa_",
+        "workflow-step-api": "724.v538c2362b_dfb_"
+      }
+    },
+    "lockable-resources": {
+      version: "1539.v4db_b_fc1cc115",
+      core: "2.541.3",
+      requires: {
+        "caffeine-api": "3.2.3-194.v31a_b_f7a_b_5a_81",
+        mailer: "534.v1b_36f5864073",
+        "script-security": "1402.1405.vc96e74964250",
+        structs: "362.va_b_695ef4fdf9",
+        variant: "70.va_d9f17f859e0",
+        "workflow-support": "1015.v785e5a_b_b_8b_22"
+      }
+    },
+    mailer: {
+      version: "534.v1b_36f5864073",
+      core: "2.504.3",
+      requires: {
+        "display-url-api": "2.217.va_6b_de84cc74b_",
+        "instance-identity": "203.v15e81a_1b_7a_38",
+        "jakarta-mail-api": "2.1.3-2"
+      }
+    },
+    "matrix-auth": {
+      version: "3.3",
+      core: "2.479.3",
+      requires: {
+        "ionicons-api": "88.va_4187cb_eddf1"
+      },
+      unread: "dependencies read from its sources of 2025-08-21, before this version"
+    },
+    metrics: {
+      version: "4.2.37-494.v06f9a_939d33a_",
+      core: "2.504.3",
+      requires: {
+        "commons-lang3-api": "3.19.0-104.v12125f33a_255",
+        "ionicons-api": "94.vcc3065403257",
+        "jackson2-api": "2.20.0-420.v8a_08b_d57ca_05",
+        variant: "70.va_d9f17f859e0"
+      },
+      unread: "dependencies read from its sources of 2025-11-07, before this version"
+    },
+    "mina-sshd-api-common": {
+      version: "2.19.0-192.v2b_a_7b_2c1dc71",
+      core: "2.479.3",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-07-13, before this version"
+    },
+    "mina-sshd-api-core": {
+      version: "2.19.0-192.v2b_a_7b_2c1dc71",
+      core: "2.479.3",
+      requires: {
+        "mina-sshd-api-common": "2.19.0-192.v2b_a_7b_2c1dc71"
+      },
+      unread: "dependencies read from its sources of 2026-07-13, before this version"
+    },
+    "okhttp-api": {
+      version: "5.3.2-200.vedb_720a_cf1f8",
+      core: "2.479.1",
+      requires: {}
+    },
+    "pipeline-build-step": {
+      version: "599.v4b_67ea_11b_152",
+      core: "2.479.3",
+      requires: {
+        "script-security": "1369.v9b_98a_4e95b_2d",
+        structs: "338.v848422169819",
+        "workflow-api": "1363.v03f731255494",
+        "workflow-step-api": "686.v603d058a_e148",
+        "workflow-support": "944.v5a_859593b_98a_"
+      }
+    },
+    "pipeline-graph-analysis": {
+      version: "254.v0f63a_a_447dca_",
+      core: "2.479.1",
+      requires: {
+        "commons-lang3-api": "3.17.0-84.vb_b_938040b_078",
+        "pipeline-input-step": "508.v584c0e9a_2177",
+        "pipeline-stage-step": "312.v8cd10304c27a_",
+        "workflow-api": "1363.v03f731255494",
+        "workflow-cps": "4018.vf02e01888da_f",
+        "workflow-job": "1505.vea_4b_20a_4a_495",
+        "workflow-step-api": "686.v603d058a_e148",
+        "workflow-support": "946.v2a_79d8a_4b_e14"
+      }
+    },
+    "pipeline-graph-view": {
+      version: "998.vc30deece0e36",
+      core: "2.541.3",
+      requires: {
+        "caffeine-api": "3.2.4-208.v7e2da_a_7db_82b_",
+        "display-url-api": "2.217.va_6b_de84cc74b_",
+        "ionicons-api": "94.vcc3065403257",
+        "jackson3-api": "3.2.1-92.vd25c2e23c180",
+        "pipeline-build-step": "599.v4b_67ea_11b_152",
+        "pipeline-input-step": "560.v56198a_642157",
+        "pipeline-model-definition": "2.2291.v2934911987b_6",
+        "workflow-cps": "4362.v9b_991749898e",
+        "workflow-durable-task-step": "1479.v56e587f413a_7",
+        "workflow-job": "1571.1580.v18e46842c125"
+      }
+    },
+    "pipeline-groovy-lib": {
+      version: "798.v5cc688825312",
+      core: "2.504.3",
+      requires: {
+        "cloudbees-folder": "6.1053.vd62fb_b_f7367b_",
+        "scm-api": "712.v8846fdd68c88",
+        "script-security": "1378.vf25626395f49",
+        structs: "362.va_b_695ef4fdf9",
+        variant: "70.va_d9f17f859e0",
+        "workflow-api": "1384.vdc05a_48f535f",
+        "workflow-cps": "4209.v83c4e257f1e9",
+        "workflow-scm-step": "452.vdf1ca_c8d3a_87",
+        "workflow-step-api": "710.v3e456cc85233"
+      }
+    },
+    "pipeline-input-step": {
+      version: "560.v56198a_642157",
+      core: "2.479.3",
+      requires: {
+        credentials: "1405.vb_cda_74a_f8974",
+        structs: "338.v848422169819",
+        "workflow-api": "1336.vee415d95c521",
+        "workflow-step-api": "678.v3ee58b_469476",
+        "workflow-support": "936.v9fa_77211ca_e1"
+      }
+    },
+    "pipeline-milestone-step": {
+      version: "152.v6e22b_8cfc66c",
+      core: "2.479.3",
+      requires: {
+        "workflow-api": "1363.v03f731255494",
+        "workflow-step-api": "686.v603d058a_e148"
+      }
+    },
+    "pipeline-model-api": {
+      version: "2.2293.v6e7193cec599",
+      core: "2.504.3",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        "commons-text-api": "1.14.0-194.v804a_dc3a_1b_d8",
+        "jackson2-api": "2.19.2-408.v18248a_324cfe",
+        "joda-time-api": "2.14.0-149.v1c3ce991d1b_9",
+        structs: "353.v261ea_40a_80fb_",
+        "workflow-step-api": "706.v518c5dcb_24c0"
+      },
+      unread: "dependencies read from its sources of 2025-11-10, before this version"
+    },
+    "pipeline-model-definition": {
+      version: "2.2293.v6e7193cec599",
+      core: "2.504.3",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        credentials: "1442.v292d4234d1b_f",
+        "credentials-binding": "702.vfe613e537e88",
+        "ionicons-api": "94.vcc3065403257",
+        mailer: "522.va_995fa_cfb_8b_d",
+        "pipeline-groovy-lib": "752.vdddedf804e72",
+        "pipeline-input-step": "534.v352f0a_e98918",
+        "pipeline-model-api": "2.2293.v6e7193cec599",
+        "pipeline-model-extensions": "2.2293.v6e7193cec599",
+        "pipeline-stage-step": "322.vecffa_99f371c",
+        "pipeline-stage-tags-metadata": "2.2293.v6e7193cec599",
+        "scm-api": "707.v749f968369d4",
+        structs: "353.v261ea_40a_80fb_",
+        "workflow-api": "1384.vdc05a_48f535f",
+        "workflow-basic-steps": "1079.vce64b_a_929c5a_",
+        "workflow-cps": "4183.v94b_6fd39da_c1",
+        "workflow-durable-task-step": "1458.va_2e10a_a_b_7c4d",
+        "workflow-multibranch": "811.vcd33d074c2a_0",
+        "workflow-scm-step": "437.v05a_f66b_e5ef8",
+        "workflow-support": "976.vb_d9493c2eb_09"
+      },
+      unread: "dependencies read from its sources of 2025-11-10, before this version"
+    },
+    "pipeline-model-extensions": {
+      version: "2.2293.v6e7193cec599",
+      core: "2.504.3",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        credentials: "1442.v292d4234d1b_f",
+        "credentials-binding": "702.vfe613e537e88",
+        "pipeline-model-api": "2.2293.v6e7193cec599",
+        "pipeline-stage-step": "322.vecffa_99f371c",
+        "workflow-cps": "4183.v94b_6fd39da_c1",
+        "workflow-job": "1546.v62a_c59c112dd"
+      },
+      unread: "dependencies read from its sources of 2025-11-10, before this version"
+    },
+    "pipeline-rest-api": {
+      version: "2.41",
+      core: "2.479.1",
+      requires: {
+        "commons-lang3-api": "3.17.0-84.vb_b_938040b_078",
+        "jackson2-api": "2.17.0-389.va_5c7e45cd806",
+        "pipeline-graph-analysis": "231.v56354571a_da_0",
+        "pipeline-input-step": "513.v7eb_fe7e2c0fc",
+        "pipeline-stage-step": "312.v8cd10304c27a_",
+        "workflow-api": "1363.v03f731255494",
+        "workflow-job": "1505.vea_4b_20a_4a_495",
+        "workflow-step-api": "686.v603d058a_e148",
+        "workflow-support": "946.v2a_79d8a_4b_e14"
+      }
+    },
+    "pipeline-stage-step": {
+      version: "345.va_96187909426",
+      core: "2.479.3",
+      requires: {
+        "workflow-api": "1336.vee415d95c521",
+        "workflow-step-api": "678.v3ee58b_469476"
+      },
+      unread: "dependencies read from its sources of 2026-01-05, before this version"
+    },
+    "pipeline-stage-tags-metadata": {
+      version: "2.2293.v6e7193cec599",
+      core: "2.504.3",
+      requires: {
+        "workflow-api": "1384.vdc05a_48f535f"
+      },
+      unread: "dependencies read from its sources of 2025-11-10, before this version"
+    },
+    "plain-credentials": {
+      version: "199.v9f8e1f741799",
+      core: "2.479.3",
+      requires: {
+        credentials: "1408.va_622a_b_f5b_1b_1"
+      }
+    },
+    "plugin-util-api": {
+      version: "7.1341.v039f146993d9",
+      core: null,
+      requires: {
+        "workflow-api": null,
+        "workflow-step-api": null,
+        "workflow-support": null
+      }
+    },
+    "prism-api": {
+      version: "1.30.0-741.v034eb_0b_0a_a_fa_",
+      core: null,
+      requires: {
+        "antisamy-markup-formatter": null,
+        "bootstrap5-api": null,
+        "font-awesome-api": null,
+        "plugin-util-api": null
+      },
+      unread: "dependencies read from its sources of 2026-05-30, before this version"
+    },
+    prometheus: {
+      version: "860.v532442b_44e9a_",
+      core: "2.479.3",
+      requires: {
+        "commons-lang3-api": "3.17.0-87.v5cf526e63b_8b_",
+        junit: "1335.v6b_a_a_e18534e1",
+        metrics: "4.2.32-476.v5042e1c1edd7",
+        "pipeline-rest-api": "2.38"
+      },
+      unread: "dependencies read from its sources of 2026-02-02, before this version"
+    },
+    "scm-api": {
+      version: "728.vc30dcf7a_0df5",
+      core: "2.504.3",
+      requires: {
+        "asm-api": "9.9-185.va_6c6b_3348b_c3",
+        "commons-lang3-api": "3.19.0-104.v12125f33a_255",
+        structs: "353.v261ea_40a_80fb_"
+      }
+    },
+    "script-security": {
+      version: "1412.v7737b_3405f86",
+      core: "2.479.3",
+      requires: {
+        "caffeine-api": "3.1.8-133.v17b_1ff2e0599"
+      },
+      unread: "dependencies read from its sources of 2026-06-16, before this version"
+    },
+    "snakeyaml-api": {
+      version: "2.5-149.v72471e9c6371",
+      core: "2.479.3",
+      requires: {},
+      unread: "dependencies read from its sources of 2025-11-03, before this version"
+    },
+    "snakeyaml-engine-api": {
+      version: "3.1.1-12.v4320c7d6f89c",
+      core: "2.504.1",
+      requires: {},
+      unread: "dependencies read from its sources of 2026-05-01, before this version"
+    },
+    "ssh-credentials": {
+      version: "372.va_250881b_08cd",
+      core: "2.479.1",
+      requires: {
+        "bouncycastle-api": "2.30.1.79-254.vfdb_814e7791e",
+        credentials: "1405.vb_cda_74a_f8974",
+        variant: "60.v7290fc0eb_b_cd"
+      },
+      unread: "dependencies read from its sources of 2026-02-05, before this version"
+    },
+    "ssh-slaves": {
+      version: "3.1097.v868116049892",
+      core: "2.504.1",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        credentials: "1442.v292d4234d1b_f",
+        "ssh-credentials": "361.vb_f6760818e8c",
+        "trilead-api": "2.209.v0e69b_c43c245"
+      }
+    },
+    structs: {
+      version: "362.va_b_695ef4fdf9",
+      core: "2.479.3",
+      requires: {}
+    },
+    "token-macro": {
+      version: "477.vd4f0dc3cb_cf1",
+      core: "2.492.3",
+      requires: {
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        "commons-text-api": "1.13.1-176.v74d88f22034b_",
+        "json-path-api": "2.9.0-148.v22a_7ffe323ce",
+        structs: "350.v3b_30f09f2363",
+        "workflow-step-api": "704.ve4f0967e98fa_"
+      }
+    },
+    "trilead-api": {
+      version: "2.284.v1974ea_324382",
+      core: "2.504.1",
+      requires: {
+        "eddsa-api": "0.3.0.1-19.vc432d923e5ee",
+        "gson-api": "2.13.2-173.va_a_092315913c"
+      }
+    },
+    variant: {
+      version: "70.va_d9f17f859e0",
+      core: "2.479.1",
+      requires: {}
+    },
+    "woodstox-core-api": {
+      version: "7.2.2-10.vcb_629759b_2c2",
+      core: null,
+      requires: {},
+      unread: "its sources were not to be had: dependencies unknown"
+    },
+    "workflow-aggregator": {
+      version: "608.v67378e9d3db_1",
+      core: "2.479.3",
+      requires: {
+        "pipeline-build-step": "540.vb_e8849e1a_b_d8",
+        "pipeline-groovy-lib": "744.v5b_556ee7c253",
+        "pipeline-input-step": "495.ve9c153f6067b_",
+        "pipeline-milestone-step": "119.vdfdc43fc3b_9a_",
+        "pipeline-model-definition": "2.2218.v56d0cda_37c72",
+        "pipeline-stage-step": "312.v8cd10304c27a_",
+        "workflow-basic-steps": "1058.vcb_fc1e3a_21a_9",
+        "workflow-cps": "4002.v80ca_d0f47d7f",
+        "workflow-durable-task-step": "1398.vf6c9e89e5988",
+        "workflow-job": "1472.ve4d5eca_143c4",
+        "workflow-multibranch": "795.ve0cb_1f45ca_9a_"
+      }
+    },
+    "workflow-api": {
+      version: "1413.v2ff1a_5e720fa_",
+      core: "2.532",
+      requires: {
+        "scm-api": "712.v8846fdd68c88",
+        "workflow-step-api": "710.v3e456cc85233"
+      }
+    },
+    "workflow-basic-steps": {
+      version: "1098.v808b_fd7f8cf4",
+      core: "2.504.3",
+      requires: {
+        "apache-httpcomponents-client-4-api": "4.5.14-269.vfa_2321039a_83",
+        "commons-lang3-api": "3.18.0-98.v3a_674c06072d",
+        "jakarta-mail-api": "2.1.3-3",
+        mailer: "522.va_995fa_cfb_8b_d",
+        structs: "353.v261ea_40a_80fb_",
+        "workflow-api": "1384.vdc05a_48f535f",
+        "workflow-durable-task-step": "1458.va_2e10a_a_b_7c4d",
+        "workflow-step-api": "706.v518c5dcb_24c0"
+      }
+    },
+    "workflow-cps": {
+      version: "4370.v49a_6937566b_6",
+      core: "2.528.3",
+      requires: {
+        "ionicons-api": "94.vcc3065403257",
+        "scm-api": "728.vc30dcf7a_0df5",
+        "script-security": "1402.v94c9ce464861",
+        structs: "362.va_b_695ef4fdf9",
+        "workflow-api": "1384.vdc05a_48f535f",
+        "workflow-scm-step": "466.va_d69e602552b_",
+        "workflow-step-api": "724.v538c2362b_dfb_",
+        "workflow-support": "1015.v785e5a_b_b_8b_22"
+      },
+      unread: "dependencies read from its sources of 2026-07-21, before this version"
+    },
+    "workflow-durable-task-step": {
+      version: "1479.v56e587f413a_7",
+      core: "2.479.3",
+      requires: {
+        "durable-task": "581.v299a_5609d767",
+        "scm-api": "703.v72ff4b_259600",
+        "script-security": "1369.v9b_98a_4e95b_2d",
+        structs: "338.v848422169819",
+        "workflow-api": "1363.v03f731255494",
+        "workflow-step-api": "686.v603d058a_e148",
+        "workflow-support": "944.v5a_859593b_98a_"
+      }
+    },
+    "workflow-job": {
+      version: "1590.v49101d088542",
+      core: "2.556",
+      requires: {
+        "ionicons-api": "94.vcc3065403257",
+        "workflow-api": "1398.v67030756d3fb_",
+        "workflow-step-api": "710.v3e456cc85233",
+        "workflow-support": "1015.v785e5a_b_b_8b_22"
+      },
+      unread: "dependencies read from its sources of 2026-05-28, before this version"
+    },
+    "workflow-multibranch": {
+      version: "841.vec5b_9e1806ec",
+      core: "2.504.3",
+      requires: {
+        "branch-api": "2.1244.vf95c81f1641c",
+        "cloudbees-folder": "6.1040.v8a_e6330a_54e3",
+        "ionicons-api": "94.vcc3065403257",
+        "scm-api": "707.v749f968369d4",
+        "script-security": "1378.vf25626395f49",
+        "workflow-api": "1384.vdc05a_48f535f",
+        "workflow-cps": "4183.v94b_6fd39da_c1",
+        "workflow-job": "1546.v62a_c59c112dd",
+        "workflow-scm-step": "437.v05a_f66b_e5ef8",
+        "workflow-step-api": "706.v518c5dcb_24c0",
+        "workflow-support": "976.vb_d9493c2eb_09"
+      },
+      unread: "dependencies read from its sources of 2026-04-27, before this version"
+    },
+    "workflow-scm-step": {
+      version: "466.va_d69e602552b_",
+      core: "2.504.3",
+      requires: {
+        "scm-api": "712.v8846fdd68c88",
+        "workflow-step-api": "710.v3e456cc85233"
+      }
+    },
+    "workflow-step-api": {
+      version: "724.v538c2362b_dfb_",
+      core: "2.479.3",
+      requires: {
+        structs: "338.v848422169819"
+      },
+      unread: "dependencies read from its sources of 2025-11-17, before this version"
+    },
+    "workflow-support": {
+      version: "1015.v785e5a_b_b_8b_22",
+      core: "2.504.3",
+      requires: {
+        "caffeine-api": "3.2.2-178.v353b_8428ed56",
+        "scm-api": "707.v749f968369d4",
+        "script-security": "1378.vf25626395f49",
+        "workflow-api": "1384.vdc05a_48f535f",
+        "workflow-step-api": "706.v518c5dcb_24c0"
+      }
+    }
+  }
+};
+
+// ts-src/deploy/plugins.ts
+init_diagnostics();
+var pluginTable = plugins_default;
+function renderPlugins({ jenkins: jenkins2, roots, plugins: plugins2 } = pluginTable) {
+  const line2 = ([id, { version: version3 }]) => {
+    const why = roots[id]?.for;
+    return `${why === void 0 ? "" : `# ${why}
+`}${id}:${version3}
+`;
+  };
+  const sorted4 = Object.entries(plugins2).sort(([a], [b]) => compare(a, b));
+  const asked = sorted4.filter(([id]) => Object.hasOwn(roots, id));
+  const brought = sorted4.filter(([id]) => !Object.hasOwn(roots, id));
+  return `# For Jenkins ${jenkins2}. Made by \`slipway deploy\`; \`slipway deploy check\` checks that the list is whole.
+# The format takes no digests: jenkins-plugin-cli checks those of the update centre.
+${asked.map(line2).join("")}
+# What these need.
+${brought.map(line2).join("")}`;
+}
+function compareVersions(a, b) {
+  const [left, right] = [partsOf(a), partsOf(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference3 = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference3 !== 0) return Math.sign(difference3);
+  }
+  return 0;
+}
+var partsOf = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
+function parsePlugins(text6, file2) {
+  const diagnostics = [];
+  const plugins2 = /* @__PURE__ */ new Map();
+  for (const [i, raw] of text6.split("\n").entries()) {
+    const line2 = raw.replace(/#.*/, "").trim();
+    if (line2 === "") continue;
+    const where = { file: file2, line: i + 1 };
+    const [id = "", version3 = "", ...more] = line2.split(":");
+    if (!/^[A-Za-z0-9_-]+$/.test(id) || more.length > 0)
+      diagnostics.push(error("deploy-plugins", `'${line2}' is not ID:VERSION`, where));
+    else if (!/^[0-9][A-Za-z0-9._-]*$/.test(version3))
+      diagnostics.push(error("deploy-plugins", `${id} has no version: every start could bring another`, where));
+    else if (plugins2.has(id)) diagnostics.push(error("deploy-plugins", `${id} stands there twice`, where));
+    else plugins2.set(id, { version: version3, line: i + 1 });
+  }
+  return { plugins: plugins2, diagnostics };
+}
+function checkPlugins(text6, file2, jenkins2, known3 = pluginTable) {
+  const { plugins: plugins2, diagnostics } = parsePlugins(text6, file2);
+  for (const [id, { version: version3, line: line2 }] of plugins2) {
+    const entry = known3.plugins[id];
+    if (entry === void 0 || entry.version !== version3) {
+      const what = entry === void 0 ? id : `${id} ${version3}`;
+      diagnostics.push(
+        warning("deploy-plugins", `Slipway does not know what ${what} needs: not checked`, { file: file2, line: line2 })
+      );
+      continue;
+    }
+    if (entry.core !== null && compareVersions(jenkins2, entry.core) < 0)
+      diagnostics.push(
+        error("deploy-plugins", `${id} ${version3} needs Jenkins ${entry.core}, the image has ${jenkins2}`, {
+          file: file2,
+          line: line2
+        })
+      );
+    for (const [other, least] of Object.entries(entry.requires)) {
+      const found2 = plugins2.get(other);
+      const wanted = `${other}${least === null ? "" : ` ${least}`}`;
+      if (found2 === void 0)
+        diagnostics.push(error("deploy-plugins", `${id} needs ${wanted}, which is not in the list`, { file: file2, line: line2 }));
+      else if (least !== null && compareVersions(found2.version, least) < 0)
+        diagnostics.push(
+          error("deploy-plugins", `${id} needs ${wanted}, the list has ${found2.version}`, { file: file2, line: found2.line })
+        );
+    }
+  }
+  return diagnostics;
+}
+
+// ts-src/deploy/secrets.ts
+var import_node_fs64 = require("node:fs");
 var import_node_path77 = require("node:path");
+init_diagnostics();
+var mostBytes3 = 16 << 20;
+var forms = [
+  [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, "a private key"],
+  [/\bAKIA[A-Z2-7]{16}\b/, "a key of AWS's"],
+  [/\bgh[pousr]_[A-Za-z0-9]{36,}/, "a token of GitHub"],
+  [/\bglpat-[A-Za-z0-9_-]{20,}/, "a token of GitLab"]
+];
+async function checkSecrets(root) {
+  const known3 = await knownSecrets(root);
+  const found2 = [];
+  const skip = (path2) => path2 === ".git" || path2 === "secrets" || path2.split("/").includes(".terraform");
+  for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
+    if (kind !== "a file") continue;
+    const bytes = await readLeft(root, path2, mostBytes3).catch(() => void 0);
+    const text6 = bytes?.toString("latin1") ?? "";
+    for (const [form, what] of forms)
+      if (form.test(text6)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
+    for (const [name6, value2] of known3)
+      if (text6.includes(value2))
+        found2.push(
+          error("deploy-secret", `${path2} holds the secret of secrets/${name6}`, {
+            file: path2,
+            hint: "take it out, and replace the secret: git and Terraform keep what was there"
+          })
+        );
+  }
+  for (const [i, line2] of (await envLines(root)).entries())
+    if (/^[A-Z_]*(TOKEN|PASSWORD|PASSPHRASE|SECRET|PRIVATE)[A-Z_]*=./.test(line2))
+      found2.push(
+        error("deploy-secret", `${line2.split("=")[0] ?? ""} belongs into secrets/, not into .env`, {
+          file: ".env",
+          line: i + 1
+        })
+      );
+  return found2;
+}
+async function envLines(root) {
+  const bytes = await readLeft(root, ".env", mostBytes3).catch(() => void 0);
+  return (bytes?.toString("utf8") ?? "").split("\n");
+}
+async function knownSecrets(root) {
+  const known3 = [];
+  let names2 = [];
+  try {
+    names2 = (0, import_node_fs64.readdirSync)((0, import_node_path77.join)(root, "secrets")).sort();
+  } catch {
+    return known3;
+  }
+  for (const name6 of names2.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
+    const bytes = await readLeft(root, `secrets/${name6}`, mostBytes3).catch(() => void 0);
+    const lines = (bytes?.toString("latin1") ?? "").trim().split("\n");
+    const telling2 = lines[Math.floor(lines.length / 2)] ?? "";
+    if (telling2.length >= 8) known3.push([name6, telling2]);
+  }
+  return known3;
+}
+
+// ts-src/deploy/check.ts
+async function checkDeployment(root) {
+  const diagnostics = [
+    ...plugins(root),
+    ...await casc(root),
+    ...await checkSecrets(root),
+    ...await conflictMarkers(root)
+  ];
+  const ran = ["plugins", "jcasc", "secrets"];
+  const missing = [];
+  for (const tool of tools) {
+    const outcome = await tool.check(root);
+    if (typeof outcome === "string") missing.push(outcome);
+    else {
+      ran.push(tool.name);
+      diagnostics.push(...outcome);
+    }
+  }
+  return { diagnostics: sorted(diagnostics), ran, missing };
+}
+function plugins(root) {
+  const dockerfile = readIf((0, import_node_path78.join)(root, "Dockerfile")) ?? "";
+  const list4 = readIf((0, import_node_path78.join)(root, "plugins.txt"));
+  const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
+  const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
+  const found2 = [];
+  if (version3 === void 0)
+    found2.push(
+      error(
+        "deploy-plugins",
+        `the Dockerfile names no version of Jenkins${tag === void 0 ? "" : `: ${tag} moves`}`,
+        {
+          file: "Dockerfile",
+          hint: `FROM jenkins/jenkins:${pluginTable.jenkins}-lts-jdk${pluginTable.java}`
+        }
+      )
+    );
+  if (list4 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
+  else found2.push(...checkPlugins(list4, "plugins.txt", version3 ?? pluginTable.jenkins));
+  return found2;
+}
+async function casc(root) {
+  const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
+  if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
+  return files.flatMap(
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path78.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+  );
+}
+async function conflictMarkers(root) {
+  const skip = (path2) => path2 === ".git" || path2 === "secrets" || path2.split("/").includes(".terraform");
+  const found2 = [];
+  for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
+    if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
+    const line2 = (readIf((0, import_node_path78.join)(root, path2)) ?? "").split("\n").findIndex((text6) => /^(<{7}|>{7}) /.test(text6));
+    if (line2 >= 0)
+      found2.push(
+        error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
+          file: path2,
+          line: line2 + 1
+        })
+      );
+  }
+  return found2;
+}
+async function runTool(name6, args, cwd) {
+  const ran = await run(name6, args, { cwd, limit: 1 << 20 });
+  if (ran.code === 127) return name6;
+  if (ran.code === 0) return [];
+  const told6 = `${ran.stdout}
+${ran.stderr}`.trim().split("\n").slice(0, 40).join("\n");
+  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${told6}`)];
+}
+var tools = [
+  {
+    name: "terraform validate",
+    async check(root) {
+      const folder = (0, import_node_path78.join)(root, "terraform");
+      if (!(0, import_node_fs65.existsSync)(folder)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs65.existsSync)((0, import_node_path78.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      return runTool("terraform", ["validate", "-no-color"], folder);
+    }
+  },
+  {
+    name: "hadolint",
+    async check(root) {
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file2) => (0, import_node_fs65.existsSync)((0, import_node_path78.join)(root, file2)));
+      return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
+    }
+  },
+  {
+    name: "ansible-lint",
+    async check(root) {
+      const found2 = (await listLeft(root, "ansible")).length > 0;
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path78.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+    }
+  }
+];
+
+// ts-src/deploy/answers.ts
+init_zod();
+init_diagnostics();
+var gitUrl = string3().regex(/^(?:(?:https?|ssh|git):\/\/|git@)[A-Za-z0-9@:._~%/+-]+$/, "the URL of a git repository").refine((url2) => !/^[a-z]+:\/\/[^/@]*:[^/@]*@/.test(url2), "a URL without a password: put it into secrets/GIT_TOKEN");
+var ref = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a branch or tag");
+var name5 = string3().regex(/^[a-z0-9][a-z0-9-]{0,30}$/, "lower case letters, digits and hyphens, 31 at most");
+var host = string3().regex(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/, "a domain name");
+var answersSchema = strictObject({
+  organization: name5.describe("Names the farm and all that belongs to it"),
+  distro: gitUrl.describe("URL of the distro repository"),
+  branch: ref.default("main").describe("Its branch"),
+  library: gitUrl.describe("URL of the repository that holds Slipway's steps"),
+  version: ref.default("main").describe("Its tag or branch"),
+  mail: string3().regex(/^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$/, "a mail address").default("nobody@example.org").describe("Who runs the farm"),
+  port: coerce_exports.number().int().min(1).max(65535).default(8080).describe("Port of Jenkins on one machine"),
+  url: string3().regex(/^https?:\/\/[A-Za-z0-9.:-]+\/([A-Za-z0-9._-]+\/)*$/, "an http or https URL that ends in /").optional().describe("Address of Jenkins that people use (default: http://localhost:PORT/)"),
+  architecture: _enum(["amd64", "arm64"]).default("amd64").describe("Architecture of the one machine"),
+  region: string3().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region of AWS").default("eu-central-1").describe("Region of AWS"),
+  domain: host.optional().describe("Domain of the farm on AWS: jenkins.DOMAIN and packages.DOMAIN")
+});
+var questions = Object.entries(answersSchema.shape).map(([key, type]) => {
+  const empty = type.safeParse(void 0);
+  return {
+    name: answersSchema.keyof().parse(key),
+    help: type.description ?? "",
+    fallback: empty.success && empty.data !== void 0 ? String(empty.data) : void 0,
+    needed: !empty.success
+  };
+});
+function checkAnswers(given, file2) {
+  const checked = answersSchema.safeParse(given ?? {});
+  if (checked.success) return good(checked.data);
+  return bad(...checked.error.issues.flatMap((issue2) => faults3(issue2, given, file2)));
+}
+function faults3(issue2, given, file2) {
+  const at2 = issue2.path.map(String).join(".");
+  if (issue2.code === "unrecognized_keys")
+    return issue2.keys.map((key) => {
+      const near = nearest(key, Object.keys(answersSchema.shape));
+      const known4 = `known answers: ${Object.keys(answersSchema.shape).sort(compare).join(", ")}`;
+      return error("deploy-answers", `unknown answer '${key}'`, {
+        file: file2,
+        hint: near === void 0 ? known4 : `did you mean '${near}'?`
+      });
+    });
+  if (at2 === "") return [error("deploy-answers", "the answers must be a map", { file: file2 })];
+  const known3 = questions.find((q3) => q3.name === at2);
+  const missing = typeof given !== "object" || given === null || !Object.hasOwn(given, at2);
+  const what = issue2.code === "invalid_format" || issue2.code === "custom" ? issue2.message : known3?.help ?? "";
+  return [
+    missing ? error("deploy-answers", `${at2} is missing: ${known3?.help ?? ""}`, { file: file2 }) : error("deploy-answers", `${at2} must be ${what}${issue2.code === "invalid_value" ? ` (${issue2.message})` : ""}`, {
+      file: file2
+    })
+  ];
+}
+
+// deploy:slipway:deploy
+var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "compose.yaml": '# A whole farm on one machine: docker compose up -d --build\nservices:\n  controller:\n    build: .\n    image: slipway-jenkins\n    env_file: .env\n    ports: ["${JENKINS_BIND}:${JENKINS_PORT}:8080"]\n    volumes:\n      # A named volume, not a folder of the host: the image\'s user owns it, and Docker fills it at first start.\n      - jenkins_home:/var/jenkins_home\n      - agent_secret:/var/lib/slipway-agent\n      - ./secrets:/run/secrets:ro\n    cap_drop: [ALL]\n    security_opt: ["no-new-privileges:true"]\n    # Until JCasC and the jobs are there; a first start with all plugins takes a minute or two.\n    healthcheck:\n      test: ["CMD", "curl", "--fail", "--silent", "--output", "/dev/null", "http://localhost:8080/login"]\n      interval: 10s\n      timeout: 5s\n      retries: 30\n    stop_grace_period: 1m\n    restart: unless-stopped\n\n  agent:\n    build: agent\n    image: slipway-agent\n    depends_on: { controller: { condition: service_healthy } }\n    environment:\n      AGENT_CONTROLLER: http://controller:8080/\n      AGENT_NAME: local\n    volumes:\n      - agent_secret:/run/slipway-agent:ro\n      # Roots are overlays: their upper folders must lie on a volume, not on the container\'s own root.\n      - agent_state:/var/lib/slipway\n      # For `store: file:/srv/slipway/store` in distro.yaml, and for `repository: \'/srv/slipway/apt\'`.\n      - farm:/srv/slipway\n    # Builds mount and make namespaces. That is all: not privileged, and no docker.sock.\n    cap_add: [SYS_ADMIN]\n    # Docker\'s AppArmor profile forbids mounts even with SYS_ADMIN. Hosts without AppArmor ignore this.\n    security_opt: ["apparmor:unconfined"]\n    init: true\n    restart: unless-stopped\n\nvolumes:\n  jenkins_home:\n  agent_secret:\n  agent_state:\n  farm:\n', "controller/init.groovy.d/local-agent.groovy": "// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this after\n// configuration as code, so the node is there.\nimport java.nio.file.Files\nimport java.nio.file.Path\nimport java.nio.file.attribute.PosixFilePermissions\nimport jenkins.model.Jenkins\n\ndef folder = Path.of('/var/lib/slipway-agent')\ndef computer = Jenkins.get().getComputer('local')\nif (computer != null && Files.isWritable(folder)) {\n    def file = folder.resolve('secret')\n    Files.deleteIfExists(file)\n    Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString('rw-------')))\n    Files.writeString(file, computer.jnlpMac)\n}\n", "controller/init.groovy.d/signing-key.groovy": `// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code writes
+// credentials for all of Jenkins only.
+import com.cloudbees.hudson.plugins.folder.Folder
+import com.cloudbees.hudson.plugins.folder.properties.FolderCredentialsProvider.FolderCredentialsProperty
+import com.cloudbees.plugins.credentials.CredentialsScope
+import com.cloudbees.plugins.credentials.SecretBytes
+import com.cloudbees.plugins.credentials.domains.Domain
+import com.cloudbees.plugins.credentials.domains.DomainCredentials
+import hudson.util.Secret
+import java.nio.file.Files
+import java.nio.file.Path
+import jenkins.model.Jenkins
+import org.jenkinsci.plugins.plaincredentials.impl.FileCredentialsImpl
+import org.jenkinsci.plugins.plaincredentials.impl.StringCredentialsImpl
+
+def secrets = Path.of(System.getenv('SECRETS') ?: '/run/secrets')
+def folder = Jenkins.get().getItemByFullName("\${System.getenv('SLIPWAY_ORGANIZATION')}/publish", Folder)
+if (folder != null) {
+    def property = folder.properties.get(FolderCredentialsProperty)
+    if (property == null) {
+        property = new FolderCredentialsProperty([] as DomainCredentials[])
+        folder.addProperty(property)
+    }
+    def store = property.store
+    def put = { credential ->
+        def former = store.getCredentials(Domain.global()).find { it.id == credential.id }
+        if (former == null) {
+            store.addCredentials(Domain.global(), credential)
+        } else {
+            store.updateCredentials(Domain.global(), former, credential)
+        }
+    }
+    def key = secrets.resolve('SIGNING_KEY')
+    if (Files.isReadable(key)) {
+        put(new FileCredentialsImpl(CredentialsScope.GLOBAL, 'apt-key', 'Signs the apt repository', 'key.asc',
+            SecretBytes.fromBytes(Files.readAllBytes(key))))
+    }
+    def passphrase = secrets.resolve('SIGNING_PASSPHRASE')
+    if (Files.isReadable(passphrase)) {
+        put(new StringCredentialsImpl(CredentialsScope.GLOBAL, 'apt-passphrase', 'Passphrase of the signing key',
+            Secret.fromString(Files.readString(passphrase).trim())))
+    }
+}
+`, "controller/start.sh": `#!/bin/bash
+# Starts Jenkins. Before that: settings from the image where none were given, and passwords at first start.
+set -euo pipefail
+
+# \`docker run\` without --env-file: the answers that were there when the image was built.
+while IFS='=' read -r name value; do
+  [[ $name =~ ^[A-Z_]+$ ]] || continue
+  [[ -v $name ]] || export "$name=$value"
+done </usr/share/slipway/farm.env
+
+secrets=\${SECRETS:-/run/secrets}
+
+# Without a token repositories are read anonymously: a credential with an empty one would be refused.
+if [[ -n \${GIT_TOKEN:-} || -s $secrets/GIT_TOKEN ]]; then export SLIPWAY_GIT_CREDENTIALS=git; fi
+
+# A password from secrets/ wins. Otherwise it is made once, and stays in the volume.
+password() {
+  local name=$1 made="$JENKINS_HOME/secrets/slipway/$1"
+  if [[ -r $secrets/$name ]]; then
+    echo "$secrets/$name"
+    return
+  fi
+  if [[ ! -s $made ]]; then
+    mkdir -p -m 700 "\${made%/*}"
+    (umask 077 && head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$made")
+    [[ $name != ADMIN_PASSWORD ]] || printf '\\nThe password of "admin", shown this once: %s\\n\\n' "$(cat "$made")" >&2
+  fi
+  echo "$made"
+}
+ADMIN_PASSWORD_FILE=$(password ADMIN_PASSWORD)
+PROMETHEUS_PASSWORD_FILE=$(password PROMETHEUS_PASSWORD)
+# Nobody logs in as the seed: its password is made and never shown.
+SEED_PASSWORD_FILE=$(password SEED_PASSWORD)
+export ADMIN_PASSWORD_FILE PROMETHEUS_PASSWORD_FILE SEED_PASSWORD_FILE
+
+exec /usr/local/bin/jenkins.sh "$@"
+`, "dockerignore": "secrets\nterraform\npacker\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "jcasc/aws/agents.yaml.mustache": '# Agents on AWS: one cloud for each autoscaling group of terraform/, by the plugin ec2-fleet. The settings are what its users\n# learnt; `terraform output groups` names the groups.\njenkins:\n  clouds:\n    - eC2Fleet:\n        name: amd64\n        region: {{region}}\n        fleet: {{organization}}-amd64\n        labelString: "slipway amd64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: &ssh\n          sshConnector:\n            credentialsId: agents\n            launchTimeoutSeconds: 300\n            maxNumRetries: 10\n            retryWaitTime: 15\n            # An instance makes its host key at its first start. The security group lets only this controller reach it.\n            sshHostKeyVerificationStrategy: NonVerifyingKeyVerificationStrategy\n        # Public addresses change: inside the VPC the private one is reached.\n        privateIpUsed: true\n        # 0 would mean: never.\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        # A fresh machine now and then, and with it the newest image.\n        maxTotalUses: 50\n        numExecutors: 1\n        # Not while it only starts: an agent that never comes would hold the queue.\n        addNodeOnlyIfRunning: true\n        # Only jobs that ask for its labels.\n        restrictUsage: true\n        # The pipelines themselves run lost work again. The plugin would start the whole build anew, at times another one.\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n    - eC2Fleet:\n        name: arm64\n        region: {{region}}\n        fleet: {{organization}}-arm64\n        labelString: "slipway arm64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: *ssh\n        privateIpUsed: true\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        maxTotalUses: 50\n        numExecutors: 1\n        addNodeOnlyIfRunning: true\n        restrictUsage: true\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n', "jcasc/aws/credentials.yaml": '# Secrets are parameters of AWS below /ORGANIZATION/secrets: terraform/ gives them to the controller, and to nobody else.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n          # SYSTEM: Jenkins itself uses it, no job can.\n          - basicSSHUserPrivateKey:\n              scope: SYSTEM\n              id: agents\n              description: "Reaches the agents"\n              username: slipway\n              privateKeySource:\n                directEntry:\n                  privateKey: "${AGENT_SSH_KEY}"\n', "jcasc/common/access.yaml": '# Who may do what. Anonymous has no entry, so nothing is shown without a login. To use LDAP, SAML or GitHub instead, add the\n# plugin and replace `securityRealm`; keep the user "slipway-seed".\njenkins:\n  securityRealm:\n    local:\n      allowsSignup: false\n      users:\n        - id: admin\n          password: "${trim:${readFile:${ADMIN_PASSWORD_FILE}}}"\n        - id: prometheus\n          password: "${trim:${readFile:${PROMETHEUS_PASSWORD_FILE}}}"\n        - id: slipway-seed\n          password: "${trim:${readFile:${SEED_PASSWORD_FILE}}}"\n  authorizationStrategy:\n    globalMatrix:\n      entries:\n        - user:\n            name: admin\n            permissions: [Overall/Administer]\n        - group:\n            name: authenticated\n            permissions: [Overall/Read, Job/Read, Job/Build, Job/Cancel, View/Read]\n        # Job DSL\'s sandbox runs the seed as this user. Agent/Build: its build may use agents.\n        - user:\n            name: slipway-seed\n            permissions:\n              - Overall/Read\n              - Agent/Build\n              - Credentials/View\n              - Job/Build\n              - Job/Configure\n              - Job/Create\n              - Job/Delete\n              - Job/Discover\n              - Job/Read\n              - View/Read\n        - user:\n            name: prometheus\n            permissions: [Overall/Read, Metrics/View]\nsecurity:\n  queueItemAuthenticator:\n    authenticators:\n      # Jobs may say as whom they run, the seed does. No job may choose SYSTEM.\n      - project:\n          enabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy\n          disabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SystemAuthorizationStrategy\n', "jcasc/common/controller.yaml": '# The controller dispatches and builds nothing.\njenkins:\n  systemMessage: "Package farm of ${SLIPWAY_ORGANIZATION}. Its configuration is in git: changes made here are lost."\n  numExecutors: 0\n  mode: EXCLUSIVE\n  # Agents connect by WebSocket or are reached by SSH: no port of their own.\n  slaveAgentPort: -1\n  crumbIssuer:\n    standard:\n      excludeClientIPFromCrumb: false\nsecurity:\n  apiToken:\n    creationOfLegacyTokenEnabled: false\n    tokenGenerationOnCreationEnabled: false\n    usageStatisticsEnabled: true\nunclassified:\n  location:\n    url: "${JENKINS_URL}"\n    adminAddress: "${JENKINS_ADMIN_ADDRESS}"\n  # Metrics need a login: user "prometheus".\n  prometheusConfiguration:\n    useAuthenticatedEndpoint: true\n', "jcasc/common/jobs.yaml": "# The folders, and the seed, which writes all other jobs from the distro repository and starts with the controller.\njobs:\n  - script: |\n      folder('${SLIPWAY_ORGANIZATION}')\n      folder('${SLIPWAY_ORGANIZATION}/publish')\n      pipelineJob('seed') {\n        description('Writes the jobs of the farm from the distro repository')\n        definition {\n          cps {\n            sandbox(true)\n            script('''\n              @Library('slipway') _\n              node('slipway') {\n                  checkout scmGit(\n                      branches: [[name: '${SLIPWAY_DISTRO_BRANCH}']],\n                      userRemoteConfigs: [[url: '${SLIPWAY_DISTRO_URL}', credentialsId: '${SLIPWAY_GIT_CREDENTIALS:-}']],\n                  )\n                  def credentials = '${SLIPWAY_GIT_CREDENTIALS:-}' ? ['--credentials', '${SLIPWAY_GIT_CREDENTIALS:-}'] : []\n                  slipway(['jobs', '--distro-url', '${SLIPWAY_DISTRO_URL}#${SLIPWAY_DISTRO_BRANCH}',\n                      '--folder', '${SLIPWAY_ORGANIZATION}', '--output', 'jobs.groovy'] + credentials)\n                  jobDsl targets: 'jobs.groovy', removedJobAction: 'DELETE', sandbox: true\n              }\n            '''.stripIndent())\n          }\n        }\n        properties {\n          disableConcurrentBuilds()\n          pipelineTriggers {\n            triggers {\n              cron { spec('H/30 * * * *') }\n            }\n          }\n        }\n        // The plugin Authorize Project has no name of its own in Job DSL.\n        configure { project ->\n          def property = project / 'properties' / 'org.jenkinsci.plugins.authorizeproject.AuthorizeProjectProperty'\n          def strategy = property / 'strategy'\n          strategy.attributes().put('class', 'org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy')\n          (strategy / 'userid').setValue('slipway-seed')\n        }\n      }\n      queue('seed')\n", "jcasc/common/library.yaml": '# Slipway\'s steps, from a tag of its repository. A Jenkinsfile may name another version: @Library(\'slipway@v0.2.0\') _\nunclassified:\n  globalLibraries:\n    libraries:\n      - name: slipway\n        defaultVersion: "${SLIPWAY_LIBRARY_VERSION}"\n        implicit: false\n        allowVersionOverride: true\n        includeInChangesets: false\n        retriever:\n          modernSCM:\n            scm:\n              git:\n                remote: "${SLIPWAY_LIBRARY_URL}"\n                credentialsId: "${SLIPWAY_GIT_CREDENTIALS:-}"\n', "jcasc/local/agent.yaml": '# The agent of compose.yaml.\njenkins:\n  nodes:\n    - permanent:\n        name: local\n        nodeDescription: "The container beside this controller"\n        labelString: "${SLIPWAY_AGENT_LABELS}"\n        numExecutors: "${SLIPWAY_AGENT_EXECUTORS}"\n        # Only jobs that ask for its label.\n        mode: EXCLUSIVE\n        remoteFS: /var/lib/slipway-agent\n        launcher:\n          inbound:\n            webSocket: true\n            workDirSettings:\n              disabled: false\n              failIfWorkDirIsMissing: false\n              internalDir: remoting\n        retentionStrategy: always\n', "jcasc/local/credentials.yaml": '# Secrets come from files in secrets/, or from variables of the same name. Without GIT_TOKEN repositories are read anonymously.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n', "secrets/README.md": "# Secrets\n\nOne file for each, not in git. The controller reads them as user 1000: `chown 1000 FILE && chmod 400 FILE`.\n\n| file                  | what                                                         |\n| --------------------- | ------------------------------------------------------------ |\n| `GIT_USERNAME`        | user of the token below; `git` where it is missing           |\n| `GIT_TOKEN`           | reads the distro repository, the library and the sources     |\n| `SIGNING_KEY`         | secret key of the apt repository, `gpg --export-secret-keys` |\n| `SIGNING_PASSPHRASE`  | its passphrase, where it has one                             |\n| `ADMIN_PASSWORD`      | of the user `admin`; made and shown once where it is missing |\n| `PROMETHEUS_PASSWORD` | of the user `prometheus`; made where it is missing           |\n", "terraform/farm.auto.tfvars.mustache": '# The answers of `slipway deploy init`, and what only AWS asks. All settings are in variables.tf.\norganization = "{{organization}}"\nregion       = "{{region}}"\ndomain       = "{{domain}}"\n\n# "ec2", "ecs", "lightsail", or "none" where Jenkins runs elsewhere.\ncontroller = "ec2"\n\n# Public half of the key with which the controller reaches agents. The private half is the parameter\n# /{{organization}}/secrets/AGENT_SSH_KEY.\nagent_public_key = ""\n\nagents = {\n  amd64 = {\n    architecture   = "amd64"\n    instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge", "m7a.2xlarge"]\n  }\n  arm64 = {\n    architecture   = "arm64"\n    instance_types = ["c7g.2xlarge", "c8g.2xlarge", "m7g.2xlarge"]\n  }\n}\n', "terraform/main.tf": 'module "network" {\n  source     = "./modules/network"\n  name       = var.organization\n  vpc_id     = var.vpc_id\n  subnet_ids = var.subnet_ids\n}\n\nmodule "storage" {\n  source          = "./modules/storage"\n  name            = var.organization\n  domain          = var.packages_certificate_arn == "" ? "" : "packages.${var.domain}"\n  certificate_arn = var.packages_certificate_arn\n}\n\n# The controller reaches agents by SSH, and nothing else does.\nresource "aws_security_group" "controller" {\n  name_prefix = "${var.organization}-controller-"\n  description = "Jenkins"\n  vpc_id      = module.network.vpc_id\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_key_pair" "agents" {\n  count      = length(var.agents) > 0 ? 1 : 0\n  key_name   = "${var.organization}-agents"\n  public_key = var.agent_public_key\n  lifecycle {\n    precondition {\n      condition     = var.agent_public_key != ""\n      error_message = "Agents need agent_public_key: ssh-keygen -t ed25519 -f agent-key"\n    }\n  }\n}\n\nmodule "agents" {\n  source   = "./modules/agents"\n  for_each = var.agents\n\n  name                  = "${var.organization}-${each.key}"\n  image_parameter       = "/${var.organization}/agents/${each.value.architecture}/image"\n  architecture          = each.value.architecture\n  instance_types        = each.value.instance_types\n  max                   = each.value.max\n  on_demand             = each.value.on_demand\n  disk_gb               = each.value.disk_gb\n  trusted               = each.value.trusted\n  key_name              = aws_key_pair.agents[0].key_name\n  vpc_id                = module.network.vpc_id\n  subnet_ids            = module.network.subnet_ids\n  controller_group_id   = aws_security_group.controller.id\n  store_bucket_arn      = module.storage.store_bucket_arn\n  packages_bucket_arn   = module.storage.packages_bucket_arn\n  packages_distribution = module.storage.distribution_arn\n}\n\n# Which image agents start from: one pointer for each architecture, moved by the image job, back by hand.\nresource "aws_ssm_parameter" "image" {\n  # checkov:skip=CKV2_AWS_34: the id of an image is no secret, and launch templates read no encrypted parameter\n  # checkov:skip=CKV_AWS_337: the same\n  for_each  = toset([for pool in var.agents : pool.architecture])\n  name      = "/${var.organization}/agents/${each.key}/image"\n  type      = "String"\n  data_type = "aws:ec2:image"\n  value     = data.aws_ssm_parameter.debian[each.key].insecure_value\n  lifecycle { ignore_changes = [value] }\n}\n\n# Until the image job has run once: plain Debian, on which only `slipway doctor` says what is missing.\ndata "aws_ssm_parameter" "debian" {\n  for_each = toset([for pool in var.agents : pool.architecture])\n  name     = "/aws/service/debian/release/13/latest/${each.key}"\n}\n\nmodule "identity" {\n  source           = "./modules/identity"\n  count            = var.controller == "none" || var.controller == "lightsail" ? 0 : 1\n  name             = var.organization\n  service          = var.controller == "ecs" ? "ecs-tasks.amazonaws.com" : "ec2.amazonaws.com"\n  group_arns       = [for pool in module.agents : pool.group_arn]\n  secrets_path     = "/${var.organization}/secrets"\n  image_parameters = [for parameter in aws_ssm_parameter.image : parameter.arn]\n}\n\nmodule "ec2" {\n  source            = "./modules/controller-ec2"\n  count             = var.controller == "ec2" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  vpc_id            = module.network.vpc_id\n  subnet_id         = module.network.subnet_ids[0]\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_name         = module.identity[0].role_name\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "ecs" {\n  source            = "./modules/controller-ecs"\n  count             = var.controller == "ecs" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  certificate_arn   = var.certificate_arn\n  vpc_id            = module.network.vpc_id\n  subnet_ids        = module.network.subnet_ids\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_arn          = module.identity[0].role_arn\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "lightsail" {\n  source    = "./modules/controller-lightsail"\n  count     = var.controller == "lightsail" ? 1 : 0\n  name      = var.organization\n  domain    = "jenkins.${var.domain}"\n  image     = var.controller_image\n  operators = var.operators\n}\n\nresource "aws_ecr_repository" "controller" {\n  # checkov:skip=CKV_AWS_136: AWS\'s own key; the image holds no secret\n  name                 = "${var.organization}-jenkins"\n  image_tag_mutability = "IMMUTABLE"\n  image_scanning_configuration { scan_on_push = true }\n}\n', "terraform/modules/agents/main.tf": '# One pool of agents: an autoscaling group that starts at zero and that the plugin ec2-fleet sizes.\nvariable "name" { type = string }\nvariable "architecture" {\n  type = string\n  validation {\n    condition     = contains(["amd64", "arm64"], var.architecture)\n    error_message = "The architecture is amd64 or arm64."\n  }\n}\nvariable "image_parameter" { type = string }\nvariable "instance_types" {\n  type = list(string)\n  validation {\n    condition     = length(var.instance_types) >= 3\n    error_message = "Name three instance types or more: with fewer, spot capacity runs out."\n  }\n}\nvariable "max" {\n  type = number\n  validation {\n    condition     = var.max >= 1\n    error_message = "A pool has one agent or more."\n  }\n}\nvariable "on_demand" {\n  type = number\n  validation {\n    condition     = var.on_demand >= 0 && var.on_demand <= 100\n    error_message = "The share of on-demand instances is a percentage."\n  }\n}\nvariable "disk_gb" { type = number }\nvariable "trusted" { type = bool }\nvariable "key_name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" { type = list(string) }\nvariable "controller_group_id" { type = string }\nvariable "store_bucket_arn" { type = string }\nvariable "packages_bucket_arn" { type = string }\nvariable "packages_distribution" { type = string }\n\nresource "aws_security_group" "agent" {\n  # checkov:skip=CKV2_AWS_5: the launch template uses it\n  # checkov:skip=CKV_AWS_382: agents fetch sources and packages from anywhere\n  name_prefix = "${var.name}-"\n  description = "Agents: SSH from the controller"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "SSH from the controller"\n    protocol        = "tcp"\n    from_port       = 22\n    to_port         = 22\n    security_groups = [var.controller_group_id]\n  }\n  egress {\n    description = "Sources and packages"\n    protocol    = "-1"\n    from_port   = 0\n    to_port     = 0\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ec2.amazonaws.com"]\n    }\n  }\n}\n\n# A trusted pool writes the whole store and publishes. An untrusted one reads the store and writes below untrusted/ alone.\ndata "aws_iam_policy_document" "agent" {\n  statement {\n    sid       = "List"\n    actions   = ["s3:ListBucket"]\n    resources = var.trusted ? [var.store_bucket_arn, var.packages_bucket_arn] : [var.store_bucket_arn]\n  }\n  statement {\n    sid       = "ReadStore"\n    actions   = ["s3:GetObject"]\n    resources = ["${var.store_bucket_arn}/*"]\n  }\n  statement {\n    sid       = "WriteStore"\n    actions   = ["s3:PutObject", "s3:DeleteObject"]\n    resources = [var.trusted ? "${var.store_bucket_arn}/*" : "${var.store_bucket_arn}/*/untrusted/*"]\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Publish"\n      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]\n      resources = ["${var.packages_bucket_arn}/*"]\n    }\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Invalidate"\n      actions   = ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"]\n      resources = [var.packages_distribution]\n    }\n  }\n}\n\nresource "aws_iam_role" "agent" {\n  name_prefix        = "${var.name}-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "agent" {\n  role   = aws_iam_role.agent.id\n  policy = data.aws_iam_policy_document.agent.json\n}\n\nresource "aws_iam_instance_profile" "agent" {\n  name_prefix = "${var.name}-"\n  role        = aws_iam_role.agent.name\n}\n\nresource "aws_launch_template" "agent" {\n  name_prefix = "${var.name}-"\n  # Looked up at each start: moving the parameter changes what the next agents start from, and nothing else.\n  image_id               = "resolve:ssm:${var.image_parameter}"\n  key_name               = var.key_name\n  vpc_security_group_ids = [aws_security_group.agent.id]\n  iam_instance_profile { arn = aws_iam_instance_profile.agent.arn }\n  metadata_options {\n    http_endpoint = "enabled"\n    http_tokens   = "required"\n    # One hop: nothing in a container or a namespace of its own reaches the role\'s keys.\n    http_put_response_hop_limit = 1\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = var.disk_gb\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = var.name, slipway-agent = var.architecture }\n  }\n}\n\nresource "aws_autoscaling_group" "agents" {\n  # checkov:skip=CKV_AWS_315: the mixed instances policy names the launch template\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = var.name\n  vpc_zone_identifier = var.subnet_ids\n  min_size            = 0\n  max_size            = var.max\n  # The plugin removes agents that are idle. Nothing else may choose one: it could be in the middle of a build.\n  protect_from_scale_in = true\n  suspended_processes   = ["AZRebalance"]\n  capacity_rebalance    = false\n  mixed_instances_policy {\n    instances_distribution {\n      on_demand_percentage_above_base_capacity = var.on_demand\n      spot_allocation_strategy                 = "price-capacity-optimized"\n    }\n    launch_template {\n      launch_template_specification {\n        launch_template_id = aws_launch_template.agent.id\n        version            = aws_launch_template.agent.latest_version\n      }\n      dynamic "override" {\n        for_each = var.instance_types\n        content { instance_type = override.value }\n      }\n    }\n  }\n  # The plugin sets it all day.\n  lifecycle { ignore_changes = [desired_capacity] }\n}\n\noutput "group_name" { value = aws_autoscaling_group.agents.name }\noutput "group_arn" { value = aws_autoscaling_group.agents.arn }\noutput "role_name" { value = aws_iam_role.agent.name }\n', "terraform/modules/controller-ec2/main.tf": '# Jenkins in a container on one instance, with Caddy for TLS. An autoscaling group of one replaces a broken instance; the\n# home is a volume of its own that the next instance attaches.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_id" { type = string }\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_name" { type = string }\nvariable "secrets_path" { type = string }\nvariable "instance_type" {\n  type    = string\n  default = "t3a.medium"\n}\nvariable "home_gb" {\n  type    = number\n  default = 30\n}\nvariable "snapshots" {\n  description = "Daily snapshots of the home, 14 kept."\n  type        = bool\n  default     = true\n}\n\ndata "aws_region" "here" {}\n\ndata "aws_subnet" "chosen" {\n  id = var.subnet_id\n}\n\ndata "aws_ssm_parameter" "amazon_linux" {\n  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"\n}\n\nresource "aws_ebs_volume" "home" {\n  # checkov:skip=CKV_AWS_189: AWS\'s own key\n  availability_zone = data.aws_subnet.chosen.availability_zone\n  size              = var.home_gb\n  type              = "gp3"\n  encrypted         = true\n  tags              = { Name = "${var.name}-jenkins-home" }\n  lifecycle { prevent_destroy = false }\n}\n\nresource "aws_eip" "controller" {\n  # checkov:skip=CKV2_AWS_19: the instance takes it at its start\n  domain = "vpc"\n  tags   = { Name = "${var.name}-jenkins" }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "https" {\n  for_each          = toset(var.operators)\n  security_group_id = var.security_group_id\n  description       = "HTTPS from operators"\n  ip_protocol       = "tcp"\n  from_port         = 443\n  to_port           = 443\n  cidr_ipv4         = each.key\n}\n\n# Let\'s Encrypt\'s check of the domain comes from anywhere, to port 80, where Caddy answers nothing else.\nresource "aws_vpc_security_group_ingress_rule" "acme" {\n  # checkov:skip=CKV_AWS_260: see above\n  security_group_id = var.security_group_id\n  description       = "ACME challenge"\n  ip_protocol       = "tcp"\n  from_port         = 80\n  to_port           = 80\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\n# What its start needs: its volume, its address and its image.\ndata "aws_iam_policy_document" "start" {\n  # checkov:skip=CKV_AWS_356: GetAuthorizationToken knows no resources\n  statement {\n    sid       = "Volume"\n    actions   = ["ec2:AttachVolume"]\n    resources = [aws_ebs_volume.home.arn, "arn:aws:ec2:${data.aws_region.here.name}:*:instance/*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Address"\n    actions   = ["ec2:AssociateAddress"]\n    resources = ["arn:aws:ec2:${data.aws_region.here.name}:*:*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Login"\n    actions   = ["ecr:GetAuthorizationToken"]\n    resources = ["*"]\n  }\n  statement {\n    sid       = "Pull"\n    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]\n    resources = ["arn:aws:ecr:${data.aws_region.here.name}:*:repository/${var.name}-jenkins"]\n  }\n}\n\nresource "aws_iam_role_policy" "start" {\n  name   = "start"\n  role   = var.role_name\n  policy = data.aws_iam_policy_document.start.json\n}\n\nresource "aws_iam_instance_profile" "controller" {\n  name_prefix = "${var.name}-controller-"\n  role        = var.role_name\n}\n\nresource "aws_launch_template" "controller" {\n  name_prefix            = "${var.name}-controller-"\n  image_id               = data.aws_ssm_parameter.amazon_linux.insecure_value\n  instance_type          = var.instance_type\n  vpc_security_group_ids = [var.security_group_id]\n  iam_instance_profile { arn = aws_iam_instance_profile.controller.arn }\n  metadata_options {\n    # checkov:skip=CKV_AWS_341: the container of Jenkins takes the role\'s keys, one hop further\n    http_tokens                 = "required"\n    http_put_response_hop_limit = 2\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = 20\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  user_data = base64encode(templatefile("${path.module}/start.sh", {\n    region       = data.aws_region.here.name\n    volume       = aws_ebs_volume.home.id\n    address      = aws_eip.controller.allocation_id\n    image        = var.image\n    domain       = var.domain\n    secrets_path = var.secrets_path\n  }))\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = "${var.name}-jenkins", farm = var.name }\n  }\n}\n\nresource "aws_autoscaling_group" "controller" {\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = "${var.name}-controller"\n  min_size            = 1\n  max_size            = 1\n  vpc_zone_identifier = [var.subnet_id]\n  # A new version replaces the instance when you say so: aws autoscaling start-instance-refresh.\n  launch_template {\n    id      = aws_launch_template.controller.id\n    version = aws_launch_template.controller.latest_version\n  }\n}\n\ndata "aws_iam_policy_document" "dlm" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["dlm.amazonaws.com"]\n    }\n  }\n}\n\nresource "aws_iam_role" "snapshots" {\n  count              = var.snapshots ? 1 : 0\n  name_prefix        = "${var.name}-snapshots-"\n  assume_role_policy = data.aws_iam_policy_document.dlm.json\n}\n\nresource "aws_iam_role_policy_attachment" "snapshots" {\n  count      = var.snapshots ? 1 : 0\n  role       = aws_iam_role.snapshots[0].name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole"\n}\n\nresource "aws_dlm_lifecycle_policy" "home" {\n  # checkov:skip=CKV_AWS_253: one region; copy snapshots elsewhere where your rules ask for it\n  # checkov:skip=CKV_AWS_254: the same\n  # checkov:skip=CKV_AWS_255: the same\n  # checkov:skip=CKV_AWS_256: the same\n  count              = var.snapshots ? 1 : 0\n  description        = "Daily snapshots of the home of Jenkins"\n  execution_role_arn = aws_iam_role.snapshots[0].arn\n  policy_details {\n    resource_types = ["VOLUME"]\n    target_tags    = { Name = "${var.name}-jenkins-home" }\n    schedule {\n      name = "daily"\n      create_rule {\n        interval = 24\n        times    = ["03:30"]\n      }\n      retain_rule { count = 14 }\n      copy_tags = true\n    }\n  }\n}\n\noutput "address" { value = aws_eip.controller.public_ip }\noutput "volume_id" { value = aws_ebs_volume.home.id }\n', "terraform/modules/controller-ec2/start.sh": '#!/bin/bash\n# At the first start of an instance: takes the home and the address, then keeps Jenkins and Caddy running.\nset -euo pipefail\nexport AWS_DEFAULT_REGION=${region}\ndnf install -y docker awscli-2\ntoken=$(curl -sf -X PUT -H \'X-aws-ec2-metadata-token-ttl-seconds: 300\' http://169.254.169.254/latest/api/token)\ninstance=$(curl -sf -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)\n\naws ec2 associate-address --allocation-id ${address} --instance-id "$instance"\n# The former instance may still hold the volume: AWS gives it free when that one is gone.\nuntil aws ec2 attach-volume --volume-id ${volume} --instance-id "$instance" --device /dev/sdf; do sleep 10; done\ndisk=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo ${volume} | tr -d -)\nuntil [[ -e $disk ]]; do sleep 2; done\n# Only a volume without any file system is new.\nblkid "$disk" || mkfs.ext4 -L jenkins "$disk"\nmkdir -p /srv/jenkins\nmountpoint -q /srv/jenkins || mount "$disk" /srv/jenkins\nchown 1000:1000 /srv/jenkins\n\n# Secrets: from Parameter Store into memory, one file each. They are read again at each start of the service.\ncat >/usr/local/bin/farm-secrets <<\'SCRIPT\'\n#!/bin/bash\nset -euo pipefail\numask 077\nmkdir -p /run/farm-secrets\nfor name in $(aws ssm get-parameters-by-path --path ${secrets_path} --query \'Parameters[].Name\' --output text); do\n  aws ssm get-parameter --name "$name" --with-decryption --query Parameter.Value --output text >"/run/farm-secrets/$${name##*/}"\ndone\nchown -R 1000:1000 /run/farm-secrets\nSCRIPT\nchmod 755 /usr/local/bin/farm-secrets\n\nregistry=${split("/", image)[0]}\ncat >/etc/systemd/system/jenkins.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nEnvironment=AWS_DEFAULT_REGION=${region}\nExecStartPre=/usr/local/bin/farm-secrets\nExecStartPre=/bin/sh -c \'aws ecr get-login-password | docker login --username AWS --password-stdin $registry\'\nExecStartPre=-/usr/bin/docker rm --force jenkins\nExecStart=/usr/bin/docker run --name jenkins --network host --cap-drop ALL --security-opt no-new-privileges \\\\\n  --env CASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws \\\\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\\\n  --volume /srv/jenkins:/var/jenkins_home --volume /run/farm-secrets:/run/secrets:ro ${image}\nExecStop=/usr/bin/docker stop --time 60 jenkins\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\ncat >/etc/systemd/system/caddy.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nExecStartPre=-/usr/bin/docker rm --force caddy\nExecStart=/usr/bin/docker run --name caddy --network host --volume /srv/jenkins/.caddy:/data caddy:2.10.0 \\\\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\nsystemctl daemon-reload\nsystemctl enable --now docker jenkins caddy\n', "terraform/modules/controller-ecs/main.tf": '# Jenkins as a service of ECS, behind a load balancer, its home on EFS. Fargate runs the controller; agents can\'t run there:\n# it has neither privileges nor namespaces.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "certificate_arn" {\n  type = string\n  validation {\n    condition     = startswith(var.certificate_arn, "arn:aws:acm:")\n    error_message = "The load balancer needs certificate_arn, a certificate of ACM for jenkins.DOMAIN."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = length(var.subnet_ids) >= 2\n    error_message = "A load balancer needs two subnets."\n  }\n}\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_arn" { type = string }\nvariable "secrets_path" { type = string }\nvariable "launch_type" {\n  type    = string\n  default = "FARGATE"\n  validation {\n    condition     = contains(["FARGATE", "EC2"], var.launch_type)\n    error_message = "FARGATE, or EC2 for a cluster with instances of yours."\n  }\n}\nvariable "secrets" {\n  description = "Names of the parameters below secrets_path that are there."\n  type        = list(string)\n  default     = ["AGENT_SSH_KEY", "SIGNING_KEY"]\n}\n\ndata "aws_region" "here" {}\ndata "aws_caller_identity" "me" {}\n\nresource "aws_efs_file_system" "home" {\n  encrypted = true\n  lifecycle_policy { transition_to_ia = "AFTER_30_DAYS" }\n  tags = { Name = "${var.name}-jenkins-home" }\n}\n\nresource "aws_efs_backup_policy" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  backup_policy { status = "ENABLED" }\n}\n\n# All writes are of the image\'s user.\nresource "aws_efs_access_point" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  posix_user {\n    uid = 1000\n    gid = 1000\n  }\n  root_directory {\n    path = "/jenkins"\n    creation_info {\n      owner_uid   = 1000\n      owner_gid   = 1000\n      permissions = "700"\n    }\n  }\n}\n\nresource "aws_security_group" "home" {\n  name_prefix = "${var.name}-home-"\n  description = "NFS from Jenkins"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "NFS"\n    protocol        = "tcp"\n    from_port       = 2049\n    to_port         = 2049\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_efs_mount_target" "home" {\n  count           = length(var.subnet_ids)\n  file_system_id  = aws_efs_file_system.home.id\n  subnet_id       = var.subnet_ids[count.index]\n  security_groups = [aws_security_group.home.id]\n}\n\nresource "aws_security_group" "balancer" {\n  name_prefix = "${var.name}-balancer-"\n  description = "HTTPS from operators"\n  vpc_id      = var.vpc_id\n  ingress {\n    description = "HTTPS from operators"\n    protocol    = "tcp"\n    from_port   = 443\n    to_port     = 443\n    cidr_blocks = var.operators\n  }\n  egress {\n    description     = "Jenkins"\n    protocol        = "tcp"\n    from_port       = 8080\n    to_port         = 8080\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "balancer" {\n  security_group_id            = var.security_group_id\n  description                  = "From the load balancer"\n  ip_protocol                  = "tcp"\n  from_port                    = 8080\n  to_port                      = 8080\n  referenced_security_group_id = aws_security_group.balancer.id\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_lb" "jenkins" {\n  # checkov:skip=CKV_AWS_91: access logs cost money; Jenkins keeps its own\n  # checkov:skip=CKV_AWS_150: Terraform destroys the farm when it is told to\n  # checkov:skip=CKV2_AWS_28: only operators\' networks reach it\n  name_prefix                = substr(var.name, 0, 6)\n  subnets                    = var.subnet_ids\n  security_groups            = [aws_security_group.balancer.id]\n  drop_invalid_header_fields = true\n  # Longer than the pings of an agent\'s WebSocket.\n  idle_timeout = 120\n}\n\nresource "aws_lb_target_group" "jenkins" {\n  # checkov:skip=CKV_AWS_378: TLS ends at the load balancer, inside the VPC\n  name_prefix = substr(var.name, 0, 6)\n  port        = 8080\n  protocol    = "HTTP"\n  target_type = "ip"\n  vpc_id      = var.vpc_id\n  health_check {\n    path     = "/login"\n    interval = 30\n  }\n}\n\nresource "aws_lb_listener" "https" {\n  load_balancer_arn = aws_lb.jenkins.arn\n  port              = 443\n  protocol          = "HTTPS"\n  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"\n  certificate_arn   = var.certificate_arn\n  default_action {\n    type             = "forward"\n    target_group_arn = aws_lb_target_group.jenkins.arn\n  }\n}\n\nresource "aws_cloudwatch_log_group" "jenkins" {\n  # checkov:skip=CKV_AWS_158: AWS\'s own key; no secret is in the log but the first password, which you change\n  # checkov:skip=CKV_AWS_338: a month is enough to look for a fault\n  name              = "/farm/${var.name}/jenkins"\n  retention_in_days = 30\n}\n\nresource "aws_ecs_cluster" "farm" {\n  name = var.name\n  setting {\n    name  = "containerInsights"\n    value = "enabled"\n  }\n}\n\n# ECS itself pulls the image and reads the secrets, before the container runs.\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ecs-tasks.amazonaws.com"]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "secrets" {\n  statement {\n    actions   = ["ssm:GetParameters"]\n    resources = [for name in var.secrets : local.parameter[name]]\n  }\n}\n\nlocals {\n  prefix    = "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter"\n  parameter = { for name in var.secrets : name => "${local.prefix}${var.secrets_path}/${name}" }\n}\n\nresource "aws_iam_role" "start" {\n  name_prefix        = "${var.name}-start-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy_attachment" "start" {\n  role       = aws_iam_role.start.name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"\n}\n\nresource "aws_iam_role_policy" "secrets" {\n  role   = aws_iam_role.start.id\n  policy = data.aws_iam_policy_document.secrets.json\n}\n\nresource "aws_ecs_task_definition" "jenkins" {\n  # checkov:skip=CKV_AWS_336: Jenkins unpacks its war below its home and /tmp\n  family                   = "${var.name}-jenkins"\n  requires_compatibilities = [var.launch_type]\n  network_mode             = "awsvpc"\n  cpu                      = 2048\n  memory                   = 4096\n  task_role_arn            = var.role_arn\n  execution_role_arn       = aws_iam_role.start.arn\n  container_definitions = jsonencode([{\n    name         = "jenkins"\n    image        = var.image\n    essential    = true\n    portMappings = [{ containerPort = 8080 }]\n    environment = [\n      { name = "CASC_JENKINS_CONFIG", value = "/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws" },\n      { name = "JENKINS_URL", value = "https://${var.domain}/" },\n    ]\n    # The definition holds the parameters\' names, never their values.\n    secrets     = [for name in var.secrets : { name = name, valueFrom = local.parameter[name] }]\n    mountPoints = [{ sourceVolume = "home", containerPath = "/var/jenkins_home" }]\n    stopTimeout = 60\n    logConfiguration = {\n      logDriver = "awslogs"\n      options = {\n        awslogs-group         = aws_cloudwatch_log_group.jenkins.name\n        awslogs-region        = data.aws_region.here.name\n        awslogs-stream-prefix = "jenkins"\n      }\n    }\n  }])\n  volume {\n    name = "home"\n    efs_volume_configuration {\n      file_system_id     = aws_efs_file_system.home.id\n      transit_encryption = "ENABLED"\n      authorization_config {\n        access_point_id = aws_efs_access_point.home.id\n      }\n    }\n  }\n}\n\nresource "aws_ecs_service" "jenkins" {\n  # checkov:skip=CKV_AWS_333: public subnets, as for the agents; its security group lets in the load balancer alone\n  name            = "jenkins"\n  cluster         = aws_ecs_cluster.farm.id\n  task_definition = aws_ecs_task_definition.jenkins.arn\n  launch_type     = var.launch_type\n  desired_count   = 1\n  # Two controllers on one home would destroy it: the old one stops before the new one starts.\n  deployment_minimum_healthy_percent = 0\n  deployment_maximum_percent         = 100\n  health_check_grace_period_seconds  = 300\n  network_configuration {\n    subnets          = var.subnet_ids\n    security_groups  = [var.security_group_id]\n    assign_public_ip = var.launch_type == "FARGATE"\n  }\n  load_balancer {\n    target_group_arn = aws_lb_target_group.jenkins.arn\n    container_name   = "jenkins"\n    container_port   = 8080\n  }\n  depends_on = [aws_lb_listener.https, aws_efs_mount_target.home]\n}\n\noutput "address" { value = aws_lb.jenkins.dns_name }\noutput "file_system_id" { value = aws_efs_file_system.home.id }\n', "terraform/modules/controller-lightsail/main.tf": `# Jenkins on a Lightsail instance: the smallest farm, for a fixed price a month. What can't be there: an instance has no role
+# of yours. So it can't size groups of agents, and the store's keys are files in secrets/: use it with agents of your own.
+variable "name" { type = string }
+variable "domain" { type = string }
+variable "image" {
+  type = string
+  validation {
+    condition     = var.image != "" && !strcontains(var.image, ".dkr.ecr.")
+    error_message = "Set controller_image to an image of a registry that needs no role: Lightsail can't log in to ECR."
+  }
+}
+variable "operators" {
+  type = list(string)
+  validation {
+    condition     = length(var.operators) > 0
+    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."
+  }
+}
+variable "bundle_id" {
+  description = "Size: medium has 4 GB of memory."
+  type        = string
+  default     = "medium_3_0"
+}
+
+data "aws_availability_zones" "here" {
+  state = "available"
+}
+
+resource "aws_lightsail_instance" "jenkins" {
+  name              = "\${var.name}-jenkins"
+  availability_zone = data.aws_availability_zones.here.names[0]
+  blueprint_id      = "debian_12"
+  bundle_id         = var.bundle_id
+  user_data = templatefile("\${path.module}/start.sh", {
+    image  = var.image
+    domain = var.domain
+  })
+  add_on {
+    type          = "AutoSnapshot"
+    snapshot_time = "03:00"
+    status        = "Enabled"
+  }
+}
+
+resource "aws_lightsail_static_ip" "jenkins" {
+  name = "\${var.name}-jenkins"
+}
+
+resource "aws_lightsail_static_ip_attachment" "jenkins" {
+  static_ip_name = aws_lightsail_static_ip.jenkins.name
+  instance_name  = aws_lightsail_instance.jenkins.name
+}
+
+resource "aws_lightsail_instance_public_ports" "jenkins" {
+  instance_name = aws_lightsail_instance.jenkins.name
+  port_info {
+    protocol  = "tcp"
+    from_port = 443
+    to_port   = 443
+    cidrs     = var.operators
+  }
+  # For secrets/, and to look for faults.
+  port_info {
+    protocol  = "tcp"
+    from_port = 22
+    to_port   = 22
+    cidrs     = var.operators
+  }
+  # Let's Encrypt's check of the domain.
+  port_info {
+    protocol  = "tcp"
+    from_port = 80
+    to_port   = 80
+    cidrs     = ["0.0.0.0/0"]
+  }
+}
+
+output "address" { value = aws_lightsail_static_ip.jenkins.ip_address }
+`, "terraform/modules/controller-lightsail/start.sh": "#!/bin/bash\n# At the first start: Docker, Jenkins and Caddy. Put secrets into /etc/farm-secrets, owned by user 1000, and restart jenkins.\nset -euo pipefail\napt-get update\nDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io\ninstall -d -o 1000 -g 1000 -m 700 /etc/farm-secrets\ndocker run -d --name jenkins --restart unless-stopped --network host --cap-drop ALL --security-opt no-new-privileges \\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\n  --volume jenkins_home:/var/jenkins_home --volume /etc/farm-secrets:/run/secrets:ro ${image}\ndocker run -d --name caddy --restart unless-stopped --network host --volume caddy:/data caddy:2.10.0 \\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\n", "terraform/modules/identity/main.tf": '# The controller\'s role: it sizes the groups of agents, and reads its secrets and the pointers of the agents\' image.\nvariable "name" { type = string }\nvariable "service" { type = string }\nvariable "group_arns" { type = list(string) }\nvariable "secrets_path" { type = string }\nvariable "image_parameters" { type = list(string) }\n\ndata "aws_caller_identity" "me" {}\ndata "aws_region" "here" {}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = [var.service]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "controller" {\n  # checkov:skip=CKV_AWS_356: Describe and List know no resources\n  statement {\n    sid = "Look"\n    actions = [\n      "autoscaling:DescribeAutoScalingGroups",\n      "ec2:DescribeInstances",\n      "ec2:DescribeInstanceStatus",\n      "ec2:DescribeInstanceTypes",\n      "ec2:DescribeRegions",\n    ]\n    resources = ["*"]\n  }\n  dynamic "statement" {\n    for_each = length(var.group_arns) > 0 ? [1] : []\n    content {\n      sid       = "Size"\n      actions   = ["autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup"]\n      resources = var.group_arns\n    }\n  }\n  statement {\n    sid     = "Secrets"\n    actions = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"]\n    resources = [\n      "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter${var.secrets_path}",\n      "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter${var.secrets_path}/*",\n    ]\n  }\n  dynamic "statement" {\n    for_each = length(var.image_parameters) > 0 ? [1] : []\n    content {\n      sid       = "ReadPointers"\n      actions   = ["ssm:GetParameter"]\n      resources = var.image_parameters\n    }\n  }\n}\n\nresource "aws_iam_role" "controller" {\n  name_prefix        = "${var.name}-controller-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "controller" {\n  role   = aws_iam_role.controller.id\n  policy = data.aws_iam_policy_document.controller.json\n}\n\noutput "role_name" { value = aws_iam_role.controller.name }\noutput "role_arn" { value = aws_iam_role.controller.arn }\n', "terraform/modules/network/main.tf": '# A VPC with two public subnets, or yours. Agents get public addresses: a NAT gateway would cost more than the controller.\n# Their security group lets only the controller in.\nvariable "name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = (var.vpc_id == "") == (length(var.subnet_ids) == 0)\n    error_message = "Give both vpc_id and subnet_ids, or neither."\n  }\n}\n\nlocals {\n  make = var.vpc_id == ""\n}\n\ndata "aws_availability_zones" "here" {\n  state = "available"\n}\n\ndata "aws_region" "here" {}\n\nresource "aws_vpc" "farm" {\n  # checkov:skip=CKV2_AWS_11: flow logs cost money with every package; turn them on where your rules ask for them\n  count                = local.make ? 1 : 0\n  cidr_block           = "10.64.0.0/16"\n  enable_dns_hostnames = true\n  tags                 = { Name = var.name }\n}\n\n# The default group of a VPC lets its members reach each other: this one lets nobody.\nresource "aws_default_security_group" "none" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_internet_gateway" "farm" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_subnet" "farm" {\n  # checkov:skip=CKV_AWS_130: public on purpose, see above\n  count                   = local.make ? 2 : 0\n  vpc_id                  = aws_vpc.farm[0].id\n  cidr_block              = cidrsubnet(aws_vpc.farm[0].cidr_block, 4, count.index)\n  availability_zone       = data.aws_availability_zones.here.names[count.index]\n  map_public_ip_on_launch = true\n  tags                    = { Name = "${var.name}-${count.index}" }\n}\n\nresource "aws_route_table" "farm" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_route" "out" {\n  count                  = local.make ? 1 : 0\n  route_table_id         = aws_route_table.farm[0].id\n  destination_cidr_block = "0.0.0.0/0"\n  gateway_id             = aws_internet_gateway.farm[0].id\n}\n\nresource "aws_route_table_association" "farm" {\n  count          = local.make ? 2 : 0\n  subnet_id      = aws_subnet.farm[count.index].id\n  route_table_id = aws_route_table.farm[0].id\n}\n\n# The store\'s traffic stays inside AWS and costs nothing.\nresource "aws_vpc_endpoint" "s3" {\n  count           = local.make ? 1 : 0\n  vpc_id          = aws_vpc.farm[0].id\n  service_name    = "com.amazonaws.${data.aws_region.here.name}.s3"\n  route_table_ids = [aws_route_table.farm[0].id]\n}\n\noutput "vpc_id" {\n  value = local.make ? aws_vpc.farm[0].id : var.vpc_id\n}\n\noutput "subnet_ids" {\n  value = local.make ? aws_subnet.farm[*].id : var.subnet_ids\n}\n', "terraform/modules/storage/main.tf": '# Two buckets: the store of what was built, and the apt repositories behind CloudFront.\nvariable "name" { type = string }\nvariable "domain" {\n  type    = string\n  default = ""\n}\nvariable "certificate_arn" {\n  type    = string\n  default = ""\n  validation {\n    condition     = var.certificate_arn == "" || startswith(var.certificate_arn, "arn:aws:acm:us-east-1:")\n    error_message = "CloudFront takes certificates of us-east-1 only."\n  }\n}\n\nlocals {\n  buckets = toset(["store", "packages"])\n  # AWS\'s own policies: these ids are the same in every account.\n  caching_optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"\n}\n\ndata "aws_caller_identity" "me" {}\n\nresource "aws_s3_bucket" "farm" {\n  # checkov:skip=CKV_AWS_144: what is in it can be built again\n  # checkov:skip=CKV_AWS_145: AWS\'s own key; packages are public\n  # checkov:skip=CKV_AWS_18: access logs cost a request each; turn them on where your rules ask for them\n  # checkov:skip=CKV2_AWS_62: nobody listens\n  for_each = local.buckets\n  bucket   = "${var.name}-${each.key}-${data.aws_caller_identity.me.account_id}"\n}\n\nresource "aws_s3_bucket_public_access_block" "farm" {\n  for_each                = local.buckets\n  bucket                  = aws_s3_bucket.farm[each.key].id\n  block_public_acls       = true\n  block_public_policy     = true\n  ignore_public_acls      = true\n  restrict_public_buckets = true\n}\n\nresource "aws_s3_bucket_ownership_controls" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule { object_ownership = "BucketOwnerEnforced" }\n}\n\nresource "aws_s3_bucket_server_side_encryption_configuration" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule {\n    apply_server_side_encryption_by_default { sse_algorithm = "AES256" }\n  }\n}\n\n# A mistake in a publication can be taken back for a month.\nresource "aws_s3_bucket_versioning" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  versioning_configuration { status = "Enabled" }\n}\n\nresource "aws_s3_bucket_lifecycle_configuration" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule {\n    id     = "leftovers"\n    status = "Enabled"\n    filter {}\n    noncurrent_version_expiration { noncurrent_days = 30 }\n    abort_incomplete_multipart_upload { days_after_initiation = 2 }\n  }\n}\n\nresource "aws_cloudfront_origin_access_control" "packages" {\n  name                              = "${var.name}-packages"\n  origin_access_control_origin_type = "s3"\n  signing_behavior                  = "always"\n  signing_protocol                  = "sigv4"\n}\n\n# How long files are kept by the edge is said by each object\'s Cache-Control, which Slipway sets when it publishes: indices\n# by hash and packages for ever, InRelease for seconds.\nresource "aws_cloudfront_distribution" "packages" {\n  # checkov:skip=CKV_AWS_68: a WAF guards applications; these are files\n  # checkov:skip=CKV2_AWS_47: the same\n  # checkov:skip=CKV_AWS_86: access logs cost a request each\n  # checkov:skip=CKV_AWS_305: a repository has no root page\n  # checkov:skip=CKV_AWS_310: one origin; what is in it can be published again\n  # checkov:skip=CKV_AWS_374: robots are everywhere\n  # checkov:skip=CKV_AWS_174: with CloudFront\'s own certificate AWS chooses the version of TLS\n  # checkov:skip=CKV2_AWS_32: headers are for browsers\n  # checkov:skip=CKV2_AWS_42: the certificate is optional: without one CloudFront\'s own name is used\n  enabled         = true\n  is_ipv6_enabled = true\n  comment         = "${var.name} packages"\n  aliases         = var.domain == "" ? [] : [var.domain]\n  price_class     = "PriceClass_100"\n  origin {\n    domain_name              = aws_s3_bucket.farm["packages"].bucket_regional_domain_name\n    origin_id                = "packages"\n    origin_access_control_id = aws_cloudfront_origin_access_control.packages.id\n  }\n  default_cache_behavior {\n    target_origin_id       = "packages"\n    viewer_protocol_policy = "redirect-to-https"\n    allowed_methods        = ["GET", "HEAD"]\n    cached_methods         = ["GET", "HEAD"]\n    cache_policy_id        = local.caching_optimized\n  }\n  restrictions {\n    geo_restriction { restriction_type = "none" }\n  }\n  viewer_certificate {\n    cloudfront_default_certificate = var.certificate_arn == ""\n    acm_certificate_arn            = var.certificate_arn == "" ? null : var.certificate_arn\n    ssl_support_method             = var.certificate_arn == "" ? null : "sni-only"\n    minimum_protocol_version       = var.certificate_arn == "" ? "TLSv1" : "TLSv1.2_2021"\n  }\n}\n\ndata "aws_iam_policy_document" "packages" {\n  statement {\n    actions   = ["s3:GetObject"]\n    resources = ["${aws_s3_bucket.farm["packages"].arn}/*"]\n    principals {\n      type        = "Service"\n      identifiers = ["cloudfront.amazonaws.com"]\n    }\n    condition {\n      test     = "StringEquals"\n      variable = "AWS:SourceArn"\n      values   = [aws_cloudfront_distribution.packages.arn]\n    }\n  }\n}\n\nresource "aws_s3_bucket_policy" "packages" {\n  bucket = aws_s3_bucket.farm["packages"].id\n  policy = data.aws_iam_policy_document.packages.json\n}\n\noutput "store_bucket" { value = aws_s3_bucket.farm["store"].id }\noutput "store_bucket_arn" { value = aws_s3_bucket.farm["store"].arn }\noutput "packages_bucket" { value = aws_s3_bucket.farm["packages"].id }\noutput "packages_bucket_arn" { value = aws_s3_bucket.farm["packages"].arn }\noutput "distribution_arn" { value = aws_cloudfront_distribution.packages.arn }\noutput "distribution_domain" { value = aws_cloudfront_distribution.packages.domain_name }\n', "terraform/outputs.tf": 'output "controller_registry" {\n  description = "Where the controller\'s image goes."\n  value       = aws_ecr_repository.controller.repository_url\n}\n\noutput "controller_address" {\n  description = "What the DNS record of jenkins.DOMAIN points to."\n  value       = one(concat(module.ec2[*].address, module.ecs[*].address, module.lightsail[*].address))\n}\n\noutput "packages_address" {\n  description = "What the DNS record of packages.DOMAIN points to."\n  value       = module.storage.distribution_domain\n}\n\noutput "store" {\n  description = "`store` of distro.yaml."\n  value       = "s3://${module.storage.store_bucket}/store?region=${var.region}"\n}\n\noutput "publish_to" {\n  description = "`publish: {to: [\u2026]}` of distro.yaml."\n  value       = "s3://${module.storage.packages_bucket}?region=${var.region}"\n}\n\noutput "groups" {\n  description = "Autoscaling groups by pool, for jcasc/aws/agents.yaml."\n  value       = { for name, pool in module.agents : name => pool.group_name }\n}\n', "terraform/variables.tf": 'variable "organization" {\n  description = "Names everything."\n  type        = string\n  validation {\n    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,30}$", var.organization))\n    error_message = "Lower case letters, digits and hyphens, 31 at most."\n  }\n}\n\nvariable "region" {\n  description = "Region of everything but CloudFront."\n  type        = string\n}\n\nvariable "domain" {\n  description = "Domain of the farm: jenkins.DOMAIN and packages.DOMAIN. You make the DNS records from the outputs."\n  type        = string\n  default     = ""\n}\n\nvariable "controller" {\n  description = "Where Jenkins runs: ec2, ecs, lightsail or none."\n  type        = string\n  default     = "ec2"\n  validation {\n    condition     = contains(["ec2", "ecs", "lightsail", "none"], var.controller)\n    error_message = "The controller runs on ec2, ecs, lightsail or none."\n  }\n}\n\nvariable "controller_image" {\n  description = "Image of the controller with its digest or a tag that never moves: what `docker build .` made, in the registry of the outputs."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !endswith(var.controller_image, ":latest")\n    error_message = "Name a version of the image: with :latest a restart is an upgrade."\n  }\n}\n\nvariable "certificate_arn" {\n  description = "ECS only: ACM certificate of jenkins.DOMAIN for the load balancer."\n  type        = string\n  default     = ""\n}\n\nvariable "packages_certificate_arn" {\n  description = "ACM certificate of packages.DOMAIN in us-east-1; without it CloudFront\'s own name is used."\n  type        = string\n  default     = ""\n}\n\nvariable "vpc_id" {\n  description = "Your VPC; empty: one is made."\n  type        = string\n  default     = ""\n}\n\nvariable "subnet_ids" {\n  description = "Subnets of your VPC, with a way out."\n  type        = list(string)\n  default     = []\n}\n\nvariable "operators" {\n  description = "Networks (CIDR) from which people reach Jenkins."\n  type        = list(string)\n  default     = []\n  validation {\n    condition     = alltrue([for cidr in var.operators : can(cidrhost(cidr, 0))])\n    error_message = "Networks in CIDR notation, such as 203.0.113.0/24."\n  }\n}\n\nvariable "agent_public_key" {\n  description = "Public SSH key that agents accept from the controller."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !strcontains(var.agent_public_key, "PRIVATE KEY")\n    error_message = "This is a private key: give the public half. It must not reach the state."\n  }\n}\n\nvariable "agents" {\n  description = "Pools of agents, one autoscaling group each."\n  type = map(object({\n    architecture   = string\n    instance_types = list(string)\n    max            = optional(number, 10)\n    # Share that is not spot, in percent.\n    on_demand = optional(number, 0)\n    disk_gb   = optional(number, 60)\n    # false: for pull requests of people whom you do not know. It writes below untrusted/ of the store alone.\n    trusted = optional(bool, true)\n  }))\n  default = {}\n}\n', "terraform/versions.tf": 'terraform {\n  required_version = ">= 1.7"\n  required_providers {\n    aws = {\n      source  = "hashicorp/aws"\n      version = "~> 5.100"\n    }\n  }\n  # State in S3: make a bucket with versioning, then uncomment and `terraform init`.\n  # backend "s3" {\n  #   bucket       = "acme-terraform"\n  #   key          = "farm.tfstate"\n  #   use_lockfile = true\n  # }\n}\n\nprovider "aws" {\n  region = var.region\n  default_tags {\n    tags = { farm = var.organization }\n  }\n}\n' };
+
+// ts-src/deploy/files.ts
+var dotted = {
+  gitignore: ".gitignore",
+  dockerignore: ".dockerignore",
+  env: ".env"
+};
+function renderDeployment(answers) {
+  const values = {
+    ...answers,
+    url: answers.url ?? `http://localhost:${answers.port}/`,
+    domain: answers.domain ?? "",
+    jenkins: pluginTable.jenkins,
+    java: pluginTable.java
+  };
+  return Object.fromEntries(
+    Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text6]) => {
+      const plain2 = path2.replace(/\.mustache$/, "");
+      return [dotted[plain2] ?? plain2, plain2 === path2 ? text6 : renderTemplate(text6, values)];
+    }).sort(([a], [b]) => a < b ? -1 : 1)
+  );
+}
+
+// ts-src/deploy/record.ts
+init_zod();
+var import_node_path79 = require("node:path");
+init_files();
+init_diagnostics();
+var recordName = ".slipway-deploy.json";
+var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
+function writeRecord(folder, record2) {
+  writeWhole((0, import_node_path79.join)(folder, recordName), `${JSON.stringify(record2, null, 1)}
+`);
+}
+function readRecord(folder) {
+  const text6 = readIf((0, import_node_path79.join)(folder, recordName));
+  if (text6 === void 0)
+    return bad(
+      error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
+        hint: "name the folder, or make one with `slipway deploy init FOLDER`"
+      })
+    );
+  const damaged = (why) => bad(error("deploy-folder", `${recordName} is damaged: ${why}`, { hint: "take it from git again" }));
+  let value2;
+  try {
+    value2 = JSON.parse(text6);
+  } catch {
+    return damaged("it is no JSON");
+  }
+  const checked = schema3.safeParse(value2);
+  if (!checked.success) return damaged(checked.error.issues[0]?.message ?? "it has another form");
+  if (Object.keys(checked.data.files).some((path2) => !isPlainPath(path2))) return damaged("it names files elsewhere");
+  const answers = checkAnswers(checked.data.answers, recordName);
+  return answers.ok ? good({ ...checked.data, answers: answers.value }) : answers;
+}
+var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
+
+// ts-src/deploy/update.ts
+var import_node_fs66 = require("node:fs");
+var import_node_os11 = require("node:os");
+var import_node_path80 = require("node:path");
+init_files();
+init_process();
+init_diagnostics();
+async function planUpdate(folder, base, next2) {
+  const scratch = (0, import_node_fs66.mkdtempSync)((0, import_node_path80.join)((0, import_node_os11.tmpdir)(), "slipway-deploy-"));
+  try {
+    const changes = [];
+    for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
+      const sides = { base: base[path2], ours: readIf((0, import_node_path80.join)(folder, path2)), next: next2[path2] };
+      const change = await planFile(scratch, path2, sides);
+      if (change) changes.push(change);
+    }
+    return changes;
+  } finally {
+    (0, import_node_fs66.rmSync)(scratch, { recursive: true, force: true });
+  }
+}
+async function planFile(scratch, path2, { base, ours, next: next2 }) {
+  if (next2 === base || next2 === ours) return void 0;
+  const diff2 = async (text6) => diffOf(scratch, path2, ours, text6);
+  if (ours === base) {
+    const wanted = await diff2(next2);
+    if (next2 === void 0) return { path: path2, kind: "removed", diff: wanted };
+    return { path: path2, kind: base === void 0 ? "added" : "changed", text: next2, diff: wanted };
+  }
+  if (next2 === void 0) return { path: path2, kind: "kept", diff: "", note: "Slipway no longer has it; you changed it" };
+  if (ours === void 0) return { path: path2, kind: "kept", diff: "", note: "Slipway changed it; you removed it" };
+  const merged2 = await merge2(scratch, ours, base ?? "", next2);
+  const clean2 = merged2.conflicts === 0;
+  return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff2(merged2.text) };
+}
+async function merge2(scratch, ours, base, next2) {
+  const names2 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path80.join)(scratch, name6));
+  for (const [i, text6] of [ours, base, next2].entries()) (0, import_node_fs66.writeFileSync)(names2[i] ?? "", text6);
+  const labels = ["-L", "yours", "-L", "base", "-L", "slipway"];
+  const ran = await run("git", ["merge-file", "-p", ...labels, ...names2]);
+  if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
+  return { text: ran.stdout, conflicts: ran.code };
+}
+async function diffOf(scratch, path2, from, to) {
+  const [left, right] = [(0, import_node_path80.join)(scratch, "left"), (0, import_node_path80.join)(scratch, "right")];
+  (0, import_node_fs66.writeFileSync)(left, from ?? "");
+  (0, import_node_fs66.writeFileSync)(right, to ?? "");
+  const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
+  const lines = ran.stdout.split("\n");
+  const body = lines.slice(
+    Math.max(
+      0,
+      lines.findIndex((line2) => line2.startsWith("@@"))
+    )
+  );
+  const head = [`--- ${from === void 0 ? "/dev/null" : path2}`, `+++ ${to === void 0 ? "/dev/null" : path2}`];
+  return [...head, ...body].join("\n");
+}
+
+// ts-src/cli/deploy.ts
+init_files();
+init_diagnostics();
+init_yaml();
+var options3 = {
+  answers: { type: "string", value: "FILE", help: "init, update: a YAML file of answers" },
+  yes: { type: "boolean", short: "y", help: "init: ask nothing, take the defaults for what the file does not answer" },
+  apply: { type: "boolean", help: "update: write the changes, after you have seen them" }
+};
+var deploy = defineCommand({
+  summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
+  usage: "deploy init|update|check [FOLDER]",
+  details: `init: makes the folder from a few answers. It is yours: commit it, change it.
+update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
+check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and
+ansible-lint where they are installed.
+Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
+  examples: [
+    "slipway deploy init farm",
+    "slipway deploy init farm --yes --answers farm.yaml",
+    "slipway deploy update farm"
+  ],
+  options: options3,
+  async run(values, [what, folder = ".", ...more]) {
+    const root = (0, import_node_path81.resolve)(folder);
+    if (more.length === 0 && what === "init") return init(root, folder, values);
+    if (more.length === 0 && what === "update") return update(root, values);
+    if (more.length === 0 && what === "check") return check(root);
+    writeMessage("slipway deploy: init, update or check, and one folder\n");
+    return exit.usage;
+  }
+});
+async function gather(values) {
+  let given = {};
+  if (values.answers !== void 0) {
+    const text6 = readIf((0, import_node_path81.resolve)(values.answers));
+    if (text6 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
+    const parsed2 = parseYaml(text6, values.answers);
+    if (!parsed2.ok) return parsed2;
+    if (typeof parsed2.value !== "object" || parsed2.value === null || Array.isArray(parsed2.value))
+      return checkAnswers(parsed2.value ?? {}, values.answers);
+    given = { ...parsed2.value };
+  }
+  if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask(given);
+  return checkAnswers(given, values.answers);
+}
+async function ask(given) {
+  const terminal = (0, import_promises8.createInterface)({ input: process.stdin, output: process.stderr });
+  try {
+    for (const q3 of questions.filter((question) => !Object.hasOwn(given, question.name))) {
+      const fallback = q3.fallback === void 0 ? "" : ` [${q3.fallback}]`;
+      const said = (await terminal.question(`${q3.help}${q3.needed ? "" : " (may be empty)"}${fallback}: `)).trim();
+      if (said !== "") given[q3.name] = said;
+    }
+  } finally {
+    terminal.close();
+  }
+}
+async function init(root, folder, values) {
+  const answers = await gather(values);
+  if (!answers.ok) {
+    showDiagnostics(answers.diagnostics);
+    return exit.failed;
+  }
+  const files = renderDeployment(answers.value);
+  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs67.existsSync)((0, import_node_path81.join)(root, path2)));
+  if (taken.length) {
+    showDiagnostics([
+      error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
+        hint: "name another folder; `slipway deploy update` brings an existing one up to date"
+      })
+    ]);
+    return exit.failed;
+  }
+  for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path81.join)(root, path2), text6, { sync: false });
+  writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
+  writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
+
+On one machine with Docker:
+    cd ${folder}
+    docker compose up -d --build
+    docker compose logs controller | grep 'password of'
+
+Elsewhere: README.md there. Commit the folder; secrets/ stays out of git.
+`);
+  return exit.ok;
+}
+async function update(root, values) {
+  const record2 = readRecord(root);
+  const answers = record2.ok && values.answers !== void 0 ? await gather({ ...values, yes: true }) : void 0;
+  if (!record2.ok || answers?.ok === false) {
+    showDiagnostics(record2.ok ? answers?.diagnostics ?? [] : record2.diagnostics);
+    return exit.failed;
+  }
+  const wanted = answers?.value ?? record2.value.answers;
+  const files = renderDeployment(wanted);
+  const changes = await planUpdate(root, record2.value.files, files);
+  for (const change of changes) show2(change);
+  if (!changes.length) writeOutput("Nothing to change.\n");
+  if (values.apply !== true) {
+    if (changes.length) writeOutput(`Nothing was written: --apply does it.
+`);
+    return exit.ok;
+  }
+  for (const change of changes) write(root, change);
+  writeRecord(root, { slipway: "0.1.0", answers: wanted, files });
+  const conflicts = changes.filter((change) => change.kind === "conflict").map((change) => change.path);
+  if (!conflicts.length) return exit.ok;
+  showDiagnostics([
+    error("deploy-conflict", `you and Slipway changed the same lines of ${conflicts.join(", ")}`, {
+      hint: "both versions are in the files, between <<<<<<< and >>>>>>>: keep what is right"
+    })
+  ]);
+  return exit.failed;
+}
+function show2(change) {
+  writeOutput(`${change.kind} ${change.path}${change.note === void 0 ? "" : `: ${change.note}`}
+${change.diff}`);
+  if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
+}
+function write(root, change) {
+  if (change.kind === "removed") (0, import_node_fs67.rmSync)((0, import_node_path81.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path81.join)(root, change.path), change.text);
+}
+async function check(root) {
+  const record2 = readRecord(root);
+  if (!record2.ok) {
+    showDiagnostics(record2.diagnostics);
+    return exit.failed;
+  }
+  const { diagnostics, ran, missing } = await checkDeployment(root);
+  showDiagnostics(diagnostics);
+  writeOutput(`checked: ${ran.join(", ")}
+`);
+  if (missing.length) writeOutput(`not checked, not installed: ${missing.join(", ")}
+`);
+  return diagnostics.some(isError) ? exit.failed : exit.ok;
+}
+
+// ts-src/cli/doctor.ts
+var import_node_path82 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -33661,7 +35735,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path77.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path82.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -33679,20 +35753,20 @@ init_diagnostics();
 
 // ts-src/query/explain.ts
 init_diagnostics();
-function explain(plan2, resolvers, name5) {
-  const explanation = { name: name5, conditional: [], scopes: [] };
+function explain(plan2, resolvers, name6) {
+  const explanation = { name: name6, conditional: [], scopes: [] };
   plan2.scopes.forEach((scope2, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
-    const number4 = evaluated.number.get(name5);
-    if (number4 !== void 0 && !explanation.package) describe3(explanation, evaluated, number4);
-    const e = explainScope(scope2, resolver, name5);
-    if (number4 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
+    const number6 = evaluated.number.get(name6);
+    if (number6 !== void 0 && !explanation.package) describe3(explanation, evaluated, number6);
+    const e = explainScope(scope2, resolver, name6);
+    if (number6 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe3(explanation, evaluated, number4) {
-  const p = evaluated.packages[number4];
+function describe3(explanation, evaluated, number6) {
+  const p = evaluated.packages[number6];
   const { manifest } = p;
   const { repository, source } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
@@ -33712,25 +35786,25 @@ function describe3(explanation, evaluated, number4) {
     if (d.condition !== void 0 && !p.dependencies.includes(d))
       explanation.conditional.push({ name: d.name, tag: d.tag, condition: d.condition });
 }
-function explainScope(scope2, resolver, name5) {
+function explainScope(scope2, resolver, name6) {
   const { evaluated } = resolver;
-  const number4 = evaluated.number.get(name5);
-  const place = scope2.packages.findIndex((p2) => p2.name === name5);
+  const number6 = evaluated.number.get(name6);
+  const place = scope2.packages.findIndex((p2) => p2.name === name6);
   const p = scope2.packages[place];
   const dependents = p ? dependentsOf(scope2) : [];
   const direct = scope2.packages.filter(
-    (q3) => q3.build.includes(name5) || q3.run.includes(name5) || q3.test.includes(name5) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name5)
+    (q3) => q3.build.includes(name6) || q3.run.includes(name6) || q3.test.includes(name6) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name6)
   ).map((q3) => q3.name).sort(compare);
   return {
     distribution: scope2.distribution,
     platform: scope2.platform,
     count: scope2.packages.length,
     ...p ? { debian: p.debian, place: place + 1 } : {},
-    from: originText(resolver, resolver.find(name5)),
+    from: originText(resolver, resolver.find(name6)),
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
-    why: p ? whyChain(scope2, name5) : [],
-    needs: number4 === void 0 ? [] : needsOf2(resolver, number4),
+    why: p ? whyChain(scope2, name6) : [],
+    needs: number6 === void 0 ? [] : needsOf2(resolver, number6),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place) : 0,
     longest: p ? longestThrough(scope2, dependents, place) : []
@@ -33741,37 +35815,37 @@ var roleNames = [
   [forRun, "run"],
   [forTest, "test"]
 ];
-function needsOf2(resolver, number4) {
+function needsOf2(resolver, number6) {
   const { evaluated } = resolver;
-  const found2 = evaluated.needs(number4).map((n) => ({
+  const found2 = evaluated.needs(number6).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text5]) => text5),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text6]) => text6),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
     from: originText(resolver, resolver.resolve(n))
   }));
   const said = new Set(found2.map((n) => n.name));
-  const inside = evaluated.inside[number4];
+  const inside = evaluated.inside[number6];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = evaluated.names[d];
     if (said.has(n)) continue;
     found2.push({
       name: n,
       for: [...inside.build.includes(d) ? ["build"] : [], ...inside.run.includes(d) ? ["run"] : []],
-      tag: edgeOf(evaluated, number4, d).tag,
+      tag: edgeOf(evaluated, number6, d).tag,
       line: 0,
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
-  const p = evaluated.packages[number4];
+  const p = evaluated.packages[number6];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
   for (const [names2, purpose] of [
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name5 of names2.filter((n) => !said.has(n)))
-      found2.push({ name: name5, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name5}` });
+    for (const name6 of names2.filter((n) => !said.has(n)))
+      found2.push({ name: name6, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name6}` });
   return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
 function originText(resolver, r) {
@@ -33787,10 +35861,10 @@ function originText(resolver, r) {
       return r.rosdep.kind === "not-here" ? `nowhere: ${r.rosdep.reason}` : "nowhere: no package and no rosdep key";
   }
 }
-function whyChain(scope2, name5) {
+function whyChain(scope2, name6) {
   const why = new Map(scope2.packages.map((p) => [p.name, p.why]));
-  const chain = [name5];
-  for (let at2 = why.get(name5); at2 && "neededBy" in at2 && chain.length <= scope2.packages.length; at2 = why.get(at2.neededBy))
+  const chain = [name6];
+  for (let at2 = why.get(name6); at2 && "neededBy" in at2 && chain.length <= scope2.packages.length; at2 = why.get(at2.neededBy))
     chain.unshift(at2.neededBy);
   return chain;
 }
@@ -33850,7 +35924,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text5] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text5)}`);
+    for (const [what, text6] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text6)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -33866,7 +35940,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text5) => void lines.push(`  ${what.padEnd(15)} ${text5}`);
+  const fact = (what, text6) => void lines.push(`  ${what.padEnd(15)} ${text6}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -33961,7 +36035,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text5) => /^[0-9a-f]{40,}$/.test(text5) ? text5.slice(0, 12) : text5.length > 200 ? `${text5.slice(0, 200)}\u2026` : text5;
+var clip = (text6) => /^[0-9a-f]{40,}$/.test(text6) ? text6.slice(0, 12) : text6.length > 200 ? `${text6.slice(0, 200)}\u2026` : text6;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -33973,7 +36047,7 @@ function difference2(before2, now) {
 
 // ts-src/engine/why.ts
 var most5 = 100;
-async function lastBuilds(workspace, plan2, name5) {
+async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names2 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
@@ -33981,9 +36055,9 @@ async function lastBuilds(workspace, plan2, name5) {
   const runs = (await store2.many(names2.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
-    if (!scope2.packages.some((p) => p.name === name5)) continue;
+    if (!scope2.packages.some((p) => p.name === name6)) continue;
     for (const target2 of scope2.targets) {
-      const id = taskId(scope2.distribution, target2, name5);
+      const id = taskId(scope2.distribution, target2, name6);
       const keys = [...new Set(runs.flatMap((r) => r.tasks[id] ? [r.tasks[id].key] : []))];
       const [now, before2] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
       if (now) found2.push(explainKey(id, now, before2));
@@ -34006,8 +36080,8 @@ var explain2 = defineCommand({
     "changed-since": selectionOptions["changed-since"],
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [name5, ...more]) {
-    if (name5 === void 0 || more.length) {
+  async run(values, [name6, ...more]) {
+    if (name6 === void 0 || more.length) {
       writeMessage("slipway explain: name one package\n");
       return exit.usage;
     }
@@ -34017,19 +36091,19 @@ var explain2 = defineCommand({
       return exit.failed;
     }
     const { plan: plan2, resolvers, diagnostics } = planned2.value;
-    const found2 = explain(plan2, resolvers, name5);
+    const found2 = explain(plan2, resolvers, name6);
     if (!found2) {
-      const near = nearest(name5, new Set(resolvers.flatMap((r) => r.evaluated.names)));
+      const near = nearest(name6, new Set(resolvers.flatMap((r) => r.evaluated.names)));
       showDiagnostics([
-        error("selection", `nothing is called '${name5}', and no package needs it`, {
+        error("selection", `nothing is called '${name6}', and no package needs it`, {
           hint: near ? `did you mean '${near}'?` : void 0
         })
       ]);
       return exit.failed;
     }
-    const own3 = diagnostics.filter((d) => d.message.includes(`'${name5}'`));
+    const own3 = diagnostics.filter((d) => d.message.includes(`'${name6}'`));
     showDiagnostics(own3);
-    const builds = found2.package ? await lastBuilds(planned2.value.workspace, plan2, name5) : [];
+    const builds = found2.package ? await lastBuilds(planned2.value.workspace, plan2, name6) : [];
     writeOutput(
       values.json ? `${JSON.stringify({ ...found2, builds })}
 ` : `${renderExplanation(found2)}${renderKeys(builds)}`
@@ -35968,11 +38042,11 @@ function drawingOf(scope2, by) {
   const place = /* @__PURE__ */ new Map();
   for (const p of scope2.packages) if (!place.has(p.repository)) place.set(p.repository, place.size);
   const order3 = [...place.keys()];
-  const nodes = order3.map((name5) => {
-    const mine = scope2.packages.filter((p) => p.repository === name5);
+  const nodes = order3.map((name6) => {
+    const mine = scope2.packages.filter((p) => p.repository === name6);
     return {
-      id: name5,
-      label: name5,
+      id: name6,
+      label: name6,
       note: plural(mine.length, "package"),
       blocked: mine.some((p) => p.blocked !== void 0),
       named: mine.some((p) => "named" in p.why)
@@ -36006,7 +38080,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text5) => `"${text5.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text6) => `"${text6.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -36077,11 +38151,11 @@ function renderSvg(drawing) {
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
-  const number4 = (n) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number4(p.x)} ${number4(p.y)}`).join("")).sort();
+  const number6 = (n) => String(Math.round(n * 10) / 10);
+  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number6(p.x)} ${number6(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number4(at2.x - at2.width / 2)}" y="${number4(at2.y - boxHeight / 2)}" width="${number4(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number4(at2.x)}" y="${number4(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number4(at2.x)}" y="${number4(at2.y + 13)}">${escape2(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number6(at2.x - at2.width / 2)}" y="${number6(at2.y - boxHeight / 2)}" width="${number6(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number6(at2.x)}" y="${number6(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number6(at2.x)}" y="${number6(at2.y + 13)}">${escape2(n.note)}</text></g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -36093,7 +38167,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape2 = (text5) => text5.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape2 = (text6) => text6.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -36125,10 +38199,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
-    const text5 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text5);
+    const text6 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text6);
     else {
-      writeWhole(output, text5);
+      writeWhole(output, text6);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -36137,9 +38211,9 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path78 = require("node:path");
-var import_promises8 = require("node:readline/promises");
+var import_node_fs68 = require("node:fs");
+var import_node_path83 = require("node:path");
+var import_promises9 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -36185,7 +38259,7 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
-var options3 = {
+var options4 = {
   organization: {
     type: "string",
     value: "NAME",
@@ -36196,7 +38270,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named4 = (0, import_node_path78.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named4 = (0, import_node_path83.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named4 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -36204,7 +38278,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises8.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises9.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -36212,7 +38286,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs64.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs68.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -36227,15 +38301,15 @@ ${files.map((f) => `    ${f}
   ]);
   return false;
 }
-var init = defineCommand({
+var init2 = defineCommand({
   summary: "make a distro repository to start from, that builds as it is",
   usage: "init [FOLDER]",
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
-  options: options3,
+  options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path78.resolve)(folder);
+    const root = (0, import_node_path83.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -36245,8 +38319,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs64.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs64.existsSync)((0, import_node_path78.join)(root, f)));
+    (0, import_node_fs68.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs68.existsSync)((0, import_node_path83.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -36257,8 +38331,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path78.join)(root, path2), text5);
-    const git2 = (0, import_node_fs64.existsSync)((0, import_node_path78.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path83.join)(root, path2), text6);
+    const git2 = (0, import_node_fs68.existsSync)((0, import_node_path83.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -36294,22 +38368,22 @@ var lock = defineCommand({
     if (!planned2.ok) return exit.failed;
     const { workspace, distributions, diagnostics } = planned2.value;
     const unpinned = sorted(await pinCommits(distributions, reporter));
-    for (const [name5, d] of Object.entries(workspace.distro.distributions))
+    for (const [name6, d] of Object.entries(workspace.distro.distributions))
       if (d.folders.length)
         unpinned.push(
           warning(
             "lock-folder",
-            `distributions.${name5}: packages of ${d.folders.join(", ")} are taken as they lie on the disk; a lock can't pin them`,
+            `distributions.${name6}: packages of ${d.folders.join(", ")} are taken as they lie on the disk; a lock can't pin them`,
             { file: workspace.file, hint: "put them into git repositories to have them locked" }
           )
         );
     showDiagnostics(unpinned);
-    const text5 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text6 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text5);
+      writeWhole(values.output, text6);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text5);
+    } else writeOutput(text6);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -36429,23 +38503,23 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const found2 = await stateOf(store2, source.value, values.state);
     const places = await placesOf3(opened.value, target2.value, values.repository, source.value);
     const rules2 = rulesOf2(workspace.distro, names2[1]);
-    const faults2 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
+    const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, names2[0]))
-      faults2.push(
+      faults4.push(
         error("channel-from", `distro.yaml lets nothing be promoted from '${names2[0]}' to '${names2[1]}'`, {
           hint: `it names ${rules2.from.join(", ")}`
         })
       );
-    if (!found2.ok || !places.ok || faults2.some(isError)) return failed3(faults2);
+    if (!found2.ok || !places.ok || faults4.some(isError)) return failed3(faults4);
     const { id, state } = found2.value;
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text5 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text6 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text5}`);
+${text6}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -36533,8 +38607,8 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     return exit.ok;
   }
 });
-function wordsOf(name5, id, channel2, pointer, done) {
-  const serves = `${name5} serves state ${shortId(done.moved.id)}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
+function wordsOf(name6, id, channel2, pointer, done) {
+  const serves = `${name6} serves state ${shortId(done.moved.id)}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
 `;
   const robots = pointer ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones
 ` : `${done.raised} packages were packed anew under higher versions: apt-get upgrade takes robots back
@@ -36544,66 +38618,66 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path88 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/plan/branch-policy.ts
 init_digest();
 var defaults = ["main", "master"];
-function runPolicyOf(distro, ref, primary) {
-  if (ref.request !== void 0)
+function runPolicyOf(distro, ref2, primary) {
+  if (ref2.request !== void 0)
     return { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 };
-  const name5 = ref.tag ?? ref.branch ?? "HEAD";
+  const name6 = ref2.tag ?? ref2.branch ?? "HEAD";
   for (const t of distro.tracks) {
-    const pattern = ref.tag === void 0 ? t.branch : t.tag;
-    if (pattern === void 0 || !matchesRef(pattern, name5)) continue;
-    const kind = ref.tag !== void 0 ? "release" : (primary ?? defaults.includes(name5)) || t.channel === "nightly" ? "nightly" : "experiment";
+    const pattern = ref2.tag === void 0 ? t.branch : t.tag;
+    if (pattern === void 0 || !matchesRef(pattern, name6)) continue;
+    const kind = ref2.tag !== void 0 ? "release" : (primary ?? defaults.includes(name6)) || t.channel === "nightly" ? "nightly" : "experiment";
     return {
       kind,
-      channel: t.channel.replaceAll("{name}", channelPart(name5)),
+      channel: t.channel.replaceAll("{name}", channelPart(name6)),
       locked: t.locked,
       strict: t.strict ?? kind === "release",
       keep: t.keep
     };
   }
-  if (ref.tag !== void 0)
-    return { kind: "release", channel: `release/${channelPart(name5)}`, locked: true, strict: true, keep: void 0 };
-  if (primary ?? defaults.includes(name5))
+  if (ref2.tag !== void 0)
+    return { kind: "release", channel: `release/${channelPart(name6)}`, locked: true, strict: true, keep: void 0 };
+  if (primary ?? defaults.includes(name6))
     return { kind: "nightly", channel: "nightly", locked: false, strict: false, keep: void 0 };
   return {
     kind: "experiment",
-    channel: `experiment/${channelPart(name5)}`,
+    channel: `experiment/${channelPart(name6)}`,
     locked: false,
     strict: false,
     keep: void 0
   };
 }
-var matchesRef = (pattern, name5) => {
-  const slashed = (text5) => text5.replaceAll("/", "_");
-  return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
+var matchesRef = (pattern, name6) => {
+  const slashed = (text6) => text6.replaceAll("/", "_");
+  return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
-function channelPart(name5) {
-  const plain2 = name5.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain2 === name5 ? plain2 : `${plain2 || "ref"}-${sha256(name5).slice(0, 6)}`;
+function channelPart(name6) {
+  const plain2 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain2 === name6 ? plain2 : `${plain2 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
 // ts-src/cli/farm/prepare.ts
 init_source_entry();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs67 = require("node:fs");
-var import_node_os11 = require("node:os");
-var import_node_path81 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_os12 = require("node:os");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs65 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path84 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -36621,38 +38695,38 @@ function unbundled({ manifest: packed2, ...rest2 }) {
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto10.randomBytes)(4).toString("hex")}`;
-var isRunId = (text5) => /^\d{14}-[0-9a-f]{8}$/.test(text5);
+var isRunId = (text6) => /^\d{14}-[0-9a-f]{8}$/.test(text6);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
-var openName = (name5) => `runs/open/${namespaceName(name5)}.json`;
+var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
 var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
 async function noteRun(store2, run2, url2) {
-  const name5 = openName(lineOf(run2));
-  const before2 = await store2.readJson(name5);
-  await store2.writeJson(name5, { id: run2.id, begun: run2.begun, url: url2, ended: false });
+  const name6 = openName(lineOf(run2));
+  const before2 = await store2.readJson(name6);
+  await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
   if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
   const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
   return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
 }
 async function closeRun(store2, run2) {
-  const name5 = openName(lineOf(run2));
-  const open3 = await store2.readJson(name5);
-  if (open3?.id === run2.id) await store2.writeJson(name5, { ...open3, ended: true });
+  const name6 = openName(lineOf(run2));
+  const open3 = await store2.readJson(name6);
+  if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
 }
 var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
-async function cached2(store2, state, name5, is) {
-  const copy = (0, import_node_path79.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+async function cached2(store2, state, name6, is) {
+  const copy = (0, import_node_path84.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
-  const data = await store2.getBlob(name5);
+  const data = await store2.getBlob(name6);
   if (!data) return void 0;
-  const text5 = unzipped2(data);
-  const value2 = text5 && parsed(text5.toString("utf8"));
-  if (!text5 || !is(value2)) return void 0;
-  writeWhole(copy, text5, { sync: false });
+  const text6 = unzipped2(data);
+  const value2 = text6 && parsed(text6.toString("utf8"));
+  if (!text6 || !is(value2)) return void 0;
+  writeWhole(copy, text6, { sync: false });
   return value2;
 }
 var largest2 = 512 << 20;
@@ -36663,15 +38737,15 @@ function unzipped2(data) {
     return void 0;
   }
 }
-function parsed(text5) {
+function parsed(text6) {
   try {
-    return JSON.parse(text5);
+    return JSON.parse(text6);
   } catch {
     return void 0;
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs65.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs69.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -36707,9 +38781,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path79.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path84.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path79.join)(root, path2))) writeWhole((0, import_node_path79.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path84.join)(root, path2))) writeWhole((0, import_node_path84.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -36731,7 +38805,7 @@ function filesOf3(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs65.readFileSync)((0, import_node_path79.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs69.readFileSync)((0, import_node_path84.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -36748,17 +38822,17 @@ var distributionsOf = (plan2, distro, distributions) => distributions.map((d) =>
     pythonVersion: d.pythonVersion,
     repositories: d.repositories,
     packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
-    debian: [...d.packages.keys()].sort().map((name5) => debianPackage(distro, d.name, name5))
+    debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
   };
 });
-var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, rosVersion, pythonVersion, repositories, packages }) => ({
-  name: name5,
+var distributionsIn = ({ distributions }) => distributions.map(({ name: name6, rosVersion, pythonVersion, repositories, packages }) => ({
+  name: name6,
   rosVersion,
   pythonVersion,
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text5) => `${text5.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text5).slice(0, 8)}`;
+var namespaceName = (text6) => `${text6.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text6).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -36826,14 +38900,14 @@ var Worker = class {
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
-      for (const [other, number4] of this.numberOf.get(run2)) {
+      for (const [other, number6] of this.numberOf.get(run2)) {
         const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
         if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number4, result: result2 });
+        found2.push({ number: number6, result: result2 });
         if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
       }
     }
@@ -36842,8 +38916,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -36877,7 +38951,7 @@ function reduceNeeds(count3, needs) {
 function renderSchedule(run2, counts, groups, first, tasks) {
   const dependents = tasks.map(() => []);
   tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first].push(first + i)));
-  const column = (name5, value2) => [name5, ...tasks.map(value2)].join(" ");
+  const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
   return `${[
     `run ${run2}`,
     `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
@@ -36894,7 +38968,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path80.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path85.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -36921,8 +38995,8 @@ async function makeShard(session2, architecture2, first, retest, signal) {
     part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
     graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
-      const { name: name5 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name5} test` : name5) ?? 15e3) / 1e3;
+      const { name: name6 } = packageOf(graph2, task);
+      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
       left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
     });
   }
@@ -36951,10 +39025,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path80.join)(work2, tree);
+    const folder = (0, import_node_path85.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path80.join)(work2, `${tree}.packed`));
-    (0, import_node_fs66.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path85.join)(work2, `${tree}.packed`));
+    (0, import_node_fs70.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -36992,8 +39066,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path81.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path81.join)(process.env.XDG_STATE_HOME || (0, import_node_path81.join)((0, import_node_os11.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path86.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path86.join)(process.env.XDG_STATE_HOME || (0, import_node_path86.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -37018,7 +39092,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path81.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path86.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -37058,7 +39132,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs67.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs71.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -37078,7 +39152,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
   },
   async run(values) {
     const limits2 = limitsOf("work", values);
-    if (limits2 && values.check === true) return check(values);
+    if (limits2 && values.check === true) return check2(values);
     if (!limits2 || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
       if (limits2) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
       return exit.usage;
@@ -37097,7 +39171,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     }
   }
 });
-async function check(values) {
+async function check2(values) {
   const loaded = await loadNamed("work", values);
   if (!loaded) return exit.failed;
   const { input } = loaded;
@@ -37119,7 +39193,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path81.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path86.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -37136,8 +39210,8 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     ]);
     return exit.failed;
   }
-  for (const number4 of numbers) {
-    const at2 = lane.byNumber.get(number4);
+  for (const number6 of numbers) {
+    const at2 = lane.byNumber.get(number6);
     const result2 = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
     if (missing.length)
@@ -37147,11 +39221,11 @@ async function doTasks(values, session2, loaded, numbers, signal) {
       });
     else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number4, result2);
-    writeMessage(renderEvent(result2, numbers.indexOf(number4) + 1, numbers.length));
+    await keepResult(session2, output, loaded.bundle.id, number6, result2);
+    writeMessage(renderEvent(result2, numbers.indexOf(number6) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number4, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number6, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -37159,14 +39233,14 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number4, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path81.join)(output, result2.log);
+async function keepResult(session2, output, id, number6, result2) {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path86.join)(output, result2.log);
   const kept2 = {
     schema: 1,
     result: result2,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number4), kept2);
+  await session2.store.writeJson(resultName(id, number6), kept2);
 }
 async function prepareArchitecture(values) {
   const limits2 = limitsOf("prepare", values);
@@ -37204,8 +39278,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -37219,8 +39293,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path82.join)(at2.value.folder, (0, import_node_path82.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path82.join)(root, (0, import_node_path82.relative)(workspace.root, (0, import_node_path82.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path87.join)(at2.value.folder, (0, import_node_path87.relative)(at2.value.top, workspace.root));
+  const read2 = await readWorkspace((0, import_node_path87.join)(root, (0, import_node_path87.relative)(workspace.root, (0, import_node_path87.resolve)(workspace.file))), workspace.state);
   if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -37232,22 +39306,22 @@ async function requestWorkspace(workspace, target2) {
   const trusted = read2.value.distro;
   const diagnostics = [];
   const distributions = {};
-  for (const [name5, distribution2] of Object.entries(workspace.distro.distributions)) {
+  for (const [name6, distribution2] of Object.entries(workspace.distro.distributions)) {
     const platforms2 = distribution2.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
     for (const p of distribution2.platforms)
       if (!platforms2.includes(p))
         diagnostics.push(
-          warning("request-platform", `the platform '${p}' is not on the target branch: '${name5}' is not built on it`, {
+          warning("request-platform", `the platform '${p}' is not on the target branch: '${name6}' is not built on it`, {
             file: workspace.file,
             hint: "it is built after the merge"
           })
         );
-    if (platforms2.length) distributions[name5] = { ...distribution2, platforms: platforms2 };
+    if (platforms2.length) distributions[name6] = { ...distribution2, platforms: platforms2 };
   }
-  for (const [name5, platform2] of Object.entries(workspace.distro.platforms))
-    if (Object.hasOwn(trusted.platforms, name5) && !same(platform2, trusted.platforms[name5]))
+  for (const [name6, platform2] of Object.entries(workspace.distro.platforms))
+    if (Object.hasOwn(trusted.platforms, name6) && !same(platform2, trusted.platforms[name6]))
       diagnostics.push(
-        warning("request-platform", `the platform '${name5}' is built as the target branch has it`, {
+        warning("request-platform", `the platform '${name6}' is built as the target branch has it`, {
           file: workspace.file,
           hint: "what this pull request changes of it takes effect after the merge"
         })
@@ -37255,30 +39329,30 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read2.value, root: (0, import_node_path82.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read2.value, root: (0, import_node_path87.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings2, trusted) {
-  const limitsOf2 = (name5) => Object.hasOwn(trusted, name5) ? trusted[name5]?.limits : void 0;
-  const own3 = Object.entries(settings2).map(([name5, { limits: _, ...more }]) => {
-    const limits2 = limitsOf2(name5);
-    return [name5, limits2 ? { ...more, limits: limits2 } : more];
+  const limitsOf2 = (name6) => Object.hasOwn(trusted, name6) ? trusted[name6]?.limits : void 0;
+  const own3 = Object.entries(settings2).map(([name6, { limits: _, ...more }]) => {
+    const limits2 = limitsOf2(name6);
+    return [name6, limits2 ? { ...more, limits: limits2 } : more];
   });
   const others2 = Object.entries(trusted).flatMap(
-    ([name5, { limits: limits2 }]) => limits2 && !Object.hasOwn(settings2, name5) ? [[name5, { ...noSettings, limits: limits2 }]] : []
+    ([name6, { limits: limits2 }]) => limits2 && !Object.hasOwn(settings2, name6) ? [[name6, { ...noSettings, limits: limits2 }]] : []
   );
   return Object.fromEntries([...own3, ...others2]);
 }
 var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs68.realpathSync)(root);
+  const top = (0, import_node_fs72.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs68.realpathSync)((0, import_node_path82.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs72.realpathSync)((0, import_node_path87.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -37288,7 +39362,7 @@ var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
-async function repositoryOf(workspace, folder, name5, distributions) {
+async function repositoryOf(workspace, folder, name6, distributions) {
   const known3 = /* @__PURE__ */ new Map();
   for (const d of distributions) {
     const entries = await readEntries(workspace, d);
@@ -37301,11 +39375,11 @@ async function repositoryOf(workspace, folder, name5, distributions) {
         )
       ]);
   }
-  if (name5 !== void 0) {
-    if (known3.has(name5)) return good(name5);
-    const near = nearest(name5, known3.keys());
+  if (name6 !== void 0) {
+    if (known3.has(name6)) return good(name6);
+    const near = nearest(name6, known3.keys());
     return bad(
-      error("selection", `no distribution has a repository '${name5}'`, {
+      error("selection", `no distribution has a repository '${name6}'`, {
         hint: near ? `did you mean '${near}'?` : "add it to the distribution file"
       })
     );
@@ -37338,9 +39412,9 @@ function downstreamOf(plan2, own3, how, budget) {
   let edge = [...own3].sort();
   while (edge.length) {
     const next2 = /* @__PURE__ */ new Set();
-    for (const name5 of edge) for (const d of dependents.get(name5) ?? []) if (!seen.has(d)) next2.add(d);
+    for (const name6 of edge) for (const d of dependents.get(name6) ?? []) if (!seen.has(d)) next2.add(d);
     edge = [...next2].sort();
-    for (const name5 of edge) seen.add(name5);
+    for (const name6 of edge) seen.add(name6);
     found2.push(...edge);
     if (how === "direct") break;
   }
@@ -37351,11 +39425,11 @@ function downstreamOf(plan2, own3, how, budget) {
 init_diagnostics();
 function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
   if (channel2 === void 0) return [];
-  const faults2 = [];
+  const faults4 = [];
   const named4 = places.length || output === void 0 ? places : [output];
   const apart = named4.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
   if (!named4.length || apart !== void 0)
-    faults2.push(
+    faults4.push(
       error(
         "publish-place",
         apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
@@ -37365,16 +39439,16 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
       )
     );
   if (!signed && signingKey === void 0)
-    faults2.push(
+    faults4.push(
       error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
         hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
       })
     );
-  return faults2;
+  return faults4;
 }
 
 // ts-src/cli/farm/prepare.ts
-var options4 = {
+var options5 = {
   ...distroOptions,
   state: farmOptions.state,
   run: {
@@ -37446,7 +39520,7 @@ var prepare = defineCommand({
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
 a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options4,
+  options: options5,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
@@ -37473,19 +39547,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text5 = (name5) => values[name5] || void 0;
-  const isChange = text5("change") !== void 0;
+  const text6 = (name6) => values[name6] || void 0;
+  const isChange = text6("change") !== void 0;
   const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text5("branch"), tag: text5("tag"), request: text5("request") },
+    { branch: text6("branch"), tag: text6("tag"), request: text6("request") },
     values.primary === true ? true : void 0
   );
-  if (text5("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text5("channel");
+  if (text6("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text6("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
       channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text5("publish-to"),
+      output: text6("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -37494,7 +39568,7 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place = pipeline3.kind === "request" ? namespaceName(text5("request") ?? text5("title") ?? text5("change") ?? "change") : void 0;
+  const place = pipeline3.kind === "request" ? namespaceName(text6("request") ?? text6("title") ?? text6("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
@@ -37519,19 +39593,19 @@ ${difference3}
 `);
   showDiagnostics(await pinSources(planned2.workspace, planned2.plan));
   const driver = driverOf(values, state);
-  const tools = await missingTools(driver.name, planned2.plan);
-  if (tools.length) {
-    showDiagnostics(tools);
+  const tools2 = await missingTools(driver.name, planned2.plan);
+  if (tools2.length) {
+    showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs69.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs73.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
-    const testable = (name5, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
-    const [id, title, begun] = [newRunId(planned2.plan.stamp), text5("title") ?? titleOf(text5), Date.now()];
+    const testable = (name6, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
+    const [id, title, begun] = [newRunId(planned2.plan.stamp), text6("title") ?? titleOf(text6), Date.now()];
     const bundle = {
       schema: 2,
       id,
@@ -37609,8 +39683,8 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text5("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path83.resolve)(text5("output")), header + schedule);
+    if (text6("output") === void 0) writeOutput(header + schedule);
+    else writeWhole((0, import_node_path88.resolve)(text6("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -37619,7 +39693,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path83.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path88.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -37629,8 +39703,8 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text5 = await store2.readJson(lockName(like));
-  if (!text5)
+  const text6 = await store2.readJson(lockName(like));
+  if (!text6)
     return {
       values,
       notes: [
@@ -37641,25 +39715,25 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path83.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text5.lock);
+  const file2 = (0, import_node_path88.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  writeWhole(file2, text6.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text5) {
-  const [request, target2] = [text5("request"), text5("target")];
+function titleOf(text6) {
+  const [request, target2] = [text6("request"), text6("target")];
   if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
-  return text5("tag") ?? text5("branch") ?? "run";
+  return text6("tag") ?? text6("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path83.isAbsolute)(file2) || !exists((0, import_node_path83.join)(file2, ".git"))) {
+    if (!(0, import_node_path88.isAbsolute)(file2) || !exists((0, import_node_path88.join)(file2, ".git"))) {
       const line2 = readIf(file2)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -37671,26 +39745,26 @@ async function withDistro(values) {
       url2 = line2;
     }
   }
-  const [address, ref] = url2.split("#");
-  if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref !== void 0 && !isRefName(ref))
+  const [address, ref2] = url2.split("#");
+  if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
     return bad(error("distro-missing", `'${url2}' is no address of a git repository`, { hint: "URL#BRANCH" }));
   const state = farmState(values);
-  const commit = await resolveRef(address, ref, reporter);
+  const commit = await resolveRef(address, ref2, reporter);
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path83.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path83.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path88.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path88.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path83.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path88.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path83.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path88.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -37732,27 +39806,27 @@ async function trustedWorkspace(values) {
   const settled2 = await requestWorkspace(workspace.value, target2);
   if (settled2.ok) {
     const { trusted } = settled2.value;
-    for (const name5 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name5);
+    for (const name6 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name6);
     settleNames();
   }
   return settled2;
 }
-async function targetCommit(root, name5) {
-  if (!isRefName(name5)) return error("history", `'${name5}' is no name of a branch`);
-  for (const ref of [`refs/remotes/origin/${name5}`, name5]) {
-    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`], { cwd: root });
+async function targetCommit(root, name6) {
+  if (!isRefName(name6)) return error("history", `'${name6}' is no name of a branch`);
+  for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
+    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], { cwd: root });
     if (found3.code === 0) return found3.stdout.trim();
   }
-  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name5}`], { cwd: root });
+  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
   const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
-  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name5}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
+  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name6}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
     hint: "let the checkout fetch it too"
   });
 }
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path83.resolve)(change);
+  const folder = (0, import_node_path88.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -37801,16 +39875,16 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path89 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text5) => printable(text5.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text6) => printable(text6.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name5) => (values[name5] ?? []).map((text5) => {
-    const [key = "", ...reason] = text5.split("=");
+  const pairs = (name6) => (values[name6] ?? []).map((text6) => {
+    const [key = "", ...reason] = text6.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -37826,7 +39900,7 @@ var numbersOf = (session2, loaded) => loaded.parts.flatMap(
     return run2 ? [{ number: part.first + i, run: run2, task }] : [];
   })
 );
-async function gather(session2, loaded, output, happened) {
+async function gather2(session2, loaded, output, happened) {
   const { store: store2 } = session2;
   for (const graph2 of session2.graphs) {
     for (const part of loaded.parts) {
@@ -37835,22 +39909,22 @@ async function gather(session2, loaded, output, happened) {
   }
   const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
   const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(done, async ({ number: number4, run: run2, task }) => {
-    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
+  await store2.many(done, async ({ number: number6, run: run2, task }) => {
+    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number6));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path84.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path89.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text5 = await store2.readText(kept2.log);
-      if (text5 !== void 0) writeWhole((0, import_node_path84.join)(output, log), text5, { sync: false });
+      const text6 = await store2.readText(kept2.log);
+      if (text6 !== void 0) writeWhole((0, import_node_path89.join)(output, log), text6, { sync: false });
     }
   });
-  for (const { number: number4, run: run2, task } of numbersOf(session2, loaded)) {
+  for (const { number: number6, run: run2, task } of numbersOf(session2, loaded)) {
     const result2 = run2.results[task];
-    const reason = happened.lost.get(number4);
+    const reason = happened.lost.get(number6);
     if (reason !== void 0 && result2?.state === "waiting")
       Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
   }
@@ -37876,7 +39950,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path84.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path89.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -37887,7 +39961,7 @@ An untrusted run publishes nothing.`,
   async run(values) {
     const limits2 = limitsOf("publish", values);
     if (!limits2) return exit.usage;
-    const secret = keyFromEnvironment(process.env);
+    const secret2 = keyFromEnvironment(process.env);
     const stop = untilStopped();
     const opened = await openRun("publish", values, limits2, stop.signal, "publish");
     if (!opened) return exit.failed;
@@ -37904,14 +39978,14 @@ An untrusted run publishes nothing.`,
         channel: bundle.pipeline.channel,
         places: bundle.distro.publish.to,
         output: values.output === void 0 ? void 0 : output,
-        signed: secret !== void 0,
+        signed: secret2 !== void 0,
         signingKey: bundle.distro.signing_key
       });
       if (lacking.length) {
         showDiagnostics(lacking);
         return exit.failed;
       }
-      await gather(session2, loaded, output, nothing4);
+      await gather2(session2, loaded, output, nothing4);
       const failed4 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed4 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
@@ -37926,11 +40000,11 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path84.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path89.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
-        signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
+        signingKey: secret2 ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
         stamp: bundle.plan.stamp,
         run: bundle.id,
         lock: lock2,
@@ -37992,7 +40066,7 @@ where anything failed.`,
 });
 async function tell2(session2, loaded, output, happened) {
   const { bundle } = loaded;
-  await gather(session2, loaded, output, happened);
+  await gather2(session2, loaded, output, happened);
   const results = resultsOf(session2.graphs);
   const verdicts = await judgeTests(session2.graphs, session2.store, bundle.plan.stamp);
   for (const t of results) {
@@ -38020,7 +40094,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path84.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path89.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -38051,8 +40125,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path84.relative)(process.cwd(), (0, import_node_path84.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path84.join)(output, log);
+  const inside = (0, import_node_path89.relative)(process.cwd(), (0, import_node_path89.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path89.join)(output, log);
 };
 function factsOf2({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -38071,9 +40145,9 @@ function factsOf2({ bundle, input }, results) {
 function unplanned(values, fault3) {
   const output = outputOf(values);
   const title = oneLine2(values.title ?? "run");
-  const text5 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text5);
-  writeOutput(`${title}: planning failed: ${oneLine2(text5)}
+  const text6 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text6);
+  writeOutput(`${title}: planning failed: ${oneLine2(text6)}
 `);
   return exit.failed;
 }
@@ -38118,20 +40192,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs70.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs74.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path84.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path89.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs70.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs74.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -38145,14 +40219,14 @@ init_diagnostics();
 function edgesOf(evaluated) {
   return evaluated.inside.map((i) => [.../* @__PURE__ */ new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
 }
-function reach2(evaluated, name5, up) {
+function reach2(evaluated, name6, up) {
   const forward = edgesOf(evaluated);
   let edges = forward;
   if (up) {
     edges = forward.map(() => []);
     forward.forEach((e, n) => e.forEach((d) => edges[d].push(n)));
   }
-  const start = evaluated.number.get(name5);
+  const start = evaluated.number.get(name6);
   if (start === void 0) return [];
   const steps = /* @__PURE__ */ new Map([[start, 0]]);
   for (let front = [start], n = 1; front.length; n++) {
@@ -38256,22 +40330,22 @@ function groupedBy(packages, of) {
 
 // ts-src/cli/query.ts
 var perDistribution = (planned2) => planned2.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
-var questions = {
+var questions2 = {
   deps: {
     usage: "deps PACKAGE",
     help: "what it needs, what for and where from; --recursive: through others, with the number of steps",
     names: 1,
-    ask(planned2, [name5], values) {
-      if (values.recursive) return reached(planned2, name5, false);
+    ask(planned2, [name6], values) {
+      if (values.recursive) return reached(planned2, name6, false);
       const rows = planned2.resolvers.flatMap((r) => {
-        const number4 = r.evaluated.number.get(name5);
-        return number4 === void 0 ? [] : needsOf2(r, number4).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+        const number6 = r.evaluated.number.get(name6);
+        return number6 === void 0 ? [] : needsOf2(r, number6).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
         rows: rows.map((n) => [n.name, n.for.join(", "), n.tag, n.platform, n.from]),
         data: rows,
-        none: `'${name5}' needs nothing`
+        none: `'${name6}' needs nothing`
       };
     }
   },
@@ -38279,18 +40353,18 @@ var questions = {
     usage: "rdeps PACKAGE",
     help: "what needs it to build, run or test; --recursive: through others",
     names: 1,
-    ask(planned2, [name5], values) {
-      if (values.recursive) return reached(planned2, name5, true);
+    ask(planned2, [name6], values) {
+      if (values.recursive) return reached(planned2, name6, true);
       const rows = perDistribution(planned2).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number4) => needsOf2(r, number4).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number6) => needsOf2(r, number6).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
         head: ["NEEDED BY", "TO", "BY"],
         rows: rows.map((n) => [n.name, n.for.join(", "), n.tag]),
         data: rows,
-        none: `nothing needs '${name5}'`
+        none: `nothing needs '${name6}'`
       };
     }
   },
@@ -38334,13 +40408,13 @@ var questions = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned2, [text5]) => grouped(planned2, "maintainers", text5)
+    ask: (planned2, [text6]) => grouped(planned2, "maintainers", text6)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned2, [text5]) => grouped(planned2, "licenses", text5)
+    ask: (planned2, [text6]) => grouped(planned2, "licenses", text6)
   },
   unreleased: {
     usage: "unreleased",
@@ -38377,20 +40451,20 @@ var questions = {
     }
   }
 };
-function reached(planned2, name5, up) {
+function reached(planned2, name6, up) {
   const rows = perDistribution(planned2).flatMap(
-    (r) => reach2(r.evaluated, name5, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
+    (r) => reach2(r.evaluated, name6, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
   );
   return {
     head: [up ? "NEEDED BY" : "NEEDS", "STEPS"],
     rows: rows.map((n) => [n.name, String(n.steps)]),
     data: rows,
-    none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
+    none: up ? `nothing needs '${name6}'` : `'${name6}' needs no package of the distribution`
   };
 }
-function grouped(planned2, of, text5 = "") {
+function grouped(planned2, of, text6 = "") {
   const rows = perDistribution(planned2).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text5.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text6.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -38406,24 +40480,24 @@ function grouped(planned2, of, text5 = "") {
 async function developedAndReleased(planned2) {
   const { workspace } = planned2;
   const rows = [];
-  const faults2 = [];
-  for (const { name: name5 } of planned2.distributions) {
-    const sources = { ...workspace.distro.distributions[name5], sources: "source" };
+  const faults4 = [];
+  for (const { name: name6 } of planned2.distributions) {
+    const sources = { ...workspace.distro.distributions[name6], sources: "source" };
     const developing = {
       ...workspace,
-      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name5]: sources } }
+      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
     };
     const [read2, entries] = [
-      await readDistribution(developing, name5, planned2.lock, /* @__PURE__ */ new Map(), reporter),
-      await readEntries(developing, name5)
+      await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
+      await readEntries(developing, name6)
     ];
-    faults2.push(...read2.diagnostics.filter(isError));
+    faults4.push(...read2.diagnostics.filter(isError));
     if (!read2.ok || !entries.ok) continue;
     const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
       const release2 = releases.get(p.repository);
       return {
-        distribution: name5,
+        distribution: name6,
         name: p.name,
         repository: p.repository,
         developed: p.manifest.version,
@@ -38432,14 +40506,14 @@ async function developedAndReleased(planned2) {
     };
     rows.push(...[...read2.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
   }
-  showDiagnostics(sorted(faults2));
-  return { packages: rows, partial: faults2.length > 0 };
+  showDiagnostics(sorted(faults4));
+  return { packages: rows, partial: faults4.length > 0 };
 }
-var width2 = Math.max(...Object.values(questions).map((q3) => q3.usage.length));
+var width2 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
-  details: Object.values(questions).map((q3) => `  ${q3.usage.padEnd(width2)}  ${q3.help}`).join("\n"),
+  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width2)}  ${q3.help}`).join("\n"),
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -38448,11 +40522,11 @@ var query = defineCommand({
     json: { type: "boolean", help: "as data" }
   },
   async run(values, [what, ...names2]) {
-    const question = what !== void 0 && Object.hasOwn(questions, what) ? questions[what] : void 0;
+    const question = what !== void 0 && Object.hasOwn(questions2, what) ? questions2[what] : void 0;
     if (!question || (question.names === "any" ? names2.length > 1 : names2.length !== question.names)) {
-      const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions));
+      const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions2));
       writeMessage(
-        `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
+        `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions2).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
 `
       );
       return exit.usage;
@@ -38687,20 +40761,20 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number4 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
+    const number6 = (name6, fallback) => values[name6] === void 0 ? fallback : Number(values[name6]);
     const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
-      agentStart: number4("agent-start", 30),
+      agentStart: number6("agent-start", 30),
       agentTake: 0.065,
-      agentIdle: number4("agent-idle", 300),
-      call: number4("call", 0.7)
+      agentIdle: number6("agent-idle", 300),
+      call: number6("call", 0.7)
     };
-    const text5 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text5 === void 0 || [...lanes, number4("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text6 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text6 === void 0 || [...lanes, number6("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text5 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text6 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -38708,7 +40782,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned2.diagnostics.filter(isError));
     if (!planned2.ok) return exit.failed;
     const known3 = new Map(
-      text5.split("\n").flatMap(
+      text6.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -38717,7 +40791,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned2.value.plan.scopes, known3, number4("seed", 1));
+    const work2 = workOf(planned2.value.plan.scopes, known3, number6("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -38772,7 +40846,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 function writeSchedule(file2, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
-  const number4 = new Map(order3.map((t, i) => [t, i]));
+  const number6 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
     file2,
     renderSchedule(
@@ -38784,7 +40858,7 @@ function writeSchedule(file2, { waits: waits2, expected, seconds }) {
         group: 0,
         seconds: Math.max(1, Math.round(expected[t])),
         path: Math.round(path2[t]),
-        waits: waits2[t].map((d) => number4.get(d)).sort((a, b) => a - b)
+        waits: waits2[t].map((d) => number6.get(d)).sort((a, b) => a - b)
       }))
     )
   );
@@ -38810,7 +40884,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path85 = require("node:path");
+var import_node_path90 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -38837,13 +40911,13 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     }
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
-    if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path85.join)(state, "verify"));
+    if (what === "show") return show3(opened, values.json === true);
+    if (what === "verify") return verify(opened, (0, import_node_path90.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
 var megabytes2 = (n) => `${(n / 1e6).toFixed(1)} MB`;
-async function show2(opened, json2) {
+async function show3(opened, json2) {
   const kinds3 = {};
   for (const kind of [
     "objects",
@@ -38881,20 +40955,20 @@ ${renderTable(
 async function verify(opened, cache) {
   let good2 = 0;
   const bad2 = [];
-  for await (const { name: name5 } of opened.blobs.list("objects")) {
-    if (await opened.check(name5, cache)) good2++;
-    else bad2.push(name5);
+  for await (const { name: name6 } of opened.blobs.list("objects")) {
+    if (await opened.check(name6, cache)) good2++;
+    else bad2.push(name6);
   }
   for (const kind of ["tasks", "tests"]) {
-    for await (const { name: name5 } of opened.blobs.list(kind)) {
-      if (await opened.readJson(name5)) good2++;
+    for await (const { name: name6 } of opened.blobs.list(kind)) {
+      if (await opened.readJson(name6)) good2++;
       else {
-        bad2.push(name5);
-        await opened.blobs.remove(name5);
+        bad2.push(name6);
+        await opened.blobs.remove(name6);
       }
     }
   }
-  for (const name5 of bad2) writeMessage(`damaged, removed: ${name5}
+  for (const name6 of bad2) writeMessage(`damaged, removed: ${name6}
 `);
   writeOutput(`${good2} things are as they were written, ${bad2.length} were damaged
 `);
@@ -38908,16 +40982,16 @@ async function collect2(opened, days, dry) {
   const keep = (files) => files.forEach((f) => f && objects.add(f.sha256));
   const roots = [];
   const old = [];
-  for await (const { name: name5, modified } of opened.blobs.list("runs"))
-    (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name5);
-  for (const name5 of roots) {
-    if (name5.includes("/results/") || name5.endsWith(".gz")) continue;
-    const run2 = await opened.readRoot(name5);
+  for await (const { name: name6, modified } of opened.blobs.list("runs"))
+    (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name6);
+  for (const name6 of roots) {
+    if (name6.includes("/results/") || name6.endsWith(".gz")) continue;
+    const run2 = await opened.readRoot(name6);
     for (const t of Object.values(run2?.tasks ?? {})) keys.add(t.key);
   }
   const listed = /* @__PURE__ */ new Set();
-  for await (const { name: name5 } of opened.blobs.list("channels")) {
-    const channel2 = await openChannel(opened, name5.slice("channels/".length).replace(/\.json$/, ""));
+  for await (const { name: name6 } of opened.blobs.list("channels")) {
+    const channel2 = await openChannel(opened, name6.slice("channels/".length).replace(/\.json$/, ""));
     const states = await opened.many(channel2.file.states, ({ id }) => readState(opened, id));
     for (const { id } of channel2.file.states) listed.add(id);
     for (const state of states)
@@ -38929,51 +41003,51 @@ async function collect2(opened, days, dry) {
           keep(held.files);
         }
   }
-  for await (const { name: name5 } of opened.blobs.list("index")) {
-    const index = await opened.readIndex(name5.slice("index/".length).replace(/\.json\.gz$/, ""));
+  for await (const { name: name6 } of opened.blobs.list("index")) {
+    const index = await opened.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
   const remove2 = [];
-  for await (const { name: name5, size: size2, modified } of opened.blobs.list("states"))
-    if (!listed.has(name5.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
-      remove2.push({ name: name5, size: size2 });
+  for await (const { name: name6, size: size2, modified } of opened.blobs.list("states"))
+    if (!listed.has(name6.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
+      remove2.push({ name: name6, size: size2 });
   const records = async (kind) => {
-    for await (const { name: name5, size: size2, modified } of opened.blobs.list(kind)) {
-      const key = name5.split("/").pop().replace(/\.json$/, "");
-      const record2 = await opened.readJson(name5);
+    for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind)) {
+      const key = name6.split("/").pop().replace(/\.json$/, "");
+      const record2 = await opened.readJson(name6);
       if (record2 && (keys.has(key) || now - modified < grace))
         keep([...record2.debs ?? [], record2.files, record2.log, record2.junit]);
-      else if (now - modified >= grace) remove2.push({ name: name5, size: size2 });
+      else if (now - modified >= grace) remove2.push({ name: name6, size: size2 });
     }
   };
   await records("tasks");
   await records("tests");
   for (const kind of ["sources", "bases"]) {
-    for await (const { name: name5, size: size2, modified } of opened.blobs.list(kind)) {
-      const value2 = await opened.readJson(name5);
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size: size2 });
+    for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind)) {
+      const value2 = await opened.readJson(name6);
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size2 });
       else if (value2) keep("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
     }
   }
   for (const kind of ["resolved", "sets"])
-    for await (const { name: name5, size: size2, modified } of opened.blobs.list(kind))
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size: size2 });
-  for (const name5 of [...roots, ...old]) {
-    if (!name5.includes("/results/")) continue;
-    const log = (await opened.readJson(name5))?.log;
-    if (roots.includes(name5)) keep([log]);
+    for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind))
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size2 });
+  for (const name6 of [...roots, ...old]) {
+    if (!name6.includes("/results/")) continue;
+    const log = (await opened.readJson(name6))?.log;
+    if (roots.includes(name6)) keep([log]);
   }
   let kept2 = 0;
-  for await (const { name: name5, size: size2, modified } of opened.blobs.list("objects")) {
-    if (objects.has(name5.split("/").pop()) || now - modified < grace) kept2++;
-    else remove2.push({ name: name5, size: size2 });
+  for await (const { name: name6, size: size2, modified } of opened.blobs.list("objects")) {
+    if (objects.has(name6.split("/").pop()) || now - modified < grace) kept2++;
+    else remove2.push({ name: name6, size: size2 });
   }
-  for (const name5 of old) remove2.push({ name: name5, size: 0 });
-  for await (const { name: name5, size: size2, modified } of opened.blobs.list("untrusted"))
-    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size: size2 });
-  const order3 = (name5) => name5.startsWith("objects/") ? 1 : 0;
+  for (const name6 of old) remove2.push({ name: name6, size: 0 });
+  for await (const { name: name6, size: size2, modified } of opened.blobs.list("untrusted"))
+    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size2 });
+  const order3 = (name6) => name6.startsWith("objects/") ? 1 : 0;
   remove2.sort((a, b) => order3(a.name) - order3(b.name));
-  if (!dry) for (const { name: name5 } of remove2) await opened.blobs.remove(name5);
+  if (!dry) for (const { name: name6 } of remove2) await opened.blobs.remove(name6);
   writeOutput(
     `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes2(remove2.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
 `
@@ -38986,12 +41060,12 @@ var schemas = {
   distro: async () => (await Promise.resolve().then(() => (init_distro(), distro_exports))).distroJsonSchema(),
   plan: async () => (await Promise.resolve().then(() => (init_plan_schema(), plan_schema_exports))).planJsonSchema()
 };
-var schema2 = defineCommand({
+var schema4 = defineCommand({
   summary: "print a JSON schema: of distro.yaml (for editors) or of the plan",
   usage: "schema distro|plan",
   options: {},
-  async run(_values, [name5, ...more]) {
-    const make = name5 !== void 0 && !more.length && Object.hasOwn(schemas, name5) ? schemas[name5] : void 0;
+  async run(_values, [name6, ...more]) {
+    const make = name6 !== void 0 && !more.length && Object.hasOwn(schemas, name6) ? schemas[name6] : void 0;
     if (!make) {
       writeMessage(`slipway schema: name one of ${Object.keys(schemas).join(", ")}
 `);
@@ -39005,10 +41079,10 @@ var schema2 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text5, columns2) {
+function wrap(text6, columns2) {
   const lines = [];
   let line2 = "";
-  for (const word of text5.split(/\s+/)) {
+  for (const word of text6.split(/\s+/)) {
     if (line2 && line2.length + 1 + word.length > columns2) {
       lines.push(line2);
       line2 = "";
@@ -39029,9 +41103,9 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text5) {
+function prose(text6) {
   const paragraphs2 = [];
-  for (const block3 of text5.trim().split(/\n\s*\n/)) {
+  for (const block3 of text6.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
@@ -39054,24 +41128,24 @@ var optionsOf = (command) => [
   ...Object.entries(command.options),
   ["help", { type: "boolean", short: "h", help: "print this text" }]
 ];
-var optionLabel = (name5, option) => `${option.short ? `-${option.short}, ` : "    "}--${name5}${option.value ? ` ${option.value}` : ""}`;
+var optionLabel = (name6, option) => `${option.short ? `-${option.short}, ` : "    "}--${name6}${option.value ? ` ${option.value}` : ""}`;
 var overview = (commands2) => `Slipway turns a distro repository of catkin and ament packages into signed Debian packages.
 
 Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
 
-${table(Object.entries(commands2).map(([name5, c]) => [name5, c.summary]))}
+${table(Object.entries(commands2).map(([name6, c]) => [name6, c.summary]))}
 slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
-function helpOf(name5, command) {
-  const options5 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
+function helpOf(name6, command) {
+  const options6 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
-    prose(`${name5}: ${command.summary}`),
+    prose(`${name6}: ${command.summary}`),
     `Usage: slipway ${command.usage}
 `,
     ...command.details ? [prose(command.details)] : [],
     `Options:
-${table(options5)}`,
+${table(options6)}`,
     ...command.examples?.length ? [`Examples:
 ${command.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -39079,8 +41153,8 @@ ${command.examples.map((e) => `    ${e}
 }
 
 // ts-src/cli/completion.ts
-var entriesOf2 = (commands2) => Object.entries(commands2).map(([name5, command]) => ({
-  name: name5,
+var entriesOf2 = (commands2) => Object.entries(commands2).map(([name6, command]) => ({
+  name: name6,
   summary: command.summary,
   options: optionsOf(command).map(([key, o]) => ({
     name: key,
@@ -39089,7 +41163,7 @@ var entriesOf2 = (commands2) => Object.entries(commands2).map(([name5, command])
     help: o.help
   }))
 }));
-var quoted2 = (text5) => `'${text5.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text6) => `'${text6.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -39106,7 +41180,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text5) => text5.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text6) => text6.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -39119,12 +41193,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options5 = e.options.map(
+  const options6 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options5, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -39162,30 +41236,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path86.join)(output, "logs");
+  const root = (0, import_node_path91.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs71.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs75.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
-    const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
-    if (!name5) continue;
-    const path2 = (0, import_node_path86.join)(root, entry);
-    const status = (0, import_node_fs71.lstatSync)(path2);
+    const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
+    if (!name6) continue;
+    const path2 = (0, import_node_path91.join)(root, entry);
+    const status = (0, import_node_fs75.lstatSync)(path2);
     if (!status.isFile()) continue;
-    found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
+    found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs71.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs75.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -39203,30 +41277,30 @@ var logs = defineCommand({
     test: { type: "boolean", help: "the log of its tests" },
     path: { type: "boolean", help: "print the file's name, not its text" }
   },
-  async run(values, [name5, ...more]) {
+  async run(values, [name6, ...more]) {
     if (more.length) {
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path86.join)((0, import_node_path86.resolve)(findDistro(values), ".."), "out") : (0, import_node_path86.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path91.join)((0, import_node_path91.resolve)(findDistro(values), ".."), "out") : (0, import_node_path91.resolve)(values.output);
     const all = logsIn(output);
-    if (name5 === void 0) {
+    if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path86.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path91.join)(output, "logs")}
 `);
       return exit.ok;
     }
-    const log = all.find((l) => l.package === name5 && l.test === (values.test === true));
+    const log = all.find((l) => l.package === name6 && l.test === (values.test === true));
     if (!log) {
       const near = nearest(
-        name5,
+        name6,
         all.map((l) => l.package)
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path86.join)(output, "logs")}`, {
-          hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path91.join)(output, "logs")}`, {
+          hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
       return exit.failed;
@@ -39239,7 +41313,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text5) => text5.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text6) => text6.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version3) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version3}"`,
@@ -39251,8 +41325,8 @@ function manualPage(all, version3) {
     "[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]",
     ".SH COMMANDS"
   ];
-  for (const [name5, command] of Object.entries(all)) {
-    lines.push(`.SS ${troff(name5)}`, troff(`slipway ${command.usage}`), ".PP", troff(`${command.summary}.`));
+  for (const [name6, command] of Object.entries(all)) {
+    lines.push(`.SS ${troff(name6)}`, troff(`slipway ${command.usage}`), ".PP", troff(`${command.summary}.`));
     if (command.details) lines.push(".PP", ".nf", troff(command.details.trim()), ".fi");
     for (const [key, option] of optionsOf(command))
       lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
@@ -39286,9 +41360,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs72 = require("node:fs");
+var import_node_fs76 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path87 = require("node:path");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -39305,8 +41379,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs72.realpathSync)((0, import_node_path87.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs72.realpathSync)(root)}/`) && (0, import_node_fs72.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs76.realpathSync)((0, import_node_path92.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs76.realpathSync)(root)}/`) && (0, import_node_fs76.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -39320,12 +41394,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size2 } = (0, import_node_fs72.lstatSync)(file2);
+  const { size: size2 } = (0, import_node_fs76.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size2, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs72.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs76.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -39350,9 +41424,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path87.join)((0, import_node_path87.resolve)(findDistro(values), ".."), "out") : (0, import_node_path87.resolve)(values.output);
-    const root = (0, import_node_path87.join)(output, "apt");
-    if (!(0, import_node_fs72.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path92.join)((0, import_node_path92.resolve)(findDistro(values), ".."), "out") : (0, import_node_path92.resolve)(values.output);
+    const root = (0, import_node_path92.join)(output, "apt");
+    if (!(0, import_node_fs76.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -39371,8 +41445,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       server.listen(port, address, () => {
         const at2 = server.address();
         const bound2 = at2 !== null && typeof at2 === "object" ? at2.port : port;
-        const host = address.includes(":") ? `[${address}]` : address;
-        writeOutput(`http://${host}:${bound2}/
+        const host2 = address.includes(":") ? `[${address}]` : address;
+        writeOutput(`http://${host2}:${bound2}/
 `);
       });
     });
@@ -39381,7 +41455,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/all.ts
 var commands = {
-  init,
+  init: init2,
   validate: validate3,
   plan,
   explain: explain2,
@@ -39405,7 +41479,8 @@ var commands = {
   clean,
   abi,
   jobs,
-  schema: schema2,
+  deploy,
+  schema: schema4,
   doctor,
   completion: completionOf(() => commands),
   manual: manualOf(() => commands)
@@ -39414,25 +41489,25 @@ var commands = {
 // ts-src/cli/cli.ts
 init_process();
 async function main(args) {
-  onSlow((text5) => writeMessage(`${text5}
+  onSlow((text6) => writeMessage(`${text6}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs73.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
-  const [name5, ...rest2] = args;
-  if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
-    if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
-    (name5 === void 0 ? writeMessage : writeOutput)(overview(commands));
-    return name5 === void 0 ? exit.usage : exit.ok;
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs77.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  const [name6, ...rest2] = args;
+  if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
+    if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
+    (name6 === void 0 ? writeMessage : writeOutput)(overview(commands));
+    return name6 === void 0 ? exit.usage : exit.ok;
   }
-  if (name5 === "--version") {
+  if (name6 === "--version") {
     writeOutput(`slipway ${"0.1.0"}
 `);
     return exit.ok;
   }
-  const command = Object.hasOwn(commands, name5) ? commands[name5] : void 0;
+  const command = Object.hasOwn(commands, name6) ? commands[name6] : void 0;
   if (!command) {
-    const near = nearest(name5, Object.keys(commands));
+    const near = nearest(name6, Object.keys(commands));
     writeMessage(
-      `slipway: '${name5}' is not a command${near ? `; did you mean '${near}'?` : ""}
+      `slipway: '${name6}' is not a command${near ? `; did you mean '${near}'?` : ""}
     slipway --help lists them
 `
     );
@@ -39440,7 +41515,7 @@ async function main(args) {
   }
   let parsed2;
   try {
-    const options5 = Object.fromEntries(
+    const options6 = Object.fromEntries(
       Object.entries({ ...command.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -39450,19 +41525,19 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
+    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options6, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command.options));
     writeMessage(
-      `slipway ${name5}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
-    slipway ${name5} --help shows its options
+      `slipway ${name6}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
+    slipway ${name6} --help shows its options
 `
     );
     return exit.usage;
   }
   if (parsed2.values.help) {
-    writeOutput(helpOf(name5, command));
+    writeOutput(helpOf(name6, command));
     return exit.ok;
   }
   try {
@@ -39475,7 +41550,7 @@ ${trace}
   } catch (e) {
     const words5 = environmentFault(e);
     if (words5 === void 0) throw e;
-    writeMessage(`slipway ${name5}: ${words5}
+    writeMessage(`slipway ${name6}: ${words5}
 `);
     return exit.failed;
   }

@@ -35,6 +35,8 @@ const tools = {
   mvn: 'maven',
   abidiff: 'abigail-tools',
 };
+/** Of the suites in test/large, which name what they need. */
+const largeTools = { 'docker-compose': 'docker-compose' };
 /** What is no command: a shell test that passes where the package is installed. */
 const others = {
   'libc6-dev': 'test -e /usr/include/stdio.h',
@@ -46,7 +48,7 @@ const passes = (test) => spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin; ${t
 
 /** Installs what is missing of the tools, or of the named commands alone. */
 export function installTools(commands) {
-  const wanted = Object.entries(tools)
+  const wanted = Object.entries(commands ? { ...tools, ...largeTools } : tools)
     .filter(([command]) => !commands || commands.includes(command))
     .map(([command, name]) => [name, `command -v ${command}`]);
   if (!commands) wanted.push(...Object.entries(others));

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { deployModule, deploySource } from '../scripts/deploy-files.mjs';
 import { textEndings } from '../scripts/text-files.mjs';
 
 /**
@@ -9,10 +11,13 @@ import { textEndings } from '../scripts/text-files.mjs';
  */
 export const textFiles = {
   name: 'text',
-  load: (id) =>
-    textEndings.some((ending) => id.endsWith(ending))
+  resolveId: (id) => (id === deployModule ? `\0${id}` : undefined),
+  load(id) {
+    if (id === `\0${deployModule}`) return deploySource(fileURLToPath(new URL('..', import.meta.url)));
+    return textEndings.some((ending) => id.endsWith(ending))
       ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}`
-      : undefined,
+      : undefined;
+  },
   enforce: 'pre',
 };
 

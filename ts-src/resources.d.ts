@@ -30,3 +30,10 @@ declare module '*.c' {
   const text: string;
   export default text;
 }
+/** The files of deploy/, path → text. */
+declare module 'slipway:deploy' {
+  const files: Readonly<Record<string, string>>;
+  export default files;
+}
+/** Of package.json: the bundler puts it in. */
+declare const SLIPWAY_VERSION: string;

@@ -5,6 +5,7 @@ import { build, test } from './build.ts';
 import { channel } from './channel.ts';
 import { clean } from './clean.ts';
 import { compare } from './compare.ts';
+import { deploy } from './deploy.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { graph } from './graph.ts';
@@ -50,6 +51,7 @@ export const commands: Record<string, Command> = {
   clean,
   abi,
   jobs,
+  deploy,
   schema,
   doctor,
   completion: completionOf(() => commands),

@@ -10,8 +10,6 @@ import { helpOf, overview } from './help.ts';
 export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
 
-declare const SLIPWAY_VERSION: string;
-
 /** Finds the command, reads its options, runs it; the exit code is what the process ends with. */
 export async function main(args: string[]): Promise<number> {
   onSlow((text) => writeMessage(`${text}\n`));

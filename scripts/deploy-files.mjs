@@ -1,0 +1,19 @@
+// The files of deploy/ as one object, path → text: the bundle carries them, so that `slipway deploy init` needs no checkout.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** How code imports them. */
+export const deployModule = 'slipway:deploy';
+
+/** @param {string} root @returns {Record<string, string>} */
+export function deployFiles(root) {
+  const folder = join(root, 'deploy');
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path), 'utf8')]));
+}
+
+/** @param {string} root */
+export const deploySource = (root) => `export default ${JSON.stringify(deployFiles(root))}`;

@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readIf } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import { listLeft, walkLeft } from '../io/untrusted.ts';
+import { error, sorted, type Diagnostic } from '../model/diagnostics.ts';
+import { checkCasc } from './jcasc.ts';
+import { checkPlugins, pluginTable } from './plugins.ts';
+import { checkSecrets } from './secrets.ts';
+
+export interface Checked {
+  diagnostics: Diagnostic[];
+  /** What was checked. */
+  ran: string[];
+  /** Tools that are not installed, or that can't run yet. */
+  missing: string[];
+}
+
+/** Checks the folder of a farm without network: every fault of every file is told. */
+export async function checkDeployment(root: string): Promise<Checked> {
+  const diagnostics = [
+    ...plugins(root),
+    ...(await casc(root)),
+    ...(await checkSecrets(root)),
+    ...(await conflictMarkers(root)),
+  ];
+  const ran = ['plugins', 'jcasc', 'secrets'];
+  const missing: string[] = [];
+  for (const tool of tools) {
+    const outcome = await tool.check(root);
+    if (typeof outcome === 'string') missing.push(outcome);
+    else {
+      ran.push(tool.name);
+      diagnostics.push(...outcome);
+    }
+  }
+  return { diagnostics: sorted(diagnostics), ran, missing };
+}
+
+function plugins(root: string): Diagnostic[] {
+  const dockerfile = readIf(join(root, 'Dockerfile')) ?? '';
+  const list = readIf(join(root, 'plugins.txt'));
+  const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
+  const version = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? '')?.[0];
+  const found: Diagnostic[] = [];
+  if (version === undefined)
+    found.push(
+      error(
+        'deploy-plugins',
+        `the Dockerfile names no version of Jenkins${tag === undefined ? '' : `: ${tag} moves`}`,
+        {
+          file: 'Dockerfile',
+          hint: `FROM jenkins/jenkins:${pluginTable.jenkins}-lts-jdk${pluginTable.java}`,
+        },
+      ),
+    );
+  if (list === undefined) found.push(error('deploy-plugins', 'plugins.txt is missing', { file: 'plugins.txt' }));
+  else found.push(...checkPlugins(list, 'plugins.txt', version ?? pluginTable.jenkins));
+  return found;
+}
+
+async function casc(root: string): Promise<Diagnostic[]> {
+  const files = (await walkLeft(root, 'jcasc')).filter(({ path }) => /\.ya?ml$/.test(path));
+  if (!files.length) return [error('deploy-jcasc', 'jcasc/ holds no YAML file', { file: 'jcasc' })];
+  return files.flatMap(({ path, kind }) =>
+    kind === 'a file'
+      ? checkCasc(readIf(join(root, path)) ?? '', path)
+      : [error('deploy-jcasc', `${path} is ${kind}`, { file: path })],
+  );
+}
+
+/** What `update` left for the operator to decide. */
+async function conflictMarkers(root: string): Promise<Diagnostic[]> {
+  const skip = (path: string) => path === '.git' || path === 'secrets' || path.split('/').includes('.terraform');
+  const found: Diagnostic[] = [];
+  for (const { path, kind } of await walkLeft(root, '', { skip })) {
+    if (kind !== 'a file' || path.startsWith('.slipway-deploy')) continue;
+    const line = (readIf(join(root, path)) ?? '').split('\n').findIndex((text) => /^(<{7}|>{7}) /.test(text));
+    if (line >= 0)
+      found.push(
+        error('deploy-conflict', 'a conflict of `slipway deploy update` is not resolved', {
+          file: path,
+          line: line + 1,
+        }),
+      );
+  }
+  return found;
+}
+
+interface Tool {
+  name: string;
+  /** Its findings, or why it did not run. */
+  check(root: string): Promise<Diagnostic[] | string>;
+}
+
+async function runTool(name: string, args: string[], cwd: string): Promise<Diagnostic[] | string> {
+  const ran = await run(name, args, { cwd, limit: 1 << 20 });
+  if (ran.code === 127) return name;
+  if (ran.code === 0) return [];
+  const told = `${ran.stdout}\n${ran.stderr}`.trim().split('\n').slice(0, 40).join('\n');
+  return [error('deploy-tool', `${name} ${args[0] ?? ''}: ${told}`)];
+}
+
+const tools: readonly Tool[] = [
+  {
+    name: 'terraform validate',
+    async check(root) {
+      const folder = join(root, 'terraform');
+      if (!existsSync(folder)) return 'terraform (no folder terraform/)';
+      // Without its providers it can't validate, and fetching them takes the network.
+      if (!existsSync(join(folder, '.terraform'))) return 'terraform validate (after `terraform init` in terraform/)';
+      return runTool('terraform', ['validate', '-no-color'], folder);
+    },
+  },
+  {
+    name: 'hadolint',
+    async check(root) {
+      const files = ['Dockerfile', 'agent/Dockerfile'].filter((file) => existsSync(join(root, file)));
+      return files.length ? runTool('hadolint', files, root) : 'hadolint (no Dockerfile)';
+    },
+  },
+  {
+    name: 'ansible-lint',
+    async check(root) {
+      const found = (await listLeft(root, 'ansible')).length > 0;
+      return found
+        ? runTool('ansible-lint', ['--offline', '-q'], join(root, 'ansible'))
+        : 'ansible-lint (no folder ansible/)';
+    },
+  },
+];
