@@ -353,8 +353,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command, args, options6 = {}) {
   const limit = options6.limit ?? 256 << 20;
-  return new Promise((resolve20, reject) => {
-    if (options6.signal?.aborted) return resolve20({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve21, reject) => {
+    if (options6.signal?.aborted) return resolve21({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
     const output = options6.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
@@ -403,7 +403,7 @@ function run(command, args, options6 = {}) {
       options6.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve20(outcome);
+      else resolve21(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -484,17 +484,17 @@ function isPinnedPackage(text6) {
   return at2 > 0 && isDebianName(text6.slice(0, at2)) && isDebianVersion(text6.slice(at2 + 1));
 }
 function debianNames(distro, distribution2) {
-  const parts = fill(distro.naming.package, {
+  const parts2 = fill(distro.naming.package, {
     organization: distro.organization,
     distribution: debianize(distribution2)
   }).split("{name}");
-  return (name6) => parts.join(debianize(name6));
+  return (name6) => parts2.join(debianize(name6));
 }
 function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
@@ -514,6 +514,7 @@ var init_names = __esm({
     scopeId = (distribution2, target2) => `${distribution2}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
     abiName = (debian2, hash3) => `${debian2}-abi-${hash3.slice(0, 16)}`;
     testTaskId = (distribution2, target2, name6) => `${taskId(distribution2, target2, name6)}:test`;
+    docsTaskId = (distribution2, target2, name6) => `${taskId(distribution2, target2, name6)}:docs`;
     taskId = (distribution2, target2, name6) => `${scopeId(distribution2, target2)}/${name6}`;
     aptSuite = (distribution2, target2) => `${target2.release}-${distribution2}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
     channelSuite = (distribution2, target2) => `${aptSuite(distribution2, target2)}/${target2.architecture}`;
@@ -662,9 +663,9 @@ var init_aws4fetch_esm = __esm({
         if (this.sessionToken && !this.appendSessionToken) {
           params.set("X-Amz-Security-Token", this.sessionToken);
         }
-        this.signableHeaders = ["host", ...this.headers.keys()].filter((header) => allHeaders || !UNSIGNABLE_HEADERS.has(header)).sort();
+        this.signableHeaders = ["host", ...this.headers.keys()].filter((header2) => allHeaders || !UNSIGNABLE_HEADERS.has(header2)).sort();
         this.signedHeaders = this.signableHeaders.join(";");
-        this.canonicalHeaders = this.signableHeaders.map((header) => header + ":" + (header === "host" ? this.url.host : (this.headers.get(header) || "").replace(/\s+/g, " "))).join("\n");
+        this.canonicalHeaders = this.signableHeaders.map((header2) => header2 + ":" + (header2 === "host" ? this.url.host : (this.headers.get(header2) || "").replace(/\s+/g, " "))).join("\n");
         this.credentialString = [this.datetime.slice(0, 8), this.region, this.service, "aws4_request"].join("/");
         if (this.signQuery) {
           if (this.service === "s3" && !params.has("X-Amz-Expires")) {
@@ -4216,8 +4217,8 @@ function assertContext(context) {
       throw new TypeError("is-unsafe: context must not be an empty array");
     }
     if (Array.isArray(context[0])) {
-      for (const list4 of context) {
-        if (!Array.isArray(list4) || list4.length === 0) {
+      for (const list6 of context) {
+        if (!Array.isArray(list6) || list6.length === 0) {
           throw new TypeError(
             "is-unsafe: each context in the array must be a non-empty pattern array (PatternList)"
           );
@@ -4235,16 +4236,16 @@ function normalise(context) {
   if (Array.isArray(context[0])) return { lists: context, regex: null };
   return { lists: [context], regex: null };
 }
-function decodedCopy(value2, list4) {
-  if (!list4.decodeEntities) return null;
-  const decoded2 = decodeEntities(value2);
-  return decoded2 === value2 ? null : decoded2;
+function decodedCopy(value2, list6) {
+  if (!list6.decodeEntities) return null;
+  const decoded3 = decodeEntities(value2);
+  return decoded3 === value2 ? null : decoded3;
 }
-function matchList(value2, list4) {
-  const label = list4.label ?? "CUSTOM";
-  const decoded2 = decodedCopy(value2, list4);
-  for (const rule of list4) {
-    if (rule.pattern.test(value2) || decoded2 !== null && rule.pattern.test(decoded2)) {
+function matchList(value2, list6) {
+  const label = list6.label ?? "CUSTOM";
+  const decoded3 = decodedCopy(value2, list6);
+  for (const rule of list6) {
+    if (rule.pattern.test(value2) || decoded3 !== null && rule.pattern.test(decoded3)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
   }
@@ -4255,8 +4256,8 @@ function isUnsafe(value2, context) {
   assertContext(context);
   const { lists, regex } = normalise(context);
   if (regex) return regex.test(value2);
-  for (const list4 of lists) {
-    if (matchList(value2, list4) !== null) return true;
+  for (const list6 of lists) {
+    if (matchList(value2, list6) !== null) return true;
   }
   return false;
 }
@@ -5478,7 +5479,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve20, reject) => {
+        return new Promise((resolve21, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5497,7 +5498,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve20({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve21({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5508,7 +5509,7 @@ var init_s3_blobs = __esm({
                 if ((size3 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve20({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve21({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -7932,13 +7933,13 @@ function getDoubleQuotedValue(input, start, end2) {
     if (ch === 92) {
       result2 += input.slice(captureStart, position);
       position++;
-      const escaped = input.charCodeAt(position);
-      if (escaped === 10 || escaped === 13) position = skipFoldedBreaks(input, position, end2).position;
-      else if (escaped < 256 && simpleEscapeCheck[escaped]) {
-        result2 += simpleEscapeMap[escaped];
+      const escaped2 = input.charCodeAt(position);
+      if (escaped2 === 10 || escaped2 === 13) position = skipFoldedBreaks(input, position, end2).position;
+      else if (escaped2 < 256 && simpleEscapeCheck[escaped2]) {
+        result2 += simpleEscapeMap[escaped2];
         position++;
       } else {
-        let hexLength = escapedHexLen$1(escaped);
+        let hexLength = escapedHexLen$1(escaped2);
         let hexResult = 0;
         for (; hexLength > 0; hexLength--) {
           position++;
@@ -7977,9 +7978,9 @@ function getBlockValue(input, start, end2, indent, chomping, folded) {
       continue;
     }
     const content = line2.slice(textIndent);
-    const first = content.charCodeAt(0);
+    const first2 = content.charCodeAt(0);
     if (folded) {
-      if (first === 32 || first === 9) {
+      if (first2 === 32 || first2 === 9) {
         atMoreIndented = true;
         result2 += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
       } else if (atMoreIndented) {
@@ -8599,11 +8600,11 @@ function readDoubleQuotedScalar(state, nodeIndent, props) {
     }
     if (ch === 92) {
       simple = false;
-      const escaped = state.input.charCodeAt(++state.position);
-      if (isEol(escaped)) readFlowScalarBreak(state, nodeIndent);
-      else if (isSimpleEscape(escaped)) state.position++;
+      const escaped2 = state.input.charCodeAt(++state.position);
+      if (isEol(escaped2)) readFlowScalarBreak(state, nodeIndent);
+      else if (isSimpleEscape(escaped2)) state.position++;
       else {
-        let hexLength = escapedHexLen(escaped);
+        let hexLength = escapedHexLen(escaped2);
         if (hexLength === 0) throwError(state, "unknown escape sequence");
         while (hexLength-- > 0) {
           state.position++;
@@ -8659,17 +8660,17 @@ function readBlockScalar(state, parentIndent, props) {
     const linePosition = state.position;
     let column = 0;
     while (state.input.charCodeAt(linePosition + column) === 32) column++;
-    const first = state.input.charCodeAt(linePosition + column);
-    if (first === 0) {
+    const first2 = state.input.charCodeAt(linePosition + column);
+    if (first2 === 0) {
       if (contentIndent >= 0) {
         if (column > contentIndent) valueEnd = linePosition + column;
       } else if (column > 0) valueEnd = linePosition + column;
       break;
     }
     if (testDocumentBoundary(state)) break;
-    if (!detectedIndent && contentIndent === -1 && isEol(first)) maxLeadingIndent = Math.max(maxLeadingIndent, column);
-    if (!detectedIndent && contentIndent === -1 && !isEol(first)) {
-      if (first === 9 && column < parentIndent) {
+    if (!detectedIndent && contentIndent === -1 && isEol(first2)) maxLeadingIndent = Math.max(maxLeadingIndent, column);
+    if (!detectedIndent && contentIndent === -1 && !isEol(first2)) {
+      if (first2 === 9 && column < parentIndent) {
         state.position = linePosition + column;
         throwError(state, "tab characters must not be used in indentation");
       }
@@ -8678,14 +8679,14 @@ function readBlockScalar(state, parentIndent, props) {
         throwError(state, "bad indentation of a mapping entry");
       }
     }
-    if (contentIndent === -1 && first !== 0 && !isEol(first) && column < parentIndent) {
+    if (contentIndent === -1 && first2 !== 0 && !isEol(first2) && column < parentIndent) {
       state.lineIndent = column;
       state.position = linePosition + column;
       break;
     }
-    if (!detectedIndent && first !== 0 && !isEol(first) && contentIndent === -1) contentIndent = column;
+    if (!detectedIndent && first2 !== 0 && !isEol(first2) && contentIndent === -1) contentIndent = column;
     const requiredIndent = contentIndent === -1 ? parentIndent + 1 : contentIndent;
-    if (first !== 0 && !isEol(first) && column < requiredIndent) {
+    if (first2 !== 0 && !isEol(first2) && column < requiredIndent) {
       state.lineIndent = column;
       state.position = linePosition + column;
       break;
@@ -11903,10 +11904,10 @@ function isValidIPv6(value2) {
   return canParseURL(`http://[${value2}]`);
 }
 function isValidCIDRv6(value2) {
-  const parts = value2.split("/");
-  if (parts.length !== 2)
+  const parts2 = value2.split("/");
+  if (parts2.length !== 2)
     return false;
-  const [address, prefix] = parts;
+  const [address, prefix] = parts2;
   if (!prefix)
     return false;
   const prefixNum = Number(prefix);
@@ -11942,10 +11943,10 @@ function isValidJWT(token3, algorithm = null) {
     const tokensParts = token3.split(".");
     if (tokensParts.length !== 3)
       return false;
-    const [header] = tokensParts;
-    if (!header)
+    const [header2] = tokensParts;
+    if (!header2)
       return false;
-    const parsedHeader = JSON.parse(atob(header));
+    const parsedHeader = JSON.parse(atob(header2));
     if ("typ" in parsedHeader && parsedHeader?.typ !== "JWT")
       return false;
     if (!parsedHeader.alg)
@@ -13019,10 +13020,10 @@ var init_schemas = __esm({
         }
         return void 0;
       });
-      const first = def.options.length === 1 ? def.options[0]._zod.run : null;
+      const first2 = def.options.length === 1 ? def.options[0]._zod.run : null;
       inst._zod.parse = (payload, ctx) => {
-        if (first) {
-          return first(payload, ctx);
+        if (first2) {
+          return first2(payload, ctx);
         }
         let async = false;
         const results = [];
@@ -13461,7 +13462,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve20) {
+function isRecursive(inst, stack, resolve21) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13471,7 +13472,7 @@ function isRecursive(inst, stack, resolve20) {
   let result2 = NONE;
   const check3 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve20);
+      const answer2 = isRecursive(child, stack, resolve21);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13482,7 +13483,7 @@ function isRecursive(inst, stack, resolve20) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve20) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve21) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13546,7 +13547,7 @@ function isRecursive(inst, stack, resolve20) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve20 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve21 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -14715,28 +14716,28 @@ function foldObjects(members2) {
     objects.push(member);
   }
   const properties = {};
-  const required2 = /* @__PURE__ */ new Set();
+  const required3 = /* @__PURE__ */ new Set();
   for (const object3 of objects) {
     for (const key in object3.properties) {
       if (Object.prototype.hasOwnProperty.call(properties, key))
         continue;
-      const parts = [];
+      const parts2 = [];
       for (const other of objects) {
         const part = other.properties?.[key] ?? undeclaredConstraint(other);
         if (part === null || part === void 0)
           continue;
-        if (!parts.some((seen) => JSON.stringify(seen) === JSON.stringify(part)))
-          parts.push(part);
+        if (!parts2.some((seen) => JSON.stringify(seen) === JSON.stringify(part)))
+          parts2.push(part);
       }
-      const merged2 = parts.length === 1 ? parts[0] : foldObjects(parts) ?? { allOf: parts };
+      const merged2 = parts2.length === 1 ? parts2[0] : foldObjects(parts2) ?? { allOf: parts2 };
       assignProp(properties, key, merged2);
     }
     for (const key of object3.required ?? [])
-      required2.add(key);
+      required3.add(key);
   }
   const folded = { type: "object", properties };
-  if (required2.size)
-    folded.required = [...required2];
+  if (required3.size)
+    folded.required = [...required3];
   if (objects.every((object3) => object3.additionalProperties === false)) {
     folded.additionalProperties = false;
   } else {
@@ -15018,8 +15019,8 @@ var init_to_json_schema = __esm({
 function aggregateChecks(schema5) {
   const agg = {};
   const def = schema5._zod.def;
-  const list4 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
-  for (const ch of list4)
+  const list6 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
+  for (const ch of list6)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
   const bag = schema5._zod.bag;
   if (bag.minimum !== void 0)
@@ -15309,9 +15310,9 @@ var init_json_schema_processors = __esm({
           else
             handleUnrepresentable(schema5, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
         }
-        const [first, ...rest2] = divisors;
-        if (first !== void 0)
-          json2.multipleOf = first;
+        const [first2, ...rest2] = divisors;
+        if (first2 !== void 0)
+          json2.multipleOf = first2;
         if (rest2.length)
           json2.allOf = [...json2.allOf ?? [], ...rest2.map((m) => ({ multipleOf: m }))];
       }
@@ -16948,7 +16949,7 @@ __export(distro_exports, {
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, size, limits, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, fingerprint, distroSchema, defaultRules, distroJsonSchema;
+var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, size, limits, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, placeUri, publishSettings, fingerprint, docsSettings, distroSchema, defaultRules, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
@@ -17073,19 +17074,27 @@ var init_distro = __esm({
       approval: boolean3().default(false).describe("Somebody must approve of it by name"),
       keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
     });
+    placeUri = string3().regex(
+      /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+      "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
+    );
     publishSettings = strictObject({
-      to: array(
-        string3().regex(
-          /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-          "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
-        )
-      ).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
+      to: array(placeUri).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
       keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
       grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
       sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
       valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
     fingerprint = string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key");
+    docsSettings = strictObject({
+      skip: array(glob).default([]).describe("Packages that get no documentation"),
+      warnings: record(glob, number3().int().min(0)).default({}).describe("Most warnings of its tools that a package may have, by package or glob; left out: any number"),
+      coverage: record(glob, number3().min(0).max(100)).default({}).describe("Least part of its public entities that has a description, in percent; left out: 0"),
+      strict: boolean3().default(false).describe("A fault of documentation fails the run of a pipeline"),
+      platform: name2.optional().describe("Where it is made; left out: each distribution's first platform"),
+      to: array(placeUri).default([]).describe("Where sites are published, that of a channel at CHANNEL below it"),
+      keep: number3().int().min(1).default(5).describe("States of a site that are kept")
+    });
     distroSchema = strictObject({
       organization: string3().regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
       maintainer: string3().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
@@ -17099,6 +17108,7 @@ var init_distro = __esm({
       tracks: array(track).default([]),
       channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
       publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
+      docs: docsSettings.default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 }).describe("Documentation of the packages"),
       naming: strictObject({
         package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(
           (p) => p.includes("{name}") && isNamePattern(p),
@@ -17447,7 +17457,12 @@ function leasesIn(data) {
     return [];
   }
 }
-var import_node_crypto9, import_promises7, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
+function typeOf(name6) {
+  const end2 = /\.([a-z0-9]+)$/.exec(name6)?.[1] ?? "";
+  const known3 = Object.hasOwn(mediaTypes, end2) ? mediaTypes[end2] : void 0;
+  return { "content-type": known3 ?? "text/plain; charset=utf-8" };
+}
+var import_node_crypto9, import_promises7, forever, short2, leaseFile, lasting2, S3Endpoint, mediaTypes;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
@@ -17543,9 +17558,26 @@ var init_s3_endpoint = __esm({
         return this.blobs.remove(name6);
       }
     };
-    typeOf = (name6) => ({
-      "content-type": name6.endsWith(".deb") ? "application/vnd.debian.binary-package" : /\.(gz|xz)$/.test(name6) ? "application/octet-stream" : "text/plain; charset=utf-8"
-    });
+    mediaTypes = {
+      deb: "application/vnd.debian.binary-package",
+      gz: "application/octet-stream",
+      xz: "application/octet-stream",
+      html: "text/html; charset=utf-8",
+      css: "text/css; charset=utf-8",
+      js: "text/javascript; charset=utf-8",
+      json: "application/json",
+      svg: "image/svg+xml",
+      png: "image/png",
+      jpg: "image/jpeg",
+      jpeg: "image/jpeg",
+      gif: "image/gif",
+      webp: "image/webp",
+      ico: "image/x-icon",
+      woff: "font/woff",
+      woff2: "font/woff2",
+      pdf: "application/pdf",
+      inv: "application/octet-stream"
+    };
   }
 });
 
@@ -17628,7 +17660,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs77 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -17732,8 +17764,8 @@ function findDistro(values) {
   }
 }
 var shorten = (path2) => {
-  const short3 = (0, import_node_path.relative)(process.cwd(), path2);
-  return short3.startsWith("..") ? path2 : short3;
+  const short4 = (0, import_node_path.relative)(process.cwd(), path2);
+  return short4.startsWith("..") ? path2 : short4;
 };
 function selectionOf(values, packages) {
   const { above: above2, repository, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
@@ -17776,12 +17808,12 @@ function renderAbi(changes, details) {
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list4] of [
+    for (const [sign, list6] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list4.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list4.length > 20) lines.push(`             ${sign} and ${list4.length - 20} more`);
+      for (const s of list6.slice(0, 20)) lines.push(`             ${sign} ${s}`);
+      if (list6.length > 20) lines.push(`             ${sign} and ${list6.length - 20} more`);
     }
   }
   for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
@@ -17855,10 +17887,75 @@ var briefTests = shape(briefTest);
 var isBriefTest = (v) => briefTests(v);
 var test = shape({ ...briefTest, inputs: map(words2) });
 var isTestRecord = (v) => test(v);
+var docRecord = shape({
+  schema: oneOf(1),
+  key: isDigest,
+  package: isPackageName,
+  faults: list(words2, 1e3),
+  warnings: count,
+  told: list(words2, 1e3),
+  coverage: shape({ documented: count, total: count }),
+  undocumented: list(words2, 1e3),
+  digest: isDigest,
+  interface: isStoredFile,
+  facts: isStoredFile,
+  pages: isStoredFile,
+  log: isStoredFile,
+  inputs: map(words2),
+  milliseconds: count
+});
+var isDocRecord = (v) => docRecord(v);
+var long = text(/^[^]*$/, 64 << 20);
+var messageKind = oneOf("msg", "srv", "action");
+var messageName = text(/^[A-Za-z][A-Za-z0-9_]*$/, 200);
+var docInterface = shape({
+  schema: oneOf(1),
+  tag: optional(long),
+  inventory: optional(text(/^[A-Za-z0-9+/=]*$/, 64 << 20)),
+  messages: list(shape({ kind: messageKind, name: messageName }), 1e5)
+});
+var isDocInterface = (v) => docInterface(v);
+var docField = shape({ type: words2, name: words2, value: optional(words2), constant: boolean, comment: words2 });
+var docFacts = shape({
+  schema: oneOf(1),
+  readme: optional(long),
+  changelog: optional(long),
+  api: optional(isRelativePath),
+  prose: optional(isRelativePath),
+  python: list(line, 1e4),
+  headers: list(line, 1e5),
+  messages: list(
+    shape({
+      kind: messageKind,
+      name: messageName,
+      comment: words2,
+      parts: list(shape({ title: words2, fields: list(docField, 1e4) }), 3),
+      text: words2
+    }),
+    1e5
+  ),
+  launch: list(line, 1e4),
+  parameters: list(line, 1e4),
+  plugins: list(shape({ name: words2, type: words2, base: words2, description: words2 }), 1e4),
+  executables: list(line, 1e4)
+});
+var isDocFacts = (v) => docFacts(v);
+var pageName = text(/^[A-Za-z0-9_.-]+\.html$/, 500);
+var docResults = shape({
+  tools: list(shape({ tool: line, code: (v) => typeof v === "number", cpu: count }), 20),
+  warnings: list(words2, 200),
+  warning_count: count,
+  documented: count,
+  total: count,
+  undocumented: list(words2, 200),
+  compounds: list(shape({ kind: line, name: words2, page: pageName, brief: words2, title: words2 }), 2e5),
+  failed_modules: list(line, 1e4)
+});
+var isDocResults = (v) => docResults(v);
 var result = shape({
   id: line,
   name: isPackageName,
-  kind: oneOf("build", "test"),
+  kind: oneOf("build", "test", "docs"),
   state: oneOf("cached", "built", "passed", "failed", "stopped", "blocked", "waiting"),
   reason: words2,
   version: optional(version),
@@ -17957,22 +18054,22 @@ init_files();
 var import_node_child_process2 = require("node:child_process");
 var import_node_fs4 = require("node:fs");
 var import_node_path3 = require("node:path");
-async function withMutex(path2, work2, waiting) {
-  const release2 = await holdMutex(path2, waiting);
+async function withMutex(path2, work2, waiting2) {
+  const release2 = await holdMutex(path2, waiting2);
   try {
     return await work2();
   } finally {
     release2();
   }
 }
-function holdMutex(path2, waiting) {
+function holdMutex(path2, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve20, reject) => {
+  return new Promise((resolve21, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
     });
-    const timer = waiting && setTimeout(waiting, 1e3);
+    const timer = waiting2 && setTimeout(waiting2, 1e3);
     holder2.on("error", reject);
     holder2.on("exit", (code) => reject(new Error(`flock ended with ${code}`)));
     holder2.stdin.on("error", () => void 0);
@@ -17981,7 +18078,7 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve20(() => void holder2.stdin.end());
+      resolve21(() => void holder2.stdin.end());
     });
   });
 }
@@ -18430,11 +18527,11 @@ var shownName = (name6) => JSON.stringify(name6).slice(1, -1).replace(
 var fault = (path2, what) => new LeftBehindError(`${shownName(path2)} ${what}`);
 var codeOf2 = (e) => e.code ?? String(e);
 async function look(root, path2) {
-  const parts = path2.split("/");
-  if (path2.startsWith("/") || parts.some((p) => p === "" || p === "." || p === "..")) throw fault(path2, "is no path");
+  const parts2 = path2.split("/");
+  if (path2.startsWith("/") || parts2.some((p) => p === "" || p === "." || p === "..")) throw fault(path2, "is no path");
   let at2 = root;
   let last;
-  for (const [i, part] of parts.entries()) {
+  for (const [i, part] of parts2.entries()) {
     at2 = (0, import_node_path8.join)(at2, part);
     try {
       const found2 = await (0, import_promises3.lstat)(at2);
@@ -18443,8 +18540,8 @@ async function look(root, path2) {
       if (codeOf2(e) === "ENOENT" || codeOf2(e) === "ENOTDIR") return void 0;
       throw fault(path2, `can't be read (${codeOf2(e)})`);
     }
-    if (i < parts.length - 1 && last.kind !== "a folder")
-      throw fault(parts.slice(0, i + 1).join("/"), `is ${last.kind}, not a folder`);
+    if (i < parts2.length - 1 && last.kind !== "a folder")
+      throw fault(parts2.slice(0, i + 1).join("/"), `is ${last.kind}, not a folder`);
   }
   return last;
 }
@@ -18493,6 +18590,12 @@ function readPart(file2, from, bytes) {
   } finally {
     (0, import_node_fs8.closeSync)(handle);
   }
+}
+async function checkLeft(root, path2, most6) {
+  const handle = await openFile(root, path2, most6);
+  if (!handle) throw fault(path2, "is not there");
+  await handle.close();
+  return (0, import_node_path8.join)(root, path2);
 }
 async function listLeft(root, path2, most6 = 1e4) {
   if (path2 !== "") {
@@ -18611,9 +18714,9 @@ function withoutPython(text6) {
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
     const begin = text6.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text6.indexOf("\n") + 1 === begin;
+    const first2 = begin === 0 || text6.indexOf("\n") + 1 === begin;
     if (/\b[rR]?[fFtT][rR]?["']/.test(text6.slice(begin, m.index))) return void 0;
-    if (text6.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    if (text6.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
     out += text6.slice(at2, begin);
     at2 = Math.min(token3.lastIndex + 1, text6.length);
   }
@@ -18651,10 +18754,10 @@ function parse(data) {
   const programCount = u16(wide ? 56 : 44);
   let interpreted = false;
   for (let i = 0; i < programCount; i++) if (u32(programsAt + i * programSize) === 3) interpreted = true;
-  const sections = [];
+  const sections2 = [];
   for (let i = 0; i < sectionCount; i++) {
     const at2 = sectionsAt + i * sectionSize;
-    sections.push(
+    sections2.push(
       wide ? {
         type: u32(at2 + 4),
         offset: word(at2 + 24),
@@ -18672,10 +18775,10 @@ function parse(data) {
       }
     );
   }
-  const strings = (s) => sections[s.link]?.offset ?? data.length;
+  const strings = (s) => sections2[s.link]?.offset ?? data.length;
   let soname;
   const needed2 = [];
-  const dynamic = sections.find((s) => s.type === 6);
+  const dynamic = sections2.find((s) => s.type === 6);
   const step = wide ? 16 : 8;
   for (let at2 = dynamic?.offset ?? 0; dynamic && at2 < dynamic.offset + dynamic.size; at2 += step) {
     const tag = word(at2);
@@ -18685,14 +18788,14 @@ function parse(data) {
     if (tag === 14) soname = text6(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
-  const definitions = sections.find((s) => s.type === 1879048189);
+  const definitions = sections2.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
     versions.set(u16(at2 + 4), text6(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
-  const indices = sections.find((s) => s.type === 1879048191);
+  const indices = sections2.find((s) => s.type === 1879048191);
   const exports2 = [];
-  const symbols = sections.find((s) => s.type === 11);
+  const symbols = sections2.find((s) => s.type === 11);
   if (symbols) {
     const size2 = wide ? 24 : 16;
     for (let i = 1, at2 = symbols.offset + size2; at2 + size2 <= symbols.offset + symbols.size; i++, at2 += size2) {
@@ -18700,14 +18803,14 @@ function parse(data) {
       const other = data[at2 + (wide ? 5 : 13)];
       const section = u16(at2 + (wide ? 6 : 14));
       const binding = info >> 4;
-      const visibility = other & 3;
-      if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
+      const visibility2 = other & 3;
+      if (section === 0 || binding === 0 || visibility2 === 1 || visibility2 === 2) continue;
       const kind = types[info & 15] ?? String(info & 15);
       const version3 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named4 = versions.get(version3 & 32767);
+      const named5 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text6(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text6(strings(symbols) + u32(at2))}${named5 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named5}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18806,7 +18909,7 @@ function describe(stage) {
   const sources = new Set(files.map((f) => f.path));
   let loads = false;
   let offers = false;
-  const parts = files.map((f) => {
+  const parts2 = files.map((f) => {
     const whole2 = (text6) => `${f.mode} ${text6}`;
     if (f.link !== void 0) {
       const link = whole2(`-> ${f.link}`);
@@ -18815,8 +18918,8 @@ function describe(stage) {
     const data = readHeld(stage, f.path);
     const full = whole2(sha256(data));
     const elf = readElf(data);
-    const plain2 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
-    const code = plain2 === void 0 ? full : whole2(sha256(`without comments ${plain2}`));
+    const plain3 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
+    const code = plain3 === void 0 ? full : whole2(sha256(`without comments ${plain3}`));
     const part = (api, tool = code) => ({
       path: f.path,
       full,
@@ -18862,12 +18965,12 @@ function describe(stage) {
     if (dataFolders.test(f.path) && !containsName(cmakeText, (0, import_node_path9.basename)(f.path))) return part(void 0);
     return part(code);
   });
-  return { parts, loads, offers };
+  return { parts: parts2, loads, offers };
 }
-function interfaceOf({ parts, loads, offers }) {
+function interfaceOf({ parts: parts2, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
-    for (const p of parts) {
+    for (const p of parts2) {
       const text6 = of(p);
       if (text6 !== void 0) hash3.update(`${p.path}\0${text6}
 `);
@@ -18927,10 +19030,10 @@ function readMember(file2, { at: at2, size: size2 }) {
     (0, import_node_fs10.closeSync)(handle);
   }
 }
-async function writeAr(file2, parts, seconds) {
+async function writeAr(file2, parts2, seconds) {
   async function* bytes() {
     yield Buffer.from(magic);
-    for (const part of parts) {
+    for (const part of parts2) {
       const size2 = "data" in part ? part.data.length : part.member.size;
       const fields = [part.name.padEnd(16), String(seconds).padEnd(12), "0     ", "0     ", "100644  "];
       yield Buffer.from(`${fields.join("")}${String(size2).padEnd(10)}\`
@@ -18996,12 +19099,12 @@ var TarReader = class {
         this.padding -= part.length;
       } else {
         if (this.held.length < block) return;
-        const header = this.take(block);
-        if (header.every((b) => b === 0)) {
+        const header2 = this.take(block);
+        if (header2.every((b) => b === 0)) {
           this.ended = true;
           return this.pad(this.held);
         }
-        this.header(header);
+        this.header(header2);
       }
     }
   }
@@ -19056,11 +19159,11 @@ var TarReader = class {
   long(type, size2) {
     if (size2 > longest) throw new TarError("it has a name that is too long");
     if ((type === "L" ? this.longName : this.longTarget) !== void 0) throw new TarError("it has a name twice");
-    const parts = [];
+    const parts2 = [];
     this.expect(size2, {
-      write: (part) => parts.push(Buffer.from(part)),
+      write: (part) => parts2.push(Buffer.from(part)),
       end: () => {
-        const text6 = string(Buffer.concat(parts), 0, size2);
+        const text6 = string(Buffer.concat(parts2), 0, size2);
         if (type === "L") this.longName = text6;
         else this.longTarget = text6;
       }
@@ -19075,11 +19178,11 @@ function string(bytes, at2, length) {
   if (!Buffer.from(text6).equals(raw)) throw new TarError(`${JSON.stringify(text6)} is no UTF-8`);
   return text6;
 }
-function number(header, at2, length) {
-  const field = header.subarray(at2, at2 + length);
-  const first = field[0] ?? 0;
-  if (first & 128) {
-    let value2 = first & 127;
+function number(header2, at2, length) {
+  const field = header2.subarray(at2, at2 + length);
+  const first2 = field[0] ?? 0;
+  if (first2 & 128) {
+    let value2 = first2 & 127;
     for (const byte of field.subarray(1)) value2 = value2 * 256 + byte;
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
@@ -19088,25 +19191,25 @@ function number(header, at2, length) {
   if (!/^[0-7]*$/.test(text6)) throw new TarError("it has a damaged header");
   return text6 === "" ? 0 : parseInt(text6, 8);
 }
-function checkSum(header) {
+function checkSum(header2) {
   let sum = 0;
-  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : header[i] ?? 0;
-  if (sum !== number(header, 148, 8)) throw new TarError("it has a damaged header");
+  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : header2[i] ?? 0;
+  if (sum !== number(header2, 148, 8)) throw new TarError("it has a damaged header");
 }
 function readTar(tar) {
   const found2 = [];
   const reader2 = new TarReader((member) => {
-    const parts = [];
+    const parts2 = [];
     const entry = { member, data: Buffer.alloc(0) };
     found2.push(entry);
-    return { write: (part) => parts.push(part), end: () => entry.data = Buffer.concat(parts) };
+    return { write: (part) => parts2.push(part), end: () => entry.data = Buffer.concat(parts2) };
   });
   reader2.push(tar);
   reader2.end();
   return found2;
 }
 function writeTar(files, seconds) {
-  const parts = [];
+  const parts2 = [];
   const add2 = (path2, flag2, mode, data) => {
     const h = Buffer.alloc(block);
     const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
@@ -19126,11 +19229,11 @@ function writeTar(files, seconds) {
       148,
       "latin1"
     );
-    parts.push(h, data, Buffer.alloc((block - data.length % block) % block));
+    parts2.push(h, data, Buffer.alloc((block - data.length % block) % block));
   };
   add2("./", "5", 493, Buffer.alloc(0));
   for (const { path: path2, data } of files) add2(`./${path2}`, "0", 420, Buffer.from(data));
-  return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
+  return Buffer.concat([...parts2, Buffer.alloc(2 * block)]);
 }
 
 // ts-src/io/deb.ts
@@ -19153,14 +19256,14 @@ function withoutRights(command) {
 async function readControlPart(file2) {
   const { control } = debParts(file2);
   if (control.name === "control.tar") return asPackage(() => readTar(readMember(file2, control)));
-  const parts = [];
+  const parts2 = [];
   let size2 = 0;
   await stream(file2, "--ctrl-tarfile", (chunk) => {
     size2 += chunk.length;
     if (size2 > largestControl) throw new PackageFileError("its control part is too large");
-    parts.push(chunk);
+    parts2.push(chunk);
   });
-  return asPackage(() => readTar(Buffer.concat(parts)));
+  return asPackage(() => readTar(Buffer.concat(parts2)));
 }
 async function readDataPart(file2, begin) {
   debParts(file2);
@@ -19192,9 +19295,9 @@ async function stream(file2, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text6) => {
     if (words5.length < 1e4) words5 += text6;
   });
-  const ended = new Promise((resolve20, reject) => {
+  const ended = new Promise((resolve21, reject) => {
     child.on("error", reject);
-    child.on("close", resolve20);
+    child.on("close", resolve21);
   });
   ended.catch(() => void 0);
   try {
@@ -19282,9 +19385,9 @@ function placeFault(m, members2, allowed) {
   return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
 function resolve3(link, members2) {
-  const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path10.posix.dirname(link.path));
-  const todo = parts(link.target).reverse();
+  const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
+  let at2 = link.target.startsWith("/") ? [] : parts2(import_node_path10.posix.dirname(link.path));
+  const todo = parts2(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
     if (part === "..") {
@@ -19298,7 +19401,7 @@ function resolve3(link, members2) {
     }
     if (++followed > 40) return void 0;
     if (member.target.startsWith("/")) at2 = [];
-    todo.push(...parts(member.target).reverse());
+    todo.push(...parts2(member.target).reverse());
   }
   return `/${at2.join("/")}`;
 }
@@ -19349,10 +19452,10 @@ async function readDeb(file2, policy, begin = () => void 0) {
 function refuse(faults4) {
   if (faults4.length) throw new PackageFileError(faults4.join("; "));
 }
-function controlText(parts) {
+function controlText(parts2) {
   const members2 = /* @__PURE__ */ new Map();
   const faults4 = [];
-  for (const { member, data } of parts) {
+  for (const { member, data } of parts2) {
     const { path: path2, kind } = member;
     if (path2 === "" && kind === "folder") continue;
     if (kind !== "file" || !controlMembers.has(path2))
@@ -19445,7 +19548,7 @@ var Tree = class {
 async function unpackPackage(file2, folder, policy) {
   (0, import_node_fs12.mkdirSync)(folder, { recursive: true, mode: 493 });
   const folders = [];
-  const contents = await readDeb(file2, policy, (member) => {
+  const contents2 = await readDeb(file2, policy, (member) => {
     const path2 = (0, import_node_path12.join)(folder, member.path);
     if (member.kind === "file") return writer(path2, member);
     if (member.kind === "folder") {
@@ -19458,7 +19561,7 @@ async function unpackPackage(file2, folder, policy) {
     return void 0;
   });
   for (const [path2, time2] of folders.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
-  return contents;
+  return contents2;
 }
 function writer(path2, member) {
   const handle = (0, import_node_fs12.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
@@ -19675,12 +19778,12 @@ function trail(edges, set) {
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
-  for (const list4 of edges) for (const d of list4) starts[d + 1]++;
+  for (const list6 of edges) for (const d of list6) starts[d + 1]++;
   for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
   const all = new Uint32Array(starts[edges.length]);
   const next2 = starts.slice();
-  edges.forEach((list4, n) => {
-    for (const d of list4) all[next2[d]++] = n;
+  edges.forEach((list6, n) => {
+    for (const d of list6) all[next2[d]++] = n;
   });
   return (n) => all.subarray(starts[n], starts[n + 1]);
 }
@@ -19731,18 +19834,19 @@ function closuresOf(scope2) {
       if (!r) roots.set(n, r = without(reach3(build3[n]), n));
       return r;
     },
+    docsRoot: (n) => numbersIn(reach3([n, ...build3[n]])),
     testRoot: (n) => numbersIn(reach3([n, ...build3[n], ...test3[n]]))
   };
 }
 function usersOf(scopes, wanted) {
-  const users = new Map([...wanted].sort().map((name6) => [name6, /* @__PURE__ */ new Set()]));
+  const users2 = new Map([...wanted].sort().map((name6) => [name6, /* @__PURE__ */ new Set()]));
   for (const scope2 of scopes) {
     const closures = closuresOf(scope2);
     scope2.packages.forEach((p, n) => {
-      for (const d of closures.root(n)) users.get(scope2.packages[d].name)?.add(p.name);
+      for (const d of closures.root(n)) users2.get(scope2.packages[d].name)?.add(p.name);
     });
   }
-  return Object.fromEntries([...users].map(([name6, all]) => [name6, [...all].sort()]));
+  return Object.fromEntries([...users2].map(([name6, all]) => [name6, [...all].sort()]));
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
@@ -19795,8 +19899,8 @@ function compareParts2(a, b) {
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
 function versionAbove(version3, stamp, highest2) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain2 = version3.replace(/^\d+:/, "");
-  const head = stampIn2.exec(plain2)?.[1] ?? `${plain2}.`;
+  const plain3 = version3.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain3)?.[1] ?? `${plain3}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest2));
   const last = stampIn2.exec(highest2);
@@ -19946,6 +20050,18 @@ function settingsFinder(distro) {
     },
     { any: true }
   );
+}
+function documentationSettings({ docs: docs2, organization }, name6) {
+  const of = (table2) => {
+    const pattern = Object.hasOwn(table2, name6) ? name6 : Object.keys(table2).find((p) => matcher([p])(name6));
+    return pattern === void 0 ? void 0 : table2[pattern];
+  };
+  const [warnings, coverage] = [of(docs2.warnings), of(docs2.coverage)];
+  return {
+    organization,
+    ...warnings === void 0 ? {} : { warnings },
+    ...coverage === void 0 ? {} : { coverage }
+  };
 }
 
 // ts-src/query/settings-facts.ts
@@ -20151,9 +20267,9 @@ var uses = {
   replace: 0
 };
 var rolesOfTag = new Map(
-  Object.entries(kindsOfTag).map(([tag, kinds3]) => [
+  Object.entries(kindsOfTag).map(([tag, kinds4]) => [
     tag,
-    kinds3.reduce((roles, k) => roles | uses[k], 0)
+    kinds4.reduce((roles, k) => roles | uses[k], 0)
   ])
 );
 var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp"];
@@ -20175,7 +20291,7 @@ function evaluateAll(input, settings2, diagnostics) {
     return p;
   });
   const others2 = /* @__PURE__ */ new Map();
-  const idOf = (name6) => {
+  const idOf2 = (name6) => {
     const n = number6.get(name6) ?? others2.get(name6);
     if (n !== void 0) return n;
     others2.set(name6, names2.length + others2.size);
@@ -20195,7 +20311,7 @@ function evaluateAll(input, settings2, diagnostics) {
     essential,
     beforeEssential: /* @__PURE__ */ new Set(),
     order: void 0,
-    needs: (n) => needsOf(packages[n], groups, idOf)
+    needs: (n) => needsOf(packages[n], groups, idOf2)
   };
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number6.get(e) ?? []);
@@ -20223,7 +20339,7 @@ function evaluateAll(input, settings2, diagnostics) {
         mark(inside, roles);
         continue;
       }
-      const need = { name: d.name, id: inside ?? idOf(d.name), roles, dependency: d, group: void 0 };
+      const need = { name: d.name, id: inside ?? idOf2(d.name), roles, dependency: d, group: void 0 };
       if (inside !== void 0) mark(inside, roles);
       else if (outside === none) outside = [need];
       else outside.push(need);
@@ -20282,23 +20398,23 @@ function collectBelow(evaluated) {
         stack.push(need.id);
   }
 }
-function needsOf(p, groups, idOf) {
+function needsOf(p, groups, idOf2) {
   const needs = [];
   for (const d of p.dependencies) {
     const roles = rolesOfTag.get(d.tag);
     if (!roles) continue;
     if (d.tag === "group_depend") {
       for (const member of groups.get(d.name) ?? [])
-        if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name });
-    } else needs.push({ name: d.name, id: idOf(d.name), roles, dependency: d, group: void 0 });
+        if (member !== p.name) needs.push({ name: member, id: idOf2(member), roles, dependency: d, group: d.name });
+    } else needs.push({ name: d.name, id: idOf2(d.name), roles, dependency: d, group: void 0 });
   }
   return needs;
 }
 function above(evaluated, names2) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list4 of [inside.build, inside.run, inside.test])
-      for (const d of list4) dependents[d].push(evaluated.names[n]);
+    for (const list6 of [inside.build, inside.run, inside.test])
+      for (const d of list6) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
   const stack = [...names2];
@@ -20708,8 +20824,8 @@ var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
 function placesOf(local2, lists) {
   const places = [];
-  for (const list4 of lists) {
-    for (let i = 0; i < list4.length; i++) if (local2[list4[i]] >= 0) places.push(local2[list4[i]]);
+  for (const list6 of lists) {
+    for (let i = 0; i < list6.length; i++) if (local2[list6[i]] >= 0) places.push(local2[list6[i]]);
   }
   return places;
 }
@@ -20797,8 +20913,8 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain2 = edges.map((list4, n) => list4.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
-    const dependents = inverse(plain2);
+    const plain3 = edges.map((list6, n) => list6.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const dependents = inverse(plain3);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
       let found2 = above2.get(from);
@@ -20834,11 +20950,11 @@ var Cycles = class {
     const text6 = path2.slice(0, -1).map(
       (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number6(i), number6(i + 1)).tag})`
     );
-    const first = path2.length > 1 ? edgeOf(this.evaluated, number6(0), number6(1)) : void 0;
+    const first2 = path2.length > 1 ? edgeOf(this.evaluated, number6(0), number6(1)) : void 0;
     this.diagnostics.push(
       error("cycle", `packages need each other to be built: ${text6.join(", ")}`, {
         file: this.evaluated.packages[number6(0)].file,
-        line: first?.line,
+        line: first2?.line,
         hint: "one of these dependencies must go"
       })
     );
@@ -20853,8 +20969,8 @@ var Cycles = class {
     cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i]]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
-    tested.forEach((list4, i) => {
-      for (const to of list4) {
+    tested.forEach((list6, i) => {
+      for (const to of list6) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.nodes[i].number, this.nodes[to].number];
         kept2[i] = kept2[i].filter((d) => d !== to);
@@ -20886,14 +21002,14 @@ function greatest(values, numbers) {
 function findDepths(sequence, count3) {
   const depth2 = new Int32Array(count3).fill(-1);
   let late = false;
-  for (const { number: number6, planned: planned2, build: build3, run: run2 } of sequence) {
+  for (const { number: number6, planned: planned3, build: build3, run: run2 } of sequence) {
     if (!late) late = build3.some((d) => depth2[d] === -1) || run2.some((d) => depth2[d] === -1);
-    planned2.depth = depth2[number6] = Math.max(greatest(depth2, build3), greatest(depth2, run2)) + 1;
+    planned3.depth = depth2[number6] = Math.max(greatest(depth2, build3), greatest(depth2, run2)) + 1;
   }
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
   const place = new Map(sequence.map((n, i) => [n.number, i]));
-  const places = (list4) => list4.flatMap((d) => place.get(d) ?? []);
+  const places = (list6) => list6.flatMap((d) => place.get(d) ?? []);
   for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
     const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
     for (const n of set.nodes) sets.set(n, set);
@@ -20970,15 +21086,15 @@ function together(needed2) {
   const set = /* @__PURE__ */ new Map();
   for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
   if (!set.size) return [...needed2];
-  return needed2.map((list4, n) => [
-    ...new Set(list4.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
+  return needed2.map((list6, n) => [
+    ...new Set(list6.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
   ]);
 }
 function withTests(edges, tests) {
-  const all = edges.map((list4, n) => [...list4, ...tests[n]]);
+  const all = edges.map((list6, n) => [...list6, ...tests[n]]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list4, n) => [...list4, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list6, n) => [...list6, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
   const nodes = evaluated.inside.map((inside, number6) => ({
@@ -20998,8 +21114,8 @@ function testCycles(evaluated) {
   );
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list4, n) => n < count3 ? [...list4, ...tested[n]] : list4));
-  const plain2 = doubled(
+  const sets = cycles(settled2.map((list6, n) => n < count3 ? [...list6, ...tested[n]] : list6));
+  const plain3 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
   );
@@ -21008,7 +21124,7 @@ function testCycles(evaluated) {
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
       for (const to of from < count3 ? tested[from] : []) {
-        const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
+        const back = members2.has(to) ? shortest(plain3, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
     }
@@ -21167,7 +21283,7 @@ var UnmetNeeds = class {
   }
   /** Reports where what meets a need has a version that the need excludes. */
   checkVersion(node2, p, need, r) {
-    const { planned: planned2 } = node2;
+    const { planned: planned3 } = node2;
     const d = need.dependency;
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
@@ -21182,10 +21298,10 @@ var UnmetNeeds = class {
               { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
             )
           );
-          planned2.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
+          planned3.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
         } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
-          if (planned2.bounds === unbounded) planned2.bounds = {};
-          (planned2.bounds[name6] ??= []).push(`${relations[operator]} ${bound2}`);
+          if (planned3.bounds === unbounded) planned3.bounds = {};
+          (planned3.bounds[name6] ??= []).push(`${relations[operator]} ${bound2}`);
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -21197,7 +21313,7 @@ var UnmetNeeds = class {
             { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }
           )
         );
-        planned2.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
+        planned3.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
       }
     }
   }
@@ -21322,9 +21438,9 @@ var ScopePlanner = class {
         for (const d of [...queue[next2].build, ...queue[next2].run])
           keep(this.nodes[d], whyFor(queue[next2].planned.name));
     };
-    const first = nodes.filter((n) => chosen(n.planned.name));
-    const forTests = first.filter((n) => "forTests" in n.planned.why);
-    for (const n of first) if (!("forTests" in n.planned.why)) keep(n, named);
+    const first2 = nodes.filter((n) => chosen(n.planned.name));
+    const forTests = first2.filter((n) => "forTests" in n.planned.why);
+    for (const n of first2) if (!("forTests" in n.planned.why)) keep(n, named);
     const roots = [...queue];
     follow((name6) => ({ neededBy: name6 }));
     for (const n of forTests) keep(n, n.planned.why);
@@ -21337,7 +21453,7 @@ var ScopePlanner = class {
   newNode(number6, why) {
     const p = this.evaluated.packages[number6];
     const source = this.evaluated.input.packages.get(p.name);
-    const planned2 = {
+    const planned3 = {
       name: p.name,
       repository: source.repository,
       version: p.version,
@@ -21355,10 +21471,10 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number6, planned: planned2, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number6, planned: planned3, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
-    if (implied.build.length) planned2.impliedBuild = [...implied.build];
-    if (implied.test.length) planned2.impliedTest = [...implied.test];
+    if (implied.build.length) planned3.impliedBuild = [...implied.build];
+    if (implied.test.length) planned3.impliedTest = [...implied.test];
     if (!isBuildType(p.buildType)) {
       fault2(
         node2,
@@ -21368,12 +21484,12 @@ var ScopePlanner = class {
           hint: `${Object.keys(buildTypes).join(", ")} are; or say in package_settings that the platform provides it`
         })
       );
-      planned2.blocked = `its build type '${p.buildType}' is not known`;
+      planned3.blocked = `its build type '${p.buildType}' is not known`;
     }
     return node2;
   }
   needsOf(node2) {
-    const { number: number6, planned: planned2 } = node2;
+    const { number: number6, planned: planned3 } = node2;
     const { evaluated, elsewhere } = this;
     const p = evaluated.packages[number6];
     const { system } = this;
@@ -21383,7 +21499,7 @@ var ScopePlanner = class {
     };
     const inside = evaluated.inside[number6];
     if (elsewhere) {
-      const built = (list4, role) => list4.filter((d) => {
+      const built = (list6, role) => list6.filter((d) => {
         const r = elsewhere[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
@@ -21411,9 +21527,9 @@ var ScopePlanner = class {
     const settings2 = this.resolver.settingsOf(p.name);
     if (settings2.build_depends) requires(settings2.build_depends, forBuild);
     if (settings2.depends) requires(settings2.depends, forRun);
-    planned2.systemBuild = having(system, forBuild);
-    planned2.systemRun = having(system, forRun);
-    planned2.systemTest = having(system, forTest);
+    planned3.systemBuild = having(system, forBuild);
+    planned3.systemRun = having(system, forRun);
+    planned3.systemTest = having(system, forTest);
   }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
@@ -21555,10 +21671,10 @@ function loginOf(url2) {
   const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
   const [, scheme, user, host2, path2] = m;
-  const plain2 = `${scheme}://${host2}${path2}`;
-  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain2 };
+  const plain3 = `${scheme}://${host2}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain3 };
   const colon = user.indexOf(":");
-  const decoded2 = (text6) => {
+  const decoded3 = (text6) => {
     try {
       return decodeURIComponent(text6);
     } catch {
@@ -21566,11 +21682,11 @@ function loginOf(url2) {
     }
   };
   return {
-    plain: plain2,
+    plain: plain3,
     login: {
       env: {
-        SLIPWAY_URL_USER: decoded2(colon < 0 ? user : user.slice(0, colon)),
-        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded2(user.slice(colon + 1))
+        SLIPWAY_URL_USER: decoded3(colon < 0 ? user : user.slice(0, colon)),
+        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded3(user.slice(colon + 1))
       },
       settings: [
         [`credential.${scheme}://${host2}.helper`, ""],
@@ -21644,12 +21760,12 @@ function useGitCredentials(env) {
     env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
   }
   if (!config2.length) return;
-  const first = Number(env.GIT_CONFIG_COUNT ?? 0);
+  const first2 = Number(env.GIT_CONFIG_COUNT ?? 0);
   config2.forEach(([key, value2], i) => {
-    env[`GIT_CONFIG_KEY_${first + i}`] = key;
-    env[`GIT_CONFIG_VALUE_${first + i}`] = value2;
+    env[`GIT_CONFIG_KEY_${first2 + i}`] = key;
+    env[`GIT_CONFIG_VALUE_${first2 + i}`] = value2;
   });
-  env.GIT_CONFIG_COUNT = String(first + config2.length);
+  env.GIT_CONFIG_COUNT = String(first2 + config2.length);
 }
 
 // ts-src/read/git/process.ts
@@ -21665,12 +21781,12 @@ var settings = [
   ["http.lowSpeedTime", String(stallSeconds)]
 ];
 function withSettings(env, added) {
-  const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
+  const first2 = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
   const entries = added.flatMap(([key, value2], i) => [
-    [`GIT_CONFIG_KEY_${first + i}`, key],
-    [`GIT_CONFIG_VALUE_${first + i}`, value2]
+    [`GIT_CONFIG_KEY_${first2 + i}`, key],
+    [`GIT_CONFIG_VALUE_${first2 + i}`, value2]
   ]);
-  return { ...env, ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first + added.length) };
+  return { ...env, ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first2 + added.length) };
 }
 var ssh = "ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 var environment = () => ({
@@ -21695,10 +21811,10 @@ var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
 var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? redacted(url2);
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
-  const { plain: plain2, login: login2 } = loginOf(url2);
+  const { plain: plain3, login: login2 } = loginOf(url2);
   const env = environment();
-  if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
-  return { url: plain2, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
+  if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
+  return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
   const ask2 = askFor(url2, submodule === true);
@@ -21715,7 +21831,7 @@ async function patiently(args, options6, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve20) => setTimeout(resolve20, seconds * 1e3));
+    await new Promise((resolve21) => setTimeout(resolve21, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -21881,8 +21997,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
       (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
-      const named4 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
-      if (named4.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named4)}`));
+      const named5 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
+      if (named5.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named5)}`));
     }
     const stale = (0, import_node_path15.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
@@ -21963,10 +22079,10 @@ async function treeWithSubmodules(fetch2, remote, commit, depth2) {
   }
   const listed = modules ? await told3(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
-  const named4 = /* @__PURE__ */ new Map();
+  const named5 = /* @__PURE__ */ new Map();
   for (const line2 of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
-    if (m) named4.set(m[1], { ...named4.get(m[1]), [m[2]]: m[3] });
+    if (m) named5.set(m[1], { ...named5.get(m[1]), [m[2]]: m[3] });
   }
   const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
@@ -21974,7 +22090,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth2) {
     const begun = await told3([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
-      const entry = [...named4.values()].find((e) => e.path === link.path);
+      const entry = [...named5.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
       const at2 = submoduleUrl(url2, entry.url);
       if (!isSourceUrl(at2, true) || isLocalUrl(at2) && !isLocalUrl(url2))
@@ -22197,7 +22313,7 @@ async function download(url2, file2, since) {
       (0, import_node_fs16.copyFileSync)(local2, file2);
       return good(file2);
     }
-    const { plain: plain2, login: login2 } = loginOf(url2);
+    const { plain: plain3, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
@@ -22209,7 +22325,7 @@ async function download(url2, file2, since) {
           file2,
           ...login2 ? ["--config", "-"] : [],
           "--",
-          plain2
+          plain3
         ],
         login2 ? { input: `user = ${JSON.stringify(`${login2.env.SLIPWAY_URL_USER}:${login2.env.SLIPWAY_URL_PASSWORD}`)}
 ` } : {}
@@ -22503,9 +22619,9 @@ var ManifestReader = class {
   readExports() {
     const buildTypes2 = [];
     const exports2 = [];
-    const [first, second] = this.found.export;
+    const [first2, second] = this.found.export;
     if (second) this.fault("the manifest must not contain more than one <export>", second.line);
-    for (const e of first?.children ?? []) {
+    for (const e of first2?.children ?? []) {
       if (e.name === "build_type") buildTypes2.push(conditional(e, e.text.trim()));
       exports2.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
     }
@@ -22775,8 +22891,8 @@ function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
   const text6 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text6);
-  if (plain2) return good(plain2);
+  const plain3 = readPlain(text6);
+  if (plain3) return good(plain3);
   const read2 = readTree(text6);
   return read2.root ? good(read2.root) : bad(error("manifest-xml", `not well-formed XML: ${read2.message}`, { file: file2, line: read2.line }));
 }
@@ -22798,13 +22914,13 @@ function backendOf(pyproject) {
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var memory = (state, commit) => (0, import_node_path18.join)(state, "manifests", `${commit}.json`);
 function textOf(state, commit) {
-  const remembered3 = readJson(memory(state, commit));
-  return remembered3?.schema === 2 ? remembered3 : void 0;
+  const remembered4 = readJson(memory(state, commit));
+  return remembered4?.schema === 2 ? remembered4 : void 0;
 }
 var remembers = (state, commit) => textOf(state, commit) !== void 0;
 function recall(state, commit, name6) {
-  const remembered3 = textOf(state, commit);
-  return remembered3 && parsePackages(name6, remembered3);
+  const remembered4 = textOf(state, commit);
+  return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot, url2, reporter2) {
   const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree], {
@@ -22829,7 +22945,7 @@ async function readPackages(state, name6, snapshot, url2, reporter2) {
     else if (base === "setup.py") setups.add(folder);
     else if (ignoreMarkers.has(base)) ignored.add(folder);
   }
-  const above2 = (path2) => path2.split("/").map((_, i, parts) => parts.slice(0, i).join("/"));
+  const above2 = (path2) => path2.split("/").map((_, i, parts2) => parts2.slice(0, i).join("/"));
   const roots = new Set(found2.map((f) => f.path));
   const kept2 = found2.filter(({ path: path2 }) => {
     const parents = path2 === "" ? [] : above2(path2);
@@ -23143,9 +23259,9 @@ var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
   const { name: name6, line: line2, tag, ...more } = d;
-  const plain2 = plainName.test(name6);
-  const json2 = plain2 ? more : { ...more, name: name6 };
-  return `${tags.indexOf(tag)} ${line2} ${plain2 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const plain3 = plainName.test(name6);
+  const json2 = plain3 ? more : { ...more, name: name6 };
+  return `${tags.indexOf(tag)} ${line2} ${plain3 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -23201,14 +23317,14 @@ function unpackDependencies(text6, begin) {
   for (let at2 = begin; at2 < text6.length; ) {
     const tab = text6.indexOf("	", at2);
     const end2 = tab < 0 ? text6.length : tab;
-    const first = text6.indexOf(" ", at2);
-    const second = text6.indexOf(" ", first + 1);
+    const first2 = text6.indexOf(" ", at2);
+    const second = text6.indexOf(" ", first2 + 1);
     const third = text6.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
       name: text6.slice(second + 1, more ? third : end2),
-      line: Number(text6.slice(first + 1, second)),
-      tag: tags[Number(text6.slice(at2, first))]
+      line: Number(text6.slice(first2 + 1, second)),
+      tag: tags[Number(text6.slice(at2, first2))]
     };
     dependencies.push(more ? Object.assign(d, JSON.parse(text6.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
@@ -23248,8 +23364,8 @@ function splitCache(text6) {
 ${manifestsKey}`) + 1;
   if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
-  const first = begin + manifestsKey.length;
-  let at2 = first;
+  const first2 = begin + manifestsKey.length;
+  let at2 = first2;
   let name6;
   let started = at2;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
@@ -23316,9 +23432,9 @@ function parseIndex(text6, file2, distribution2) {
       })
     );
   }
-  const named4 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
-  const files = named4.filter((f) => typeof f === "string");
-  if (files.length !== named4.length || !files.length)
+  const named5 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const files = named5.filter((f) => typeof f === "string");
+  if (files.length !== named5.length || !files.length)
     return bad(
       error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
         file: file2,
@@ -23570,8 +23686,8 @@ async function readIndexed(reader2, workspace, name6, settings2) {
       return { index: index.value, cache: read2.value };
     }
   }
-  for (const named4 of index.value.files) {
-    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file2), named4);
+  for (const named5 of index.value.files) {
+    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file2), named5);
     const fileText = reader2.text(path2, file2);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -23714,8 +23830,8 @@ async function releasedPackage(workspace, repository, { packageName: packageName
   });
   if (!pin.ok) return failed4(pin.diagnostics);
   const { commit } = pin.value.source;
-  const remembered3 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
-  const found2 = remembered3 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
+  const remembered4 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
+  const found2 = remembered4 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
   if (!found2.ok) return failed4(found2.diagnostics);
   const one = found2.value.packages[0];
   return {
@@ -23771,8 +23887,8 @@ async function pinCommits(distributions, reporter2) {
   for (const d of distributions) {
     for (const p of d.packages.values()) {
       if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list4 = byUrl.get(p.source.url);
-      if (list4) list4.push(p);
+      const list6 = byUrl.get(p.source.url);
+      if (list6) list6.push(p);
       else byUrl.set(p.source.url, [p]);
     }
   }
@@ -23802,13 +23918,13 @@ var PackageCollection = class {
   places = /* @__PURE__ */ new Map();
   add(p, repository) {
     const other = this.packages.get(p.name);
-    const first = this.places.get(p.name);
-    if (!other || !first) {
+    const first2 = this.places.get(p.name);
+    if (!other || !first2) {
       this.packages.set(p.name, p);
       this.places.set(p.name, repository);
       return;
     }
-    const at2 = first.line === void 0 ? first.file : `${first.file}:${first.line}`;
+    const at2 = first2.line === void 0 ? first2.file : `${first2.file}:${first2.line}`;
     this.diagnostics.push(
       error(
         "package-twice",
@@ -23816,7 +23932,7 @@ var PackageCollection = class {
         {
           file: repository.file,
           line: repository.line,
-          hint: first === repository ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first.name}' is at ${at2}`
+          hint: first2 === repository ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first2.name}' is at ${at2}`
         }
       )
     );
@@ -23934,13 +24050,13 @@ async function readRepository(request) {
   const source = readable.value;
   const url2 = absoluteUrl(source.url, workspace.urlBase);
   if (source.type === "tar" || source.type === "zip") {
-    const remembered4 = recall(state, source.sha256, repository.name);
-    return remembered4 ? good({ ...remembered4.value, url: url2 }, remembered4.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
+    const remembered5 = recall(state, source.sha256, repository.name);
+    return remembered5 ? good({ ...remembered5.value, url: url2 }, remembered5.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
   }
   const commit = await commitOf(request, url2, source.version);
   if (!commit.ok) return commit;
-  const remembered3 = recall(state, commit.value, repository.name);
-  if (remembered3) return good({ ...remembered3.value, url: url2 }, remembered3.diagnostics);
+  const remembered4 = recall(state, commit.value, repository.name);
+  if (remembered4) return good({ ...remembered4.value, url: url2 }, remembered4.diagnostics);
   const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
   return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
@@ -24061,7 +24177,7 @@ function aptNames(rule) {
 }
 function splitKeys(text6) {
   if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text6)) return void 0;
-  const parts = [];
+  const parts2 = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
@@ -24070,13 +24186,13 @@ function splitKeys(text6) {
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun, m.index);
+    if (begun >= 0) parts2[parts2.length - 1].text = text6.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
-    parts.push({ key, text: "" });
+    parts2.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun);
-  return parts;
+  if (begun >= 0) parts2[parts2.length - 1].text = text6.slice(begun);
+  return parts2;
 }
 function readWhole(file2, text6) {
   const parsed2 = parseYaml(text6, file2);
@@ -24086,12 +24202,12 @@ function readWhole(file2, text6) {
 }
 function readWanted(file2, text6, wanted, memory2) {
   const kept2 = memory2?.get(text6);
-  const parts = kept2 ? void 0 : splitKeys(text6);
-  if (!kept2 && !parts) return void 0;
-  const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
+  const parts2 = kept2 ? void 0 : splitKeys(text6);
+  if (!kept2 && !parts2) return void 0;
+  const keys = kept2 ? kept2.keys.split("\n") : parts2.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text6);
+  const all = parts2 ?? splitKeys(text6);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -24111,8 +24227,8 @@ function isPlain(value2) {
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 function lineOfKey(text6, key) {
-  const plain2 = text6.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text6).line([key]);
+  const plain3 = text6.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain3 >= 0 ? plain3 + 1 : new Locator(text6).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
@@ -24567,7 +24683,7 @@ function parseTemplate(template, tags2) {
   if (!template)
     return [];
   var lineHasNonSpace = false;
-  var sections = [];
+  var sections2 = [];
   var tokens = [];
   var spaces = [];
   var hasTag = false;
@@ -24648,9 +24764,9 @@ function parseTemplate(template, tags2) {
     tagIndex++;
     tokens.push(token3);
     if (type === "#" || type === "^") {
-      sections.push(token3);
+      sections2.push(token3);
     } else if (type === "/") {
-      openSection = sections.pop();
+      openSection = sections2.pop();
       if (!openSection)
         throw new Error('Unopened section "' + value2 + '" at ' + start);
       if (openSection[1] !== value2)
@@ -24662,7 +24778,7 @@ function parseTemplate(template, tags2) {
     }
   }
   stripSpace();
-  openSection = sections.pop();
+  openSection = sections2.pop();
   if (openSection)
     throw new Error('Unclosed section "' + openSection[1] + '" at ' + scanner.pos);
   return nestTokens(squashTokens(tokens));
@@ -24687,7 +24803,7 @@ function squashTokens(tokens) {
 function nestTokens(tokens) {
   var nestedTokens = [];
   var collector = nestedTokens;
-  var sections = [];
+  var sections2 = [];
   var token3, section;
   for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
     token3 = tokens[i];
@@ -24695,13 +24811,13 @@ function nestTokens(tokens) {
       case "#":
       case "^":
         collector.push(token3);
-        sections.push(token3);
+        sections2.push(token3);
         collector = token3[4] = [];
         break;
       case "/":
-        section = sections.pop();
+        section = sections2.pop();
         section[5] = token3[2];
-        collector = sections.length > 0 ? sections[sections.length - 1][4] : nestedTokens;
+        collector = sections2.length > 0 ? sections2[sections2.length - 1][4] : nestedTokens;
         break;
       default:
         collector.push(token3);
@@ -24900,10 +25016,10 @@ Writer.prototype.unescapedValue = function unescapedValue(token3, context) {
     return value2;
 };
 Writer.prototype.escapedValue = function escapedValue(token3, context, config2) {
-  var escape3 = this.getConfigEscape(config2) || mustache.escape;
+  var escape4 = this.getConfigEscape(config2) || mustache.escape;
   var value2 = context.lookup(token3[1]);
   if (value2 != null)
-    return typeof value2 === "number" && escape3 === mustache.escape ? String(value2) : escape3(value2);
+    return typeof value2 === "number" && escape4 === mustache.escape ? String(value2) : escape4(value2);
 };
 Writer.prototype.rawValue = function rawValue(token3) {
   return token3[1];
@@ -24985,9 +25101,9 @@ var groovy = (text6) => `'${text6.replaceAll("\\", "\\\\").replaceAll("'", "\\'"
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
   return names2.map((name6) => {
-    const plain2 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
-    let free = plain2;
-    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
+    const plain3 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+    let free = plain3;
+    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain3}-${i}`;
     used.add(free.toLowerCase());
     return free;
   });
@@ -25152,8 +25268,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -25173,10 +25289,10 @@ function tellingPart(log, most6 = 25) {
     0,
     lines.findLastIndex((l) => l.startsWith("== "))
   );
-  const first = lines.findIndex(
+  const first2 = lines.findIndex(
     (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first < 0 ? Math.max(0, lines.length - most6) : Math.max(start, first - 3);
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most6) : Math.max(start, first2 - 3);
   return lines.slice(at2, at2 + most6).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text6) => printable(text6.trim()).slice(0, 300);
@@ -25262,10 +25378,10 @@ var rules = [
   }
 ];
 function knownCause(log) {
-  const plain2 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  const plain3 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
   for (const { pattern, say } of rules) {
-    const match = pattern.exec(plain2);
-    if (match) return say(match, plain2);
+    const match = pattern.exec(plain3);
+    if (match) return say(match, plain3);
   }
   return void 0;
 }
@@ -25275,6 +25391,10 @@ var duration2 = (milliseconds) => {
   const s = Math.round(milliseconds / 1e3);
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 };
+function taskTitle(t, name6) {
+  if (t.kind === "build") return name6;
+  return t.kind === "test" ? `tests of ${name6}` : `documentation of ${name6}`;
+}
 var words4 = {
   failed: "failed",
   stopped: "stopped",
@@ -25300,9 +25420,10 @@ function renderSummary(results, tails, milliseconds) {
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
   const counts = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words4[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
-  const tests = results.length - builds;
+  const tests = results.filter((t) => t.kind === "test").length;
+  const docs2 = results.length - builds - tests;
   lines.push(
-    `${plural(builds, "package")}${tests ? ` and the tests of ${plural(tests, "package")}` : ""} in ${duration2(milliseconds)}: ${counts.join(", ") || "nothing to do"}`
+    `${plural(builds, "package")}${tests ? ` and the tests of ${plural(tests, "package")}` : ""}${docs2 ? ` and the documentation of ${plural(docs2, "package")}` : ""} in ${duration2(milliseconds)}: ${counts.join(", ") || "nothing to do"}`
   );
   return `${lines.join("\n")}
 `;
@@ -25310,9 +25431,9 @@ function renderSummary(results, tails, milliseconds) {
 function renderHeadline(title, results, faults4, abi2 = [], more = []) {
   const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed4 = results.filter((t) => t.state === "failed");
-  const parts = [
+  const parts2 = [
     ...failed4.length ? [
-      `failed: ${failed4.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed4.length > 3 ? ` and ${failed4.length - 3} more` : ""}`
+      `failed: ${failed4.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed4.length > 3 ? ` and ${failed4.length - 3} more` : ""}`
     ] : [],
     ...faults4 ? [`${plural(faults4, "fault")} in the distro repository`] : [],
     ...[
@@ -25324,7 +25445,7 @@ function renderHeadline(title, results, faults4, abi2 = [], more = []) {
     ...more,
     ...abi2.length ? [`ABI of ${abi2.slice(0, 3).join(", ")}${abi2.length > 3 ? ` and ${abi2.length - 3} more` : ""} changes`] : []
   ];
-  return `${title}: ${parts.join(", ") || "nothing to do"}
+  return `${title}: ${parts2.join(", ") || "nothing to do"}
 `;
 }
 function renderOutlook({ cached: cached3, todo, open: open3 }) {
@@ -25332,7 +25453,7 @@ function renderOutlook({ cached: cached3, todo, open: open3 }) {
 }
 function renderForetold(results) {
   const lines = results.flatMap(
-    (t) => t.state === "waiting" && t.key !== void 0 ? [`${t.kind === "test" ? "test " : "build"}  ${t.id}: ${t.reason}`] : t.state === "failed" || t.state === "blocked" ? [`${words4[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`] : []
+    (t) => t.state === "waiting" && t.key !== void 0 ? [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`] : t.state === "failed" || t.state === "blocked" ? [`${words4[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`] : []
   );
   return lines.map((l) => `${l}
 `).join("");
@@ -25607,7 +25728,7 @@ var parse6 = (text6) => text6.split("\n").flatMap((line2) => {
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text6, user, users) {
+function idProblem(file2, text6, user, users2) {
   const all = parse6(text6);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
@@ -25617,7 +25738,7 @@ function idProblem(file2, text6, user, users) {
   for (const range of own3) {
     const other = all.find((r) => !mine(r) && overlap(r, range));
     if (other) return { what: `${user.name} and ${other.owner} have the same subordinate ids in ${file2}`, free };
-    const real = users.split("\n").find((line2) => {
+    const real = users2.split("\n").find((line2) => {
       const [name6, , id] = line2.split(":");
       return id && name6 !== user.name && Number(id) >= range.first && Number(id) < range.first + range.count;
     });
@@ -25640,10 +25761,10 @@ var always = [
   { command: "mount", package: "mount", why: "makes hermetic roots" },
   { command: "ip", package: "iproute2", why: "gives tests a loopback network" }
 ];
-var toolsFor = (driver, plain2) => [
+var toolsFor = (driver, plain3) => [
   ...always,
   ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
-  ...plain2 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
+  ...plain3 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
 ];
 var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
@@ -25685,8 +25806,8 @@ function describeMachine(state) {
 }
 async function examine(driver, systems) {
   const findings = [];
-  const plain2 = process.getuid() !== 0;
-  for (const t of toolsFor(driver, plain2))
+  const plain3 = process.getuid() !== 0;
+  for (const t of toolsFor(driver, plain3))
     if (!inPath(t.command))
       findings.push({
         what: `${t.command} (${t.why}) is not installed`,
@@ -25697,13 +25818,13 @@ async function examine(driver, systems) {
     if (!(0, import_node_fs28.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
-  if (plain2 && driver === "unshare") {
+  if (plain3 && driver === "unshare") {
     const user = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
-    const users = readIf("/etc/passwd") ?? "";
-    const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user, users) ?? []);
+    const users2 = readIf("/etc/passwd") ?? "";
+    const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user, users2) ?? []);
     if (problems[0]) {
-      const first = Math.max(...problems.map((p) => p.free ?? 0));
-      const range = `${first}-${first + 65535}`;
+      const first2 = Math.max(...problems.map((p) => p.free ?? 0));
+      const range = `${first2}-${first2 + 65535}`;
       const taken = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
         what: problems.map((p) => p.what).join("; "),
@@ -25724,16 +25845,16 @@ async function examine(driver, systems) {
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
       what: "the docker daemon does not answer",
-      fix: `${plain2 ? "sudo " : ""}systemctl start docker${plain2 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
+      fix: `${plain3 ? "sudo " : ""}systemctl start docker${plain3 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused3 = !findings.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused3 = !findings.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     findings.push({
       what: `plain users can't make user namespaces here: ${refused3}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
-    const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const user = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
     const tried = await run("unshare", [
       ...user,
       "--mount",
@@ -25746,7 +25867,7 @@ async function examine(driver, systems) {
       "-c",
       "d=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r",
       "sh",
-      plain2 ? ",userxattr" : ""
+      plain3 ? ",userxattr" : ""
     ]);
     if (tried.code !== 0)
       findings.push({
@@ -25761,12 +25882,12 @@ async function refusedNamespaces() {
   return tried.code === 0 ? void 0 : tried.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried.code}`;
 }
 async function missingTools(driver, plan2) {
-  const plain2 = process.getuid() !== 0;
-  const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
+  const plain3 = process.getuid() !== 0;
+  const lacking = toolsFor(driver, plain3).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused3 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused3 = !names2.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
@@ -25775,7 +25896,7 @@ async function missingTools(driver, plan2) {
     ];
   return names2.length ? [
     error("tool-missing", `this machine lacks ${names2.join(", ")}`, {
-      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names2.join(" ")}    (slipway doctor tells more)`
+      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names2.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -25855,8 +25976,8 @@ init_process();
 init_names();
 var fieldOf = (stanza, name6) => new RegExp(`^${name6}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
-function stanzaOf(parts, name6) {
-  const { text: text6, faults: faults4 } = controlText(parts);
+function stanzaOf(parts2, name6) {
+  const { text: text6, faults: faults4 } = controlText(parts2);
   const stanza = `${text6.trim()}
 `;
   return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
@@ -25920,23 +26041,23 @@ async function unpackTogether(kind, archives) {
   const done = await run(program, args, { input, encoding: "latin1" });
   if (packed2.code !== 0 || done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
-  const parts = [];
+  const parts2 = [];
   let from = 0;
   for (let at2 = output.indexOf(mark); at2 >= 0; at2 = output.indexOf(mark, from)) {
-    parts.push(output.subarray(from, at2));
+    parts2.push(output.subarray(from, at2));
     from = at2 + mark.length;
   }
-  return parts.length === archives.length ? parts : void 0;
+  return parts2.length === archives.length ? parts2 : void 0;
 }
 async function repackDeb(file2, target2, { from, to, seconds }) {
-  let parts;
+  let parts2;
   try {
-    parts = controlText(await readControlPart(file2));
+    parts2 = controlText(await readControlPart(file2));
   } catch (e) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text6, members: members2, faults: faults4 } = parts;
+  const { text: text6, members: members2, faults: faults4 } = parts2;
   if (faults4.length || fieldOf(text6, "Version") !== from) return false;
   const control = text6.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
   const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
@@ -25957,8 +26078,8 @@ async function repackDeb(file2, target2, { from, to, seconds }) {
 var import_node_crypto7 = require("node:crypto");
 function poolPath(stanza, file2) {
   const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
-  const plain2 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
-  return `pool/main/${plain2.startsWith("lib") ? plain2.slice(0, 4) : plain2[0]}/${plain2}/${file2}`;
+  const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
+  return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file2}`;
 }
 function packageEntry(stanza, file2) {
   const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
@@ -26058,8 +26179,8 @@ function readIndex3(store2, file2) {
   const before2 = known3.get(file2.sha256);
   if (before2) return before2;
   const read2 = store2.readData(file2).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
-  for (const first of known3.size >= most ? known3.keys() : []) {
-    known3.delete(first);
+  for (const first2 of known3.size >= most ? known3.keys() : []) {
+    known3.delete(first2);
     break;
   }
   known3.set(file2.sha256, read2);
@@ -26074,9 +26195,9 @@ async function readPacked(store2, packed2) {
   }
   return packed2?.length && found2.length === packed2.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain2, packed: packed2 }) {
+function filesOf2({ key, plain: plain3, packed: packed2 }) {
   const path2 = `main/binary-${key.slice(key.lastIndexOf("/") + 1)}/`;
-  return [plain2, ...packed2].map(({ file: file2, data }) => ({ path: `${path2}${file2.name}`, data, sha256: file2.sha256 }));
+  return [plain3, ...packed2].map(({ file: file2, data }) => ({ path: `${path2}${file2.name}`, data, sha256: file2.sha256 }));
 }
 
 // ts-src/publish/draft.ts
@@ -26109,10 +26230,10 @@ async function makeIndices(store2, suites, former) {
   const packed2 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
-    const plain2 = heldData("Packages", Buffer.from(renderPackages(entries)));
-    const forms2 = readPacked(store2, packed2.get(plain2.file.sha256)).then((found2) => found2 ?? packIndex(plain2.data));
+    const plain3 = heldData("Packages", Buffer.from(renderPackages(entries)));
+    const forms2 = readPacked(store2, packed2.get(plain3.file.sha256)).then((found2) => found2 ?? packIndex(plain3.data));
     forms2.catch(() => void 0);
-    return { key, plain: plain2, entries, forms: forms2 };
+    return { key, plain: plain3, entries, forms: forms2 };
   });
   return good({
     lost: lost3,
@@ -26223,17 +26344,17 @@ function sortedValue(value2) {
   const keys = Object.keys(value2);
   let same2 = true;
   let last = "";
-  const parts = [];
+  const parts2 = [];
   for (const key of keys) {
     const part = value2[key];
     const sorted4 = typeof part === "object" ? sortedValue(part) : part;
-    parts.push(sorted4);
+    parts2.push(sorted4);
     same2 &&= sorted4 === part && last <= key;
     last = key;
   }
   if (same2) return value2;
   const copy = {};
-  keys.forEach((key, at2) => copy[key] = parts[at2]);
+  keys.forEach((key, at2) => copy[key] = parts2[at2]);
   return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
 }
 function stateText(state) {
@@ -26439,7 +26560,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 }
 async function switchSuites(endpoint, staged) {
   const changed = staged.filter((s) => s.release);
-  const plain2 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+  const plain3 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...files.map((f) => ({
       name: `dists/${name6}/${f.path}`,
       data: f.data,
@@ -26451,7 +26572,7 @@ async function switchSuites(endpoint, staged) {
     ] : []
   ]);
   const wanted = await parallel(
-    plain2,
+    plain3,
     endpoint.width,
     async (file2) => (
       // What is there of a suite that stays as it is is looked at first.
@@ -26510,9 +26631,9 @@ async function bring(channel2, id, state, outlet, renew2) {
 }
 function bringIndices(channel2, what, outlet, renew2) {
   const run2 = async (left) => {
-    const [first, ...rest2] = left;
-    if (!first) return bringAll(channel2, what, outlet, renew2);
-    const done = await first.during("publication", () => run2(rest2));
+    const [first2, ...rest2] = left;
+    if (!first2) return bringAll(channel2, what, outlet, renew2);
+    const done = await first2.during("publication", () => run2(rest2));
     return done ?? moved(channel2.name);
   };
   return run2(outlet.endpoints);
@@ -26556,7 +26677,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve20) => packagesAre = resolve20);
+  const pooled = new Promise((resolve21) => packagesAre = resolve21);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -26845,15 +26966,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve20) => {
+  return new Promise((resolve21) => {
     const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve20(void 0));
-    child.once("exit", () => resolve20(void 0));
+    child.once("error", () => resolve21(void 0));
+    child.once("exit", () => resolve21(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve20({
+      (said) => resolve21({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -27023,10 +27144,10 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text6) => text6?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named5, state, organization) => named5 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path39.join)(process.env.HOME ?? "/root", ".gnupg"),
-  keys: [named4].flat()
+  keys: [named5].flat()
 };
 function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
@@ -27088,30 +27209,30 @@ function keysIn(colons) {
 }
 var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
 function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
-  const told6 = [];
-  const short3 = fingerprint2.slice(-16);
+  const told7 = [];
+  const short4 = fingerprint2.slice(-16);
   const date3 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
-    told6.push(
-      error("key-expired", `the signing key ${short3} expired on ${date3(ends)}`, {
+    told7.push(
+      error("key-expired", `the signing key ${short4} expired on ${date3(ends)}`, {
         hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
       })
     );
   else if (ends !== void 0 && ends - now < notice)
-    told6.push(
+    told7.push(
       warning(
         "key-expiring",
-        `the signing key ${short3} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day)} days`,
+        `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day)} days`,
         { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
       )
     );
   if (weak !== void 0)
-    told6.push(
-      warning("key-weak", `the signing key ${short3} is ${weak}: newer releases of apt refuse what it signs`, {
+    told7.push(
+      warning("key-weak", `the signing key ${short4} is ${weak}: newer releases of apt refuse what it signs`, {
         hint: "sign with an rsa4096 or ed25519 key beside it"
       })
     );
-  return told6;
+  return told7;
 }
 
 // ts-src/publish/suite.ts
@@ -27264,8 +27385,8 @@ function dropUnfit(chosen) {
   return dropped;
 }
 function push2(lists, key, value2) {
-  const list4 = lists.get(key);
-  if (list4) list4.push(value2);
+  const list6 = lists.get(key);
+  if (list6) list6.push(value2);
   else lists.set(key, [value2]);
 }
 
@@ -27286,37 +27407,37 @@ function suiteOf(graph2, before2, input, diagnostics) {
       needs
     });
   });
-  const { chosen, reasons, holding } = selectPublished({
+  const { chosen, reasons: reasons2, holding } = selectPublished({
     former,
     made: made2,
     belongs: input.belongs,
     partial: input.leaveOut
   });
-  diagnostics.push(...told4(graph2, former, reasons, holding, input.nameOf));
+  diagnostics.push(...told4(graph2, former, reasons2, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
-function told4(graph2, former, reasons, holding, elsewhere) {
+function told4(graph2, former, reasons2, holding, elsewhere) {
   const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf3 = (debian2) => names2.get(debian2) ?? elsewhere(debian2) ?? debian2;
-  const list4 = (all) => someOf(all.map(nameOf3), 8);
+  const nameOf4 = (debian2) => names2.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const list6 = (all) => someOf(all.map(nameOf4), 8);
   const diagnostics = [];
-  const back = reasons.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
+  const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
     const suite2 = aptSuite(graph2.scope.distribution, graph2.target);
     diagnostics.push(
       warning(
         "held-back",
-        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list4(back)}: ${list4(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
-        { hint: `build too: ${holding.map(nameOf3).join(" ")}; or leave them out of the repository with --partial` }
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list6(back)}: ${list6(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        { hint: `build too: ${holding.map(nameOf4).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
   }
-  for (const r of reasons) {
+  for (const r of reasons2) {
     if (r.kind === "needs-missing")
       diagnostics.push(
         warning(
           "held-back",
-          `'${nameOf3(r.package)}' was built, but is held back from the repository: it needs '${nameOf3(r.by)}', which is not there`
+          `'${nameOf4(r.package)}' was built, but is held back from the repository: it needs '${nameOf4(r.by)}', which is not there`
         )
       );
     if (r.kind === "left-out")
@@ -27412,8 +27533,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   });
   if (!moved3.ok) return moved3;
   if (moved3.value.lost.length) return good({ sources: [], lost: lostKeys(moved3.value.lost) });
-  const [first] = input.endpoints;
-  return good({ sources: first ? sourcesOf(first, next2, [...names2], signer) : [], lost: [] });
+  const [first2] = input.endpoints;
+  return good({ sources: first2 ? sourcesOf(first2, next2, [...names2], signer) : [], lost: [] });
 }
 function testsOf(runs) {
   const all = {};
@@ -27439,11 +27560,11 @@ function sourcesOf(endpoint, suites, names2, signer) {
   );
 }
 function dropArchitectures(next2, runs, names2) {
-  const planned2 = new Set(
+  const planned3 = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2))
-    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned2.has(key)) delete next2[key];
+    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned3.has(key)) delete next2[key];
 }
 
 // ts-src/publish/rules.ts
@@ -27627,8 +27748,8 @@ init_diagnostics();
 function missingPackages(scope2, resolver, names2) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
-  const look2 = (p, list4, tests) => {
-    for (const written of list4) {
+  const look2 = (p, list6, tests) => {
+    for (const written of list6) {
       const name6 = /^[^=:/<>( ]*/.exec(written)[0];
       if (names2.has(name6)) continue;
       let missing = found2.get(name6);
@@ -27643,8 +27764,8 @@ function missingPackages(scope2, resolver, names2) {
         };
         found2.set(name6, missing);
       }
-      const users = tests ? missing.testedBy : missing.neededBy;
-      if (users.at(-1) !== p.name) users.push(p.name);
+      const users2 = tests ? missing.testedBy : missing.neededBy;
+      if (users2.at(-1) !== p.name) users2.push(p.name);
     }
   };
   for (const p of scope2.packages) {
@@ -27667,9 +27788,9 @@ function originOf(p, name6, resolver) {
 function nearName(name6, near, names2) {
   const [similar] = near.of(name6, 1);
   if (similar !== void 0) return similar;
-  const parts = name6.split("-");
-  for (let n = parts.length - 1; n > 1; n--) {
-    const start = parts.slice(0, n).join("-");
+  const parts2 = name6.split("-");
+  for (let n = parts2.length - 1; n > 1; n--) {
+    const start = parts2.slice(0, n).join("-");
     if (names2.has(start)) return start;
   }
   return void 0;
@@ -27697,9 +27818,9 @@ function archiveNames(base) {
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
   return names2;
 }
-function addNames(list4, names2) {
+function addNames(list6, names2) {
   const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list4); m; m = field.exec(list4)) {
+  for (let m = field.exec(list6); m; m = field.exec(list6)) {
     if (m[1] === "Package") names2.add(m[2]);
     else for (const provided of m[2].split(",")) names2.add(provided.trim().split(/[ (:]/)[0]);
   }
@@ -27713,23 +27834,23 @@ function baseAtHand(state, platform2, architecture2) {
 }
 
 // ts-src/cli/archive-check.ts
-var archiveCheck = (planned2) => (scope2, target2, names2) => {
+var archiveCheck = (planned3) => (scope2, target2, names2) => {
   const blocked = /* @__PURE__ */ new Map();
-  const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
+  const resolver = planned3.resolvers[planned3.plan.scopes.indexOf(scope2)];
   const missing = resolver ? missingPackages(scope2, resolver, names2) : [];
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned2.workspace)) };
+  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned3.workspace)) };
 };
 function told5(m, scope2, target2, workspace) {
-  const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
+  const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
   const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
   const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
-    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
+    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users2} (${scope2.distribution})`,
     {
       file: m.file ?? workspace.file,
       line: line2,
@@ -27737,13 +27858,13 @@ function told5(m, scope2, target2, workspace) {
     }
   );
 }
-function checkArchives(planned2) {
-  const check3 = archiveCheck(planned2);
+function checkArchives(planned3) {
+  const check3 = archiveCheck(planned3);
   const diagnostics = /* @__PURE__ */ new Map();
-  for (const scope2 of planned2.plan.scopes) {
+  for (const scope2 of planned3.plan.scopes) {
     const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
     for (const target2 of architectures.values()) {
-      const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
+      const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
       const names2 = base && archiveNames(base);
       for (const d of names2 ? check3(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
     }
@@ -27754,30 +27875,6 @@ function checkArchives(planned2) {
 // ts-src/engine/scheduler.ts
 init_faults();
 
-// ts-src/engine/readiness.ts
-function packageReadiness(closures, isTask) {
-  const { build: build3, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
-  const count3 = build3.length;
-  const setOf = new Int32Array(count3).fill(-1);
-  const sets = [];
-  for (let n = 0; n < count3; n++) {
-    if (setOf[n] >= 0) continue;
-    const members2 = together2.get(n) ?? [n];
-    for (const m of members2) setOf[m] = 2 * count3 + sets.length;
-    sets.push(members2);
-  }
-  const usable2 = (packages) => packages.map((d) => setOf[d]);
-  return readiness([
-    ...build3.map(usable2),
-    ...build3.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable2(built), ...usable2(test3[n])] : []),
-    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 2 * count3 + i)]))
-  ]);
-}
-var readiness = (needs) => ({
-  pending: Uint32Array.from(needs, (n) => n.length),
-  dependents: inverse(needs)
-});
-
 // ts-src/engine/task-graph.ts
 init_names();
 
@@ -27785,8 +27882,8 @@ init_names();
 init_digest();
 var digest2 = (text6) => sha256(text6).slice(0, 32);
 var InterfaceDigests = class {
-  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
-    this.interfaceOf = interfaceOf2;
+  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
+    this.interfaceOf = interfaceOf3;
     this.full = full;
     this.runs = runs;
     this.together = together2;
@@ -27838,8 +27935,9 @@ var InterfaceDigests = class {
 
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
-var kindOf2 = (graph2, task) => task < graph2.count ? "build" : "test";
-function makeTaskGraph(scope2, target2, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map()) {
+var kinds2 = ["build", "test", "docs"];
+var kindOf2 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
+function makeTaskGraph(scope2, target2, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
   const { packages } = scope2;
   const closures = closuresOf(scope2);
   const records = packages.map(() => void 0);
@@ -27855,6 +27953,7 @@ function makeTaskGraph(scope2, target2, base, system, full, history, tested, lac
     lacking,
     records,
     tests: packages.map(() => void 0),
+    docs: packages.map(() => void 0),
     sets: packages.map(() => void 0),
     owners: /* @__PURE__ */ new Map(),
     interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, full),
@@ -27862,46 +27961,98 @@ function makeTaskGraph(scope2, target2, base, system, full, history, tested, lac
     get priority() {
       return priority ??= [
         ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
-        ...packages.map((p) => history(`${p.name} test`) ?? 15e3)
+        ...packages.map((p) => history(`${p.name} test`) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} docs`) ?? 5e3)
       ];
     },
     results: [
-      ...packages.map((p) => ({
-        id: taskId(scope2.distribution, target2, p.name),
-        name: p.name,
-        kind: "build",
-        state: "waiting",
-        reason: ""
-      })),
+      ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
       ...packages.map(
-        (p) => tested(p) ? {
-          id: testTaskId(scope2.distribution, target2, p.name),
-          name: p.name,
-          kind: "test",
-          state: "waiting",
-          reason: ""
-        } : void 0
+        (p) => tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
+      ),
+      ...packages.map(
+        (p) => documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
       )
     ]
   };
 }
-var packagesInRoot = (graph2, task) => task < graph2.count ? graph2.closures.root(task) : graph2.closures.testRoot(task - graph2.count);
+var waiting = (id, p, kind) => ({
+  id,
+  name: p.name,
+  kind,
+  state: "waiting",
+  reason: ""
+});
+function packagesInRoot({ closures, count: count3 }, task) {
+  if (task < count3) return closures.root(task);
+  return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
+}
+function documentationNeeds(closures) {
+  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...closures.runtimeDependencies[n] ?? []])]);
+  const cycle = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
+  return all.map((list6, n) => list6.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+}
 function tasksBefore(graph2, testsStop) {
   const { results, count: count3 } = graph2;
-  const needs = results.map((t, task) => t ? packagesInRoot(graph2, task) : []);
+  const documented = documentationNeeds(graph2.closures);
+  const needs = results.map((t, task) => {
+    if (!t) return [];
+    const docs2 = t.kind === "docs" && documented[task % count3] || [];
+    return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
+  });
   if (!testsStop) return needs;
-  const all = needs.map((list4, task) => [
-    ...list4,
-    ...list4.map((d) => d + count3).filter((d) => d !== task && results[d])
+  const all = needs.map((list6, task) => [
+    ...list6,
+    ...(task < 2 * count3 ? list6 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list4, task) => list4.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+  return all.map((list6, task) => list6.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
 }
+
+// ts-src/engine/readiness.ts
+function packageReadiness(closures, isTask) {
+  const { build: build3, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
+  const count3 = build3.length;
+  const setOf = new Int32Array(count3).fill(-1);
+  const sets = [];
+  for (let n = 0; n < count3; n++) {
+    if (setOf[n] >= 0) continue;
+    const members2 = together2.get(n) ?? [n];
+    for (const m of members2) setOf[m] = 3 * count3 + sets.length;
+    sets.push(members2);
+  }
+  const usable2 = (packages) => packages.map((d) => setOf[d]);
+  return readiness([
+    ...build3.map(usable2),
+    ...build3.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable2(built), ...usable2(test3[n])] : []),
+    ...documentationNeeds(closures).map(
+      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable2(build3[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
+    ),
+    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 3 * count3 + i)]))
+  ]);
+}
+var readiness = (needs) => ({
+  pending: Uint32Array.from(needs, (n) => n.length),
+  dependents: inverse(needs)
+});
 
 // ts-src/engine/task-runner.ts
 var import_node_fs39 = require("node:fs");
 var import_node_path46 = require("node:path");
+
+// ts-src/model/docs.ts
+var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
+var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
+var filesOfDocs = (record2) => [
+  record2.interface,
+  record2.facts,
+  record2.pages,
+  record2.log
+];
+var apiFolder = "api";
+var proseFolder = "doc";
 
 // ts-src/engine/store-repair.ts
 var import_node_path45 = require("node:path");
@@ -27972,7 +28123,18 @@ var TaskRunner = class {
   repair;
   /** Looks a key up, in the hints first. */
   async find(graph2, task, key) {
+    if (kindOf2(graph2, task) === "docs") return this.findDocs(graph2, task, key);
     return kindOf2(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
+  }
+  async findDocs(graph2, task, key) {
+    const record2 = await this.docsOf(key);
+    if (record2 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record2 };
+    return { kind: "todo", reason: record2 ? "forced" : "new or changed inputs" };
+  }
+  async docsOf(key) {
+    const record2 = await this.options.store.readJson(docsRecordName(key));
+    if (!isDocRecord(record2) || record2.key !== key) return void 0;
+    return this.options.store.holds(filesOfDocs(record2)) ? record2 : void 0;
   }
   async findTest(graph2, task, key) {
     const { options: options6 } = this;
@@ -28005,8 +28167,8 @@ var TaskRunner = class {
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
-        const test3 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
+        const kind = kindOf2(graph2, task);
+        const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
         return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options6.output, log));
       },
@@ -28018,6 +28180,10 @@ var TaskRunner = class {
   async doneMeanwhile(graph2, task, key) {
     const { options: options6 } = this;
     const p = packageOf(graph2, task);
+    if (kindOf2(graph2, task) === "docs") {
+      const docs2 = options6.redocument(p.name) ? void 0 : await this.docsOf(key);
+      return docs2 && { kind: "docs", record: docs2, another: true };
+    }
     if (options6.rebuild(p.name)) return void 0;
     if (kindOf2(graph2, task) === "test") {
       const record3 = await options6.store.getTest(key);
@@ -28035,6 +28201,12 @@ var TaskRunner = class {
       const outcome2 = await this.repair.build(graph2, request);
       if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
       return { kind: "build", record: outcome2.value, another: false };
+    }
+    if (kindOf2(graph2, task) === "docs") {
+      const docs2 = await this.repair.run(graph2, (work2) => options6.builder.document({ ...request, work: work2 }));
+      if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
+      await options6.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      return { kind: "docs", record: docs2.value, another: false };
     }
     const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
@@ -28088,9 +28260,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve20) => {
+    await new Promise((resolve21) => {
       this.wake = () => {
-        if (!this.resolving) resolve20();
+        if (!this.resolving) resolve21();
       };
       this.wake();
     });
@@ -28104,10 +28276,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve20) => {
+    const finished = new Promise((resolve21) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve20();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve21();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -28157,6 +28329,8 @@ var Scheduler = class {
         return this.useRecord(graph2, task, found2.record, "cached");
       case "test":
         return this.useTestRecord(graph2, task, found2.record, "cached");
+      case "docs":
+        return this.useDocRecord(graph2, task, found2.record, "cached");
       case "failed":
         return this.finish(graph2, task, "failed", found2.reason);
       case "todo":
@@ -28201,12 +28375,12 @@ var Scheduler = class {
       ...record2.junit ? { junit: record2.junit.sha256 } : {}
     };
     if (record2.outcome === "failed") {
-      const [first] = record2.failed;
+      const [first2] = record2.failed;
       this.finish(
         graph2,
         task,
         "failed",
-        `${how === "cached" ? "cached: " : ""}${record2.failures} of ${record2.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split("\n")[0]}` : ""}`
+        `${how === "cached" ? "cached: " : ""}${record2.failures} of ${record2.tests} tests failed${first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : ""}`
       );
     } else
       this.finish(
@@ -28216,7 +28390,17 @@ var Scheduler = class {
         record2.outcome === "none" ? "it has no tests" : record2.flaky.length ? `flaky: ${record2.flaky.map((f) => `${f.suite}.${f.name}`).join(", ")}` : t.reason || "unchanged"
       );
   }
-  /** What a task came to; who waits for it goes on, or is stopped. */
+  useDocRecord(graph2, task, record2, how) {
+    graph2.docs[task % graph2.count] = record2;
+    const t = graph2.results[task];
+    if (!t) return;
+    const [first2] = record2.faults;
+    t.docs = { ...record2.coverage, warnings: record2.warnings };
+    if (first2 === void 0) return this.finish(graph2, task, how, how === "cached" ? "unchanged" : t.reason);
+    const more = record2.faults.length > 1 ? `, and ${record2.faults.length - 1} more` : "";
+    this.finish(graph2, task, "failed", `${how === "cached" ? "cached: " : ""}${first2}${more}`);
+  }
+  /** What a task came to; who waits for it goes on, or is stopped. Documentation that fails stops no other. */
   finish(graph2, task, state, reason) {
     const ended = [{ task, state, reason }];
     for (const end2 of ended) {
@@ -28224,7 +28408,8 @@ var Scheduler = class {
       if (t?.state !== "waiting") continue;
       Object.assign(t, { state: end2.state, reason: end2.reason, finished: this.options.now() });
       this.options.progress.finished(t);
-      if (isDone(end2.state)) this.resolveDependents(graph2, end2.task);
+      if (end2.state === "failed" && t.kind === "docs" && this.options.failFast) this.stopped = true;
+      if (isDone(end2.state) || end2.state === "failed" && t.kind === "docs") this.resolveDependents(graph2, end2.task);
       else {
         if (end2.state === "failed" && this.options.failFast) this.stopped = true;
         const what = end2.state === "failed" ? "failed" : end2.state === "blocked" ? "is blocked" : "was stopped";
@@ -28232,7 +28417,7 @@ var Scheduler = class {
           ended.push({
             task: d,
             state: "stopped",
-            reason: end2.task < graph2.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`
+            reason: t.kind === "test" ? `the tests of '${t.name}' failed` : `'${t.name}' ${what}`
           });
       }
     }
@@ -28269,6 +28454,8 @@ var Scheduler = class {
       return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
     if (outcome.kind === "test")
       return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
+    if (outcome.kind === "docs")
+      return this.useDocRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
     const stopped = options6.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
@@ -28287,6 +28474,7 @@ var schedulerOf = (session2, request) => new Scheduler(
     failFast: request.failFast ?? false,
     testsStop: request.testsStop ?? session2.input.distro.tests.stop_dependents,
     rebuild: request.rebuild ?? (() => false),
+    redocument: request.redocument ?? (() => false),
     retest: (record2) => request.retest && record2.outcome === "failed",
     channelVersion: session2.channelVersion,
     hints: session2.hints,
@@ -28300,10 +28488,10 @@ var schedulerOf = (session2, request) => new Scheduler(
 
 // ts-src/io/signals.ts
 var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-function untilStopped(first = () => void 0) {
+function untilStopped(first2 = () => void 0) {
   const abort = new AbortController();
   const stop = () => {
-    if (!abort.signal.aborted) first();
+    if (!abort.signal.aborted) first2();
     abort.abort();
   };
   for (const name6 of signals) process.on(name6, stop);
@@ -28311,8 +28499,8 @@ function untilStopped(first = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -28358,12 +28546,12 @@ function renderJunit(name6, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list4] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count3 = (result2) => list4.filter((c) => c.result === result2).length;
+  for (const [suite2, list6] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count3 = (result2) => list6.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list4.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list4.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list6.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list6.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
-    for (const c of list4) {
+    for (const c of list6) {
       const open3 = `    <testcase classname="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
@@ -28383,7 +28571,7 @@ var firstLine = (text6) => text6.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
-    name: t.kind === "test" ? "tests" : "build",
+    name: t.kind === "test" ? "tests" : t.kind,
     seconds: t.started !== void 0 && t.finished !== void 0 ? (t.finished - t.started) / 1e3 : 0,
     result: t.state === "failed" ? "failed" : t.state === "stopped" || t.state === "blocked" || t.state === "waiting" ? "skipped" : "passed",
     message: t.reason,
@@ -28465,9 +28653,9 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
 var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
-var picture = (width4, height, parts) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width4)}" height="${Math.ceil(height)}">
+var picture = (width4, height, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width4)}" height="${Math.ceil(height)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
-${parts.join("\n")}
+${parts2.join("\n")}
 </svg>
 `;
 function layOut(tasks) {
@@ -28536,7 +28724,7 @@ function renderTimeline(tasks) {
     free[row] = to;
     const wide = Math.max(2, x(to) - x(from) - 1);
     const y = 24 + row * 26;
-    const label = t.kind === "test" ? `test ${t.name}` : t.name;
+    const label = t.kind === "build" ? t.name : `${t.kind} ${t.name}`;
     return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text3(x(from) + 4, y + 15, label) : ""}</g>`;
   });
   const height = free.length * 26 + 34;
@@ -28571,7 +28759,7 @@ function renderReport(report2) {
     notes: report2.notes.map((text6) => ({ text: escapeMarkup(text6) })),
     pictures: pictures.map(({ name: name6, file: file2 }) => ({ name: escapeMarkup(name6), file: escapeMarkup(file2) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
-      id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
+      id: escapeMarkup(taskTitle(t, t.id)),
       name: escapeMarkup(t.name),
       reason: escapeMarkup(t.reason),
       tail: t.tail.length ? [{ text: escapeMarkup(t.tail.join("\n")) }] : [],
@@ -28580,9 +28768,9 @@ function renderReport(report2) {
     rows: tasks.map((t, i) => ({ t, i })).sort((a, b) => byState(a.t.state, b.t.state) || a.i - b.i).map(({ t }) => ({
       state: t.state,
       name: escapeMarkup(t.name),
-      what: escapeMarkup(t.kind === "test" ? `tests of ${t.name}` : t.name),
+      what: escapeMarkup(taskTitle(t, t.name)),
       scope: escapeMarkup(t.scope),
-      details: escapeMarkup(t.kind === "test" ? "" : `, ${t.buildType}, ${t.repository}`),
+      details: escapeMarkup(t.kind !== "build" ? "" : `, ${t.buildType}, ${t.repository}`),
       version: escapeMarkup(t.version ?? t.upstream),
       time: t.started !== void 0 && t.finished !== void 0 ? duration2(t.finished - t.started) : "",
       reason: escapeMarkup(t.reason),
@@ -28599,7 +28787,7 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -28645,9 +28833,9 @@ async function makeBaseArchive(base) {
     ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
-  const plain2 = process.getuid?.() !== 0;
+  const plain3 = process.getuid?.() !== 0;
   const input = (text6) => text6 === void 0 ? {} : { input: text6 };
-  if (plain2 || !await canConfine()) {
+  if (plain3 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
       architecture2,
@@ -28655,10 +28843,10 @@ async function makeBaseArchive(base) {
       (0, import_node_path47.join)(work2, "base.tar"),
       (0, import_node_path47.join)(work2, "lists"),
       {
-        plain: plain2
+        plain: plain3
       }
     );
-    const folder = plain2 && !openToAll(temporary) ? void 0 : temporary;
+    const folder = plain3 && !openToAll(temporary) ? void 0 : temporary;
     return run("mmdebstrap", command2.args, {
       log,
       cwd: "/",
@@ -28833,9 +29021,9 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
         sources: sources.from
       };
       if (!exists(base.lists)) base.lists = (0, import_node_path48.join)(final, "lists");
-      const prepared = await prepareBase(driver, state, base);
-      if (!prepared.ok) return prepared;
-      base.packages = prepared.value;
+      const prepared2 = await prepareBase(driver, state, base);
+      if (!prepared2.ok) return prepared2;
+      base.packages = prepared2.value;
       writeWhole((0, import_node_path48.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
@@ -28843,7 +29031,7 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
   );
 }
 async function prepareBase(driver, state, base) {
-  const prepared = await driver.enter({
+  const prepared2 = await driver.enter({
     root: { layers: [base.root] },
     network: false,
     user: "root",
@@ -28859,15 +29047,15 @@ async function prepareBase(driver, state, base) {
       "mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f '${Package}=${Version}\\n'"
     ]
   });
-  if (prepared.code !== 0)
+  if (prepared2.code !== 0)
     return bad(
       error(
         "base-failed",
-        `can't enter the base ${base.digest.slice(0, 12)}: ${prepared.stderr.trim().split("\n").pop()}`,
+        `can't enter the base ${base.digest.slice(0, 12)}: ${prepared2.stderr.trim().split("\n").pop()}`,
         { hint: "slipway doctor tells whether this machine can make roots" }
       )
     );
-  return good(prepared.stdout.trim().split("\n").sort());
+  return good(prepared2.stdout.trim().split("\n").sort());
 }
 var firstError = (log) => {
   const line2 = (readIf(log) ?? "").trimEnd().split("\n").find((l) => l.startsWith("E: "));
@@ -29006,8 +29194,8 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
         made: stored.made,
         sources: "store"
       };
-      const prepared = await prepareBase(driver, state, base);
-      if (!prepared.ok) return prepared;
+      const prepared2 = await prepareBase(driver, state, base);
+      if (!prepared2.ok) return prepared2;
       writeWhole(kept2, JSON.stringify(base));
       return good(base);
     },
@@ -29044,8 +29232,8 @@ async function sharedBase(request) {
   await keepBase(store2, made2.value, newScratch(state));
   for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest3)])) {
     const { value: value2, tag } = await store2.readTagged(target2);
-    const first = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
-    if (first) return good(first);
+    const first2 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
+    if (first2) return good(first2);
     if (value2 && target2 !== pointer) continue;
     if (await store2.replaceJson(target2, { digest: digest3, archive, made: when }, tag)) continue;
     const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
@@ -29225,13 +29413,21 @@ var AptResolver = class {
       { from: cacheOf(this.base), to: "/aptcache", readOnly: true }
     ];
   }
-  /** Folders of a root with this set, topmost first, the base last. Made where it is not there yet. */
-  async root(set) {
+  /**
+   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
+   * many sets, which gets a layer of its own below the others, so that it is installed once.
+   */
+  async root(set, common2 = []) {
     if (!set.length) return good([this.base.root]);
+    const below2 = common2.length < set.length && common2.every((p) => set.includes(p)) ? [...common2] : [];
+    if (below2.length) {
+      const made2 = await this.root(below2);
+      if (!made2.ok) return made2;
+    }
     const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
-      making = this.make(id, set).finally(() => this.making.delete(id));
+      making = this.make(id, set, below2).finally(() => this.making.delete(id));
       this.making.set(id, making);
     }
     return making;
@@ -29250,13 +29446,13 @@ var AptResolver = class {
     }
     return [...chain, this.base.root];
   }
-  async make(id, set) {
+  async make(id, set, common2) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
     return withMutex((0, import_node_path50.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
-      let parent = this.nearestBelow(set);
+      let parent = this.nearestBelow(set, common2);
       if (parent && !await this.sound(this.chain(parent.id))) parent = void 0;
       const missing = set.filter((s) => !parent?.set.includes(s));
       const fetched = await this.fetch(missing);
@@ -29314,8 +29510,8 @@ var AptResolver = class {
     for (const folder of chain) this.known.add(folder);
     return true;
   }
-  /** The largest set at hand that this one contains; of equals the first by name. */
-  nearestBelow(set) {
+  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
+  nearestBelow(set, common2) {
     const wanted = new Set(set);
     let best;
     let names2 = [];
@@ -29328,7 +29524,7 @@ var AptResolver = class {
       const layer = this.layers.get(id);
       if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
         continue;
-      if (layer.set.every((s) => wanted.has(s))) best = { ...layer, id };
+      if (layer.set.every((s) => wanted.has(s)) && common2.every((s) => layer.set.includes(s))) best = { ...layer, id };
     }
     return best;
   }
@@ -29402,6 +29598,8 @@ var History = class {
     for (const graph2 of runs) {
       for (const record2 of graph2.records)
         if (record2 && record2.milliseconds > 0) this.known[record2.package] = record2.milliseconds;
+      for (const record2 of graph2.docs)
+        if (record2 && record2.milliseconds > 0) this.known[`${record2.package} docs`] = record2.milliseconds;
       for (const record2 of graph2.tests)
         if (record2 && record2.milliseconds > 0) this.known[`${record2.package} test`] = record2.milliseconds;
     }
@@ -29410,8 +29608,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path63 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs44 = require("node:fs");
@@ -29654,7 +29852,7 @@ async function prepareEnvironment(options6, packages, request, roots) {
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
-  const layers = await graph2.system.root(system);
+  const layers = await graph2.system.root(system, request.common);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
   const own3 = (0, import_node_path56.join)(work2, "own");
   const problem = await packages.compose(
@@ -29742,137 +29940,807 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   };
 }
 
-// ts-src/engine/build/owners.ts
-var FileOwners = class {
-  constructor(store2) {
-    this.store = store2;
-  }
-  listed = /* @__PURE__ */ new WeakMap();
-  /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
-  async claim(graph2, n, files) {
-    const name6 = graph2.scope.packages[n].name;
-    await this.readOthers(graph2, n);
-    for (const file2 of files) {
-      const owner = graph2.owners.get(file2);
-      if (owner !== void 0 && owner !== name6) return `it ships ${file2}, which '${owner}' ships too`;
-    }
-    for (const file2 of files) graph2.owners.set(file2, name6);
-    return void 0;
-  }
-  async readOthers(graph2, n) {
-    let listed = this.listed.get(graph2);
-    if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
-    const missing = graph2.records.flatMap(
-      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
-    );
-    for (const { record: record2 } of missing) listed.add(record2.key);
-    await this.store.many(missing, async ({ record: record2, name: name6 }) => {
-      const text6 = await this.store.readText(record2.files);
-      if (text6 !== void 0) for (const file2 of JSON.parse(text6)) graph2.owners.set(file2, name6);
-    });
-  }
-};
-
-// ts-src/engine/build/pack.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path59 = require("node:path");
-
-// ts-src/inspect/staged.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path57 = require("node:path");
-var most2 = 5e5;
-function stagedMembers(root) {
-  const members2 = [];
-  let kilobytes = 0;
-  const stack = [""];
-  try {
-    if (!(0, import_node_fs49.lstatSync)(root).isDirectory()) return "what it installed is no folder";
-    for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs49.readdirSync)((0, import_node_path57.join)(root, folder))) {
-        const path2 = `${folder}/${name6}`;
-        const stat2 = (0, import_node_fs49.lstatSync)((0, import_node_path57.join)(root, path2));
-        const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
-        if (type === "directory") stack.push(path2);
-        members2.push({
-          path: path2,
-          type,
-          mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs49.readlinkSync)((0, import_node_path57.join)(root, path2)) : ""
-        });
-        kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
-        if (members2.length > most2) return `it installed more than ${most2} files`;
-      }
-    }
-  } catch (e) {
-    return `what it installed can't be read: ${e.message}`;
-  }
-  return { members: members2, size: kilobytes };
-}
-
-// ts-src/engine/build/pack.ts
-init_names();
-init_sizes();
-
-// ts-src/render/control.ts
-function renderControl(c) {
-  const fields = [
-    ["Package", c.package],
-    ["Source", c.source === c.package ? void 0 : c.source],
-    ["Version", c.version],
-    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
-    ["Architecture", c.architecture],
-    ["Maintainer", c.maintainer],
-    ["Installed-Size", String(c.installedSize)],
-    ["Depends", simplified(c.depends).join(", ") || void 0],
-    ["Conflicts", c.conflicts.join(", ") || void 0],
-    ["Replaces", c.replaces.join(", ") || void 0],
-    ["Provides", c.provides.join(", ") || void 0],
-    ["Section", c.section],
-    ["Priority", "optional"],
-    ["Homepage", c.homepage],
-    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
-    ["Build-Ids", c.buildIds?.join(" ") || void 0]
-  ];
-  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
-`]).join("");
-}
-function simplified(relations3) {
-  const bounded = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
-  return [...new Set(relations3)].filter((r) => r !== "" && !bounded.has(r));
-}
-
-// ts-src/engine/build/abi.ts
-init_diagnostics();
-init_digest();
-init_names();
-function abiOf(graph2, n, api, linked) {
-  const p = graph2.scope.packages[n];
-  const roots = graph2.closures.root(n);
-  const root = new Set(roots);
-  const declared = graph2.closures.run(n).filter((d) => root.has(d));
-  const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
-  const covered = /* @__PURE__ */ new Set();
-  const cover = (record2) => record2.requires.forEach((abi2) => {
-    if (covered.has(abi2)) return;
-    covered.add(abi2);
-    const next2 = byAbi.get(abi2);
-    if (next2) cover(next2);
-  });
-  const direct = p.run.flatMap((name7) => graph2.closures.index.get(name7) ?? []).filter((d) => root.has(d));
-  for (const d of direct) cover(graph2.records[d]);
-  const requires = new Set(direct.map((d) => graph2.records[d].abi));
-  for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
-  const name6 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
-  for (const d of roots) {
-    const { abi: abi2 } = graph2.records[d];
-    if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
-  }
-  return { name: name6, requires: [...requires].sort(compare) };
-}
-
-// ts-src/engine/build/packaging.ts
+// ts-src/engine/docs/documentation.ts
 var import_node_fs50 = require("node:fs");
 var import_node_path58 = require("node:path");
+
+// ts-src/inspect/installed.ts
+init_diagnostics();
+var header = /\.(h|hh|hpp|hxx|h\+\+|cuh|tpp)$/;
+var visibility = /(^|\/)(rosidl_\w+__visibility_control|visibility_control)\.(h|hpp)$/;
+function installedOf(name6, prefix, files) {
+  const share = `${prefix}/share/${name6}/`;
+  const messages = messagesOf(share, files);
+  const generated = generatedHeader(name6, prefix, messages);
+  const headers = files.filter((f) => f.startsWith(`${prefix}/include/`) && header.test(f) && !generated(f));
+  const own3 = `${prefix}/include/${name6}`;
+  const shared = (test3) => files.filter((f) => f.startsWith(share) && test3(f)).sort(compare);
+  return {
+    headers: headers.sort(compare),
+    // ROS 2 gives each package a folder of its own to look in: include/NAME/NAME/file.hpp.
+    includes: headers.some((h) => h.startsWith(`${own3}/${name6}/`)) ? [own3, `${prefix}/include`] : [`${prefix}/include`],
+    messages,
+    modules: modulesOf(prefix, files, messages.length > 0 ? name6 : void 0),
+    launch: shared((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
+    parameters: shared((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
+    descriptions: shared((f) => /\.xml$/.test(f) && !/\/(package|plugin_package)\.xml$/.test(f)),
+    executables: files.filter((f) => f.startsWith(`${prefix}/lib/${name6}/`) || f.startsWith(`${prefix}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
+  };
+}
+function messagesOf(share, files) {
+  const found2 = files.flatMap((path2) => {
+    if (!path2.startsWith(share)) return [];
+    const m = /^(?:.*\/)?(msg|srv|action)\/([A-Za-z][A-Za-z0-9_]*)\.(msg|srv|action)$/.exec(
+      path2.slice(share.length - 1)
+    );
+    return m && m[1] === m[3] ? [{ kind: m[1], name: m[2] ?? "", path: path2 }] : [];
+  });
+  const ofActions = new Set(
+    found2.filter((m) => m.kind === "action").flatMap(
+      ({ name: name6 }) => ["Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].map((e) => name6 + e)
+    )
+  );
+  return found2.filter((m) => m.kind !== "msg" || !ofActions.has(m.name)).sort((a, b) => compare(`${a.kind}/${a.name}`, `${b.kind}/${b.name}`));
+}
+function generatedHeader(name6, prefix, messages) {
+  if (!messages.length) return (path2) => visibility.test(path2) && path2.includes("/msg/");
+  const names2 = new Set(
+    messages.flatMap((m) => [
+      m.name,
+      ...["Request", "Response", "Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].filter(() => m.kind !== "msg").map((e) => m.name + e)
+    ])
+  );
+  const folder = new RegExp(`^${escaped(`${prefix}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
+  return (path2) => {
+    if (folder.test(path2) || visibility.test(path2)) return true;
+    const file2 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
+    return path2.startsWith(`${prefix}/include/${name6}/`) && names2.has(file2);
+  };
+}
+var escaped = (text6) => text6.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+function modulesOf(prefix, files, generated) {
+  const found2 = /* @__PURE__ */ new Map();
+  const place = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
+  for (const path2 of files) {
+    const at2 = place.exec(path2)?.[0];
+    if (at2 === void 0 || !path2.endsWith(".py")) continue;
+    const rest2 = path2.slice(at2.length);
+    const top = rest2.split("/")[0] ?? "";
+    const name6 = top.replace(/\.py$/, "");
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name6)) continue;
+    const isGenerated = top === generated && (/^[^/]+\/(msg|srv|action)\//.test(rest2) || rest2 === `${top}/__init__.py`);
+    const entry = found2.get(name6) ?? { path: at2 + top, own: 0 };
+    found2.set(name6, { path: entry.path, own: entry.own + (isGenerated ? 0 : 1) });
+  }
+  return [...found2].filter(([, { own: own3 }]) => own3 > 0).map(([name6, { path: path2 }]) => ({ name: name6, path: path2 })).sort((a, b) => compare(a.name, b.name));
+}
+
+// ts-src/inspect/pages.ts
+var import_node_zlib7 = require("node:zlib");
+var mostFiles3 = 5e4;
+var largestFile = 64 << 20;
+var mostBytes2 = 512 << 20;
+var isPageName = (path2) => path2.length <= 500 && isRelativePath(path2) && path2.split("/").every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]*$/.test(part) && !part.endsWith(" "));
+async function takePages(root, skip) {
+  const files = [];
+  let bytes = 0;
+  for (const { path: path2, kind } of await walkLeft(root, "", { most: mostFiles3 })) {
+    if (skip(path2)) continue;
+    if (kind !== "a file") throw new LeftBehindError(`${shownName(path2)} is ${kind}, not a file`);
+    if (!isPageName(path2)) throw new LeftBehindError(`${shownName(path2)} is no name for a page`);
+    const data = readHeld(root, path2);
+    bytes += data.length;
+    if (data.length > largestFile)
+      throw new LeftBehindError(`${shownName(path2)} is larger than ${largestFile >> 20} MiB`);
+    if (bytes > mostBytes2) throw new LeftBehindError(`its pages are larger than ${mostBytes2 >> 20} MiB together`);
+    files.push({ path: path2, data });
+  }
+  return files.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+var magic2 = "slipway-pages-1\n";
+function packPages(files) {
+  const list6 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
+  return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list6}
+`), ...files.map((f) => f.data)]), { level: 6 });
+}
+function unpackPages(packed2) {
+  let whole2;
+  let list6;
+  let at2;
+  try {
+    whole2 = (0, import_node_zlib7.gunzipSync)(packed2, { maxOutputLength: mostBytes2 + (64 << 20) });
+    at2 = whole2.indexOf(10, magic2.length);
+    if (!whole2.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
+    list6 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
+  } catch {
+    return void 0;
+  }
+  if (!Array.isArray(list6) || list6.length > mostFiles3) return void 0;
+  const files = [];
+  for (const entry of list6) {
+    if (!Array.isArray(entry)) return void 0;
+    const [path2, size2] = entry;
+    if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
+    if (typeof size2 !== "number" || !Number.isSafeInteger(size2) || size2 < 0 || at2 + size2 > whole2.length)
+      return void 0;
+    files.push({ path: path2, data: whole2.subarray(at2, at2 + size2) });
+    at2 += size2;
+  }
+  return files;
+}
+
+// ts-src/render/api-overview.ts
+var sections = [
+  { title: "Topics", kinds: ["group"] },
+  { title: "Classes", kinds: ["class", "struct", "union", "interface", "concept"] },
+  { title: "Namespaces", kinds: ["namespace"] },
+  { title: "Headers", kinds: ["file"] }
+];
+function renderApiOverview(name6, compounds, options6) {
+  const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
+    const own3 = compounds.filter((c) => kinds4.includes(c.kind));
+    if (!own3.length) return [];
+    const rows = own3.map(
+      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${c.kind === "struct" || c.kind === "union" ? ` <span class="kind">${c.kind}</span>` : ""}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
+    );
+    return [
+      `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
+    ];
+  });
+  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
+  return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
+<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+${parts2.join("\n")}`;
+}
+var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
+
+// ts-src/render/doc-shell.ts
+var tabs = [
+  { tab: "overview", text: "Overview", href: "index.html" },
+  { tab: "api", text: "C++ API", href: `${apiFolder}/overview.html`, part: "api" },
+  { tab: "prose", text: "Python and guides", href: `${proseFolder}/index.html`, part: "prose" },
+  { tab: "messages", text: "Messages", href: "messages.html", part: "messages" },
+  { tab: "changelog", text: "Changelog", href: "changelog.html", part: "changelog" }
+];
+function docFrame(page) {
+  const own3 = page.package;
+  const crumbs = page.crumbs.map(
+    ({ text: text6, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text6)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text6)}</a>`
+  );
+  const shown5 = own3 ? tabs.filter((t) => t.part === void 0 || own3.parts[t.part]) : [];
+  const links = shown5.map(({ tab, text: text6, href }) => {
+    const current = tab === own3?.tab ? ' aria-current="true"' : "";
+    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text6}</a>`;
+  });
+  const before2 = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${page.title}</title>
+<script src="${page.root}_site/theme.js"></script>
+<link rel="stylesheet" href="${page.root}_site/site.css">
+<script src="${page.root}_site/search.js" data-root="${page.root}" defer></script>
+</head>
+<body class="${page.kind}">
+<a class="skip" href="#content">Skip to content</a>
+<header class="bar">
+<a class="brand" href="${page.root}index.html">${escapeMarkup(page.organization)} <span>docs</span></a>
+<nav class="crumbs" aria-label="Breadcrumb">${crumbs.join('<span class="slash" aria-hidden="true">/</span>')}</nav>
+<div class="tools"><button type="button" class="find" data-search hidden>Search <kbd>/</kbd></button><button type="button" class="theme" data-theme-button hidden aria-label="Switch between light and dark">\u25D0</button></div>
+</header>
+${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span class="version">${escapeMarkup(own3?.version ?? "")}</span></nav>
+` : ""}<main id="content" class="${page.kind}" tabindex="-1">
+`;
+  return {
+    before: before2,
+    after: `
+</main>
+<footer class="end"><a href="${page.root}index.html">All packages</a></footer>
+</body>
+</html>
+`
+  };
+}
+function docPage(page) {
+  const { before: before2, after } = docFrame(page);
+  return before2 + page.body + after;
+}
+
+// resources/templates/docs/conf.py
+var conf_default = `"""Configuration of Sphinx: the package's own where it has one, then what the site needs."""
+import importlib.util as _importlib
+import json as _json
+import os as _os
+import sys as _sys
+
+_job = _json.load(open('/slipway/docs.json'))
+_modules = _json.load(open('/build/docs/modules.json'))
+_at = '/build/docs/source'
+extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx', 'myst_parser']
+project = _job['name']
+if _job['conf']:
+    _here = _os.path.dirname(_os.path.join(_at, _os.path.relpath(_job['conf'], _job['prose'])))
+    _file = _os.path.join(_job['source'], _job['conf'])
+    __file__ = _os.path.join(_here, 'conf.py')
+    _os.chdir(_here)
+    _sys.path.insert(0, _here)
+    exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), globals())
+
+    def _absolute(names):
+        return [n if _os.path.isabs(n) else _os.path.join(_here, n) for n in names]
+    for _name in ('templates_path', 'html_static_path', 'html_extra_path'):
+        if isinstance(globals().get(_name), (list, tuple)):
+            globals()[_name] = [n for n in _absolute(globals()[_name]) if _os.path.exists(n)]
+
+# No one but autodoc's modules are looked for elsewhere: what is installed is what is documented.
+extensions = list(extensions)
+for _name in ['sphinx.ext.autodoc', 'sphinx.ext.intersphinx'] + _job['extensions']:
+    if _name not in extensions:
+        extensions.append(_name)
+
+
+def _there(name):
+    try:
+        return name in _sys.builtin_module_names or _importlib.find_spec(name) is not None
+    except (ImportError, AttributeError, ValueError):
+        return False
+
+
+_lacking = [n for n in extensions if not _there(n)]
+extensions = [n for n in extensions if n not in _lacking]
+version = release = _job['version']
+language = globals().get('language') or 'en'
+today = ''
+html_last_updated_fmt = None
+html_theme = 'slipway'
+html_theme_path = ['/slipway']
+html_theme_options = {}
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_use_opensearch = ''
+html_use_index = False
+html_domain_indices = False
+html_logo = html_favicon = None
+html_baseurl = ''
+html_file_suffix = html_link_suffix = None
+html_sidebars = {}
+html_additional_pages = {}
+html_permalinks_icon = '#'
+html_title = _job['name']
+templates_path = globals().get('templates_path', [])
+pygments_style = 'default'
+add_module_names = False
+myst_heading_anchors = globals().get('myst_heading_anchors', 3)
+suppress_warnings = list(globals().get('suppress_warnings', [])) + ['config.cache']
+# Inventories of declared dependencies, and no network.
+intersphinx_mapping = {n: ('../../%s/doc' % n, '/slipway/inventories/%s.inv' % n) for n in _job['inventories']}
+intersphinx_cache_limit = 0
+
+
+def setup(app):
+    from sphinx.util import logging
+    for name in _lacking:
+        logging.getLogger(__name__).warning('the extension %s is not installed: it is left out', name)
+`;
+
+// resources/templates/docs/docs.py
+var docs_default = `"""Runs the documentation tools in a package's root. Reads /slipway/docs.json, writes /build/docs.
+
+pages/             what becomes a part of the site
+results.json       how the tools ended, what they warned of, coverage, and the classes of the API
+api.tag            Doxygen's tag file
+"""
+import ast
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+job = json.load(open('/slipway/docs.json'))
+source = job['source']
+out = '/build/docs'
+pages = out + '/pages'
+os.makedirs(pages, exist_ok=True)
+results = {'tools': [], 'warnings': [], 'documented': 0, 'total': 0, 'undocumented': [], 'compounds': [], 'notes': [],
+           'failed_modules': []}
+told = 200
+
+
+def place(path):
+    """A path as people know it: of the source, or as it is installed."""
+    for folder, name in ((source + '/', ''), (job['prefix'] + '/', ''), (out + '/source/', '')):
+        if path.startswith(folder):
+            return name + path[len(folder):]
+    return path
+
+
+def warn(text):
+    results['warnings'].append(text[:1000])
+
+
+def run(tool, command, **more):
+    began = os.times()
+    sys.stdout.flush()
+    code = subprocess.call(command, **more)
+    ended = os.times()
+    cpu = ended.children_user + ended.children_system - began.children_user - began.children_system
+    results['tools'].append({'tool': tool, 'code': code, 'cpu': round(cpu, 3)})
+    print('== %s ended with %d after %.2f CPU seconds' % (tool, code, cpu), flush=True)
+    return code
+
+
+def count(where, name, text):
+    results['total'] += 1
+    if text and text.strip():
+        results['documented'] += 1
+    elif len(results['undocumented']) < told:
+        results['undocumented'].append('%s: %s' % (where, name))
+
+
+# C and C++
+
+def has_words(element):
+    return element is not None and any(t.strip() for t in element.itertext())
+
+
+def plain(element):
+    return ' '.join(''.join(element.itertext()).split())[:300] if element is not None else ''
+
+
+def located(element, fallback):
+    at = element.find('location')
+    if at is None:
+        return fallback
+    return '%s:%s' % (place(at.get('file', fallback)), at.get('line', '1'))
+
+
+def read_xml(folder):
+    """Coverage, and a list of what there is."""
+    index = ElementTree.parse(folder + '/index.xml').getroot()
+    seen = set()
+    for entry in index.findall('compound'):
+        if entry.get('kind') not in ('class', 'struct', 'union', 'namespace', 'file', 'interface', 'concept', 'group'):
+            continue
+        path = '%s/%s.xml' % (folder, entry.get('refid'))
+        if not os.path.isfile(path):
+            continue
+        compound = ElementTree.parse(path).getroot().find('compounddef')
+        kind, name = compound.get('kind'), compound.findtext('compoundname')
+        if compound.get('prot', 'public') == 'private':
+            continue
+        where = located(compound, name)
+        described = has_words(compound.find('briefdescription')) or has_words(compound.find('detaileddescription'))
+        # Not what stands in a source file alone.
+        if kind == 'file' and not re.search(r'\\.(h|hh|hpp|hxx|h\\+\\+|cuh|tpp)$', name):
+            continue
+        if '@' in name or name == 'std':
+            continue
+        results['compounds'].append({
+            'kind': kind, 'name': name, 'page': compound.get('id') + '.html',
+            'brief': plain(compound.find('briefdescription')), 'title': compound.findtext('title') or ''})
+        if kind in ('class', 'struct', 'union', 'interface', 'concept'):
+            count(where, name, 'x' if described else '')
+        for member in compound.iter('memberdef'):
+            if member.get('id') in seen or member.get('prot', 'public') != 'public' or member.get('kind') == 'friend':
+                continue
+            seen.add(member.get('id'))
+            short = member.findtext('name') or ''
+            # Guards of headers, and what has no name, are no part of an API.
+            if not short or short.startswith('@') or re.search(r'_(H|HH|HPP|H_|HPP_)$', short):
+                continue
+            text = has_words(member.find('briefdescription')) or has_words(member.find('detaileddescription'))
+            scope = '' if kind == 'file' else name + '::'
+            count(located(member, where), scope + short, 'x' if text else '')
+
+
+# Doxygen speaks of settings that its version lacks, or that it would rather have elsewhere.
+about_settings = re.compile(r'(ignoring unsupported tag|Tag .* (has become obsolete|of configuration file)|has become obsolete'
+                            r'|This tag has been removed|To avoid this warning|doxygen -u|configuration options? .* (set|enabled))')
+
+
+def doxygen():
+    job_file = '/slipway/Doxyfile'
+    log = out + '/doxygen.output'
+    with open(log, 'w') as stream:
+        run('doxygen', ['doxygen', job_file], cwd=source, stdout=stream, stderr=subprocess.STDOUT)
+    shown = open(log, errors='replace').read()
+    print(shown, end='', flush=True)
+    lines = []
+    if os.path.isfile(out + '/doxygen.warnings'):
+        lines = open(out + '/doxygen.warnings', errors='replace').read().splitlines()
+    for line in lines:
+        m = re.match(r'(?P<file>[^:]*):(?P<line>-?\\d+): (?P<text>.*)$', line)
+        if m and not about_settings.search(m['text']) and m['file'] not in ('/slipway/Doxyfile', job_file):
+            warn('%s:%s: %s' % (place(m['file']), m['line'], re.sub(r'^warning: ', '', m['text'])))
+        elif not m and line.startswith('error:'):
+            warn('Doxyfile:1: ' + line)
+        print(line)
+    if os.path.isfile(out + '/xml/index.xml'):
+        read_xml(out + '/xml')
+    shutil.rmtree(out + '/xml', ignore_errors=True)
+
+
+# README and CHANGELOG
+
+pictures = ('.png', '.jpg', '.jpeg', '.gif', '.svg', '.webp')
+
+
+def relative_links(text, path):
+    """Links to files of the source become \`source:PATH\`; pictures come along."""
+    def change(m):
+        attribute, target = m[1], html.unescape(m[2])
+        if re.match(r'[a-zA-Z][a-zA-Z0-9+.-]*:|//|#', target) or not target:
+            return m[0] if re.match(r'(https?|mailto):|#', target, re.I) else ''
+        name, _, fragment = target.partition('#')
+        full = os.path.realpath(os.path.join(os.path.dirname(path), name))
+        inside = full == source or full.startswith(source + '/')
+        if not inside or not os.path.exists(full):
+            return 'data-missing="%s"' % html.escape(target)
+        there = os.path.relpath(full, source)
+        if attribute == 'src':
+            if not full.lower().endswith(pictures) or os.path.getsize(full) > 4 << 20 or not os.path.isfile(full):
+                return 'alt=""'
+            safe = re.sub(r'[^A-Za-z0-9._/-]', '_', there)
+            to = os.path.join(pages, 'files', safe)
+            os.makedirs(os.path.dirname(to), exist_ok=True)
+            shutil.copyfile(full, to)
+            return 'src="files/%s"' % safe
+        return 'href="source:%s"' % html.escape(there + ('#' + fragment if fragment else ''))
+    return re.sub(r'\\b(href|src)="([^"]*)"', change, text)
+
+
+def markdown(text):
+    from markdown_it import MarkdownIt
+    parser = MarkdownIt('commonmark', {'html': False}).enable(['table', 'strikethrough'])
+    seen = {}
+    tokens = parser.parse(text)
+    for i, token in enumerate(tokens):
+        # The page has a heading of its own.
+        if token.type in ('heading_open', 'heading_close'):
+            token.tag = 'h%d' % min(6, int(token.tag[1]) + 1)
+        if token.type == 'heading_open':
+            slug = re.sub(r'[^\\w -]', '', tokens[i + 1].content.lower()).strip().replace(' ', '-') or 'section'
+            seen[slug] = seen.get(slug, 0) + 1
+            token.attrSet('id', slug if seen[slug] == 1 else '%s-%d' % (slug, seen[slug] - 1))
+    return parser.renderer.render(tokens, parser.options, {})
+
+
+def restructured(text, path):
+    import io
+    import docutils.core
+    stream = io.StringIO()
+    parts = docutils.core.publish_parts(text, source_path=place(path), writer_name='html5', settings_overrides={
+        '_disable_config': True, 'raw_enabled': False, 'file_insertion_enabled': False, 'report_level': 2,
+        'halt_level': 5, 'warning_stream': stream, 'initial_header_level': 2, 'syntax_highlight': 'none',
+        'doctitle_xform': False, 'input_encoding': 'unicode', 'embed_stylesheet': False, 'datestamp': None,
+        'smart_quotes': False, 'math_output': 'MathML', 'id_prefix': ''})
+    for line in stream.getvalue().splitlines():
+        m = re.match(r'(.*?):(\\d+): \\((?:WARNING|ERROR|SEVERE)/\\d\\) (.*)$', line)
+        if m:
+            warn('%s:%s: %s' % (m[1], m[2], m[3]))
+    return parts['html_body']
+
+
+def fragment(kind, path):
+    began = os.times()
+    text = open(path, encoding='utf-8', errors='replace').read(2 << 20)
+    try:
+        shown = markdown(text) if path.lower().endswith('.md') else restructured(text, path)
+        if kind == 'readme':
+            # A first heading that is the package's name says nothing new.
+            shown = re.sub(r'^(<main[^>]*>|<div[^>]*>|<section[^>]*>|\\s)*<h\\d[^>]*>%s</h\\d>' % re.escape(job['name']),
+                           lambda m: re.sub(r'<h\\d.*', '', m[0]), shown, 1, re.I)
+        shown = re.sub(r'<(/?)main\\b', r'<\\1div', shown)
+        with open('%s/%s.html' % (out, kind), 'w') as f:
+            f.write(relative_links(shown, path))
+        code = 0
+    except Exception as e:
+        print('%s: %s' % (place(path), e))
+        warn('%s:1: it can not be rendered: %s' % (place(path), e))
+        code = 1
+    ended = os.times()
+    results['tools'].append({'tool': kind, 'code': code,
+                             'cpu': round(ended.user + ended.system - began.user - began.system, 3)})
+
+
+# Python and prose
+
+def python_files(path):
+    if os.path.isfile(path):
+        yield os.path.splitext(os.path.basename(path))[0], path
+        return
+    top = os.path.dirname(path)
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(f for f in folders if re.match(r'[A-Za-z_]\\w*$', f) and f not in ('test', 'tests', '__pycache__'))
+        if os.path.relpath(folder, path) == '.' and job['generated']:
+            folders[:] = [f for f in folders if f not in ('msg', 'srv', 'action')]
+        if '__init__.py' not in files:
+            folders[:] = []
+            continue
+        for name in sorted(files):
+            if re.match(r'[A-Za-z_]\\w*\\.py$', name):
+                module = os.path.relpath(os.path.join(folder, name), top)[:-3].replace('/', '.')
+                yield re.sub(r'\\.__init__$', '', module), os.path.join(folder, name)
+
+
+def python_coverage(path):
+    try:
+        tree = ast.parse(open(path, encoding='utf-8', errors='replace').read())
+    except (SyntaxError, ValueError):
+        return
+
+    def visit(node, scope):
+        for child in getattr(node, 'body', []):
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or child.name.startswith('_'):
+                continue
+            count('%s:%d' % (place(path), child.lineno), scope + child.name, ast.get_docstring(child))
+            if isinstance(child, ast.ClassDef):
+                visit(child, scope + child.name + '.')
+    visit(tree, '')
+
+
+def sphinx():
+    at = out + '/source'
+    given = job['prose']
+    os.makedirs(at, exist_ok=True)
+    if given:
+        shutil.copytree(os.path.join(source, given), at, dirs_exist_ok=True, symlinks=False,
+                        ignore_dangling_symlinks=True, ignore=shutil.ignore_patterns('.git', '_build', '*.pyc'))
+    entries, modules = [], []
+    for module in job['modules']:
+        for name, path in python_files(module['path']):
+            if name.split('.')[-1] == '__main__' or len(modules) >= 2000:
+                continue
+            modules.append(name)
+            python_coverage(path)
+    if modules and not job['conf']:
+        os.makedirs(at + '/python', exist_ok=True)
+        for name in modules:
+            with open('%s/python/%s.rst' % (at, name), 'w') as f:
+                f.write('%s\\n%s\\n\\n.. automodule:: %s\\n   :members:\\n   :undoc-members:\\n   :show-inheritance:\\n'
+                        % (name.replace('_', r'\\_'), '=' * (len(name) * 2), name))
+            entries.append('python/' + name)
+    suffixes = ('.rst', '.md')
+    if not any(os.path.isfile(at + '/index' + s) for s in suffixes):
+        prose = []
+        for folder, folders, files in os.walk(at):
+            folders[:] = sorted(f for f in folders if f not in ('python', '_static', '_templates'))
+            for name in sorted(files):
+                # Pages of Doxygen are Markdown too: those are read by Doxygen.
+                if name.endswith(suffixes):
+                    prose.append(os.path.splitext(os.path.relpath(os.path.join(folder, name), at))[0])
+        title = 'Guides and Python API' if prose and modules else 'Python API' if modules else 'Guides'
+        with open(at + '/index.rst', 'w') as f:
+            f.write('%s\\n%s\\n\\n.. toctree::\\n   :maxdepth: 2\\n\\n' % (title, '=' * 40))
+            f.writelines('   %s\\n' % e for e in prose + entries)
+    elif entries:
+        with open(at + '/python/index.rst', 'w') as f:
+            f.write(':orphan:\\n\\nPython API\\n==========\\n\\n.. toctree::\\n   :maxdepth: 1\\n\\n')
+            f.writelines('   %s\\n' % os.path.basename(e) for e in entries)
+    json.dump(modules, open(out + '/modules.json', 'w'))
+    log = out + '/sphinx.warnings'
+    code = run('sphinx', [sys.executable, '-m', 'sphinx', '-q', '-N', '-b', 'html', '-c', '/slipway/sphinx', '-d', out + '/doctrees',
+                          '-w', log, at, pages + '/doc'], cwd=at)
+    lines = open(log, errors='replace').read().splitlines() if os.path.isfile(log) else []
+    for line in lines:
+        print(line)
+        m = re.match(r'(?:(?P<where>\\S*?)(?::(?P<line>\\d+|None))?: )?(?P<kind>WARNING|ERROR|CRITICAL): (?P<text>.*)$', line)
+        if m:
+            where = place(re.sub(r':docstring of .*$', '', m['where'] or 'conf.py'))
+            if given and os.path.exists(os.path.join(source, given, where)):
+                where = os.path.join(given, where)
+            number = m['line'] if m['line'] not in (None, 'None') else '1'
+            warn('%s:%s: %s' % (where, number, m['text']))
+            failed = re.match(r"autodoc: failed to import (?:module|class) '([^']*)'", m['text'])
+            if failed:
+                results['failed_modules'].append(failed[1])
+    shutil.rmtree(out + '/doctrees', ignore_errors=True)
+    if code == 0:
+        for name in ('.buildinfo', 'searchindex.js', 'search.html', '.doctrees'):
+            if os.path.isfile(pages + '/doc/' + name):
+                os.remove(pages + '/doc/' + name)
+
+
+began = time.time()
+if job['readme']:
+    fragment('readme', os.path.join(source, job['readme']))
+if job['changelog']:
+    fragment('changelog', os.path.join(source, job['changelog']))
+if job['doxygen']:
+    doxygen()
+if job['sphinx']:
+    sphinx()
+results['warning_count'] = len(results['warnings'])
+results['warnings'] = results['warnings'][:told]
+json.dump(results, open(out + '/results.json', 'w'))
+`;
+
+// resources/templates/docs/docs.sh
+var docs_default2 = "# Makes the documentation of one package, in its source folder: sh -e /slipway/docs.sh docs. The environment is that of\n# its build and tests; what is to be done stands in /slipway/docs.json.\n. /slipway/slipway.sh\n# Pages name no day: the same sources give the same bytes.\nexport SOURCE_DATE_EPOCH=1767225600 PYTHONDONTWRITEBYTECODE=1 LANGUAGE=en\nexec python3 /slipway/docs.py\n";
+
+// resources/templates/docs/theme.conf
+var theme_default = "[theme]\ninherit = none\nstylesheet = none\npygments_style = default\n";
+
+// ts-src/render/doc-tools.ts
+init_digest();
+
+// ts-src/render/doxyfile.ts
+var quoted = (text6) => `"${text6.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var preferred = [
+  "EXTRACT_ALL = YES",
+  "EXTRACT_STATIC = YES",
+  "JAVADOC_AUTOBRIEF = YES",
+  "HIDE_UNDOC_RELATIONS = NO",
+  "BUILTIN_STL_SUPPORT = YES",
+  "MACRO_EXPANSION = YES",
+  "EXPAND_ONLY_PREDEF = NO",
+  "SEARCH_INCLUDES = YES",
+  "MARKDOWN_SUPPORT = YES",
+  "SORT_BRIEF_DOCS = YES",
+  "SORT_MEMBERS_CTORS_1ST = YES",
+  "INLINE_SIMPLE_STRUCTS = NO",
+  "WARN_IF_UNDOCUMENTED = NO",
+  "SHOW_NAMESPACES = YES",
+  "ALPHABETICAL_INDEX = YES",
+  "SHOW_INCLUDE_FILES = YES",
+  "VERBATIM_HEADERS = NO",
+  "SOURCE_BROWSER = NO",
+  "PREDEFINED = __cplusplus=201703L __attribute__(x)= __declspec(x)= DOXYGEN=1"
+];
+var required2 = [
+  "QUIET = YES",
+  "WARNINGS = YES",
+  "WARN_AS_ERROR = NO",
+  'WARN_FORMAT = "$file:$line: $text"',
+  "WARN_LOGFILE = /build/docs/doxygen.warnings",
+  "OUTPUT_DIRECTORY = /build/docs",
+  "CREATE_SUBDIRS = NO",
+  "ALLOW_UNICODE_NAMES = NO",
+  "CASE_SENSE_NAMES = YES",
+  "GENERATE_HTML = YES",
+  `HTML_OUTPUT = pages/${apiFolder}`,
+  "HTML_FILE_EXTENSION = .html",
+  "HTML_HEADER = /slipway/doxygen-header.html",
+  "HTML_FOOTER = /slipway/doxygen-footer.html",
+  "HTML_STYLESHEET =",
+  "HTML_EXTRA_STYLESHEET =",
+  "HTML_EXTRA_FILES =",
+  "HTML_TIMESTAMP = NO",
+  "TIMESTAMP = NO",
+  "HTML_DYNAMIC_MENUS = NO",
+  "HTML_DYNAMIC_SECTIONS = NO",
+  "HTML_CODE_FOLDING = NO",
+  "HTML_COPY_CLIPBOARD = NO",
+  "SHOW_USED_FILES = NO",
+  "DISABLE_INDEX = YES",
+  "GENERATE_TREEVIEW = NO",
+  "FULL_SIDEBAR = NO",
+  "SEARCHENGINE = NO",
+  "SERVER_BASED_SEARCH = NO",
+  "USE_MATHJAX = NO",
+  "GENERATE_LATEX = NO",
+  "GENERATE_RTF = NO",
+  "GENERATE_MAN = NO",
+  "GENERATE_DOCBOOK = NO",
+  "GENERATE_HTMLHELP = NO",
+  "GENERATE_QHP = NO",
+  "GENERATE_ECLIPSEHELP = NO",
+  "GENERATE_DOCSET = NO",
+  "GENERATE_TODOLIST = YES",
+  "GENERATE_XML = YES",
+  "XML_OUTPUT = xml",
+  "XML_PROGRAMLISTING = NO",
+  "GENERATE_TAGFILE = /build/docs/api.tag",
+  "ALLEXTERNALS = NO",
+  "EXTERNAL_GROUPS = NO",
+  "EXTERNAL_PAGES = NO",
+  "HAVE_DOT = NO",
+  "CLASS_GRAPH = TEXT",
+  "CLASS_DIAGRAMS = NO",
+  "FILE_VERSION_FILTER =",
+  "NUM_PROC_THREADS = 1"
+];
+function renderDoxyfile(input) {
+  const list6 = (values) => values.map(quoted).join(" ");
+  return `${[
+    ...preferred,
+    `PROJECT_NAME = ${quoted(input.name)}`,
+    `PROJECT_NUMBER = ${quoted(input.version)}`,
+    `PROJECT_BRIEF = ${quoted(input.description)}`,
+    `INPUT = ${list6([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
+    `STRIP_FROM_PATH = ${list6([...input.includes, input.source])}`,
+    `STRIP_FROM_INC_PATH = ${list6([...input.includes, input.source])}`,
+    `INCLUDE_PATH = ${list6(input.includes)}`,
+    "RECURSIVE = NO",
+    "FILE_PATTERNS = *",
+    "EXTENSION_MAPPING = h=C++ tpp=C++ cuh=C++",
+    ...input.own ? [`@INCLUDE = ${input.own.file}`] : [],
+    ...input.own && !input.own.hasInput ? [`INPUT = ${list6([...input.headers, ...input.pages])}`] : [],
+    ...input.statements,
+    ...required2,
+    `TAGFILES = ${list6(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
+  ].join("\n")}
+`;
+}
+
+// ts-src/render/doc-tools.ts
+function docRecipe(page) {
+  const own3 = page.package;
+  const api = docFrame({
+    ...page,
+    title: "$title",
+    root: "../../../",
+    kind: "doxygen",
+    ...own3 ? { package: { ...own3, folder: "../", tab: "api" } } : {},
+    crumbs: page.crumbs.map((c) => c.href === void 0 ? c : { ...c, href: `../${c.href}` })
+  });
+  const up = "{{ '../' * pagename.count('/') }}";
+  const prose2 = docFrame({
+    ...page,
+    title: "{{ title|striptags|e }}",
+    root: "SLIPWAY-UP/../../../",
+    kind: "sphinx",
+    ...own3 ? { package: { ...own3, folder: "SLIPWAY-UP/../", tab: "prose" } } : {},
+    crumbs: page.crumbs.map((c) => c.href === void 0 ? c : { ...c, href: `SLIPWAY-UP/../${c.href}` })
+  });
+  const jinja = (text6) => text6.replaceAll("SLIPWAY-UP/", `${up}`);
+  return {
+    "docs.sh": docs_default2,
+    "docs.py": docs_default,
+    "doxygen-header.html": api.before,
+    "doxygen-footer.html": api.after,
+    "sphinx/conf.py": conf_default,
+    "slipway/theme.conf": theme_default,
+    "slipway/layout.html": `${jinja(prose2.before)}{% block body %}{% endblock %}${jinja(prose2.after)}`,
+    "slipway/page.html": pageTemplate,
+    "slipway/search.html": '{% extends "layout.html" %}'
+  };
+}
+var pageTemplate = `{% extends "layout.html" %}
+{% block body %}<div class="columns"><article>{{ body }}
+<nav class="around" aria-label="Pages around this one">{% if prev %}<a rel="prev" href="{{ prev.link|e }}">\u2190 {{ prev.title|striptags }}</a>{% endif %}{% if next %}<a rel="next" href="{{ next.link|e }}">{{ next.title|striptags }} \u2192</a>{% endif %}</nav></article>
+{% if display_toc %}<nav class="toc" aria-label="On this page"><p>On this page</p>{{ toc }}</nav>{% endif %}</div>{% endblock %}
+`;
+var takenVersion = "2";
+var docRecipeDigest = () => sha256(
+  [
+    takenVersion,
+    ...Object.values(
+      docRecipe({
+        organization: "o",
+        crumbs: [],
+        package: {
+          version: "1",
+          parts: { api: true, prose: true, messages: true, changelog: true },
+          folder: "",
+          tab: "none"
+        }
+      })
+    ),
+    renderDoxyfile({
+      name: "n",
+      version: "1",
+      description: "d",
+      headers: [],
+      pages: [],
+      includes: [],
+      statements: [],
+      tags: [],
+      source: "s"
+    })
+  ].join("\0")
+);
+
+// ts-src/engine/build/packaging.ts
+var import_node_fs49 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -30237,15 +31105,15 @@ function renderRecipe(recipe) {
   };
 }
 function homeOf(manifest) {
-  const named4 = (type) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
-  const url2 = named4("repository") ?? named4("website");
+  const named5 = (type) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+  const url2 = named5("repository") ?? named5("website");
   return url2 === void 0 ? [] : [{ url: url2 }];
 }
 var oneLine = (text6) => text6.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
 function summaryOf(text6) {
-  const first = oneLine(text6).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
-  return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
+  const first2 = oneLine(text6).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+  return first2.length <= 78 ? first2 : `${first2.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
 function paragraphs(text6) {
   const lines = [];
@@ -30445,14 +31313,14 @@ function writeRecipe(options6, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs50.chmodSync)(folder, 493);
+  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs49.chmodSync)(folder, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs50.writeFileSync)((0, import_node_path58.join)(folder, name6), data);
-    (0, import_node_fs50.chmodSync)((0, import_node_path58.join)(folder, name6), 420);
+    (0, import_node_fs49.writeFileSync)((0, import_node_path57.join)(folder, name6), data);
+    (0, import_node_fs49.chmodSync)((0, import_node_path57.join)(folder, name6), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path58.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options6, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -30473,16 +31341,665 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name6 of names2) {
     try {
-      const path2 = (0, import_node_fs50.realpathSync)((0, import_node_path58.join)(source, name6));
-      if (!path2.startsWith(`${(0, import_node_fs50.realpathSync)(source)}/`)) continue;
-      const stat2 = (0, import_node_fs50.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs50.readFileSync)(path2);
+      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path57.join)(source, name6));
+      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
+      const stat2 = (0, import_node_fs49.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
     } catch {
     }
   }
   return void 0;
 }
 var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options6, request)) ?? options6.stamp;
+
+// ts-src/engine/docs/faults.ts
+function faultsOf(judged) {
+  const { results, settings: settings2, installed } = judged;
+  const faults4 = [];
+  for (const { tool, code } of results.tools)
+    if (code !== 0)
+      faults4.push(`${tool} ended with ${code}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
+  if (judged.doxygen) faults4.push(...headersWithoutPage(judged));
+  if (!judged.doxygen && installed.headers.length)
+    faults4.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
+  const modules = results.failed_modules.slice(0, 3).join(", ");
+  if (modules)
+    faults4.push(`Python can't import ${modules}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
+  if (settings2.warnings !== void 0 && judged.warnings > settings2.warnings)
+    faults4.push(`${judged.warnings} warnings, ${settings2.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
+  const percent = results.total ? 100 * results.documented / results.total : 100;
+  if (settings2.coverage !== void 0 && percent < settings2.coverage)
+    faults4.push(
+      `${percent.toFixed(1)} % of its public entities are described, ${settings2.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
+    );
+  return faults4;
+}
+function headersWithoutPage({ installed, tag, ownInput }) {
+  const pages = /* @__PURE__ */ new Set();
+  for (const [, body = ""] of (tag ?? "").matchAll(/<compound kind="file">([^]*?)<\/compound>/g)) {
+    const name6 = /<name>([^<]*)<\/name>/.exec(body)?.[1] ?? "";
+    pages.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ""}${name6}`.replace(/^.*\/include\//, ""));
+  }
+  if (!installed.headers.length) return [];
+  if (ownInput) return pages.size ? [] : ["it installs headers, but its Doxyfile makes no API page"];
+  const lacking = installed.headers.filter(
+    (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages.has(h.slice(i.length + 1)))
+  );
+  if (!lacking.length) return [];
+  const first2 = lacking.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
+  return [`${lacking.length} of ${installed.headers.length} installed headers have no API page: ${first2.join(", ")}`];
+}
+
+// ts-src/inspect/messages.ts
+var titles = {
+  msg: [""],
+  srv: ["Request", "Response"],
+  action: ["Goal", "Result", "Feedback"]
+};
+var constantLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[\S*\])?)\s+([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*)$/;
+var fieldLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[(?:<=)?\d*\])?)\s+([A-Za-z][A-Za-z0-9_]*)(?:\s+(.*))?$/;
+function parseMessage(kind, name6, text6) {
+  const parts2 = titles[kind].map((title) => ({ title, fields: [] }));
+  let at2 = 0;
+  let pending2 = [];
+  let comment = "";
+  for (const whole2 of text6.split(/\r?\n/)) {
+    const line2 = whole2.trim();
+    if (/^---+$/.test(line2) && at2 + 1 < parts2.length) {
+      at2++;
+      pending2 = [];
+    } else if (line2.startsWith("#")) pending2.push(line2.replace(/^#+ ?/, ""));
+    else if (line2 === "") {
+      if (at2 === 0 && !parts2[0]?.fields.length && pending2.length) comment = [comment, ...pending2].join("\n").trim();
+      pending2 = [];
+    } else {
+      const field = fieldOf2(line2);
+      if (field) parts2[at2]?.fields.push({ ...field, comment: [...pending2, field.comment].join("\n").trim() });
+      pending2 = [];
+    }
+  }
+  return { kind, name: name6, comment, parts: parts2, text: text6 };
+}
+function fieldOf2(line2) {
+  const constant = constantLine.exec(line2);
+  if (constant) {
+    const [, type2 = "", name7 = "", rest2 = ""] = constant;
+    const whole2 = /^w?string/.test(type2) && !/^['"]/.test(rest2);
+    const [value3, comment2] = whole2 ? [rest2.trim(), ""] : splitComment(rest2);
+    return { type: type2, name: name7, value: value3, constant: true, comment: comment2 };
+  }
+  const [definition, comment] = splitComment(line2);
+  const field = fieldLine.exec(definition);
+  if (!field) return void 0;
+  const [, type = "", name6 = "", value2] = field;
+  return { type, name: name6, constant: false, comment, ...value2 === void 0 ? {} : { value: value2 } };
+}
+function splitComment(text6) {
+  const found2 = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text6);
+  return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text6.trim(), ""];
+}
+function typeOfField(type) {
+  const plain3 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
+  if (plain3 === "Header") return { package: "std_msgs", name: "Header" };
+  const parts2 = plain3.split("/");
+  const name6 = parts2.at(-1) ?? "";
+  if (!/^[A-Z]/.test(name6)) return void 0;
+  return parts2.length > 1 ? { package: parts2[0] ?? "", name: name6 } : { name: name6 };
+}
+
+// ts-src/engine/docs/facts.ts
+var largestText2 = 1 << 20;
+var largestFragment = 16 << 20;
+async function factsOf2({ environment: environment3, installed }, pages) {
+  const { build: build3, own: own3 } = environment3;
+  const text6 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
+  const there = new Set(pages.map((p) => p.path));
+  const fragment = async (name6) => (await readLeft(build3, `docs/${name6}.html`, largestFragment))?.toString("utf8");
+  const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
+  const messages = [];
+  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text6(m.path)));
+  const plugins2 = [];
+  for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text6(path2)));
+  const firstOf = (path2) => there.has(path2) ? path2 : void 0;
+  const [api, prose2] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];
+  return {
+    schema: 1,
+    ...readme === void 0 ? {} : { readme },
+    ...changelog === void 0 ? {} : { changelog },
+    ...api === void 0 ? {} : { api },
+    ...prose2 === void 0 ? {} : { prose: prose2 },
+    python: installed.modules.map((m) => m.name),
+    headers: installed.headers.map((h) => h.replace(/^.*\/include\//, "")),
+    messages,
+    launch: installed.launch.map(nameBelowShare),
+    parameters: installed.parameters.map(nameBelowShare),
+    plugins: plugins2,
+    executables: installed.executables
+  };
+}
+var nameBelowShare = (path2) => path2.replace(/^.*?\/share\/[^/]+\//, "");
+function pluginsIn(xml) {
+  if (!/<(library|class_libraries)\b/.test(xml)) return [];
+  const attribute2 = (tag, name6) => unescapeXml(new RegExp(`\\b${name6}\\s*=\\s*"([^"]*)"`).exec(tag)?.[1] ?? "");
+  return [...xml.matchAll(/<class\b([^>]*?)(?:\/>|>([^]*?)<\/class>)/g)].slice(0, 1e3).map(([, tag = "", body = ""]) => {
+    const type = attribute2(tag, "type");
+    const description = /<description>([^]*?)<\/description>/.exec(body)?.[1] ?? "";
+    return {
+      name: attribute2(tag, "name") || type,
+      type,
+      base: attribute2(tag, "base_class_type"),
+      description: unescapeXml(description.replace(/<[^>]*>/g, "")).replace(/\s+/g, " ").trim()
+    };
+  });
+}
+var unescapeXml = (text6) => text6.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+
+// ts-src/engine/docs/results.ts
+var import_node_zlib8 = require("node:zlib");
+init_digest();
+var largest2 = 64 << 20;
+async function readDocResults(build3) {
+  const data = await readLeft(build3, "docs/results.json", largest2);
+  let value2;
+  try {
+    value2 = JSON.parse(data?.toString("utf8") ?? "null");
+  } catch {
+    return void 0;
+  }
+  return isDocResults(value2) ? value2 : void 0;
+}
+function interfaceDigest({ tag, inventory, messages }) {
+  return sha256(JSON.stringify([tag ?? "", inventory === void 0 ? "" : inventoryLines(inventory), messages]));
+}
+function inventoryLines(base642) {
+  const data = Buffer.from(base642, "base64");
+  let at2 = 0;
+  for (let line2 = 0; line2 < 4; line2++) at2 = data.indexOf(10, at2) + 1;
+  try {
+    return (0, import_node_zlib8.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
+  } catch {
+    return [base642];
+  }
+}
+
+// ts-src/engine/docs/wishes.ts
+init_diagnostics();
+init_yaml();
+var largestText3 = 4 << 20;
+async function readWishes(source) {
+  const notes = [];
+  const top = new Map((await listLeft(source, "")).map((e) => [e.name, e.kind]));
+  const isFile = async (path2) => {
+    try {
+      return await readLeft(source, path2, largestText3) !== void 0;
+    } catch (e) {
+      if (!(e instanceof LeftBehindError)) throw e;
+      notes.push(e.message);
+      return false;
+    }
+  };
+  const first2 = async (names2) => {
+    for (const name6 of names2) if (top.has(name6) && await isFile(name6)) return name6;
+    return void 0;
+  };
+  const said = await readRosdoc(source, notes);
+  const folder = said.prose ?? ["doc", "docs"].find((name6) => top.get(name6) === "a folder");
+  const inFolder = folder === void 0 ? [] : await textsIn(source, folder, notes);
+  const conf = ["conf.py", "source/conf.py"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
+  const prose2 = conf === void 0 ? folder : conf.slice(0, -"/conf.py".length);
+  const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
+  const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
+  const text6 = doxyfile === void 0 ? void 0 : await textOf3(source, doxyfile, notes);
+  const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
+  const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
+  return {
+    ...readme === void 0 ? {} : { readme },
+    ...changelog === void 0 ? {} : { changelog },
+    ...doxyfile === void 0 || text6 === void 0 ? {} : { doxyfile: { path: doxyfile, hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text6) } },
+    ...prose2 !== void 0 && (conf !== void 0 || hasProse) ? { prose: prose2 } : {},
+    ...conf === void 0 ? {} : { conf },
+    statements: said.statements,
+    pages: [
+      ...[...top].flatMap(([name6, kind]) => name6.endsWith(".dox") && kind === "a file" ? [name6] : []),
+      ...inFolder.filter((f) => f.endsWith(".dox"))
+    ].sort(compare),
+    doxygen: said.doxygen,
+    python: said.python,
+    notes
+  };
+}
+async function textsIn(source, folder, notes) {
+  try {
+    const found2 = await walkLeft(source, folder, { most: 2e4 });
+    return found2.flatMap(({ path: path2, kind }) => kind === "a file" ? [path2] : []);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    notes.push(e.message);
+    return [];
+  }
+}
+async function textOf3(source, path2, notes) {
+  try {
+    return (await readLeft(source, path2, largestText3))?.toString("utf8");
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    notes.push(e.message);
+    return void 0;
+  }
+}
+var settingsKnown = /* @__PURE__ */ new Set([
+  "generate_package_index",
+  "always_run_doxygen",
+  "never_run_doxygen",
+  "always_run_sphinx_apidoc",
+  "never_run_sphinx_apidoc",
+  "override_build_type",
+  "enable_breathe",
+  "enable_exhale",
+  "disable_breathe",
+  "disable_exhale",
+  "show_exec_dep",
+  "python_source",
+  "user_doc_dir"
+]);
+async function readRosdoc(source, notes) {
+  const said = { statements: [], doxygen: true, python: true };
+  for (const file2 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
+    const text6 = await textOf3(source, file2, notes);
+    if (text6 === void 0) continue;
+    const part = text6.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
+    const read2 = parseYaml(part, file2);
+    if (!read2.ok) {
+      notes.push(`${file2}:1: ${read2.diagnostics[0]?.message ?? "it can not be read"}`);
+      continue;
+    }
+    const whole2 = asMap(read2.value);
+    const builders = Array.isArray(read2.value) ? read2.value : whole2?.builders;
+    takeSettings(asMap(whole2?.settings) ?? {}, said, file2, notes);
+    if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file2, notes);
+  }
+  return said;
+}
+function takeSettings(settings2, said, file2, notes) {
+  if (settings2.never_run_doxygen === true) said.doxygen = false;
+  if (settings2.never_run_sphinx_apidoc === true) said.python = false;
+  takePath(settings2.user_doc_dir, (p) => said.prose = p, `${file2}: user_doc_dir`, notes);
+  for (const key of Object.keys(settings2))
+    if (!settingsKnown.has(key)) notes.push(`${file2}:1: the setting '${key}' is not known`);
+}
+function takeBuilder(builder, said, file2, notes) {
+  const old = typeof builder.builder === "string";
+  const [kind, settings2] = old ? [builder.builder, builder] : Object.entries(builder)[0] ?? ["", {}];
+  const values = asMap(settings2) ?? {};
+  if (kind === "doxygen") {
+    takePath(values.doxyfile ?? values.config, (p) => said.doxyfile = p, `${file2}: doxyfile`, notes);
+    const lines = values.extra_doxyfile_statements;
+    if (Array.isArray(lines)) said.statements.push(...lines.flatMap((l) => statementOf(l, file2, notes)));
+    const left = values.exclude_patterns;
+    if (typeof left === "string") said.statements.push(...statementOf(`EXCLUDE_PATTERNS = ${left}`, file2, notes));
+  } else if (kind === "sphinx")
+    takePath(
+      values.sphinx_sourcedir ?? values.user_doc_dir ?? values.sphinx_root_dir,
+      (p) => said.prose = p,
+      file2,
+      notes
+    );
+  else if (kind !== "epydoc" && kind !== "external")
+    notes.push(`${file2}:1: the builder '${String(kind)}' is not known`);
+}
+function statementOf(line2, file2, notes) {
+  if (typeof line2 === "string" && /^[A-Z][A-Z0-9_]*\s*\+?=[^\n\r\0]*$/.test(line2.trim())) return [line2.trim()];
+  notes.push(`${file2}:1: ${JSON.stringify(line2)} is no setting of Doxygen`);
+  return [];
+}
+function takePath(value2, take, where, notes) {
+  if (value2 === void 0 || value2 === null) return;
+  const path2 = typeof value2 === "string" ? value2.replace(/^\.\//, "").replace(/\/+$/, "") : "";
+  if (/^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/.test(path2) && !path2.split("/").some((p) => p === ".." || p === "."))
+    take(path2);
+  else notes.push(`${where}:1: ${JSON.stringify(value2)} is no path in the package`);
+}
+
+// ts-src/engine/docs/documentation.ts
+async function documentPackage(options6, packages, request) {
+  const begun = options6.now();
+  const { graph: graph2, number: number6 } = request;
+  const tools2 = await graph2.system.resolve(documentationTools);
+  if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
+  const common2 = await tools2.packages();
+  if (typeof common2 === "string") return failed2(`apt can't install the documentation tools: ${common2}`);
+  const roots = graph2.closures.docsRoot(number6);
+  const prepared2 = await prepareEnvironment(options6, packages, { ...request, common: common2 }, roots);
+  if (prepared2.state !== "made") return prepared2;
+  const environment3 = prepared2.value;
+  const unpacked = await packages.unpack(ownPackage(graph2, number6));
+  if (!unpacked) return { state: "lost", packages: [number6] };
+  const interfaces = await interfacesOf(options6, request);
+  if (typeof interfaces === "string") return failed2(interfaces);
+  const job = await jobOf(request, environment3, unpacked.files, interfaces);
+  writeInputs(options6, job);
+  const limit = timeLimit(options6.signal, options6.minutes);
+  const outcome = await enterEnvironment(options6, request, environment3, {
+    script: "docs.sh",
+    steps: ["docs"],
+    folder: `/build/${request.package.name}`,
+    binds: [{ from: environment3.build, to: "/build" }],
+    env: {},
+    network: false,
+    signal: limit.signal
+  });
+  limit.done();
+  if (outcome.code !== 0)
+    return failed2(reasonOf(options6, outcome, limit, request.log, "the making of its documentation"));
+  const results = await readDocResults(environment3.build);
+  if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
+  return made(await recordOf2(options6, job, results, begun));
+}
+async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number6 }) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const d of taskKeys.documentationNeeds(graph2)[number6] ?? []) {
+    const name6 = graph2.scope.packages[d]?.name;
+    const record2 = graph2.docs[d];
+    if (!record2 || name6 === void 0) continue;
+    const text6 = await store2.readText(record2.interface);
+    const value2 = text6 === void 0 ? void 0 : JSON.parse(text6);
+    if (!isDocInterface(value2)) return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it anew`;
+    found2.set(name6, value2);
+  }
+  return found2;
+}
+async function jobOf(request, environment3, files, interfaces) {
+  const { graph: graph2, package: p } = request;
+  const installed = installedOf(p.name, graph2.scope.prefix, files);
+  const wishes = await readWishes(environment3.source);
+  const doxygen = wishes.doxygen && (installed.headers.length > 0 || wishes.doxyfile !== void 0);
+  const modules = wishes.python ? installed.modules : [];
+  const sphinx = modules.length > 0 || wishes.prose !== void 0;
+  const parts2 = {
+    api: doxygen,
+    prose: sphinx,
+    messages: installed.messages.length > 0,
+    changelog: wishes.changelog !== void 0
+  };
+  return { request, environment: environment3, installed: { ...installed, modules }, wishes, parts: parts2, doxygen, sphinx, interfaces };
+}
+function frameOf(options6, { request, parts: parts2 }) {
+  const { graph: graph2, package: p } = request;
+  return {
+    organization: options6.distro.organization,
+    crumbs: [
+      { text: graph2.scope.distribution, href: "../index.html" },
+      { text: p.name, href: "index.html" }
+    ],
+    package: { version: p.version, parts: parts2, folder: "", tab: "none" }
+  };
+}
+function writeInputs(options6, job) {
+  const { request, environment: environment3, installed, wishes, interfaces } = job;
+  const { package: p, graph: graph2 } = request;
+  const source = `/build/${p.name}`;
+  const { recipe } = environment3;
+  writeRecipe(options6, request, environment3.source, recipe);
+  const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
+  const inventories = [...interfaces].flatMap(
+    ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
+  );
+  const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const own3 = wishes.doxyfile;
+  write(recipe, {
+    ...docRecipe(frameOf(options6, job)),
+    ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
+    ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
+    Doxyfile: renderDoxyfile({
+      name: p.name,
+      version: p.version,
+      description: description.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim().slice(0, 200),
+      headers: installed.headers,
+      pages: wishes.pages.map((f) => `${source}/${f}`),
+      includes: installed.includes,
+      statements: wishes.statements,
+      tags: tags2.map(([name6]) => name6),
+      source,
+      ...own3 ? { own: { file: `${source}/${own3.path}`, hasInput: own3.hasInput } } : {}
+    }),
+    "docs.json": JSON.stringify({
+      name: p.name,
+      version: p.version,
+      prefix: graph2.scope.prefix,
+      source,
+      readme: wishes.readme ?? null,
+      changelog: wishes.changelog ?? null,
+      doxygen: job.doxygen,
+      sphinx: job.sphinx,
+      prose: wishes.prose ?? null,
+      conf: wishes.conf ?? null,
+      modules: installed.modules,
+      generated: installed.messages.length > 0,
+      inventories: inventories.map(([name6]) => name6),
+      extensions: []
+    })
+  });
+}
+function write(folder, files) {
+  for (const [name6, data] of Object.entries(files)) {
+    const path2 = (0, import_node_path58.join)(folder, name6);
+    (0, import_node_fs50.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
+    (0, import_node_fs50.chmodSync)((0, import_node_path58.dirname)(path2), 493);
+    (0, import_node_fs50.writeFileSync)(path2, data);
+    (0, import_node_fs50.chmodSync)(path2, 420);
+  }
+}
+var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(pygments\.css|documentation_options\.js|language_data\.js|alabaster\.css|file\.png|plus\.png|minus\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js|search\.html|genindex\.html|py-modindex\.html))$/;
+async function recordOf2(options6, job, results, begun) {
+  const { request, environment: environment3, wishes } = job;
+  const { store: store2 } = options6;
+  const { build: build3 } = environment3;
+  const { name: name6 } = request.package;
+  const shown5 = await interfaceOf2(job);
+  const pages = await pagesOf(options6, job, results);
+  const facts = await factsOf2(job, pages);
+  const warnings = [...results.warnings, ...wishes.notes];
+  const packed2 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs50.writeFileSync)(packed2, packPages(pages));
+  await checkLeft(build3, "docs/results.json", 64 << 20);
+  return {
+    schema: 1,
+    key: request.resolved.key,
+    package: name6,
+    faults: faultsOf({
+      results,
+      installed: job.installed,
+      tag: shown5.tag,
+      ownInput: wishes.doxyfile?.hasInput === true,
+      doxygen: job.doxygen,
+      warnings: warnings.length - results.warnings.length + results.warning_count,
+      told: warnings,
+      settings: documentationSettings(options6.distro, name6)
+    }),
+    warnings: results.warning_count + wishes.notes.length,
+    told: warnings.slice(0, 200),
+    coverage: { documented: Math.min(results.documented, results.total), total: results.total },
+    undocumented: results.undocumented,
+    digest: interfaceDigest(shown5),
+    interface: await store2.putText(`${name6}.interface.json`, JSON.stringify(shown5)),
+    facts: await store2.putText(`${name6}.facts.json`, JSON.stringify(facts)),
+    pages: await store2.put(packed2),
+    log: await store2.put(request.log),
+    inputs: request.resolved.inputs(),
+    milliseconds: Math.round(options6.now() - begun)
+  };
+}
+async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
+  const { build: build3 } = environment3;
+  const tag = doxygen ? await readLeft(build3, "docs/api.tag", 64 << 20) : void 0;
+  const inventory = sphinx ? await readLeft(build3, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : void 0;
+  return {
+    schema: 1,
+    ...tag ? { tag: tag.toString("utf8") } : {},
+    ...inventory ? { inventory: inventory.toString("base64") } : {},
+    messages: installed.messages.map(({ kind, name: name6 }) => ({ kind, name: name6 }))
+  };
+}
+async function pagesOf(options6, job, results) {
+  const { request, environment: environment3 } = job;
+  const folder = (0, import_node_path58.join)(environment3.build, "docs", "pages");
+  const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
+  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
+  const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
+  if (index >= 0 && !mainPage) pages.splice(index, 1);
+  if (!job.doxygen) return pages;
+  for (const page of pages)
+    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
+  const frame = frameOf(options6, job);
+  const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
+  const there = new Set(pages.map((p) => p.path));
+  const overview2 = docPage({
+    ...frame,
+    crumbs: [...frame.crumbs.map(at2), { text: "C++ API" }],
+    ...frame.package ? { package: { ...frame.package, folder: "../", tab: "api" } } : {},
+    title: `${request.package.name}: C++ API`,
+    root: "../../../",
+    kind: "api",
+    body: renderApiOverview(
+      request.package.name,
+      results.compounds.filter((c) => there.has(`${apiFolder}/${c.page}`)),
+      { mainPage, documented: results.documented, total: results.total }
+    )
+  });
+  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
+    (a, b) => a.path < b.path ? -1 : 1
+  );
+}
+var withHeading = (data) => Buffer.from(data.toString("utf8").replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>'));
+var hasText = (html) => /<div class="textblock">/.test(html);
+
+// ts-src/engine/build/owners.ts
+var FileOwners = class {
+  constructor(store2) {
+    this.store = store2;
+  }
+  listed = /* @__PURE__ */ new WeakMap();
+  /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
+  async claim(graph2, n, files) {
+    const name6 = graph2.scope.packages[n].name;
+    await this.readOthers(graph2, n);
+    for (const file2 of files) {
+      const owner = graph2.owners.get(file2);
+      if (owner !== void 0 && owner !== name6) return `it ships ${file2}, which '${owner}' ships too`;
+    }
+    for (const file2 of files) graph2.owners.set(file2, name6);
+    return void 0;
+  }
+  async readOthers(graph2, n) {
+    let listed = this.listed.get(graph2);
+    if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
+    const missing = graph2.records.flatMap(
+      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
+    );
+    for (const { record: record2 } of missing) listed.add(record2.key);
+    await this.store.many(missing, async ({ record: record2, name: name6 }) => {
+      const text6 = await this.store.readText(record2.files);
+      if (text6 !== void 0) for (const file2 of JSON.parse(text6)) graph2.owners.set(file2, name6);
+    });
+  }
+};
+
+// ts-src/engine/build/pack.ts
+var import_node_fs52 = require("node:fs");
+var import_node_path60 = require("node:path");
+
+// ts-src/inspect/staged.ts
+var import_node_fs51 = require("node:fs");
+var import_node_path59 = require("node:path");
+var most2 = 5e5;
+function stagedMembers(root) {
+  const members2 = [];
+  let kilobytes = 0;
+  const stack = [""];
+  try {
+    if (!(0, import_node_fs51.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
+      for (const name6 of (0, import_node_fs51.readdirSync)((0, import_node_path59.join)(root, folder))) {
+        const path2 = `${folder}/${name6}`;
+        const stat2 = (0, import_node_fs51.lstatSync)((0, import_node_path59.join)(root, path2));
+        const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
+        if (type === "directory") stack.push(path2);
+        members2.push({
+          path: path2,
+          type,
+          mode: stat2.mode & 4095,
+          target: type === "link" ? (0, import_node_fs51.readlinkSync)((0, import_node_path59.join)(root, path2)) : ""
+        });
+        kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
+        if (members2.length > most2) return `it installed more than ${most2} files`;
+      }
+    }
+  } catch (e) {
+    return `what it installed can't be read: ${e.message}`;
+  }
+  return { members: members2, size: kilobytes };
+}
+
+// ts-src/engine/build/pack.ts
+init_names();
+init_sizes();
+
+// ts-src/render/control.ts
+function renderControl(c) {
+  const fields = [
+    ["Package", c.package],
+    ["Source", c.source === c.package ? void 0 : c.source],
+    ["Version", c.version],
+    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
+    ["Architecture", c.architecture],
+    ["Maintainer", c.maintainer],
+    ["Installed-Size", String(c.installedSize)],
+    ["Depends", simplified(c.depends).join(", ") || void 0],
+    ["Conflicts", c.conflicts.join(", ") || void 0],
+    ["Replaces", c.replaces.join(", ") || void 0],
+    ["Provides", c.provides.join(", ") || void 0],
+    ["Section", c.section],
+    ["Priority", "optional"],
+    ["Homepage", c.homepage],
+    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
+    ["Build-Ids", c.buildIds?.join(" ") || void 0]
+  ];
+  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
+`]).join("");
+}
+function simplified(relations3) {
+  const bounded = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded.has(r));
+}
+
+// ts-src/engine/build/abi.ts
+init_diagnostics();
+init_digest();
+init_names();
+function abiOf(graph2, n, api, linked) {
+  const p = graph2.scope.packages[n];
+  const roots = graph2.closures.root(n);
+  const root = new Set(roots);
+  const declared = graph2.closures.run(n).filter((d) => root.has(d));
+  const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
+  const covered = /* @__PURE__ */ new Set();
+  const cover = (record2) => record2.requires.forEach((abi2) => {
+    if (covered.has(abi2)) return;
+    covered.add(abi2);
+    const next2 = byAbi.get(abi2);
+    if (next2) cover(next2);
+  });
+  const direct = p.run.flatMap((name7) => graph2.closures.index.get(name7) ?? []).filter((d) => root.has(d));
+  for (const d of direct) cover(graph2.records[d]);
+  const requires = new Set(direct.map((d) => graph2.records[d].abi));
+  for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
+  const name6 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
+  for (const d of roots) {
+    const { abi: abi2 } = graph2.records[d];
+    if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
+  }
+  return { name: name6, requires: [...requires].sort(compare) };
+}
 
 // ts-src/engine/build/pack.ts
 function checkStaged(request, environment3) {
@@ -30493,46 +32010,46 @@ function checkStaged(request, environment3) {
   return refusal(memberFaults(staged.members, { ...placesOf2(graph2, p.debian), folders: [graph2.scope.prefix] }));
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
-var largestText2 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path59.join)(environment3.build, "stage");
+var largestText4 = 64 << 20;
+var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build, "stage");
 async function finishPackages(options6, request, environment3, folder) {
   const { graph: graph2, number: number6, package: p } = request;
-  const out = (0, import_node_path59.join)(folder, "out");
-  const text6 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText2))?.toString("utf8") ?? "";
+  const out = (0, import_node_path60.join)(folder, "out");
+  const text6 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text6(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number6, seen.api, linked);
-  const planned2 = plannedControl(options6, request);
+  const planned3 = plannedControl(options6, request);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture2 } = graph2.target;
   const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control = {
-    ...planned2,
+    ...planned3,
     package: p.debian,
     source: p.debian,
     architecture: architecture2,
     installedSize: staged.size,
     section: "misc",
-    depends: [...linked, ...abi2.requires, ...shlibs, ...planned2.depends],
+    depends: [...linked, ...abi2.requires, ...shlibs, ...planned3.depends],
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path59.join)(request.work, "packages");
-  (0, import_node_fs51.mkdirSync)(target2);
+  const target2 = (0, import_node_path60.join)(request.work, "packages");
+  (0, import_node_fs52.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options6, request));
-  const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path59.join)(target2, debFile(c.package, c.version, architecture2));
+  const finish3 = async (from, c, allowed, more) => {
+    const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text6(`${from}.md5sums`) }
     ];
     for (const name6 of more) members2.push({ path: name6, data: await text6(name6) });
-    await assemble((0, import_node_path59.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path60.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
-  const main2 = await finish2(
+  const main2 = await finish3(
     "package.deb",
     control,
     placesOf2(graph2, p.debian),
@@ -30540,7 +32057,7 @@ async function finishPackages(options6, request, environment3, folder) {
   );
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], interface: seen, abi: abi2 });
-  const debug = await finish2(
+  const debug = await finish3(
     "debug.deb",
     debugControl(control, await lines("build-ids"), out),
     allowedDebugPaths(p.debian),
@@ -30561,7 +32078,7 @@ var policyOf = (c, allowed) => ({
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path59.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path60.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -30586,15 +32103,15 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 init_fxp();
-var mostBytes2 = 16 << 20;
+var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
-var mostFiles3 = 2e4;
+var mostFiles4 = 2e4;
 async function readResults(root, folder) {
   const cases = [];
   const damaged = [];
@@ -30602,14 +32119,14 @@ async function readResults(root, folder) {
   let ctest = [];
   let left = mostInAll;
   try {
-    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles3 })) {
+    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles4 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path60.basename)(path2);
+      const name6 = (0, import_node_path61.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
       }
-      const data = await readLeft(root, path2, mostBytes2);
+      const data = await readLeft(root, path2, mostBytes3);
       left -= data?.length ?? 0;
       if (left < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
       const suite2 = name6.replace(/(\.xunit|\.gtest)?\.xml$/, "");
@@ -30751,10 +32268,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth2) => (0, import_node_fs52.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path61.join)(folder, e.name);
+  const visit = (folder, depth2) => (0, import_node_fs53.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path62.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -30773,24 +32290,24 @@ var PackageBuilder = class {
     const { graph: graph2, number: number6 } = request;
     const begun = options6.now();
     const roots = graph2.closures.root(number6);
-    const prepared = await prepareEnvironment(options6, this.packages, request, roots);
-    if (prepared.state !== "made") return prepared;
-    const packed2 = await this.compileAndPack(request, prepared.value);
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const packed2 = await this.compileAndPack(request, prepared2.value);
     if (packed2.state !== "made") return packed2;
     const kept2 = await this.keep(request, packed2.value.files);
     if (kept2.state !== "made") return kept2;
-    const { paths: paths2, ...parts } = kept2.value;
+    const { paths: paths2, ...parts2 } = kept2.value;
     const record2 = {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
       version: versionOf(options6, request),
-      ...parts,
+      ...parts2,
       interface: packed2.value.interface,
       abi: packed2.value.abi.name,
       requires: packed2.value.abi.requires,
       inputs: request.resolved.inputs(),
-      system: prepared.value.system,
+      system: prepared2.value.system,
       roots: rootsOf(graph2, number6, roots),
       milliseconds: Math.round(options6.now() - begun)
     };
@@ -30800,9 +32317,9 @@ var PackageBuilder = class {
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
   async repeat(request) {
     const roots = request.graph.closures.root(request.number);
-    const prepared = await prepareEnvironment(this.options, this.packages, request, roots);
-    if (prepared.state !== "made") return prepared;
-    const packed2 = await this.compileAndPack(request, prepared.value);
+    const prepared2 = await prepareEnvironment(this.options, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const packed2 = await this.compileAndPack(request, prepared2.value);
     return packed2.state === "made" ? made(packed2.value.files.map((f) => f.path)) : packed2;
   }
   /**
@@ -30825,8 +32342,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path62.join)(work2, "pack");
-      (0, import_node_fs53.mkdirSync)((0, import_node_path62.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path63.join)(work2, "pack");
+      (0, import_node_fs54.mkdirSync)((0, import_node_path63.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30875,9 +32392,9 @@ var PackageBuilder = class {
     const { options: options6 } = this;
     const begun = options6.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared = await prepareEnvironment(options6, this.packages, request, roots);
-    if (prepared.state !== "made") return prepared;
-    const tests = hasTests(prepared.value.source, request.package) ? await this.runTests(request, prepared.value, begun) : noTests;
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
     if (options6.signal.aborted) return failed2("the run was stopped");
     return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
   }
@@ -30910,6 +32427,10 @@ var PackageBuilder = class {
       seconds: (options6.now() - begun) / 1e3,
       reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
     });
+  }
+  /** Makes its documentation; faults in it are a record too. */
+  document(request) {
+    return documentPackage(this.options, this.packages, request);
   }
   async testRecord(request, run2, milliseconds) {
     const { store: store2 } = this.options;
@@ -30947,21 +32468,21 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
 init_digest();
 var recipeVersion = "3";
 var schemasDigest = sha256(JSON.stringify(manifestSchemas));
-function ownInputs(parts) {
-  const { package: p, settings: settings2, variant: variant2, target: target2, scope: scope2 } = parts;
+function ownInputs(parts2) {
+  const { package: p, settings: settings2, variant: variant2, target: target2, scope: scope2 } = parts2;
   return {
     recipe: recipeVersion,
-    templates: parts.templates,
+    templates: parts2.templates,
     source: p.source.tree ?? "",
-    manifest: parts.manifest,
+    manifest: parts2.manifest,
     package: JSON.stringify([
       p.name,
       p.version,
@@ -30980,13 +32501,13 @@ function ownInputs(parts) {
     settings: JSON.stringify([
       settings2.cmake_args ?? [],
       variant2?.cmake_args ?? [],
-      parts.environment,
+      parts2.environment,
       variant2?.build_depends ?? [],
-      parts.distro.maintainer ?? ""
+      parts2.distro.maintainer ?? ""
     ]),
-    patches: parts.patches,
+    patches: parts2.patches,
     platform: JSON.stringify([target2.os, target2.release, target2.architecture, target2.variant]),
-    base: parts.base
+    base: parts2.base
   };
 }
 var rootInputs = (system, dependencies, tested) => ({
@@ -31038,7 +32559,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join53(set, other) {
+function join54(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -31071,24 +32592,27 @@ var TaskKeys = class {
   /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
   async resolveKey(graph2, task) {
     const p = packageOf(graph2, task);
-    const isTest = task >= graph2.count;
+    const kind = kindOf2(graph2, task);
+    const isTest = kind === "test";
     const variant2 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
     const names2 = [];
-    for (const list4 of [
+    for (const list6 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
-      ...isTest ? [p.systemTest, p.impliedTest ?? []] : []
+      ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
+      ...kind === "docs" ? [documentationTools] : []
     ])
-      vocabulary.add(names2, list4);
+      vocabulary.add(names2, list6);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
-    const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join53(names2, this.namesOf(graph2, d));
+    const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
+    for (const d of direct) join54(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
-    if (!isTest) graph2.sets[n] = set;
+    if (kind === "build") graph2.sets[n] = set;
+    if (kind === "docs") return this.documentationKey(graph2, n, set, direct);
     const tools2 = new Set(p.tools);
     const dependencies = direct.map((d) => {
       const q3 = graph2.scope.packages[d];
@@ -31101,13 +32625,39 @@ var TaskKeys = class {
     const rest2 = rootInputs(set.digest, dependencies, isTest ? p : void 0);
     return { key: sha256(own3.text + keyText(rest2)), inputs: () => ({ ...own3.parts, ...rest2 }), set };
   }
+  /**
+   * Documentation is made of the source, of the package as it is installed, and of what its dependencies show: to a
+   * build, and to the documentation that refers to theirs.
+   */
+  documentationKey(graph2, n, set, direct) {
+    const p = graph2.scope.packages[n];
+    const own3 = this.own(graph2, n);
+    const name6 = (d) => graph2.scope.packages[d]?.name ?? "";
+    const others2 = direct.filter((d) => d !== n);
+    const shown5 = others2.map((d) => [name6(d), graph2.interfaceDigests.ofBuild(d, false)]);
+    const referred = this.documentationNeeds(graph2)[n] ?? [];
+    const rest2 = {
+      ...rootInputs(set.digest, shown5, void 0),
+      installed: graph2.records[n]?.interface.full ?? "",
+      documentation: referred.map((d) => `${name6(d)}=${graph2.docs[d]?.digest ?? ""}`).join(" "),
+      documentationTools: docRecipeDigest(),
+      documentationSettings: JSON.stringify(documentationSettings(this.distro, p?.name ?? ""))
+    };
+    return { key: sha256(own3.text + keyText(rest2)), inputs: () => ({ ...own3.parts, ...rest2 }), set };
+  }
+  referred = /* @__PURE__ */ new Map();
+  documentationNeeds(graph2) {
+    let needs = this.referred.get(graph2);
+    if (!needs) this.referred.set(graph2, needs = documentationNeeds(graph2.closures));
+    return needs;
+  }
   own(graph2, n) {
     const { own: own3 } = this.factsOf(graph2);
     let there = own3[n];
     if (!there) {
       const p = graph2.scope.packages[n];
       const settings2 = this.settingsOf(p.name);
-      const parts = ownInputs({
+      const parts2 = ownInputs({
         scope: graph2.scope,
         target: graph2.target,
         package: p,
@@ -31118,9 +32668,9 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs54.readFileSync)((0, import_node_path63.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path64.join)(this.distroRoot, f)))).join(" ")
       });
-      own3[n] = there = { parts, text: keyText(parts) };
+      own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
     return there;
   }
@@ -31168,7 +32718,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join53(names2, below2);
+      if (below2) join54(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -31246,8 +32796,8 @@ async function openSession(input, options6) {
       for (const [key, record2] of index.tests) hints.tests.set(key, record2);
     }
   history.hint(hints.builds.values());
-  const prepared = await prepareScopes(input, options6, store2, history);
-  if (!("graphs" in prepared)) return prepared;
+  const prepared2 = await prepareScopes(input, options6, store2, history);
+  if (!("graphs" in prepared2)) return prepared2;
   return {
     say: options6.say,
     input,
@@ -31255,7 +32805,7 @@ async function openSession(input, options6) {
     store: store2,
     taskKeys: settler,
     builder,
-    ...prepared,
+    ...prepared2,
     history,
     hints,
     channelVersion: options6.channelVersion
@@ -31274,9 +32824,9 @@ function newBase(input, options6, store2, of, architecture2) {
 async function prepareScopes(input, options6, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path64.join)(state, "slipway.log");
+  const log = (0, import_node_path65.join)(state, "slipway.log");
   const diagnostics = [];
-  const waiting = [];
+  const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
   const graphs = [];
   const lacking = /* @__PURE__ */ new Map();
@@ -31286,7 +32836,7 @@ async function prepareScopes(input, options6, store2, history) {
       const id = `${target2.platform}-${target2.architecture}`;
       const tells = options6.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
-        waiting.push(
+        waiting2.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
@@ -31295,8 +32845,8 @@ async function prepareScopes(input, options6, store2, history) {
       let system = systems.get(id);
       if (!system) {
         const platform2 = { ...distro.platforms[target2.platform], ...options6.renewBase ? { renew_days: 0 } : {} };
-        const planned2 = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned2 ? await storedBase(options6.driver, store2, state, target2.platform, target2.architecture, planned2, options6.say) : await newBase(input, options6, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
+        const planned3 = input.bases[id];
+        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options6.driver, store2, state, target2.platform, target2.architecture, planned3, options6.say) : await newBase(input, options6, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
@@ -31320,27 +32870,33 @@ async function prepareScopes(input, options6, store2, history) {
           distro.reuse === "full",
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
-          check3?.blocked
+          check3?.blocked,
+          (p) => !p.blocked && input.documented?.(scope2, target2, p) === true
         )
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { graphs, waiting, diagnostics: sorted([...lacking.values()]) };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting: waiting2, diagnostics: sorted([...lacking.values()]) };
 }
 
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf3(o.runs)));
-async function writeOutputs(o) {
+var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path66.join)(output, t.log)) : [];
+function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path65.join)(output, "lock.yaml"), lockText(o));
-  writeWhole((0, import_node_path65.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path66.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name6), text6);
+  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text6);
+}
+async function writeOutputs(o) {
+  const { runs, output } = o;
+  writeWhole((0, import_node_path66.join)(output, "lock.yaml"), lockText(o));
+  writeReports(o);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -31355,8 +32911,8 @@ function reportTasks(runs, output) {
           buildType: p.buildType,
           upstream: p.version,
           repository: p.repository,
-          needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path65.join)(output, t.log)) : []
+          needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path66.join)(output, t.log)) : []
         }
       ];
     })
@@ -31375,14 +32931,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path65.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
+      else writeWhole((0, import_node_path66.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path65.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path66.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path65.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path66.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -31393,7 +32949,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path65.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path66.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -31407,14 +32963,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name6), text6);
-  writeWhole((0, import_node_path65.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text6);
+  writeWhole((0, import_node_path66.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs55.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs56.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -31441,7 +32997,7 @@ async function judgeTests(runs, store2, stamp) {
   );
   await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
     const name6 = historyOf(graph2.id, record2.package);
-    const cases = (list4) => list4.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const cases = (list6) => list6.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name6) ?? [];
     const now = {
       stamp,
@@ -31472,8 +33028,9 @@ function verdictOf(history) {
 }
 
 // ts-src/cli/progress.ts
+var doing = { build: "building", test: "testing", docs: "documenting" };
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write2 = (text6) => void process.stderr.write(text6);
+  const write3 = (text6) => void process.stderr.write(text6);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -31482,22 +33039,20 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   let note = "";
   const begun = now();
   const clear = () => {
-    if (shown5) write2(`\x1B[${shown5}A\x1B[J`);
+    if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
     shown5 = 0;
   };
   const draw = () => {
     clear();
     const width4 = process.stderr.columns || 80;
-    const lines = [...running2.values()].map(
-      (t) => `  ${t.kind === "test" ? "testing" : "building"} ${t.id}  ${duration2(now() - t.started)}`
-    );
+    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round(done / Math.max(1, total) * 20);
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write2(`${printable(l).slice(0, width4 - 1)}
+    for (const l of lines) write3(`${printable(l).slice(0, width4 - 1)}
 `);
     shown5 = lines.length;
   };
@@ -31507,7 +33062,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     started(t) {
       running2.set(t.id, t);
       if (live) draw();
-      else write2(printable(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+      else write3(printable(`${doing[t.kind]} ${t.id}
 `));
     },
     finished(t) {
@@ -31515,14 +33070,14 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== "cached" || verbose) write2(printable(renderEvent(t, done, total)));
+      if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
     note(text6) {
       if (live) {
         note = text6;
         draw();
-      } else write2(printable(`${text6}
+      } else write3(printable(`${text6}
 `));
     },
     close() {
@@ -31533,17 +33088,17 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path67 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -31566,9 +33121,9 @@ function search(data, at2) {
   const offset = (section) => word(table2 + section * size2 + (wide ? 24 : 16));
   const strings = offset(names2);
   for (let i = 0; i < count3; i++) {
-    const header = table2 + i * size2;
-    if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
-    const name6 = strings + u32(header);
+    const header2 = table2 + i * size2;
+    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header2 + (wide ? 32 : 20))) continue;
+    const name6 = strings + u32(header2);
     return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
   }
   return void 0;
@@ -31576,7 +33131,7 @@ function search(data, at2) {
 
 // ts-src/inspect/differences.ts
 var searched = 256 << 20;
-var kinds2 = [
+var kinds3 = [
   [(s) => s.isSymbolicLink(), "a link"],
   [(s) => s.isDirectory(), "a folder"],
   [(s) => s.isFile(), "a file"]
@@ -31586,15 +33141,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path66.join)(before2, path2), (0, import_node_path66.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path67.join)(before2, path2), (0, import_node_path67.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path66.join)(root, folder)).sort()) {
+    for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path67.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name6}` : name6;
-      const stats = (0, import_node_fs56.lstatSync)((0, import_node_path66.join)(root, path2));
+      const stats = (0, import_node_fs57.lstatSync)((0, import_node_path67.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -31603,10 +33158,10 @@ function treeOf(root) {
   return found2;
 }
 function entryDifferences(before2, after, a, b) {
-  const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
+  const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs56.readlinkSync)(before2), (0, import_node_fs56.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs57.readlinkSync)(before2), (0, import_node_fs57.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -31619,7 +33174,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs56.readFileSync)(before2), (0, import_node_fs56.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs57.readFileSync)(before2), (0, import_node_fs57.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -31628,7 +33183,7 @@ function contentDifference(a, b) {
   const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
   if (isText(a) && isText(b)) {
     const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line2}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
+    return `line ${line2}: ${quoted2(lineAt(a, at2))}, then ${quoted2(lineAt(b, at2))}`;
   }
   const member = memberAt(a, at2);
   if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
@@ -31644,7 +33199,7 @@ function firstDifference(a, b) {
   return at2;
 }
 var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
-var quoted = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
+var quoted2 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
 function lineAt(data, at2) {
   const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
   const end2 = data.indexOf(10, at2);
@@ -31652,14 +33207,14 @@ function lineAt(data, at2) {
 }
 function memberAt(data, at2) {
   if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
-  let header = 8;
-  while (header + 60 <= data.length) {
-    const size2 = Number(data.toString("latin1", header + 48, header + 58).trim());
-    const end2 = header + 60 + size2 + size2 % 2;
+  let header2 = 8;
+  while (header2 + 60 <= data.length) {
+    const size2 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
+    const end2 = header2 + 60 + size2 + size2 % 2;
     if (!Number.isSafeInteger(size2) || size2 < 0) return void 0;
     if (at2 < end2)
-      return { name: data.toString("latin1", header, header + 16).trim(), offset: Math.max(0, at2 - header - 60) };
-    header = end2;
+      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
+    header2 = end2;
   }
   return void 0;
 }
@@ -31694,7 +33249,7 @@ async function checkOne(session2, options6, graph2, number6) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path67.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path68.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number6);
     if (typeof resolved === "string") return failed2(resolved);
@@ -31717,7 +33272,7 @@ async function checkOne(session2, options6, graph2, number6) {
 async function compareFiles(session2, options6, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path67.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path68.basename)(f), f]));
   for (const [i, deb2] of record2.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -31725,7 +33280,7 @@ async function compareFiles(session2, options6, record2, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path67.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path68.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options6);
@@ -31739,14 +33294,14 @@ async function compareFiles(session2, options6, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path67.join)(folder, "before"), (0, import_node_path67.join)(folder, "after")];
-  (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path68.join)(folder, "before"), (0, import_node_path68.join)(folder, "after")];
+  (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path67.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path68.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -31763,9 +33318,9 @@ async function diffoscope(before2, after, name6, options6) {
     { signal: AbortSignal.any([timeout, options6.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path67.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(options6.output, "reproducible"), { recursive: true });
-  (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(options6.output, report2), asked.stdout);
+  const report2 = (0, import_node_path68.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs58.mkdirSync)((0, import_node_path68.join)(options6.output, "reproducible"), { recursive: true });
+  (0, import_node_fs58.writeFileSync)((0, import_node_path68.join)(options6.output, report2), asked.stdout);
   return report2;
 }
 
@@ -31820,7 +33375,7 @@ async function checkBuilds(session2, options6) {
     started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path68.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path69.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -31872,8 +33427,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs58 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -31915,13 +33470,13 @@ var longest3 = 6e4;
 async function withDiskLimit(entry, du, enter) {
   const { disk, files = Infinity } = entry.limits ?? {};
   const folders = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
-  const [first] = folders;
-  if (disk === void 0 || first === void 0) return enter(entry);
+  const [first2] = folders;
+  if (disk === void 0 || first2 === void 0) return enter(entry);
   const controller = new AbortController();
   const stop = () => controller.abort();
   entry.signal?.addEventListener("abort", stop, { once: true });
   if (entry.signal?.aborted) stop();
-  const watch2 = new Watch(folders, first, disk, files, du);
+  const watch2 = new Watch(folders, first2, disk, files, du);
   let exceeded = false;
   const timer = setInterval(() => {
     void watch2.look().then((over) => {
@@ -32012,7 +33567,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options6 = {}) => run("docker", args, options6);
-  const imageOf = (folder) => readIf((0, import_node_path69.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path70.join)(folder, marker))?.trim();
   const ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
@@ -32026,7 +33581,7 @@ function dockerDriver(state) {
   const du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs59.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -32083,10 +33638,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path69.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path70.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed2;
-        (0, import_node_fs58.rmSync)(archive, { force: true });
+        (0, import_node_fs59.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -32105,17 +33660,17 @@ function dockerDriver(state) {
       signal?.removeEventListener("abort", stop);
       if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs58.mkdirSync)((0, import_node_path69.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs59.mkdirSync)((0, import_node_path70.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name6}:/var/lib/dpkg/status`,
-          (0, import_node_path69.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path70.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs58.writeFileSync)((0, import_node_path69.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -32130,8 +33685,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs58.writeFileSync)((0, import_node_path69.join)(folder, marker), `${tag}
+      (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -32152,19 +33707,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path69.dirname)(folder)}:/parent`,
+          `${(0, import_node_path70.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path69.basename)(folder)}`
+          `/parent/${(0, import_node_path70.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path71 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -32325,8 +33880,8 @@ var enter_default2 = '# Puts a root together from overlay layers inside namespac
 init_files();
 init_process();
 function unshareDriver() {
-  const plain2 = process.getuid() !== 0;
-  const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const plain3 = process.getuid() !== 0;
+  const user = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command, options6) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
@@ -32341,17 +33896,17 @@ function unshareDriver() {
   };
   const du = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
   const enter = async (entry) => {
-    (0, import_node_fs59.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
     const links = entry.root.layers.map((layer, i) => {
-      (0, import_node_fs59.symlinkSync)(layer, (0, import_node_path70.join)(entry.work, `l${i}`));
+      (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path71.join)(entry.work, `l${i}`));
       return `l${i}`;
     });
     let upper = "tmpfs";
     if (entry.root.keep) {
-      (0, import_node_fs59.mkdirSync)(entry.root.keep, { recursive: true });
-      (0, import_node_fs59.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-      (0, import_node_fs59.symlinkSync)(entry.root.keep, (0, import_node_path70.join)(entry.work, "k"));
-      (0, import_node_fs59.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path70.join)(entry.work, "k.work"));
+      (0, import_node_fs60.mkdirSync)(entry.root.keep, { recursive: true });
+      (0, import_node_fs60.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+      (0, import_node_fs60.symlinkSync)(entry.root.keep, (0, import_node_path71.join)(entry.work, "k"));
+      (0, import_node_fs60.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path71.join)(entry.work, "k.work"));
       upper = "k";
     }
     const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -32371,7 +33926,7 @@ function unshareDriver() {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       ENTER_SIZE: String(limits2.temporary),
       ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
-      ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
+      ...plain3 ? { ENTER_OVERLAY: ",userxattr" } : {},
       ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
       ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
     };
@@ -32403,7 +33958,7 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du, enter),
     unpack: (tar, folder) => {
-      (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -32487,10 +34042,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path71.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path72.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -32623,11 +34178,11 @@ async function runBuild(verb, values, packages, tests) {
 `);
     return exit.usage;
   }
-  const planned2 = await readAndPlan(values, packages, { tests });
-  showDiagnostics(planned2.diagnostics);
-  if (!planned2.ok) return exit.failed;
-  const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path72.join)(workspace.root, "out") : (0, import_node_path72.resolve)(values.output);
+  const planned3 = await readAndPlan(values, packages, { tests });
+  showDiagnostics(planned3.diagnostics);
+  if (!planned3.ok) return exit.failed;
+  const { workspace, plan: plan2 } = planned3.value;
+  const output = values.output === void 0 ? (0, import_node_path73.join)(workspace.root, "out") : (0, import_node_path73.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -32641,10 +34196,10 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs60.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs61.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
-    return await buildAll(values, planned2.value, {
+    return await buildAll(values, planned3.value, {
       output,
       limits: limits2,
       tests,
@@ -32657,8 +34212,8 @@ async function runBuild(verb, values, packages, tests) {
     stop.done();
   }
 }
-async function buildAll(values, planned2, wanted) {
-  const { workspace, plan: plan2 } = planned2;
+async function buildAll(values, planned3, wanted) {
+  const { workspace, plan: plan2 } = planned3;
   const { output, signal } = wanted;
   const begun = Date.now();
   showDiagnostics(await pinSources(workspace, plan2));
@@ -32667,17 +34222,17 @@ async function buildAll(values, planned2, wanted) {
     distro: workspace.distro,
     distroRoot: workspace.root,
     state: workspace.state,
-    distributions: planned2.distributions,
-    lock: planned2.lock,
+    distributions: planned3.distributions,
+    lock: planned3.lock,
     bases: {},
-    checkArchive: archiveCheck(planned2),
+    checkArchive: archiveCheck(planned3),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && "named" in p.why
   };
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost3 = /* @__PURE__ */ new Set();
-  const nameOf3 = namesByDebian(planned2);
+  const nameOf4 = namesByDebian(planned3);
   for (let attempt = 0; ; attempt++) {
     const channel2 = await openChannel(store2, folderChannel(output), true);
     const session2 = await openSession(input, {
@@ -32700,20 +34255,20 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path72.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path73.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
-      lock: await lockOfRun(planned2, session2),
+      lock: await lockOfRun(planned3, session2),
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
-      partial: isPartial(planned2),
+      partial: isPartial(planned3),
       leaveOut: values.partial === true,
-      belongs: (scope2, debian2) => nameOf3(scope2, debian2) !== void 0,
-      nameOf: nameOf3
+      belongs: (scope2, debian2) => nameOf4(scope2, debian2) !== void 0,
+      nameOf: nameOf4
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await finish(values, planned2, session2, wanted, published, begun);
+      const code = await finish(values, planned3, session2, wanted, published, begun);
       if (!wanted.check || signal.aborted) return code;
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
@@ -32775,14 +34330,14 @@ async function runEngine(values, session2, wanted, rebuild) {
   session2.history.learn(runs);
 }
 var lockOfRun = async ({ workspace, plan: plan2, distributions }, { graphs: runs }) => lockText({ plan: plan2, distributions, platforms: await platformsOf(workspace, runs), runs });
-async function finish(values, planned2, session2, wanted, published, begun) {
-  const { workspace, plan: plan2 } = planned2;
+async function finish(values, planned3, session2, wanted, published, begun) {
+  const { workspace, plan: plan2 } = planned3;
   const { output } = wanted;
   const { graphs: runs, store: store2 } = session2;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
-  if (planned2.lock) showDiagnostics(moved2(planned2.lock, platforms));
+  if (planned3.lock) showDiagnostics(moved2(planned3.lock, platforms));
   const verdicts = await judgeTests(runs, store2, plan2.stamp);
   for (const t of results) {
     const verdict2 = verdicts.get(t.id);
@@ -32790,33 +34345,33 @@ async function finish(values, planned2, session2, wanted, published, begun) {
 ${verdict2}`;
   }
   showDiagnostics(
-    await writeOutputs({ plan: plan2, distributions: planned2.distributions, platforms, runs, store: store2, output, begun })
+    await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, runs, store: store2, output, begun })
   );
   await recordRun(session2);
-  const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned2.diagnostics.some(isError);
+  const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path72.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path73.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
   );
   for (const w of session2.waiting) writeMessage(`${w}
 `);
-  if (planned2.diagnostics.some(isError))
+  if (planned3.diagnostics.some(isError))
     writeMessage(
-      `the distro repository has faults (${countFaults(planned2.diagnostics)}), told above: they count as a failed build
+      `the distro repository has faults (${countFaults(planned3.diagnostics)}), told above: they count as a failed build
 `
     );
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path72.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path73.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path72.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path73.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -32856,24 +34411,24 @@ async function pinSources(workspace, plan2) {
   return sorted(diagnostics);
 }
 var placeOf = (source) => source.ref ?? source.path;
-var isPartial = (planned2) => planned2.plan.scopes.some(
-  (s) => s.packages.length < (planned2.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
+var isPartial = (planned3) => planned3.plan.scopes.some(
+  (s) => s.packages.length < (planned3.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
 );
-function namesByDebian(planned2) {
+function namesByDebian(planned3) {
   const known3 = /* @__PURE__ */ new Map();
   return ({ distribution: distribution2 }, debian2) => {
     let names2 = known3.get(distribution2);
     if (!names2) {
-      const debianOf = debianNames(planned2.workspace.distro, distribution2);
-      const packages = planned2.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
+      const debianOf = debianNames(planned3.workspace.distro, distribution2);
+      const packages = planned3.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
       known3.set(distribution2, names2 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
     }
     return names2.get(debian2);
   };
 }
 function notForAll(path2) {
-  const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs60.statSync)(p).mode & 1) === 0);
+  const parts2 = path2.split("/");
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs61.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -32924,8 +34479,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -33066,10 +34621,10 @@ function meets(version3, { operator, version: bound2 }) {
 }
 function ownPrefix(all) {
   const words5 = all.map((name6) => name6.split("-"));
-  const first = words5[0] ?? [];
+  const first2 = words5[0] ?? [];
   let shared = 0;
-  while (shared < first.length - 1 && words5.every((w) => w[shared] === first[shared])) shared++;
-  const prefix = `${first.slice(0, shared).join("-")}-`;
+  while (shared < first2.length - 1 && words5.every((w) => w[shared] === first2[shared])) shared++;
+  const prefix = `${first2.slice(0, shared).join("-")}-`;
   return shared ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
 }
 
@@ -33131,8 +34686,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path73.join)(input.folder, "incoming");
-    (0, import_node_fs61.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path74.join)(input.folder, "incoming");
+    (0, import_node_fs62.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -33270,7 +34825,7 @@ var renderVerdicts = (verdicts) => renderTable(
 );
 var most4 = 40;
 function renderDifference(difference3) {
-  const parts = [];
+  const parts2 = [];
   for (const [suite2, d] of Object.entries(difference3.suites)) {
     const rows = [
       ...d.changed.map(([name6, from, to, abi2]) => [name6, from, to, abi2 ? "another ABI" : ""]),
@@ -33278,22 +34833,22 @@ function renderDifference(difference3) {
       ...d.removed.map(([name6, from]) => [name6, from, "-", "gone"]),
       ...d.tests.map(([name6, from, to]) => [name6, from, to, "tests"])
     ];
-    parts.push(`
+    parts2.push(`
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most4))}${rest(rows.length)}`);
   }
-  const short3 = (text6) => text6.slice(0, 12);
+  const short4 = (text6) => text6.slice(0, 12);
   if (difference3.repositories.length)
-    parts.push(
+    parts2.push(
       `
 repositories:
 ${renderTable(
         ["repository", "from", "to"],
-        difference3.repositories.slice(0, most4).map(([d, name6, a, b]) => [`${d}/${name6}`, short3(a), short3(b)])
+        difference3.repositories.slice(0, most4).map(([d, name6, a, b]) => [`${d}/${name6}`, short4(a), short4(b)])
       )}${rest(difference3.repositories.length)}`
     );
   if (difference3.system.length)
-    parts.push(
+    parts2.push(
       `
 system packages: ${someOf(
         difference3.system.map(([p, name6, a, b]) => `${p} ${name6} ${a} to ${b}`),
@@ -33301,17 +34856,17 @@ system packages: ${someOf(
       )}
 `
     );
-  return parts.join("") || "\nthe packages are the same\n";
+  return parts2.join("") || "\nthe packages are the same\n";
 }
 var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -33319,7 +34874,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path74.isAbsolute)(path2) ? path2 : (0, import_node_path74.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path75.isAbsolute)(path2) ? path2 : (0, import_node_path75.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -33366,7 +34921,7 @@ async function readChannel(store2, name6) {
     );
   return good(await openChannel(store2, name6));
 }
-async function placesOf3({ workspace: { distro, root } }, channel2, named4, from) {
+async function placesOf3({ workspace: { distro, root } }, channel2, named5, from) {
   const configured = distro.publish.to.map((place) => channelUri(place, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
     const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
@@ -33374,7 +34929,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named4, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path75.resolve)(n)),
+    named5?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path76.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -33632,8 +35187,8 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path77 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
@@ -33661,7 +35216,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs62.existsSync)(state)) {
+    if (!(0, import_node_fs63.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -33672,38 +35227,38 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs62.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
-    for (const part of parts) {
-      const folder = (0, import_node_path76.join)(state, part);
+    const parts2 = (0, import_node_fs63.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    for (const part of parts2) {
+      const folder = (0, import_node_path77.join)(state, part);
       const size2 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size2}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs62.existsSync)((0, import_node_path76.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path76.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs63.existsSync)((0, import_node_path77.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path77.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path76.join)(state, "work");
-  if (!(0, import_node_fs62.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs62.readdirSync)(all)) {
+  const all = (0, import_node_path77.join)(state, "work");
+  if (!(0, import_node_fs63.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs63.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path76.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path77.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs64 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
-var titles = {
+var titles2 = {
   added: "added",
   removed: "removed",
   up: "version up",
@@ -33722,7 +35277,7 @@ function renderComparison(changes) {
   return [...groups.values()].map(({ where, packages }) => {
     if (!packages.length) return `${where.join(", ")}: no difference
 `;
-    const blocks = Object.keys(titles).flatMap((change) => {
+    const blocks = Object.keys(titles2).flatMap((change) => {
       const rows = packages.filter((p) => p.change === change);
       if (!rows.length) return [];
       const table2 = renderTable(
@@ -33733,7 +35288,7 @@ function renderComparison(changes) {
           p.why === void 0 ? "" : change === "rebuilt" ? `for ${p.why}` : p.why
         ])
       );
-      return [`${titles[change]} (${rows.length})
+      return [`${titles2[change]} (${rows.length})
 ${table2.slice(table2.indexOf("\n") + 1)}`];
     });
     return `${where.join(", ")}:
@@ -33765,7 +35320,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs63.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs64.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -33783,13 +35338,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path82 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -35059,10 +36614,10 @@ function checkPlugins(text6, file2, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
-var mostBytes3 = 16 << 20;
+var mostBytes4 = 16 << 20;
 var forms = [
   [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, "a private key"],
   [/\bAKIA[A-Z2-7]{16}\b/, "a key of AWS's"],
@@ -35075,7 +36630,7 @@ async function checkSecrets(root) {
   const skip = (path2) => path2 === ".git" || path2 === "secrets" || path2.split("/").includes(".terraform");
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file") continue;
-    const bytes = await readLeft(root, path2, mostBytes3).catch(() => void 0);
+    const bytes = await readLeft(root, path2, mostBytes4).catch(() => void 0);
     const text6 = bytes?.toString("latin1") ?? "";
     for (const [form, what] of forms)
       if (form.test(text6)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
@@ -35099,19 +36654,19 @@ async function checkSecrets(root) {
   return found2;
 }
 async function envLines(root) {
-  const bytes = await readLeft(root, ".env", mostBytes3).catch(() => void 0);
+  const bytes = await readLeft(root, ".env", mostBytes4).catch(() => void 0);
   return (bytes?.toString("utf8") ?? "").split("\n");
 }
 async function knownSecrets(root) {
   const known3 = [];
   let names2 = [];
   try {
-    names2 = (0, import_node_fs64.readdirSync)((0, import_node_path77.join)(root, "secrets")).sort();
+    names2 = (0, import_node_fs65.readdirSync)((0, import_node_path78.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
   for (const name6 of names2.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
-    const bytes = await readLeft(root, `secrets/${name6}`, mostBytes3).catch(() => void 0);
+    const bytes = await readLeft(root, `secrets/${name6}`, mostBytes4).catch(() => void 0);
     const lines = (bytes?.toString("latin1") ?? "").trim().split("\n");
     const telling2 = lines[Math.floor(lines.length / 2)] ?? "";
     if (telling2.length >= 8) known3.push([name6, telling2]);
@@ -35140,8 +36695,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path78.join)(root, "Dockerfile")) ?? "";
-  const list4 = readIf((0, import_node_path78.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path79.join)(root, "Dockerfile")) ?? "";
+  const list6 = readIf((0, import_node_path79.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -35156,15 +36711,15 @@ function plugins(root) {
         }
       )
     );
-  if (list4 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
-  else found2.push(...checkPlugins(list4, "plugins.txt", version3 ?? pluginTable.jenkins));
+  if (list6 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
+  else found2.push(...checkPlugins(list6, "plugins.txt", version3 ?? pluginTable.jenkins));
   return found2;
 }
 async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path78.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path79.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -35172,7 +36727,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path78.join)(root, path2)) ?? "").split("\n").findIndex((text6) => /^(<{7}|>{7}) /.test(text6));
+    const line2 = (readIf((0, import_node_path79.join)(root, path2)) ?? "").split("\n").findIndex((text6) => /^(<{7}|>{7}) /.test(text6));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -35187,24 +36742,24 @@ async function runTool(name6, args, cwd) {
   const ran = await run(name6, args, { cwd, limit: 1 << 20 });
   if (ran.code === 127) return name6;
   if (ran.code === 0) return [];
-  const told6 = `${ran.stdout}
+  const told7 = `${ran.stdout}
 ${ran.stderr}`.trim().split("\n").slice(0, 40).join("\n");
-  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${told6}`)];
+  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${told7}`)];
 }
 var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path78.join)(root, "terraform");
-      if (!(0, import_node_fs65.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs65.existsSync)((0, import_node_path78.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder = (0, import_node_path79.join)(root, "terraform");
+      if (!(0, import_node_fs66.existsSync)(folder)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs66.existsSync)((0, import_node_path79.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file2) => (0, import_node_fs65.existsSync)((0, import_node_path78.join)(root, file2)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file2) => (0, import_node_fs66.existsSync)((0, import_node_path79.join)(root, file2)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -35212,7 +36767,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path78.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path79.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -35449,25 +37004,25 @@ function renderDeployment(answers) {
   };
   return Object.fromEntries(
     Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text6]) => {
-      const plain2 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain2] ?? plain2, plain2 === path2 ? text6 : renderTemplate(text6, values)];
+      const plain3 = path2.replace(/\.mustache$/, "");
+      return [dotted[plain3] ?? plain3, plain3 === path2 ? text6 : renderTemplate(text6, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord(folder, record2) {
-  writeWhole((0, import_node_path79.join)(folder, recordName), `${JSON.stringify(record2, null, 1)}
+  writeWhole((0, import_node_path80.join)(folder, recordName), `${JSON.stringify(record2, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text6 = readIf((0, import_node_path79.join)(folder, recordName));
+  const text6 = readIf((0, import_node_path80.join)(folder, recordName));
   if (text6 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
@@ -35490,24 +37045,24 @@ function readRecord(folder) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs66 = require("node:fs");
+var import_node_fs67 = require("node:fs");
 var import_node_os11 = require("node:os");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder, base, next2) {
-  const scratch = (0, import_node_fs66.mkdtempSync)((0, import_node_path80.join)((0, import_node_os11.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs67.mkdtempSync)((0, import_node_path81.join)((0, import_node_os11.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path80.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path81.join)(folder, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs66.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs67.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -35525,17 +37080,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff2(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names2 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path80.join)(scratch, name6));
-  for (const [i, text6] of [ours, base, next2].entries()) (0, import_node_fs66.writeFileSync)(names2[i] ?? "", text6);
+  const names2 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path81.join)(scratch, name6));
+  for (const [i, text6] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names2[i] ?? "", text6);
   const labels = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels, ...names2]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path80.join)(scratch, "left"), (0, import_node_path80.join)(scratch, "right")];
-  (0, import_node_fs66.writeFileSync)(left, from ?? "");
-  (0, import_node_fs66.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path81.join)(scratch, "left"), (0, import_node_path81.join)(scratch, "right")];
+  (0, import_node_fs67.writeFileSync)(left, from ?? "");
+  (0, import_node_fs67.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -35572,7 +37127,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   ],
   options: options3,
   async run(values, [what, folder = ".", ...more]) {
-    const root = (0, import_node_path81.resolve)(folder);
+    const root = (0, import_node_path82.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -35583,7 +37138,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text6 = readIf((0, import_node_path81.resolve)(values.answers));
+    const text6 = readIf((0, import_node_path82.resolve)(values.answers));
     if (text6 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text6, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -35613,7 +37168,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs67.existsSync)((0, import_node_path81.join)(root, path2)));
+  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs68.existsSync)((0, import_node_path82.join)(root, path2)));
   if (taken.length) {
     showDiagnostics([
       error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -35622,7 +37177,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path81.join)(root, path2), text6, { sync: false });
+  for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path82.join)(root, path2), text6, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -35652,7 +37207,7 @@ async function update(root, values) {
 `);
     return exit.ok;
   }
-  for (const change of changes) write(root, change);
+  for (const change of changes) write2(root, change);
   writeRecord(root, { slipway: "0.1.0", answers: wanted, files });
   const conflicts = changes.filter((change) => change.kind === "conflict").map((change) => change.path);
   if (!conflicts.length) return exit.ok;
@@ -35668,9 +37223,9 @@ function show2(change) {
 ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
-function write(root, change) {
-  if (change.kind === "removed") (0, import_node_fs67.rmSync)((0, import_node_path81.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path81.join)(root, change.path), change.text);
+function write2(root, change) {
+  if (change.kind === "removed") (0, import_node_fs68.rmSync)((0, import_node_path82.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path82.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record2 = readRecord(root);
@@ -35687,8 +37242,1773 @@ async function check(root) {
   return diagnostics.some(isError) ? exit.failed : exit.ok;
 }
 
+// ts-src/cli/docs.ts
+var import_node_fs76 = require("node:fs");
+var import_node_path89 = require("node:path");
+var import_node_url = require("node:url");
+init_digest();
+
+// ts-src/docs/collect.ts
+init_diagnostics();
+init_names();
+init_urls();
+async function readChannels(store2) {
+  const names2 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
+  const channels = await store2.many(names2.sort(compare), async (name6) => ({
+    name: name6,
+    head: (await openChannel(store2, name6)).head
+  }));
+  return (graph2, debian2) => channels.flatMap(({ name: name6, head }) => {
+    const version3 = head?.suites[channelSuite(graph2.scope.distribution, graph2.target)]?.[debian2]?.version;
+    return version3 === void 0 ? [] : [{ channel: name6, version: version3 }];
+  });
+}
+async function collectPackages(graphs, distributions, store2) {
+  const channels = await readChannels(store2);
+  const found2 = [];
+  for (const graph2 of graphs) {
+    const input = distributions.find((d) => d.name === graph2.scope.distribution);
+    const dependents = dependentsOf(graph2);
+    const numbers = graph2.scope.packages.flatMap((_, n) => graph2.results[2 * graph2.count + n] ? [n] : []);
+    const packages = await store2.many(numbers, (n) => packageOf2(graph2, n, input, store2, channels));
+    packages.forEach((p, i) => found2.push({ ...p, dependents: dependents[numbers[i] ?? 0] ?? [] }));
+  }
+  return found2.sort((a, b) => compare(a.distribution, b.distribution) || compare(a.name, b.name));
+}
+function dependentsOf(graph2) {
+  const users2 = graph2.scope.packages.map(() => /* @__PURE__ */ new Set());
+  for (const p of graph2.scope.packages)
+    for (const name6 of [...p.build, ...p.run]) users2[graph2.closures.index.get(name6) ?? -1]?.add(p.name);
+  return users2.map((names2) => [...names2].sort(compare));
+}
+async function packageOf2(graph2, n, input, store2, channels) {
+  const planned3 = graph2.scope.packages[n];
+  const task = graph2.results[2 * graph2.count + n];
+  if (!planned3) throw new Error(`there is no package ${n}`);
+  const manifest = input?.packages.get(planned3.name)?.manifest;
+  const record2 = graph2.docs[n];
+  const facts = record2 && await readStored(store2, record2.facts, isDocFacts);
+  const shown5 = record2 && await readStored(store2, record2.interface, isDocInterface);
+  const done = task?.state === "built" || task?.state === "cached";
+  const lost3 = record2 && (!facts || !shown5) ? "The store lost it." : void 0;
+  const problem = lost3 ?? (done ? void 0 : `${task?.reason.split("\n")[0] ?? "It was not made."}`);
+  const version3 = graph2.records[n]?.version;
+  const { commit } = planned3.source;
+  return {
+    distribution: graph2.scope.distribution,
+    name: planned3.name,
+    version: planned3.version,
+    description: textOf4(manifest?.description ?? ""),
+    maintainers: manifest?.maintainers ?? [],
+    authors: manifest?.authors ?? [],
+    licenses: manifest?.licenses ?? [],
+    urls: manifest?.urls ?? [],
+    buildType: planned3.buildType,
+    repository: planned3.repository,
+    url: redacted(planned3.source.url),
+    path: planned3.source.path,
+    debian: planned3.debian,
+    build: planned3.build,
+    run: planned3.run,
+    test: planned3.test,
+    system: planned3.systemRun,
+    channels: channels(graph2, planned3.debian),
+    ...commit === void 0 ? {} : { commit },
+    ...version3 === void 0 ? {} : { debianVersion: version3 },
+    ...problem === void 0 ? {} : { problem },
+    ...record2 ? { record: record2 } : {},
+    ...facts ? { facts } : {},
+    ...shown5 ? { interface: shown5 } : {}
+  };
+}
+async function readStored(store2, file2, check3) {
+  const text6 = await store2.readText(file2);
+  try {
+    const value2 = text6 === void 0 ? void 0 : JSON.parse(text6);
+    return check3(value2) ? value2 : void 0;
+  } catch {
+    return void 0;
+  }
+}
+var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/g, " ").replace(
+  /&(lt|gt|quot|apos|amp|nbsp);/g,
+  (_, name6) => ({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", nbsp: " " })[name6] ?? ""
+).replace(/\s+/g, " ").trim();
+
+// ts-src/docs/folder.ts
+var import_node_fs70 = require("node:fs");
+var import_node_path84 = require("node:path");
+init_files();
+init_diagnostics();
+
+// node_modules/minisearch/LICENSE.txt
+var LICENSE_default = 'Copyright 2022 Luca Ongaro\n\nPermission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:\n\nThe above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.\n\nTHE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.\n';
+
+// resources/templates/docs/search.browser
+var search_default = '"use strict";(()=>{var mt="ENTRIES",X="KEYS",tt="VALUES";var k=class{constructor(t,e){let n=t._tree,i=Array.from(n.keys());this.set=t,this._type=e,this._path=i.length>0?[{node:n,keys:i}]:[]}next(){let t=this.dive();return this.backtrack(),t}dive(){if(this._path.length===0)return{done:!0,value:void 0};let{node:t,keys:e}=S(this._path);if(S(e)==="")return{done:!1,value:this.result()};let n=t.get(S(e));return this._path.push({node:n,keys:Array.from(n.keys())}),this.dive()}backtrack(){if(this._path.length===0)return;let t=S(this._path).keys;t.pop(),!(t.length>0)&&(this._path.pop(),this.backtrack())}key(){return this.set._prefix+this._path.map(({keys:t})=>S(t)).filter(t=>t!=="").join("")}value(){return S(this._path).node.get("")}result(){switch(this._type){case tt:return this.value();case X:return this.key();default:return[this.key(),this.value()]}}[Symbol.iterator](){return this}},S=s=>s[s.length-1],gt=(s,t,e)=>{let n=new Map;if(t===void 0)return n;let i=t.length+1,o=i+e,r=new Uint8Array(o*i).fill(e+1);for(let c=0;c<i;++c)r[c]=c;for(let c=1;c<o;++c)r[c*i]=c;return et(s,t,e,n,r,1,i,""),n},et=(s,t,e,n,i,o,r,c)=>{let l=o*r;t:for(let a of s.keys())if(a===""){let d=i[l-1];d<=e&&n.set(c,[s.get(a),d])}else{let d=o;for(let h=0;h<a.length;++h,++d){let u=a[h],f=r*d,p=f-r,g=i[f],m=Math.max(0,d-e-1),_=Math.min(r-1,d+e);for(let w=m;w<_;++w){let O=u!==t[w],V=i[p+w]+ +O,z=i[p+w+1]+1,b=i[f+w]+1,v=i[f+w+1]=Math.min(V,z,b);v<g&&(g=v)}if(g>e)continue t}et(s.get(a),t,e,n,i,d,r,c+a)}},F=class s{constructor(t=new Map,e=""){this._size=void 0,this._tree=t,this._prefix=e}atPrefix(t){if(!t.startsWith(this._prefix))throw new Error("Mismatched prefix");let[e,n]=E(this._tree,t.slice(this._prefix.length));if(e===void 0){let[i,o]=R(n);for(let r of i.keys())if(r!==""&&r.startsWith(o)){let c=new Map;return c.set(r.slice(o.length),i.get(r)),new s(c,t)}}return new s(e,t)}clear(){this._size=void 0,this._tree.clear()}delete(t){return this._size=void 0,pt(this._tree,t)}entries(){return new k(this,mt)}forEach(t){for(let[e,n]of this)t(e,n,this)}fuzzyGet(t,e){return gt(this._tree,t,e)}get(t){let e=N(this._tree,t);return e!==void 0?e.get(""):void 0}has(t){let e=N(this._tree,t);return e!==void 0&&e.has("")}keys(){return new k(this,X)}set(t,e){if(typeof t!="string")throw new Error("key must be a string");return this._size=void 0,T(this._tree,t).set("",e),this}get size(){if(this._size)return this._size;this._size=0;let t=this.entries();for(;!t.next().done;)this._size+=1;return this._size}update(t,e){if(typeof t!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,t);return n.set("",e(n.get(""))),this}fetch(t,e){if(typeof t!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,t),i=n.get("");return i===void 0&&n.set("",i=e()),i}values(){return new k(this,tt)}[Symbol.iterator](){return this.entries()}static from(t){let e=new s;for(let[n,i]of t)e.set(n,i);return e}static fromObject(t){return s.from(Object.entries(t))}},E=(s,t,e=[])=>{if(t.length===0||s==null)return[s,e];for(let n of s.keys())if(n!==""&&t.startsWith(n))return e.push([s,n]),E(s.get(n),t.slice(n.length),e);return e.push([s,t]),E(void 0,"",e)},N=(s,t)=>{if(t.length===0||s==null)return s;for(let e of s.keys())if(e!==""&&t.startsWith(e))return N(s.get(e),t.slice(e.length))},T=(s,t)=>{let e=t.length;t:for(let n=0;s&&n<e;){for(let o of s.keys())if(o!==""&&t[n]===o[0]){let r=Math.min(e-n,o.length),c=1;for(;c<r&&t[n+c]===o[c];)++c;let l=s.get(o);if(c===o.length)s=l;else{let a=new Map;a.set(o.slice(c),l),s.set(t.slice(n,n+c),a),s.delete(o),s=a}n+=c;continue t}let i=new Map;return s.set(t.slice(n),i),i}return s},pt=(s,t)=>{let[e,n]=E(s,t);if(e!==void 0){if(e.delete(""),e.size===0)st(n);else if(e.size===1){let[i,o]=e.entries().next().value;nt(n,i,o)}}},st=s=>{if(s.length===0)return;let[t,e]=R(s);if(t.delete(e),t.size===0)st(s.slice(0,-1));else if(t.size===1){let[n,i]=t.entries().next().value;n!==""&&nt(s.slice(0,-1),n,i)}},nt=(s,t,e)=>{if(s.length===0)return;let[n,i]=R(s);n.set(i+t,e),n.delete(i)},R=s=>s[s.length-1],q="or",it="and",_t="and_not",x=class s{constructor(t){if(t?.fields==null)throw new Error(\'MiniSearch: option "fields" must be provided\');let e=t.autoVacuum==null||t.autoVacuum===!0?j:t.autoVacuum;this._options={...$,...t,autoVacuum:e,searchOptions:{...Z,...t.searchOptions||{}},autoSuggestOptions:{...xt,...t.autoSuggestOptions||{}}},this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldIds={},this._fieldLength=new Map,this._avgFieldLength=[],this._nextId=0,this._storedFields=new Map,this._dirtCount=0,this._currentVacuum=null,this._enqueuedVacuum=null,this._enqueuedVacuumConditions=P,this.addFields(this._options.fields)}add(t){let{extractField:e,stringifyField:n,tokenize:i,processTerm:o,fields:r,idField:c}=this._options,l=e(t,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);if(this._idToShortId.has(l))throw new Error(`MiniSearch: duplicate ID ${l}`);let a=this.addDocumentId(l);this.saveStoredFields(a,t);for(let d of r){let h=e(t,d);if(h==null)continue;let u=i(n(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.addFieldLength(a,f,this._documentCount-1,p);for(let g of u){let m=o(g,d);if(Array.isArray(m))for(let _ of m)this.addTerm(f,a,_);else m&&this.addTerm(f,a,m)}}}addAll(t){for(let e of t)this.add(e)}addAllAsync(t,e={}){let{chunkSize:n=10}=e,i={chunk:[],promise:Promise.resolve()},{chunk:o,promise:r}=t.reduce(({chunk:c,promise:l},a,d)=>(c.push(a),(d+1)%n===0?{chunk:[],promise:l.then(()=>new Promise(h=>setTimeout(h,0))).then(()=>this.addAll(c))}:{chunk:c,promise:l}),i);return r.then(()=>this.addAll(o))}remove(t){let{tokenize:e,processTerm:n,extractField:i,stringifyField:o,fields:r,idField:c}=this._options,l=i(t,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);let a=this._idToShortId.get(l);if(a==null)throw new Error(`MiniSearch: cannot remove document with ID ${l}: it is not in the index`);for(let d of r){let h=i(t,d);if(h==null)continue;let u=e(o(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.removeFieldLength(a,f,this._documentCount,p);for(let g of u){let m=n(g,d);if(Array.isArray(m))for(let _ of m)this.removeTerm(f,a,_);else m&&this.removeTerm(f,a,m)}}this._storedFields.delete(a),this._documentIds.delete(a),this._idToShortId.delete(l),this._fieldLength.delete(a),this._documentCount-=1}removeAll(t){if(t)for(let e of t)this.remove(e);else{if(arguments.length>0)throw new Error("Expected documents to be present. Omit the argument to remove all documents.");this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldLength=new Map,this._avgFieldLength=[],this._storedFields=new Map,this._nextId=0}}discard(t){let e=this._idToShortId.get(t);if(e==null)throw new Error(`MiniSearch: cannot discard document with ID ${t}: it is not in the index`);this._idToShortId.delete(t),this._documentIds.delete(e),this._storedFields.delete(e),(this._fieldLength.get(e)||[]).forEach((n,i)=>{this.removeFieldLength(e,i,this._documentCount,n)}),this._fieldLength.delete(e),this._documentCount-=1,this._dirtCount+=1,this.maybeAutoVacuum()}maybeAutoVacuum(){if(this._options.autoVacuum===!1)return;let{minDirtFactor:t,minDirtCount:e,batchSize:n,batchWait:i}=this._options.autoVacuum;this.conditionalVacuum({batchSize:n,batchWait:i},{minDirtCount:e,minDirtFactor:t})}discardAll(t){let e=this._options.autoVacuum;try{this._options.autoVacuum=!1;for(let n of t)this.discard(n)}finally{this._options.autoVacuum=e}this.maybeAutoVacuum()}replace(t){let{idField:e,extractField:n}=this._options,i=n(t,e);this.discard(i),this.add(t)}vacuum(t={}){return this.conditionalVacuum(t)}conditionalVacuum(t,e){return this._currentVacuum?(this._enqueuedVacuumConditions=this._enqueuedVacuumConditions&&e,this._enqueuedVacuum!=null?this._enqueuedVacuum:(this._enqueuedVacuum=this._currentVacuum.then(()=>{let n=this._enqueuedVacuumConditions;return this._enqueuedVacuumConditions=P,this.performVacuuming(t,n)}),this._enqueuedVacuum)):this.vacuumConditionsMet(e)===!1?Promise.resolve():(this._currentVacuum=this.performVacuuming(t),this._currentVacuum)}async performVacuuming(t,e){let n=this._dirtCount;if(this.vacuumConditionsMet(e)){let i=t.batchSize||W.batchSize,o=t.batchWait||W.batchWait,r=1;for(let[c,l]of this._index){for(let[a,d]of l)for(let[h]of d)this._documentIds.has(h)||(d.size<=1?l.delete(a):d.delete(h));this._index.get(c).size===0&&this._index.delete(c),r%i===0&&await new Promise(a=>setTimeout(a,o)),r+=1}this._dirtCount-=n}await null,this._currentVacuum=this._enqueuedVacuum,this._enqueuedVacuum=null}vacuumConditionsMet(t){if(t==null)return!0;let{minDirtCount:e,minDirtFactor:n}=t;return e=e||j.minDirtCount,n=n||j.minDirtFactor,this.dirtCount>=e&&this.dirtFactor>=n}get isVacuuming(){return this._currentVacuum!=null}get dirtCount(){return this._dirtCount}get dirtFactor(){return this._dirtCount/(1+this._documentCount+this._dirtCount)}has(t){return this._idToShortId.has(t)}getStoredFields(t){let e=this._idToShortId.get(t);if(e!=null)return this._storedFields.get(e)}search(t,e={}){let{searchOptions:n}=this._options,i={...n,...e},o=this.executeQuery(t,e),r=[];for(let[c,{score:l,terms:a,match:d}]of o){let h=a.length||1,u={id:this._documentIds.get(c),score:l*h,terms:Object.keys(d),queryTerms:a,match:d};Object.assign(u,this._storedFields.get(c)),(i.filter==null||i.filter(u))&&r.push(u)}return t===s.wildcard&&i.boostDocument==null||r.sort(Y),r}autoSuggest(t,e={}){e={...this._options.autoSuggestOptions,...e};let n=new Map;for(let{score:o,terms:r}of this.search(t,e)){let c=r.join(" "),l=n.get(c);l!=null?(l.score+=o,l.count+=1):n.set(c,{score:o,terms:r,count:1})}let i=[];for(let[o,{score:r,terms:c,count:l}]of n)i.push({suggestion:o,terms:c,score:r/l});return i.sort(Y),i}get documentCount(){return this._documentCount}get termCount(){return this._index.size}static loadJSON(t,e){if(e==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJS(JSON.parse(t),e)}static async loadJSONAsync(t,e){if(e==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJSAsync(JSON.parse(t),e)}static getDefault(t){if($.hasOwnProperty(t))return D($,t);throw new Error(`MiniSearch: unknown option "${t}"`)}static loadJS(t,e){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=t,l=this.instantiateMiniSearch(t,e);l._documentIds=L(i),l._fieldLength=L(o),l._storedFields=L(r);for(let[a,d]of l._documentIds)l._idToShortId.set(d,a);for(let[a,d]of n){let h=new Map;for(let u of Object.keys(d)){let f=d[u];c===1&&(f=f.ds),h.set(parseInt(u,10),L(f))}l._index.set(a,h)}return l}static async loadJSAsync(t,e){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=t,l=this.instantiateMiniSearch(t,e);l._documentIds=await I(i),l._fieldLength=await I(o),l._storedFields=await I(r);for(let[d,h]of l._documentIds)l._idToShortId.set(h,d);let a=0;for(let[d,h]of n){let u=new Map;for(let f of Object.keys(h)){let p=h[f];c===1&&(p=p.ds),u.set(parseInt(f,10),await I(p))}++a%1e3===0&&await ot(0),l._index.set(d,u)}return l}static instantiateMiniSearch(t,e){let{documentCount:n,nextId:i,fieldIds:o,averageFieldLength:r,dirtCount:c,serializationVersion:l}=t;if(l!==1&&l!==2)throw new Error("MiniSearch: cannot deserialize an index created with an incompatible version");let a=new s(e);return a._documentCount=n,a._nextId=i,a._idToShortId=new Map,a._fieldIds=o,a._avgFieldLength=r,a._dirtCount=c||0,a._index=new F,a}executeQuery(t,e={}){if(t===s.wildcard)return this.executeWildcardQuery(e);if(typeof t!="string"){let u={...e,...t,queries:void 0},f=t.queries.map(p=>this.executeQuery(p,u));return this.combineResults(f,u.combineWith)}let{tokenize:n,processTerm:i,searchOptions:o}=this._options,r={tokenize:n,processTerm:i,...o,...e},{tokenize:c,processTerm:l}=r,h=c(t).flatMap(u=>l(u)).filter(u=>!!u).map(St(r)).map(u=>this.executeQuerySpec(u,r));return this.combineResults(h,r.combineWith)}executeQuerySpec(t,e){let n={...this._options.searchOptions,...e},i=(n.fields||this._options.fields).reduce((g,m)=>({...g,[m]:D(n.boost,m)||1}),{}),{boostDocument:o,weights:r,maxFuzzy:c,bm25:l}=n,{fuzzy:a,prefix:d}={...Z.weights,...r},h=this._index.get(t.term),u=this.termResults(t.term,t.term,1,t.termBoost,h,i,o,l),f,p;if(t.prefix&&(f=this._index.atPrefix(t.term)),t.fuzzy){let g=t.fuzzy===!0?.2:t.fuzzy,m=g<1?Math.min(c,Math.round(t.term.length*g)):g;m&&(p=this._index.fuzzyGet(t.term,m))}if(f)for(let[g,m]of f){let _=g.length-t.term.length;if(!_)continue;p?.delete(g);let w=d*g.length/(g.length+.3*_);this.termResults(t.term,g,w,t.termBoost,m,i,o,l,u)}if(p)for(let g of p.keys()){let[m,_]=p.get(g);if(!_)continue;let w=a*g.length/(g.length+_);this.termResults(t.term,g,w,t.termBoost,m,i,o,l,u)}return u}executeWildcardQuery(t){let e=new Map,n={...this._options.searchOptions,...t};for(let[i,o]of this._documentIds){let r=n.boostDocument?n.boostDocument(o,"",this._storedFields.get(i)):1;e.set(i,{score:r,terms:[],match:{}})}return e}combineResults(t,e=q){if(t.length===0)return new Map;let n=e.toLowerCase(),i=wt[n];if(!i)throw new Error(`Invalid combination operator: ${e}`);return t.reduce(i)||new Map}toJSON(){let t=[];for(let[e,n]of this._index){let i={};for(let[o,r]of n)i[o]=Object.fromEntries(r);t.push([e,i])}return{documentCount:this._documentCount,nextId:this._nextId,documentIds:Object.fromEntries(this._documentIds),fieldIds:this._fieldIds,fieldLength:Object.fromEntries(this._fieldLength),averageFieldLength:this._avgFieldLength,storedFields:Object.fromEntries(this._storedFields),dirtCount:this._dirtCount,index:t,serializationVersion:2}}termResults(t,e,n,i,o,r,c,l,a=new Map){if(o==null)return a;for(let d of Object.keys(r)){let h=r[d],u=this._fieldIds[d],f=o.get(u);if(f==null)continue;let p=f.size,g=this._avgFieldLength[u];for(let m of f.keys()){if(!this._documentIds.has(m)){this.removeTerm(u,m,e),p-=1;continue}let _=c?c(this._documentIds.get(m),e,this._storedFields.get(m)):1;if(!_)continue;let w=f.get(m),O=this._fieldLength.get(m)[u],V=bt(w,p,this._documentCount,O,g,l),z=n*i*h*_*V,b=a.get(m);if(b){b.score+=z,vt(b.terms,t);let v=D(b.match,e);v?v.push(d):b.match[e]=[d]}else a.set(m,{score:z,terms:[t],match:{[e]:[d]}})}}return a}addTerm(t,e,n){let i=this._index.fetch(n,H),o=i.get(t);if(o==null)o=new Map,o.set(e,1),i.set(t,o);else{let r=o.get(e);o.set(e,(r||0)+1)}}removeTerm(t,e,n){if(!this._index.has(n)){this.warnDocumentChanged(e,t,n);return}let i=this._index.fetch(n,H),o=i.get(t);o==null||o.get(e)==null?this.warnDocumentChanged(e,t,n):o.get(e)<=1?o.size<=1?i.delete(t):o.delete(e):o.set(e,o.get(e)-1),this._index.get(n).size===0&&this._index.delete(n)}warnDocumentChanged(t,e,n){for(let i of Object.keys(this._fieldIds))if(this._fieldIds[i]===e){this._options.logger("warn",`MiniSearch: document with ID ${this._documentIds.get(t)} has changed before removal: term "${n}" was not present in field "${i}". Removing a document after it has changed can corrupt the index!`,"version_conflict");return}}addDocumentId(t){let e=this._nextId;return this._idToShortId.set(t,e),this._documentIds.set(e,t),this._documentCount+=1,this._nextId+=1,e}addFields(t){for(let e=0;e<t.length;e++)this._fieldIds[t[e]]=e}addFieldLength(t,e,n,i){let o=this._fieldLength.get(t);o==null&&this._fieldLength.set(t,o=[]),o[e]=i;let c=(this._avgFieldLength[e]||0)*n+i;this._avgFieldLength[e]=c/(n+1)}removeFieldLength(t,e,n,i){if(n===1){this._avgFieldLength[e]=0;return}let o=this._avgFieldLength[e]*n-i;this._avgFieldLength[e]=o/(n-1)}saveStoredFields(t,e){let{storeFields:n,extractField:i}=this._options;if(n==null||n.length===0)return;let o=this._storedFields.get(t);o==null&&this._storedFields.set(t,o={});for(let r of n){let c=i(e,r);c!==void 0&&(o[r]=c)}}};x.wildcard=Symbol("*");var D=(s,t)=>Object.prototype.hasOwnProperty.call(s,t)?s[t]:void 0,wt={[q]:(s,t)=>{for(let e of t.keys()){let n=s.get(e);if(n==null)s.set(e,t.get(e));else{let{score:i,terms:o,match:r}=t.get(e);n.score=n.score+i,n.match=Object.assign(n.match,r),G(n.terms,o)}}return s},[it]:(s,t)=>{let e=new Map;for(let n of t.keys()){let i=s.get(n);if(i==null)continue;let{score:o,terms:r,match:c}=t.get(n);G(i.terms,r),e.set(n,{score:i.score+o,terms:i.terms,match:Object.assign(i.match,c)})}return e},[_t]:(s,t)=>{for(let e of t.keys())s.delete(e);return s}},yt={k:1.2,b:.7,d:.5},bt=(s,t,e,n,i,o)=>{let{k:r,b:c,d:l}=o;return Math.log(1+(e-t+.5)/(t+.5))*(l+s*(r+1)/(s+r*(1-c+c*n/i)))},St=s=>(t,e,n)=>{let i=typeof s.fuzzy=="function"?s.fuzzy(t,e,n):s.fuzzy||!1,o=typeof s.prefix=="function"?s.prefix(t,e,n):s.prefix===!0,r=typeof s.boostTerm=="function"?s.boostTerm(t,e,n):1;return{term:t,fuzzy:i,prefix:o,termBoost:r}},$={idField:"id",extractField:(s,t)=>s[t],stringifyField:(s,t)=>s.toString(),tokenize:s=>s.split(kt),processTerm:s=>s.toLowerCase(),fields:void 0,searchOptions:void 0,storeFields:[],logger:(s,t)=>{typeof console?.[s]=="function"&&console[s](t)},autoVacuum:!0},Z={combineWith:q,prefix:!1,fuzzy:!1,maxFuzzy:6,boost:{},weights:{fuzzy:.45,prefix:.375},bm25:yt},xt={combineWith:it,prefix:(s,t,e)=>t===e.length-1},W={batchSize:1e3,batchWait:10},P={minDirtFactor:.1,minDirtCount:20},j={...W,...P},vt=(s,t)=>{s.includes(t)||s.push(t)},G=(s,t)=>{for(let e of t)s.includes(e)||s.push(e)},Y=({score:s},{score:t})=>t-s,H=()=>new Map,L=s=>{let t=new Map;for(let e of Object.keys(s))t.set(parseInt(e,10),s[e]);return t},I=async s=>{let t=new Map,e=0;for(let n of Object.keys(s))t.set(parseInt(n,10),s[n]),++e%1e3===0&&await ot(0);return t},ot=s=>new Promise(t=>setTimeout(t,s)),kt=/[\\n\\r\\p{Z}\\p{P}]+/u;var Ft=document.currentScript,K=Ft.dataset.root??"",rt=new Map,ct=new Map;window.slipwayData=(s,t)=>{ct.set(s,t)};function M(s,t){let e=rt.get(s);return e||(e=new Promise((n,i)=>{let o=document.createElement("script");o.src=`${K}${t}`,o.onload=()=>n(ct.get(s)),o.onerror=()=>i(new Error(`${t} can\'t be read`)),document.head.append(o)}),rt.set(s,e)),e}var Q=s=>[...new Set(s.replace(/([a-z0-9])([A-Z])/g,"$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g,"$1 $2").split(/[^\\p{L}\\p{N}]+/u).filter(t=>t!=="").map(t=>t.toLowerCase()))],at=s=>{let t=s.toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu,"");return t===""?[]:[t]},zt=s=>[...new Set([...Q(s),...s.split(/\\s+/).flatMap(at)])],dt={tokenize:zt,processTerm:s=>s},lt={prefix:!0,fuzzy:s=>s.length>4?.2:!1,combineWith:"AND",tokenize:Q},y,ut,C=new Map;async function ht(){if(y)return;let[s,t]=await Promise.all([M("packages","_site/search/packages.js"),M("shards","_site/search/shards.js")]);y=s.map(([n,i,o],r)=>({id:r,name:n,text:i,path:o})),ut=t;let e=new x({...dt,fields:["name","text"],searchOptions:{...lt,boost:{name:4}}});e.addAll(y),C.set("packages",e)}async function Lt(s){let t=C.get(s);if(!t){let e=await M(`s-${s}`,`_site/search/s-${s}.js`);t=new x({...dt,fields:["name","qualified"],storeFields:["row"],searchOptions:{...lt,boost:{name:3}}}),t.addAll(e.map((n,i)=>({id:i,name:n[0],qualified:n[1]||n[0],row:n}))),C.set(s,t)}return t}var It={c:"class",f:"function",v:"variable",t:"type",e:"enum",d:"macro",n:"namespace",h:"header",m:"message",s:"service",a:"action",p:"Python",g:"page"};async function Et(s){await ht();let t=Q(s);if(!t.length)return[];let e=C.get("packages").search(s).slice(0,8).map(({id:r,score:c})=>({name:y[r].name,kind:"package",text:y[r].text,href:y[r].path,score:c*(y[r].name===s?3:1)})),n=[...t,...at(s)].sort((r,c)=>c.length-r.length),i=new Set(n.slice(0,2).flatMap(r=>ut.filter(c=>c.startsWith(r)||r.startsWith(c)).slice(0,6))),o=new Set;for(let r of i){let c=await Lt(r);for(let{row:l,score:a}of c.search(s).slice(0,40)){let[d,h,u,f,p]=l,g=y[p].path.replace(/index\\.html$/,"")+f;if(o.has(g))continue;o.add(g);let _=(d.toLowerCase()===s.trim().toLowerCase()||h===s.trim()?4:1)*("cmsan".includes(u)?1.6:1);e.push({name:d,kind:It[u]??"",text:`${h&&h!==d?`${h} \\xB7 `:""}${y[p].name}`,href:g,score:a*_})}}return e.sort((r,c)=>c.score-r.score).slice(0,30)}function At(){let s=document.createElement("dialog");s.className="search",s.setAttribute("aria-label","Search");let t=document.createElement("input");Object.assign(t,{type:"search",placeholder:"Packages, classes, functions, messages",autocomplete:"off",spellcheck:!1});let e=document.createElement("ul");e.id="slipway-results";let n={role:"combobox","aria-expanded":"true","aria-controls":e.id,"aria-autocomplete":"list","aria-label":"Search"};for(let[a,d]of Object.entries(n))t.setAttribute(a,d);e.setAttribute("role","listbox"),e.setAttribute("aria-label","Results");let i=document.createElement("p");i.className="said",i.setAttribute("role","status"),s.append(t,i,e),document.body.append(s);let o=-1,r=a=>{let d=[...e.children];o=d.length?(a+d.length)%d.length:-1,d.forEach((h,u)=>h.setAttribute("aria-selected",String(u===o))),o>=0?(t.setAttribute("aria-activedescendant",d[o].id),d[o].scrollIntoView({block:"nearest"})):t.removeAttribute("aria-activedescendant")},c=a=>{e.replaceChildren(...a.map((d,h)=>{let u=document.createElement("li");Object.assign(u,{id:`slipway-result-${h}`}),u.setAttribute("role","option");let f=document.createElement("a");f.href=K+d.href,f.tabIndex=-1;for(let[p,g]of[["n",d.name],["k",d.kind],["w",d.text]]){let m=document.createElement("span");Object.assign(m,{className:p,textContent:g}),f.append(m)}return u.append(f),u})),r(a.length?0:-1)},l=0;return t.addEventListener("input",async()=>{let a=++l;try{let d=performance.now(),h=await Et(t.value);if(a!==l)return;c(h),s.dataset.milliseconds=String(performance.now()-d),i.textContent=t.value.trim()===""?"Begin to type.":h.length?"":"Nothing is found."}catch(d){i.textContent=d.message}}),t.addEventListener("keydown",a=>{a.key==="ArrowDown"||a.key==="ArrowUp"?(r(o+(a.key==="ArrowDown"?1:-1)),a.preventDefault()):a.key==="Enter"&&o>=0&&e.children[o].querySelector("a").click()}),s.addEventListener("click",a=>{(a.target===s||a.target.closest("a"))&&s.close()}),{dialog:s,input:t}}var A;function ft(){A??=At(),A.dialog.open||A.dialog.showModal(),A.input.select(),ht().catch(()=>{})}for(let s of document.querySelectorAll("[data-search]"))s.hidden=!1,s.addEventListener("click",ft);document.addEventListener("keydown",s=>{let t=s.target instanceof Element&&s.target.closest("input, textarea, select, [contenteditable]");(s.key==="/"&&!t&&!s.ctrlKey&&!s.metaKey&&!s.altKey||s.key==="k"&&(s.ctrlKey||s.metaKey))&&(s.preventDefault(),ft())});var U=document.querySelector("[data-theme-button]");U&&(U.hidden=!1,U.addEventListener("click",()=>{let{dataset:s}=document.documentElement,t=s.theme?s.theme==="dark":matchMedia("(prefers-color-scheme: dark)").matches;s.theme=t?"light":"dark";try{localStorage.setItem("slipway-theme",s.theme)}catch{}}));var J=document.querySelector("[data-filter]");if(J){J.hidden=!1;let s=J.querySelector("input"),t=[...document.querySelectorAll("ul.packages li")].map(i=>({element:i,text:i.textContent.toLowerCase()})),e=document.querySelector("[data-shown]"),n=()=>{let i=s.value.toLowerCase().split(/\\s+/).filter(Boolean),o=0;for(let{element:c,text:l}of t)c.hidden=!i.every(a=>l.includes(a)),c.hidden||o++;e&&(e.textContent=i.length?`${o} of ${t.length}`:"");let r=new URL(location.href);s.value?r.searchParams.set("q",s.value):r.searchParams.delete("q");try{history.replaceState(void 0,"",r)}catch{}};s.addEventListener("input",n),s.value=new URL(location.href).searchParams.get("q")??"",s.value&&n()}for(let s of document.querySelectorAll("pre, .fragment, .memproto, .scroll, .tabs"))s.scrollWidth>s.clientWidth&&!s.hasAttribute("tabindex")&&(s.tabIndex=0);var B=window.slipwaySite;B&&M("states","../states.js").then(s=>{let t=document.createElement("select");t.setAttribute("aria-label","Version of the documentation");for(let{name:e,path:n}of s){let i=document.createElement("option");Object.assign(i,{value:n,textContent:e,selected:n===B.state}),t.append(i)}s.some(e=>e.path===B.state)&&(t.addEventListener("change",()=>{let e=new URL(`${K}./`,location.href),n=location.href.startsWith(e.href)?location.href.slice(e.href.length):"";location.href=new URL(`../${t.value}/${n||"index.html"}`,e).href}),document.querySelector(".tools")?.prepend(t))}).catch(()=>{});})();\n';
+
+// resources/templates/docs/site.css
+var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --raised: #f6f7f9; --ink: #1b2430; --soft: #566274; --line: #dde2e9; --link: #0b5cad; --link-hover: #083f78;\n  --accent: #0b6e63; --mark: #fff3c9; --code: #f3f5f8; --warn: #8a4b00; --warn-paper: #fff5e6; --good: #1a7240; --bar: #14202e; --bar-ink: #f2f5f9;\n  --keyword: #9b2393; --string: #a3271a; --number: #1c5fb0; --comment: #5b6675; --name: #0a5c8a;\n  --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;\n  --mono: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;\n}\n:root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; } }\n:root[data-theme=dark] {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; }\n\n* { box-sizing: border-box; }\nhtml { scroll-padding-top: 4.5rem; -webkit-text-size-adjust: 100%; }\nbody { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 var(--sans); min-height: 100vh; display: flex; flex-direction: column; overflow-wrap: break-word; }\na { color: var(--link); text-decoration-thickness: .06em; text-underline-offset: .18em; }\na:hover { color: var(--link-hover); }\na:not([href]) { color: inherit; text-decoration: none; }\n:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 3px; }\nmain:focus { outline: none; }\n.skip { position: absolute; left: -999rem; }\n.skip:focus { left: .5rem; top: .5rem; z-index: 20; background: var(--paper); padding: .5rem 1rem; }\n.bar { position: sticky; top: 0; z-index: 10; display: flex; align-items: center; gap: .3rem 1.1rem; background: var(--bar); color: var(--bar-ink); padding: .55rem 1.25rem; }\n.bar a { color: inherit; text-decoration: none; }\n.bar a:hover { text-decoration: underline; }\n.brand { font-weight: 700; letter-spacing: .01em; text-transform: capitalize; white-space: nowrap; }\n.brand span { font-weight: 400; text-transform: none; opacity: .8; }\n.crumbs { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .92rem; }\n.crumbs .slash { opacity: .55; padding: 0 .45rem; }\n.tools { display: flex; gap: .5rem; align-items: center; }\n.bar button, .bar select { font: inherit; font-size: .9rem; color: inherit; background: #ffffff17; border: 1px solid #ffffff30; border-radius: 6px; padding: .25rem .7rem; cursor: pointer; }\n.bar select option { color: #1b2430; background: #fff; }\n.bar button:hover { background: #ffffff2b; }\n.bar kbd { font: .78rem var(--mono); border: 1px solid #ffffff55; border-radius: 4px; padding: 0 .35rem; margin-left: .4rem; }\n.tabs { display: flex; gap: .25rem; align-items: center; padding: 0 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); overflow-x: auto; font-size: .94rem; }\n.tabs a { padding: .6rem .75rem; color: var(--ink); text-decoration: none; white-space: nowrap; border-bottom: 3px solid transparent; }\n.tabs a:hover { border-color: var(--line); color: var(--link); }\n.tabs a[aria-current] { border-color: var(--accent); font-weight: 600; }\n.tabs .version { margin-left: auto; padding-left: 1rem; color: var(--soft); font: .85rem var(--mono); white-space: nowrap; }\nmain { flex: 1; width: 100%; max-width: 78rem; margin: 0 auto; padding: 1.75rem 1.25rem 4rem; min-width: 0; }\n.end { border-top: 1px solid var(--line); color: var(--soft); padding: 1rem 1.25rem; font-size: .88rem; text-align: center; }\n\nh1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; }\nh1 { font-size: 1.9rem; margin: 0 0 .35rem; letter-spacing: -.015em; }\nh2 { font-size: 1.3rem; margin: 2.2rem 0 .7rem; }\nh3 { font-size: 1.08rem; margin: 1.6rem 0 .5rem; }\nh4 { font-size: 1rem; margin: 1.2rem 0 .4rem; }\np, ul, ol, dl, pre, table, blockquote { margin: 0 0 1rem; }\nli > p { margin: 0; }\n.lead { color: var(--soft); font-size: 1.06rem; max-width: 62ch; }\ncode, tt, kbd, samp, pre { font-family: var(--mono); font-size: .88em; }\n:not(pre) > code, tt { background: var(--code); border-radius: 4px; padding: .08em .32em; }\na code { color: inherit; }\npre code { font-size: 1em; }\npre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto; line-height: 1.5; }\ntable { border-collapse: collapse; max-width: 100%; }\nth { text-align: left; color: var(--soft); font-weight: 600; font-size: .88rem; }\nth, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\nimg, svg, video { max-width: 100%; height: auto; }\nblockquote { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--soft); margin-left: 0; }\nhr { border: 0; border-top: 1px solid var(--line); margin: 2rem 0; }\n.count { color: var(--soft); font-weight: 400; font-size: .8em; }\n.note { border-left: 4px solid var(--warn); background: var(--warn-paper); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1.3rem; }\n.note strong { color: var(--warn); }\n.scroll { overflow-x: auto; }\n\n/* Index */\n.hero { display: flex; flex-wrap: wrap; align-items: end; gap: .6rem 2rem; margin-bottom: 1.2rem; }\n.hero > div:first-child { flex: 1 1 24rem; }\n.hero .names { margin: 0; }\n.filter { display: flex; gap: .6rem; flex-wrap: wrap; }\n.filter input { font: inherit; padding: .5rem .8rem; border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); color: var(--ink); width: min(22rem, 100%); }\nul.packages { list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: .8rem; }\nul.packages li { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem .75rem; background: var(--paper); display: flex; flex-direction: column; content-visibility: auto; contain-intrinsic-size: auto 8rem; position: relative; }\nul.packages li:hover { border-color: var(--link); }\nul.packages a.name { font-weight: 650; text-decoration: none; font-size: 1.03rem; }\nul.packages a.name::after { content: ""; position: absolute; inset: 0; border-radius: 10px; }\nul.packages .v { color: var(--soft); font: .82rem var(--mono); margin-left: .5rem; }\nul.packages p { margin: .2rem 0 .6rem; color: var(--soft); font-size: .92rem; line-height: 1.45; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }\n.chips { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: auto; }\n.chip { font-size: .78rem; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; color: var(--soft); white-space: nowrap; }\n.chip.bad { color: var(--warn); border-color: currentColor; }\n.chip.good { color: var(--good); border-color: currentColor; }\n\n/* Package */\n.columns { display: grid; grid-template-columns: minmax(0, 1fr) 17rem; gap: 3rem; align-items: start; }\n.columns > :only-child { grid-column: 1 / -1; }\narticle { min-width: 0; }\narticle > p, article > ul, article > ol, article > dl, .prose p, .prose li { max-width: 74ch; }\naside.facts { font-size: .92rem; border-left: 1px solid var(--line); padding-left: 1.5rem; }\naside.facts h2 { font-size: .82rem; text-transform: uppercase; letter-spacing: .06em; color: var(--soft); margin: 1.4rem 0 .3rem; }\naside.facts h2:first-child { margin-top: 0; }\naside.facts p, aside.facts ul { margin: 0 0 .3rem; }\naside.facts ul { list-style: none; padding: 0; }\naside.facts pre { padding: .5rem .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }\n.names { display: flex; flex-wrap: wrap; gap: .3rem .9rem; list-style: none; padding: 0; }\n.meter { height: .4rem; border-radius: 1rem; background: var(--line); overflow: hidden; margin: .35rem 0; }\n.meter span { display: block; height: 100%; background: var(--accent); }\nul.entries { list-style: none; padding: 0; columns: 2 22rem; column-gap: 2rem; }\nul.entries li { break-inside: avoid; padding: .4rem 0; border-bottom: 1px solid var(--line); }\nul.entries p { color: var(--soft); font-size: .92rem; line-height: 1.4; margin: .1rem 0 0; }\nul.entries a { text-decoration: none; font-weight: 600; }\nul.entries a code { background: none; padding: 0; }\n.kind { color: var(--soft); font-size: .8rem; }\n.fields td { font-size: .95rem; }\n.fields td:first-child, .fields td:nth-child(2) { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.fields tr:target { background: var(--mark); }\n.fields .comment { white-space: pre-line; min-width: 14rem; }\n.around { display: flex; justify-content: space-between; gap: 1rem; margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line); }\n.around:empty { display: none; }\n\n.parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); gap: .7rem; list-style: none; padding: 0; margin: 1.2rem 0 1.8rem; }\n.parts a { display: block; height: 100%; border: 1px solid var(--line); border-radius: 10px; padding: .65rem .9rem; text-decoration: none; background: var(--raised); }\n.parts a:hover { border-color: var(--link); }\n.parts strong { display: block; }\n.parts span { color: var(--soft); font-size: .88rem; }\n\n/* Sphinx */\n.toc { position: sticky; top: 4.5rem; font-size: .9rem; max-height: calc(100vh - 6rem); overflow-y: auto; border-left: 1px solid var(--line); padding-left: 1.2rem; }\n.toc p { margin: 0 0 .4rem; color: var(--soft); font-weight: 600; }\n.toc ul { list-style: none; padding-left: .8rem; margin: 0; }\n.toc > ul { padding-left: 0; }\n.toc a { text-decoration: none; color: var(--soft); display: block; padding: .12rem 0; }\n.toc a:hover { color: var(--link); }\n.toc code, .toc .pre { background: none; padding: 0; }\n.headerlink { visibility: hidden; text-decoration: none; padding-left: .4rem; font-weight: 400; }\n:hover > .headerlink, .headerlink:focus { visibility: visible; }\ndl.py, dl.cpp, dl.c { margin-bottom: 1.4rem; }\ndl.py > dt, dl.cpp > dt, dl.c > dt { font-family: var(--mono); font-size: .92rem; background: var(--code); border-left: 3px solid var(--accent); padding: .4rem .7rem; border-radius: 0 6px 6px 0; scroll-margin-top: 4.5rem; overflow-wrap: anywhere; }\ndl.py > dt:target, dl.cpp > dt:target { background: var(--mark); }\ndl.py > dd, dl.cpp > dd { margin: .5rem 0 0 1rem; }\n.sig-name, .descname { font-weight: 700; background: none; padding: 0; }\n.sig-prename, .descclassname, .sig em { color: var(--soft); background: none; padding: 0; }\n.field-list { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .95rem; }\n.field-list dt { font-weight: 600; }\n.field-list dd { margin: 0; }\n.field-list .colon { display: none; }\n.admonition { border-left: 4px solid var(--accent); background: var(--raised); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1rem; }\n.admonition-title { font-weight: 650; margin: 0 0 .3rem; }\n.admonition.warning, .admonition.caution, .admonition.danger, .admonition.attention, .system-message { border-color: var(--warn); background: var(--warn-paper); }\n.highlight pre, .fragment { background: var(--code); }\n.highlight .k, .highlight .kn, .highlight .kd, .highlight .kt, .highlight .ow, span.keyword, span.keywordflow, span.keywordtype { color: var(--keyword); }\n.highlight .s, .highlight .s1, .highlight .s2, .highlight .sd, span.stringliteral, span.charliteral { color: var(--string); }\n.highlight .m, .highlight .mi, .highlight .mf, .highlight .mh { color: var(--number); }\n.highlight .c, .highlight .c1, .highlight .cm, .highlight .ch, span.comment { color: var(--comment); font-style: italic; }\n.highlight .nf, .highlight .nc, .highlight .nn, .highlight .nd, span.preprocessor { color: var(--name); }\n.highlight .gp { color: var(--soft); }\n\n/* Doxygen */\n.doxygen .title { font-size: 1.6rem; font-weight: 700; letter-spacing: -.01em; line-height: 1.25; overflow-wrap: anywhere; }\n.doxygen .header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem 1.5rem; border-bottom: 1px solid var(--line); padding-bottom: .8rem; margin-bottom: 1.2rem; }\n.doxygen .headertitle { flex: 1 1 20rem; order: 1; }\n.doxygen .summary { order: 2; font-size: .88rem; color: var(--soft); }\n.doxygen .ingroups { font-size: .9rem; color: var(--soft); }\n.doxygen #nav-path, .doxygen .navpath { font-size: .9rem; margin-bottom: .8rem; }\n.doxygen #nav-path ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem; padding: 0; margin: 0; }\n.doxygen #nav-path li + li::before { content: "\u203A "; color: var(--soft); }\n.doxygen .mlabels, .doxygen .mlabels > tbody > tr > td { border: 0; padding: 0; width: 100%; }\n.doxygen .mlabel { font-size: .74rem; border: 1px solid var(--line); border-radius: 999px; padding: .02rem .5rem; color: var(--soft); background: var(--paper); white-space: nowrap; }\n.doxygen .mlabels-right { text-align: right; width: auto; white-space: nowrap; }\n.doxygen h2.groupheader, .doxygen td h2 { border-bottom: 2px solid var(--line); padding-bottom: .3rem; margin: 1.8rem 0 .4rem; font-size: 1.15rem; }\n.doxygen h2.groupheader a:not([href]) { display: inline; }\n.doxygen table.memberdecls { width: 100%; }\n.doxygen .memberdecls td { border: 0; padding: .28rem .7rem .28rem 0; }\n.doxygen .memItemLeft, .doxygen .memTemplItemLeft { width: 1%; min-width: 8rem; max-width: 18rem; text-align: right; white-space: normal; font: .86rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight, .doxygen .memTemplItemRight { font: .86rem var(--mono); }\n.doxygen .memTemplParams { font: .8rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight a.el:first-child { font-weight: 650; }\n.doxygen .mdescLeft, .doxygen .mdescRight { font-size: .93rem; color: var(--soft); padding-top: 0; }\n.doxygen .memSeparator { line-height: 1px; padding: 0; border-bottom: 1px solid var(--line); }\n.doxygen .inherit { display: none; }\n.doxygen .memtitle { font-size: 1.02rem; margin: 1.8rem 0 .45rem; font-weight: 650; }\n.doxygen .memtitle .permalink a { color: var(--soft); }\n.doxygen .memitem { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 0 0 1.4rem; scroll-margin-top: 4.5rem; }\n.doxygen .memitem.glow, .doxygen a:target + .memtitle + .memitem, .doxygen a:target + h2 + .memitem { border-color: var(--accent); box-shadow: 0 0 0 3px var(--mark); }\n.doxygen .memproto { background: var(--code); border-bottom: 1px solid var(--line); padding: .55rem .9rem; font: .88rem var(--mono); overflow-x: auto; }\n.doxygen .memproto table, .doxygen .memproto td { border: 0; margin: 0; padding: 0 .25rem 0 0; }\n.doxygen .memname { font-family: var(--mono); font-weight: 600; }\n.doxygen .memname td { vertical-align: top; }\n.doxygen .paramtype { color: var(--soft); white-space: nowrap; }\n.doxygen .paramname em { font-style: normal; font-weight: 600; }\n.doxygen .memdoc { padding: .7rem .9rem .2rem; }\n.doxygen .memdoc:empty { display: none; }\n.doxygen dl.section > dt, .doxygen dl.params > dt, .doxygen dl.retval > dt, .doxygen dl.tparams > dt, .doxygen dl.exception > dt, .doxygen dl.reflist > dt { font-weight: 650; font-size: .9rem; }\n.doxygen dl.section > dd, .doxygen dl.params > dd, .doxygen dl.tparams > dd, .doxygen dl.exception > dd { margin: 0 0 .5rem 1rem; }\n.doxygen dl.note, .doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug, .doxygen dl.todo { border-left: 4px solid var(--accent); background: var(--raised); padding: .6rem 1rem .2rem; border-radius: 0 8px 8px 0; }\n.doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug { border-color: var(--warn); background: var(--warn-paper); }\n.doxygen table.params td, .doxygen table.fieldtable td, .doxygen table.fieldtable th { padding: .25rem .9rem .25rem 0; }\n.doxygen .paramdir { color: var(--soft); font: .8rem var(--mono); }\n.doxygen td.paramname { font-family: var(--mono); font-weight: 600; font-size: .88rem; }\n.doxygen table.fieldtable { border: 0; }\n.doxygen .fieldname, .doxygen .fieldtype { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.doxygen div.line { font: .86rem/1.5 var(--mono); white-space: pre; }\n.doxygen .fragment { border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; overflow-x: auto; margin-bottom: 1rem; }\n.doxygen .directory table { width: 100%; }\n.doxygen .arrow, .doxygen .levels, .doxygen .icona, .doxygen .iconfopen, .doxygen .iconfclosed, .doxygen .icondoc { display: none; }\n.doxygen .el, .doxygen .elRef { text-decoration: none; }\n.doxygen .el:hover, .doxygen .elRef:hover { text-decoration: underline; }\n.doxygen address.footer, .doxygen hr.footer { display: none; }\n.doxygen .textblock { max-width: 74ch; }\n.doxygen .contents > p { max-width: 74ch; }\n\n/* Search */\ndialog.search { width: min(44rem, calc(100vw - 1.5rem)); max-height: min(80vh, 40rem); margin: 8vh auto auto; padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--paper); color: var(--ink); box-shadow: 0 20px 60px #0007; }\ndialog.search[open] { display: flex; flex-direction: column; }\ndialog.search::backdrop { background: #0008; }\ndialog.search input { font: 1.1rem var(--sans); border: 0; border-bottom: 1px solid var(--line); padding: .9rem 1.1rem; background: transparent; color: inherit; width: 100%; }\ndialog.search input:focus-visible { outline: none; box-shadow: inset 0 -2px var(--accent); }\ndialog.search ul { list-style: none; margin: 0; padding: .4rem; overflow-y: auto; }\ndialog.search li a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .45rem .7rem; border-radius: 8px; text-decoration: none; color: inherit; }\ndialog.search li[aria-selected=true] a { background: var(--raised); box-shadow: inset 3px 0 var(--accent); }\ndialog.search .n { font-weight: 600; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .k { color: var(--soft); font-size: .8rem; align-self: center; }\ndialog.search .w { grid-column: 1 / -1; color: var(--soft); font-size: .86rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .said:empty { display: none; }\ndialog.search .said { color: var(--soft); font-size: .86rem; padding: .5rem 1.1rem; margin: 0; }\n\n@media (max-width: 60rem) {\n  .columns { grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }\n  aside.facts { border-left: 0; border-top: 1px solid var(--line); padding: 1.2rem 0 0; }\n  .toc { display: none; }\n}\n@media (max-width: 40rem) {\n  body { font-size: 15.5px; }\n  .bar { padding: .5rem .8rem; flex-wrap: wrap; }\n  .brand span, .bar kbd { display: none; }\n  .crumbs { order: 3; flex: 1 0 100%; }\n  .tools { margin-left: auto; }\n  .tabs { padding: 0 .4rem; }\n  main { padding: 1.2rem .9rem 3rem; }\n  h1 { font-size: 1.5rem; }\n  .doxygen .memberdecls, .doxygen .memberdecls tbody { display: block; }\n  .doxygen .memberdecls tr { display: block; }\n  .doxygen .memberdecls td { display: inline; width: auto; padding-right: .3rem; }\n  .doxygen .memberdecls tr[class^=memdesc], .doxygen .memberdecls tr.separator { display: block; }\n  .doxygen .mdescRight { display: block; padding: .1rem 0 .6rem; }\n  .doxygen .mdescLeft { display: none; }\n  .doxygen .memSeparator { display: block; border: 0; height: .4rem; }\n  .doxygen .memproto table.memname, .doxygen .memproto table.memname tbody, .doxygen .memproto table.memname tr, .doxygen .memproto table.memname td { display: inline; }\n  .doxygen .mlabels, .doxygen .mlabels tbody, .doxygen .mlabels tr, .doxygen .mlabels td { display: block; }\n  .field-list { grid-template-columns: 1fr; }\n  .fields .comment { min-width: 9rem; }\n}\n@media print { .bar, .tabs, .end, .toc { display: none; } }\n@media (prefers-reduced-motion: no-preference) { ul.packages li { transition: border-color .12s; } }\n';
+
+// resources/templates/docs/theme.client
+var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
+
+// ts-src/docs/site.ts
+var import_node_fs69 = require("node:fs");
+init_diagnostics();
+
+// ts-src/docs/index-page.ts
+init_diagnostics();
+
+// ts-src/docs/package-info.ts
+var idOf = ({ distribution: distribution2, name: name6 }) => `${distribution2}/${name6}`;
+var messagePage = (kind, name6) => `${kind}/${name6}.html`;
+function sourceLink({ url: url2, commit, path: path2 }, file2 = "") {
+  const m = /^(?:https?:\/\/(?:[^/@]*@)?|ssh:\/\/git@|git@)([A-Za-z0-9.-]+)[/:]([A-Za-z0-9._~/-]+?)(?:\.git)?\/?$/.exec(
+    url2
+  );
+  if (!m || commit === void 0) return void 0;
+  const [, host2 = "", repository = ""] = m;
+  const [name6, fragment] = file2.split("#");
+  const below2 = [path2, name6].filter((p) => p).map((p) => encodeURI(p ?? "")).join("/");
+  const tail = fragment === void 0 ? "" : `#${encodeURIComponent(fragment)}`;
+  const kind = /(^|\.)gitlab\./.test(host2) ? "-/tree" : "tree";
+  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository}/src/${commit}/${below2}${tail}`;
+  return `https://${host2}/${repository}/${kind}/${commit}/${below2}${tail}`;
+}
+
+// ts-src/docs/landing.ts
+var escape2 = escapeMarkup;
+function packageFrame(site, p, tab, depth2 = 0) {
+  const up = "../".repeat(depth2);
+  return {
+    organization: site.organization,
+    root: `${up}../../`,
+    crumbs: [
+      { text: p.distribution, href: `${up}../index.html` },
+      tab === "overview" ? { text: p.name } : { text: p.name, href: `${up}index.html` }
+    ],
+    package: {
+      version: p.version,
+      parts: {
+        api: p.facts?.api !== void 0,
+        prose: p.facts?.prose !== void 0,
+        messages: (p.facts?.messages.length ?? 0) > 0,
+        changelog: p.facts?.changelog !== void 0
+      },
+      folder: up,
+      tab
+    }
+  };
+}
+var list4 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
+var withSourceLinks = (html, p) => html.replace(/href="source:([^"]*)"/g, (_, file2) => {
+  if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file2))
+    return 'href="changelog.html"';
+  const link = sourceLink(p, file2.replaceAll("&amp;", "&").replaceAll("&quot;", '"'));
+  return link === void 0 ? "" : `href="${escape2(link)}"`;
+});
+function landingPage(site, p, known3) {
+  const facts = p.facts;
+  const problem = p.problem ? `<div class="note"><strong>${p.record ? "This documentation has faults." : "There is no documentation."}</strong> ${escape2(p.problem)}</div>` : "";
+  const readme = facts?.readme ? `<div class="prose">${withSourceLinks(facts.readme, p)}</div>` : "";
+  const body = `<div class="columns"><article>
+<h1>${escape2(p.name)}</h1>
+<p class="lead">${escape2(p.description)}</p>
+${problem}${parts(p)}${readme}
+${contents(p)}
+</article>
+${aside(p, known3)}</div>`;
+  return docPage({
+    ...packageFrame(site, p, "overview"),
+    title: `${escape2(p.name)} ${escape2(p.version)}`,
+    kind: "package",
+    body
+  });
+}
+var plural2 = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+function parts(p) {
+  const { facts } = p;
+  if (!facts) return "";
+  const item = (href, title, text6) => `<li><a href="${escape2(href)}"><strong>${title}</strong><span>${escape2(text6)}</span></a></li>`;
+  const modules = facts.python.length ? `Python: ${facts.python.slice(0, 3).join(", ")}` : "Guides";
+  const items = [
+    ...facts.api === void 0 ? [] : [item(facts.api, "C++ API", plural2(facts.headers.length, "header"))],
+    ...facts.prose === void 0 ? [] : [item(facts.prose, "Python and guides", modules)],
+    ...facts.messages.length ? [item("messages.html", "Messages", plural2(facts.messages.length, "definition"))] : [],
+    ...facts.changelog === void 0 ? [] : [item("changelog.html", "Changelog", `up to ${p.version}`)]
+  ];
+  return items.length ? `<ul class="parts">${items.join("")}</ul>` : "";
+}
+function contents(p) {
+  const { facts } = p;
+  if (!facts) return "";
+  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list4(items, "names")}</section>` : "";
+  const code = (text6) => `<code>${escape2(text6)}</code>`;
+  const messages = facts.messages.map(
+    (m) => `<a href="${messagePage(m.kind, m.name)}"><code>${m.kind}/${escape2(m.name)}</code></a>`
+  );
+  const plugins2 = facts.plugins.map(
+    (x) => `<code>${escape2(x.name)}</code>${x.base ? ` <span class="kind">a ${escape2(x.base)}</span>` : ""}${x.description ? `<p>${escape2(x.description)}</p>` : ""}`
+  );
+  const headers = facts.api === void 0 ? facts.headers.map(code) : [];
+  return [
+    section("Messages, services and actions", "interfaces", messages),
+    section("Programs", "programs", facts.executables.map(code)),
+    section("Launch files", "launch", facts.launch.map(code)),
+    section("Parameters", "parameters", facts.parameters.map(code)),
+    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list4(plugins2, "entries")}</section>` : "",
+    section("Headers", "headers", headers)
+  ].join("\n");
+}
+function aside(p, known3) {
+  const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
+  const others2 = (names2) => names2.length ? list4(
+    names2.map(
+      (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
+    ),
+    "names"
+  ) : "";
+  const person = ({ name: name6, email: email2 }) => email2 && /^[^\s@<>"]+@[^\s@<>"]+$/.test(email2) ? `<a href="mailto:${escape2(email2)}">${escape2(name6)}</a>` : escape2(name6);
+  const link = sourceLink(p);
+  const at2 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
+  const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
+  const { build: build3, run: run2 } = p;
+  const coverage = p.record?.coverage;
+  const percent = coverage?.total ? Math.floor(100 * coverage.documented / coverage.total) : void 0;
+  const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
+  return `<aside class="facts" aria-label="About this package">
+${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
+${part("Version", `<p>${escape2(p.version)}${p.debianVersion ? `<br><code>${escape2(p.debianVersion)}</code>` : ""}</p>`)}
+${part("In channels", p.channels.length ? list4(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
+${part("Also in", elsewhere.length ? list4(elsewhere, "names") : "")}
+${part("Licence", p.licenses.map((l) => escape2(l.name)).join(", "))}
+${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list4(p.maintainers.map(person)))}
+${part("Source", `<p>${link === void 0 ? at2 : `<a href="${escape2(link)}">${at2}</a>`}</p>`)}
+${part(
+    "Links",
+    website.length ? list4(
+      website.map((u) => `<a href="${escape2(u.url)}">${escape2(u.type)}</a>`),
+      "names"
+    ) : ""
+  )}
+${percent === void 0 || !coverage ? "" : part("Described", `<div class="meter" role="img" aria-label="${percent} % of public entities are described"><span style="width:${percent}%"></span></div><p>${coverage.documented} of ${coverage.total} public entities (${percent} %)</p>`)}
+${part("Needs", others2([.../* @__PURE__ */ new Set([...build3, ...run2])].sort()))}
+${part("Needed by", others2(p.dependents))}
+${part(
+    "System packages",
+    p.system.length ? list4(
+      p.system.map((s) => `<code>${escape2(s)}</code>`),
+      "names"
+    ) : ""
+  )}
+${part("Build type", `<p>${escape2(p.buildType)}</p>`)}
+</aside>`;
+}
+function changelogPage(site, p) {
+  const body = `<h1>Changelog of ${escape2(p.name)}</h1><div class="prose">${withSourceLinks(p.facts?.changelog ?? "", p)}</div>`;
+  return docPage({
+    ...packageFrame(site, p, "changelog"),
+    title: `Changelog of ${escape2(p.name)}`,
+    kind: "changelog",
+    body
+  });
+}
+
+// ts-src/docs/index-page.ts
+var short3 = (text6) => text6.length > 160 ? `${text6.slice(0, 157).trimEnd()}\u2026` : text6;
+function card(p, root, several) {
+  const { facts, record: record2 } = p;
+  const chips = [
+    ...several ? [`<span class="chip">${escape2(p.distribution)}</span>`] : [],
+    ...facts?.api === void 0 ? [] : ['<span class="chip">C++</span>'],
+    ...facts?.python.length ? ['<span class="chip">Python</span>'] : [],
+    ...facts?.messages.length ? [`<span class="chip">${facts.messages.length} ${facts.messages.length === 1 ? "message" : "messages"}</span>`] : [],
+    ...p.problem === void 0 ? [] : [`<span class="chip bad">${record2 ? "faults" : "no documentation"}</span>`]
+  ];
+  return `<li><div><a class="name" href="${root}${escape2(idOf(p))}/index.html">${escape2(p.name)}</a><span class="v">${escape2(p.version)}</span></div><p>${escape2(short3(p.description))}</p><div class="chips">${chips.join("")}</div></li>`;
+}
+function indexPage(site, distribution2) {
+  const root = distribution2 === void 0 ? "" : "../";
+  const all = [...new Set(site.packages.map((p) => p.distribution))].sort(compare);
+  const own3 = site.packages.filter((p) => distribution2 === void 0 || p.distribution === distribution2).sort((a, b) => compare(a.name, b.name) || compare(a.distribution, b.distribution));
+  const several = all.length > 1 && distribution2 === void 0;
+  const links = all.length > 1 ? `<nav aria-label="Distributions" class="names">${all.map((d) => d === distribution2 ? `<span class="chip good" aria-current="page">${escape2(d)}</span>` : `<a class="chip" href="${root}${escape2(d)}/index.html">${escape2(d)}</a>`).join("")}</nav>` : "";
+  const count3 = `${own3.length} ${own3.length === 1 ? "package" : "packages"}${several ? ` in ${all.length} distributions` : ""}`;
+  const body = `<div class="hero"><div><h1>${distribution2 === void 0 ? "Packages" : escape2(distribution2)}</h1><p class="lead">${count3} of ${escape2(site.organization)}. Press <kbd>/</kbd> to search them all, with their classes, functions and messages.</p>${links}</div>
+<div class="filter" data-filter hidden><input type="search" aria-label="Filter packages" placeholder="Filter by name or words"><span data-shown role="status"></span></div></div>
+<h2 hidden>List</h2>
+<ul class="packages">
+${own3.map((p) => card(p, root, several)).join("\n")}
+</ul>`;
+  return docPage({
+    title: distribution2 === void 0 ? `${escape2(site.organization)}: documentation` : `${escape2(distribution2)}: documentation`,
+    organization: site.organization,
+    root,
+    crumbs: distribution2 === void 0 ? [] : [{ text: distribution2 }],
+    kind: "index",
+    body: body.replace("<h2 hidden>List</h2>\n", "")
+  });
+}
+
+// ts-src/docs/links.ts
+var import_node_path83 = require("node:path");
+init_diagnostics();
+var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
+var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+var unescape = (text6) => text6.replace(
+  /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
+  (whole2, decimal, hex, name6) => {
+    if (name6 !== void 0) return named4[name6.toLowerCase()] ?? whole2;
+    const code = decimal === void 0 ? parseInt(hex ?? "", 16) : Number(decimal);
+    return code <= 1114111 ? String.fromCodePoint(code) : whole2;
+  }
+);
+var LinkChecker = class {
+  files = /* @__PURE__ */ new Set();
+  anchors = /* @__PURE__ */ new Map();
+  wanted = /* @__PURE__ */ new Map();
+  found = [];
+  links = 0;
+  /** Links from one package's folder to another's, by `from → to`. */
+  crossing = /* @__PURE__ */ new Map();
+  add(path2, data) {
+    this.files.add(path2);
+    if (!path2.endsWith(".html")) return;
+    const text6 = (typeof data === "string" ? data : data.toString("utf8")).replace(/<!--[^]*?-->/g, keepLines);
+    const anchors = /* @__PURE__ */ new Set();
+    this.anchors.set(path2, anchors);
+    let line2 = 1;
+    let at2 = 0;
+    const body = text6.replace(
+      /(<script\b[^>]*>)([^]*?)<\/script>/gi,
+      (_, tag, code) => tag + keepLines(code)
+    );
+    for (const tag of body.matchAll(/<[a-z][^>]*>/gi)) {
+      const [whole2] = tag;
+      for (; at2 < tag.index; at2++) if (body.charCodeAt(at2) === 10) line2++;
+      for (const [, name6 = "", a, b, c] of whole2.matchAll(attribute)) {
+        const value2 = unescape(a ?? b ?? c ?? "");
+        const kind = name6.toLowerCase();
+        if (kind === "id" || kind === "name") anchors.add(value2);
+        else if (kind === "data-missing") this.found.push({ page: path2, line: line2, link: value2, why: "missing" });
+        else this.want({ page: path2, line: line2, link: value2 });
+      }
+    }
+  }
+  want(wanted) {
+    const { page, link } = wanted;
+    if (/^[a-z][a-z0-9+.-]*:/i.test(link) || link.startsWith("//")) return;
+    this.links++;
+    if (link.startsWith("/")) {
+      this.found.push({ ...wanted, why: "absolute" });
+      return;
+    }
+    const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
+    const path2 = decoded2(whole2.replace(/\?.*$/, ""));
+    const target2 = path2 === "" ? page : import_node_path83.posix.join(import_node_path83.posix.dirname(page), path2);
+    if (target2 === ".." || target2.startsWith("../")) {
+      this.found.push({ ...wanted, why: "outside" });
+      return;
+    }
+    this.count(page, target2);
+    const of = this.wanted.get(target2) ?? /* @__PURE__ */ new Map();
+    this.wanted.set(target2, of);
+    const id = decoded2(fragment);
+    if (!of.has(id)) of.set(id, wanted);
+  }
+  count(page, target2) {
+    const from = page.split("/").slice(0, 2).join("/");
+    const to = target2.split("/").slice(0, 2).join("/");
+    if (from === to || target2.startsWith("_site/") || page.split("/").length < 3 || target2.split("/").length < 3)
+      return;
+    if (target2.split("/").length === 3 && target2.endsWith("/index.html")) return;
+    const id = `${from} \u2192 ${to}`;
+    this.crossing.set(id, (this.crossing.get(id) ?? 0) + 1);
+  }
+  /** Once all pages were added: links that lead nowhere, each target once. */
+  dead() {
+    const found2 = [...this.found];
+    for (const [target2, wanted] of this.wanted)
+      for (const [fragment, first2] of wanted) {
+        if (!this.files.has(target2)) found2.push({ ...first2, why: "missing" });
+        else if (fragment !== "" && target2.endsWith(".html") && this.anchors.get(target2)?.has(fragment) === false)
+          found2.push({ ...first2, why: "anchor" });
+      }
+    return found2.sort((a, b) => compare(a.page, b.page) || a.line - b.line || compare(a.link, b.link));
+  }
+};
+var keepLines = (text6) => text6.replace(/[^\n]+/g, "");
+function decoded2(text6) {
+  try {
+    return decodeURIComponent(text6);
+  } catch {
+    return text6;
+  }
+}
+
+// ts-src/docs/message-pages.ts
+function messageIndex(packages) {
+  const index = /* @__PURE__ */ new Map();
+  for (const p of packages)
+    for (const { kind, name: name6 } of p.facts?.messages ?? []) {
+      index.set(`${p.distribution}/${p.name}/${name6}`, messagePage(kind, name6));
+      if (kind === "action") {
+        for (const end2 of ["Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"])
+          if (!index.has(`${p.distribution}/${p.name}/${name6}${end2}`))
+            index.set(`${p.distribution}/${p.name}/${name6}${end2}`, messagePage(kind, name6));
+      }
+    }
+  return index;
+}
+function typeLink(type, p, index, up) {
+  const found2 = typeOfField(type);
+  const of = found2?.package ?? p.name;
+  const page = found2 && index.get(`${p.distribution}/${of}/${found2.name}`);
+  return page === void 0 ? escape2(type) : `<a href="${up}${escape2(of)}/${escape2(page)}">${escape2(type)}</a>`;
+}
+var titles3 = { msg: "Message", srv: "Service", action: "Action" };
+function messageDocument(site, p, m, index) {
+  const frame = packageFrame(site, p, "messages", 1);
+  const row = (f, part) => {
+    const id = `${part ? `${part.toLowerCase()}.` : ""}${f.name}`;
+    const value2 = f.value === void 0 ? "" : ` = ${f.value}`;
+    return `<tr id="${escape2(id)}"><td>${typeLink(f.type, p, index, "../../")}</td><td><a href="#${escape2(id)}">${escape2(f.name)}</a>${escape2(value2)}</td><td class="comment">${escape2(f.comment)}</td></tr>`;
+  };
+  const table2 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
+  const parts2 = m.parts.map(({ title, fields }) => {
+    const plain3 = fields.filter((f) => !f.constant);
+    const constants4 = fields.filter((f) => f.constant);
+    return `${title ? `<h2>${title}</h2>` : ""}${table2(plain3, "Fields", title)}${table2(constants4, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+  });
+  const users2 = usersOf2(p, m.name, site.packages);
+  const usedBy = users2.map(
+    (u) => `<li><a href="../../${escape2(u.package)}/${escape2(u.page)}"><code>${escape2(u.package)}/${escape2(u.name)}</code></a></li>`
+  );
+  const body = `<h1><span class="kind">${titles3[m.kind]}</span> ${escape2(p.name)}/${escape2(m.name)}</h1>
+${m.comment ? `<p class="lead" style="white-space:pre-line">${escape2(m.comment)}</p>` : ""}
+${parts2.join("\n")}
+${usedBy.length ? `<h2>Used by</h2><ul class="names">${usedBy.join("")}</ul>` : ""}
+<h2>Definition</h2>
+<pre tabindex="0">${escape2(m.text.trimEnd())}</pre>`;
+  return docPage({
+    ...frame,
+    crumbs: [...frame.crumbs, { text: `${m.kind}/${m.name}` }],
+    title: `${escape2(p.name)}/${escape2(m.name)}`,
+    kind: "message",
+    body
+  });
+}
+var users = /* @__PURE__ */ new WeakMap();
+function usersOf2(p, name6, packages) {
+  let known3 = users.get(packages);
+  if (!known3) {
+    users.set(packages, known3 = /* @__PURE__ */ new Map());
+    for (const q3 of packages)
+      for (const m of q3.facts?.messages ?? []) {
+        const types3 = /* @__PURE__ */ new Set();
+        for (const f of m.parts.flatMap((part) => part.fields)) {
+          const type = typeOfField(f.type);
+          if (type) types3.add(`${q3.distribution}/${type.package ?? q3.name}/${type.name}`);
+        }
+        for (const type of types3) {
+          const list6 = known3.get(type) ?? [];
+          list6.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
+          known3.set(type, list6);
+        }
+      }
+  }
+  return known3.get(`${p.distribution}/${p.name}/${name6}`) ?? [];
+}
+function messagesPage(site, p) {
+  const kinds4 = [
+    ["msg", "Messages"],
+    ["srv", "Services"],
+    ["action", "Actions"]
+  ];
+  const sections2 = kinds4.flatMap(([kind, title]) => {
+    const own3 = p.facts?.messages.filter((m) => m.kind === kind) ?? [];
+    if (!own3.length) return [];
+    const items = own3.map(
+      (m) => `<li><a href="${messagePage(m.kind, m.name)}"><code>${escape2(m.name)}</code></a>${m.comment ? `<p>${escape2(m.comment.split("\n").slice(0, 2).join(" ").slice(0, 200))}</p>` : ""}</li>`
+    );
+    return [
+      `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${items.join("\n")}</ul></section>`
+    ];
+  });
+  return docPage({
+    ...packageFrame(site, p, "messages"),
+    title: `Messages of ${escape2(p.name)}`,
+    kind: "messages",
+    body: `<h1>Messages of ${escape2(p.name)}</h1>${sections2.join("\n")}`
+  });
+}
+
+// ts-src/docs/search-index.ts
+init_diagnostics();
+var mostRows = 1200;
+var longestKey = 8;
+var kindsOfCompound = {
+  class: "c",
+  struct: "c",
+  union: "c",
+  namespace: "n",
+  file: "h",
+  group: "g",
+  page: "g"
+};
+var kindsOfMember = {
+  function: "f",
+  variable: "v",
+  typedef: "t",
+  enumeration: "e",
+  enumvalue: "e",
+  define: "d"
+};
+var plain2 = (text6) => text6.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var first = (text6, tag) => plain2(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text6)?.[1] ?? "");
+function symbolsOfTag(tag, number6, there) {
+  const rows = [];
+  for (const [, kind = "", body = ""] of tag.matchAll(/<compound kind="([a-z]+)"[^>]*>([^]*?)<\/compound>/g)) {
+    const name6 = first(body, "name");
+    const file2 = first(body, "filename");
+    const of = kindsOfCompound[kind];
+    const page = `${apiFolder}/${file2.endsWith(".html") ? file2 : `${file2}.html`}`;
+    if (of !== void 0 && there(page)) rows.push([name6.replace(/^.*::/, ""), name6, of, page, number6]);
+    const scoped = kind === "file" || kind === "group" ? "" : `${name6}::`;
+    for (const [, what = "", member = ""] of body.matchAll(/<member kind="([a-z]+)"[^>]*>([^]*?)<\/member>/g)) {
+      const at2 = `${apiFolder}/${first(member, "anchorfile")}`;
+      const symbol = first(member, "name");
+      const memberKind = kindsOfMember[what];
+      if (memberKind !== void 0 && symbol && there(at2))
+        rows.push([symbol, scoped + symbol, memberKind, `${at2}#${first(member, "anchor")}`, number6]);
+    }
+  }
+  return rows;
+}
+function symbolsOfInventory(inventory, number6, there) {
+  return inventoryLines(inventory).flatMap((line2) => {
+    const m = /^(.+?) ([a-z]+):([a-z]+) -?\d+ (\S*) (.*)$/.exec(line2);
+    if (!m) return [];
+    const [, name6 = "", domain, , uri = "", shown5 = "-"] = m;
+    const path2 = `${proseFolder}/${uri.replace(/\$$/, name6)}`;
+    if (!there(path2.replace(/#.*$/, ""))) return [];
+    if (domain === "py") return [[name6.replace(/^.*\./, ""), name6, "p", path2, number6]];
+    return domain === "std" && line2.includes(" std:doc ") ? [[shown5 === "-" ? name6 : shown5, "", "g", path2, number6]] : [];
+  });
+}
+var wordsOf = (text6) => [
+  ...new Set(
+    text6.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2").split(/[^\p{L}\p{N}]+/u).filter((w) => w !== "").map((w) => w.toLowerCase())
+  )
+];
+function searchFiles(packages, there) {
+  const rows = packages.flatMap((p, n) => rowsOf(p, n, (path2) => there(p, path2)));
+  const byWord = /* @__PURE__ */ new Map();
+  for (const row of rows) {
+    const [name6, qualified, , path2, n] = row;
+    const whole2 = name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
+    for (const word of /* @__PURE__ */ new Set([...wordsOf(name6), ...whole2 ? [whole2] : []])) {
+      const key = word.slice(0, longestKey);
+      const list7 = byWord.get(key) ?? /* @__PURE__ */ new Map();
+      list7.set(`${n} ${path2} ${qualified}`, row);
+      byWord.set(key, list7);
+    }
+  }
+  const shards = /* @__PURE__ */ new Map();
+  split2([...byWord.keys()].sort(compare), 2, byWord, shards);
+  const script = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
+`;
+  const list6 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
+  return [
+    { path: "_site/search/packages.js", data: script("packages", list6) },
+    { path: "_site/search/shards.js", data: script("shards", [...shards.keys()].sort(compare)) },
+    ...[...shards].map(([key, own3]) => ({
+      path: `_site/search/s-${key}.js`,
+      data: script(
+        `s-${key}`,
+        own3.sort((a, b) => a[4] - b[4] || compare(a[3], b[3]) || compare(a[1], b[1]))
+      )
+    }))
+  ];
+}
+var safeJson = (value2) => JSON.stringify(value2).replace(/[\u2028\u2029<]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+function split2(keys, length, byWord, into) {
+  const groups = /* @__PURE__ */ new Map();
+  for (const key of keys) {
+    const begin = [...key].slice(0, length).join("");
+    const group = groups.get(begin);
+    if (group) group.push(key);
+    else groups.set(begin, [key]);
+  }
+  for (const [begin, own3] of groups) {
+    const name6 = /^[a-z0-9]+$/.test(begin) ? begin : "_";
+    const rows = new Map(own3.flatMap((key) => [...byWord.get(key) ?? []]));
+    if (rows.size > mostRows && length < longestKey && own3.length > 1 && name6 !== "_") {
+      const exact = own3.filter((key) => key.length <= length);
+      if (exact.length) into.set(name6, [...new Map(exact.flatMap((key) => [...byWord.get(key) ?? []])).values()]);
+      split2(
+        own3.filter((key) => key.length > length),
+        length + 1,
+        byWord,
+        into
+      );
+    } else into.set(name6, [...into.get(name6) ?? [], ...rows.values()]);
+  }
+}
+function rowsOf(p, number6, there) {
+  const messages = (p.facts?.messages ?? []).map((m) => [
+    m.name,
+    `${p.name}/${m.name}`,
+    m.kind[0] ?? "m",
+    messagePage(m.kind, m.name),
+    number6
+  ]);
+  return distinct([
+    ...messages,
+    ...p.interface?.tag === void 0 ? [] : symbolsOfTag(p.interface.tag, number6, there),
+    ...p.interface?.inventory === void 0 ? [] : symbolsOfInventory(p.interface.inventory, number6, there)
+  ]);
+}
+function distinct(rows) {
+  const byPlace = /* @__PURE__ */ new Map();
+  for (const row of rows) {
+    const place = `${row[3]} ${row[0]}`;
+    const there = byPlace.get(place);
+    if (!there || there[1].length < row[1].length) byPlace.set(place, row);
+  }
+  return [...byPlace.values()];
+}
+
+// ts-src/docs/site.ts
+async function writeSite(site, store2, write3) {
+  const links = new LinkChecker();
+  const written = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
+  const paths2 = /* @__PURE__ */ new Set();
+  const put = (path2, data) => {
+    if (paths2.has(path2)) return;
+    paths2.add(path2);
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    links.add(path2, bytes);
+    written.files++;
+    written.bytes += bytes.length;
+    if (path2.endsWith(".html")) written.pages++;
+    write3(path2, bytes);
+  };
+  const known3 = new Set(site.packages.map(idOf));
+  const index = messageIndex(site.packages);
+  for (const p of site.packages) {
+    for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
+    if (!p.record) continue;
+    const packed2 = await store2.path(p.record.pages);
+    const files = packed2 === void 0 ? void 0 : unpackPages((0, import_node_fs69.readFileSync)(packed2));
+    if (!files) written.lost.push(idOf(p));
+    for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
+  }
+  put("index.html", indexPage(site));
+  for (const d of new Set(site.packages.map((p) => p.distribution))) put(`${d}/index.html`, indexPage(site, d));
+  for (const [path2, data] of Object.entries(assets(site))) put(path2, data);
+  for (const { path: path2, data } of searchFiles(site.packages, (p, path3) => paths2.has(`${idOf(p)}/${path3}`)))
+    put(path2, data);
+  const crossing = [...links.crossing].sort(([a], [b]) => compare(a, b));
+  return { ...written, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
+}
+function* ownPages(site, p, known3, index) {
+  yield ["index.html", landingPage(site, p, known3)];
+  if (p.facts?.changelog !== void 0) yield ["changelog.html", changelogPage(site, p)];
+  if (p.facts?.messages.length) yield ["messages.html", messagesPage(site, p)];
+  for (const m of p.facts?.messages ?? []) yield [messagePage(m.kind, m.name), messageDocument(site, p, m, index)];
+}
+var siteMark = "_site/site.json";
+var assets = (site) => ({
+  "_site/site.css": site_default,
+  "_site/theme.js": `${theme_default2}${site.published ? `window.slipwaySite=${JSON.stringify({ state: site.published.state })};
+` : ""}`,
+  "_site/search.js": search_default,
+  "_site/LICENSES.txt": `search.js contains MiniSearch:
+
+${LICENSE_default}`,
+  [siteMark]: `${JSON.stringify({ schema: 1, organization: site.organization, packages: site.packages.length })}
+`
+});
+
+// ts-src/docs/folder.ts
+function outputFault(output) {
+  if (!(0, import_node_fs70.existsSync)(output) || !(0, import_node_fs70.readdirSync)(output).length || (0, import_node_fs70.existsSync)((0, import_node_path84.join)(output, siteMark))) return void 0;
+  return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
+    hint: "name another with --output"
+  });
+}
+async function writeFolder(output, make) {
+  const staged = temporaryBeside(output);
+  const former = (0, import_node_path84.join)((0, import_node_path84.dirname)(output), `.former-${process.pid}-${(0, import_node_path84.basename)(output)}`);
+  const folders = /* @__PURE__ */ new Set();
+  try {
+    const made2 = await make((path2, data) => {
+      const folder = (0, import_node_path84.dirname)((0, import_node_path84.join)(staged, path2));
+      if (!folders.has(folder)) (0, import_node_fs70.mkdirSync)(folder, { recursive: true });
+      folders.add(folder);
+      (0, import_node_fs70.writeFileSync)((0, import_node_path84.join)(staged, path2), data, { flag: "wx" });
+    });
+    if ((0, import_node_fs70.existsSync)(output)) (0, import_node_fs70.renameSync)(output, former);
+    (0, import_node_fs70.renameSync)(staged, output);
+    return made2;
+  } finally {
+    (0, import_node_fs70.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs70.rmSync)(former, { recursive: true, force: true });
+  }
+}
+
+// ts-src/docs/history.ts
+var nameOf3 = (distribution2) => `documentation-history/${distribution2}.json`;
+var remembered3 = 50;
+var isMeasured = (v) => {
+  if (typeof v !== "object" || v === null) return false;
+  const m = { ...v };
+  return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
+};
+async function readHistory(store2, distribution2) {
+  const value2 = await store2.readJson(nameOf3(distribution2));
+  if (typeof value2 !== "object" || value2 === null) return {};
+  return Object.fromEntries(
+    Object.entries(value2).map(([name6, list6]) => [
+      name6,
+      Array.isArray(list6) ? list6.filter(isMeasured) : []
+    ])
+  );
+}
+async function addHistory(store2, stamp, packages) {
+  for (const distribution2 of new Set(packages.map((p) => p.distribution))) {
+    const history = await readHistory(store2, distribution2);
+    for (const { name: name6, record: record2, ...p } of packages) {
+      if (p.distribution !== distribution2 || !record2) continue;
+      const own3 = Object.hasOwn(history, name6) ? history[name6] ?? [] : [];
+      const last = own3.at(-1);
+      const now = { stamp, ...record2.coverage, warnings: record2.warnings };
+      if (last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings) continue;
+      history[name6] = [...own3, now].slice(-remembered3);
+    }
+    await store2.writeJson(
+      nameOf3(distribution2),
+      Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
+    );
+  }
+}
+
+// ts-src/docs/publication.ts
+var import_node_fs71 = require("node:fs");
+var import_node_path85 = require("node:path");
+init_files();
+init_process();
+init_diagnostics();
+init_digest();
+var siteDigest = (organization, packages, program) => sha256(
+  JSON.stringify([
+    organization,
+    program,
+    packages.map((p) => ({
+      ...p,
+      record: p.record && [p.record.pages.sha256, p.record.coverage],
+      facts: p.record?.facts.sha256,
+      interface: p.record?.interface.sha256
+    }))
+  ])
+);
+var stateFolder = (stamp, digest3) => `${stamp}-${digest3.slice(0, 8)}`;
+var list5 = "states.json";
+async function readStates(endpoint) {
+  const found2 = await endpoint.read(list5);
+  let value2;
+  try {
+    value2 = JSON.parse(found2?.data.toString("utf8") ?? "[]");
+  } catch {
+    value2 = [];
+  }
+  return { states: Array.isArray(value2) ? value2.filter(isState) : [], tag: found2?.tag };
+}
+function isState(value2) {
+  if (typeof value2 !== "object" || value2 === null) return false;
+  const fields = { ...value2 };
+  return typeof fields.path === "string" && /^\d{14}-[0-9a-f]{8}$/.test(fields.path) && typeof fields.name === "string" && typeof fields.digest === "string" && ["packages", "documented", "total", "warnings"].every((name6) => typeof fields[name6] === "number");
+}
+async function publishSite(endpoint, folder, state, keep) {
+  const done = await endpoint.during("publication", async () => {
+    const files = await walkLeft(folder, "");
+    let written = 0;
+    const other = [];
+    await parallel(files, endpoint.width, async ({ path: path2 }) => {
+      const local2 = (0, import_node_path85.join)(folder, path2);
+      const file2 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs71.statSync)(local2).size };
+      const placed = await endpoint.placeFile(`${state.path}/${path2}`, file2);
+      if (placed === "written") written++;
+      if (placed === "other") other.push(path2);
+    });
+    if (other.length)
+      return bad(
+        error("docs-taken", `${endpoint.where} has another ${state.path}/${other[0]}`, {
+          hint: "somebody else writes there: remove that folder, or publish elsewhere"
+        })
+      );
+    const before2 = await readStates(endpoint);
+    const states = [state, ...before2.states.filter((s) => s.path !== state.path)];
+    const kept2 = states.slice(0, keep);
+    if (!await endpoint.replace(list5, Buffer.from(`${JSON.stringify(kept2, void 0, 1)}
+`), before2.tag))
+      return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
+    await switchLatest(endpoint, kept2, state);
+    let removed = 0;
+    for (const { path: path2 } of states.slice(keep)) removed += await removeState(endpoint, path2);
+    return good({ written, removed });
+  });
+  return done ?? bad(error("docs-moved", `a clean-up goes on in ${endpoint.where}: run it again`));
+}
+async function switchLatest(endpoint, states, state) {
+  const choices = [
+    { name: `latest (${state.name})`, path: "latest" },
+    ...states.map(({ name: name6, path: path2 }) => ({ name: name6, path: path2 }))
+  ];
+  await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
+`));
+  if (endpoint.folder !== void 0) {
+    const link = temporaryBeside((0, import_node_path85.join)(endpoint.folder, "latest"));
+    (0, import_node_fs71.symlinkSync)(state.path, link);
+    (0, import_node_fs71.renameSync)(link, (0, import_node_path85.join)(endpoint.folder, "latest"));
+  } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
+  await endpoint.put(
+    "index.html",
+    Buffer.from(redirect(`${endpoint.folder === void 0 ? state.path : "latest"}/index.html`))
+  );
+}
+var redirect = (to) => `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Documentation</title><meta http-equiv="refresh" content="0; url=${to}"></head><body><p><a href="${to}">Documentation</a></p></body></html>
+`;
+async function removeState(endpoint, path2) {
+  if (endpoint.folder !== void 0) {
+    (0, import_node_fs71.rmSync)((0, import_node_path85.join)(endpoint.folder, path2), { recursive: true, force: true });
+    return 1;
+  }
+  const names2 = [];
+  for await (const { name: name6 } of endpoint.list(`${path2}/`)) names2.push(name6);
+  await parallel(names2, endpoint.width, (name6) => endpoint.remove(name6));
+  return names2.length;
+}
+
+// ts-src/cli/docs.ts
+init_process();
+init_diagnostics();
+
+// ts-src/cli/docs-session.ts
+var import_node_fs75 = require("node:fs");
+
+// ts-src/docs/targets.ts
+function documentedOn(distro, plan2) {
+  const skipped = matcher(distro.docs.skip);
+  const platformOf = (distribution2) => {
+    const own3 = distro.distributions[distribution2]?.platforms ?? [];
+    const planned3 = new Set(plan2.scopes.filter((s) => s.distribution === distribution2).map((s) => s.platform));
+    return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned3.has(p));
+  };
+  const chosen = /* @__PURE__ */ new Map();
+  for (const scope2 of plan2.scopes) {
+    if (platformOf(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
+    chosen.set(scope2.distribution, scope2.targets.find((t) => t.variant === "default") ?? scope2.targets[0]);
+  }
+  return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name);
+}
+
+// ts-src/farm/run-manifest.ts
+var import_node_crypto10 = require("node:crypto");
+var import_node_fs72 = require("node:fs");
+var import_node_path86 = require("node:path");
+var import_node_zlib9 = require("node:zlib");
+init_diagnostics();
+init_digest();
+init_names();
+init_urls();
+init_files();
+function unbundled({ manifest: packed2, ...rest2 }) {
+  let read2;
+  return {
+    ...rest2,
+    get manifest() {
+      return read2 ??= packedManifest.read(packed2);
+    }
+  };
+}
+var lockName = (channel2) => `locks/${channel2}.json`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto10.randomBytes)(4).toString("hex")}`;
+var isRunId = (text6) => /^\d{14}-[0-9a-f]{8}$/.test(text6);
+var bundleName = (id) => `runs/${id}/bundle.gz`;
+var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
+var resultName = (id, task) => `runs/${id}/results/${task}.json`;
+var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
+var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
+async function noteRun(store2, run2, url2) {
+  const name6 = openName(lineOf(run2));
+  const before2 = await store2.readJson(name6);
+  await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
+  if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
+  const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
+  return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
+}
+async function closeRun(store2, run2) {
+  const name6 = openName(lineOf(run2));
+  const open3 = await store2.readJson(name6);
+  if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
+}
+var packed = (value2) => (0, import_node_zlib9.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib9.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
+async function cached2(store2, state, name6, is) {
+  const copy = (0, import_node_path86.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const kept2 = readJson(copy);
+  if (kept2) return kept2;
+  const data = await store2.getBlob(name6);
+  if (!data) return void 0;
+  const text6 = unzipped2(data);
+  const value2 = text6 && parsed(text6.toString("utf8"));
+  if (!text6 || !is(value2)) return void 0;
+  writeWhole(copy, text6, { sync: false });
+  return value2;
+}
+var largest3 = 512 << 20;
+function unzipped2(data) {
+  try {
+    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest3 });
+  } catch {
+    return void 0;
+  }
+}
+function parsed(text6) {
+  try {
+    return JSON.parse(text6);
+  } catch {
+    return void 0;
+  }
+}
+async function loadRun(id, storeUri, root, state, untrusted) {
+  (0, import_node_fs72.mkdirSync)(state, { recursive: true });
+  const store2 = await openStore(storeUri, root, state, untrusted);
+  const missing = bad(
+    error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
+      hint: "slipway prepare makes one; is the store the same on all machines?"
+    })
+  );
+  if (!isRunId(id)) return missing;
+  const bundle = await cached2(store2, state, bundleName(id), isRunManifest);
+  if (bundle?.id !== id) return missing;
+  const parts2 = [];
+  for (const architecture2 of bundle.architectures) {
+    const part = await cached2(store2, state, partName(id, architecture2), isShard);
+    if (part) parts2.push(part);
+  }
+  const distroRoot = writeFiles(bundle, state);
+  const tested = testedIn(bundle);
+  return good({
+    bundle,
+    parts: parts2,
+    store: store2,
+    state,
+    input: {
+      plan: bundle.plan,
+      distro: bundle.distro,
+      distroRoot,
+      state,
+      distributions: distributionsIn(bundle),
+      lock: bundle.lock,
+      untrusted: bundle.untrusted,
+      tested: (p) => tested.has(p),
+      bases: Object.assign({}, ...parts2.map((p) => p.bases))
+    }
+  });
+}
+function writeFiles({ id, files }, state) {
+  const root = (0, import_node_path86.join)(state, "cache", "runs", id, "distro");
+  for (const [path2, content] of Object.entries(files))
+    if (!exists((0, import_node_path86.join)(root, path2))) writeWhole((0, import_node_path86.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+  return root;
+}
+function testedIn({ plan: plan2, tested }) {
+  return new Set(
+    plan2.scopes.flatMap((s, i) => {
+      const names2 = new Set(tested[i]);
+      return s.packages.filter((p) => names2.has(p.name));
+    })
+  );
+}
+function filesOf3(distro, root, keyRoot = root) {
+  const paths2 = /* @__PURE__ */ new Map();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
+  for (const p of Object.values(distro.platforms)) {
+    if (p.mirror?.key) paths2.set(p.mirror.key, keyRoot);
+    for (const u of Object.values(p.underlays)) if (u.key) paths2.set(u.key, keyRoot);
+  }
+  const files = {};
+  const diagnostics = [];
+  for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
+    try {
+      files[path2] = (0, import_node_fs72.readFileSync)((0, import_node_path86.join)(from, path2)).toString("base64");
+    } catch {
+      diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
+    }
+  }
+  return { files, diagnostics };
+}
+var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
+  const planned3 = new Set(
+    plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
+  );
+  return {
+    name: d.name,
+    rosVersion: d.rosVersion,
+    pythonVersion: d.pythonVersion,
+    repositories: d.repositories,
+    packages: [...d.packages.values()].filter((p) => planned3.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+    debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
+  };
+});
+var distributionsIn = ({ distributions }) => distributions.map(({ name: name6, rosVersion, pythonVersion, repositories, packages }) => ({
+  name: name6,
+  rosVersion,
+  pythonVersion,
+  repositories,
+  packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
+}));
+var namespaceName = (text6) => `${text6.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text6).slice(0, 8)}`;
+function applyResults(graph2, tasks) {
+  const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
+  for (const t of tasks) {
+    const task = places.get(t.id);
+    if (task !== void 0) graph2.results[task] = { ...t };
+  }
+}
+function applyShard(graph2, part) {
+  part.records[graph2.id]?.forEach((record2, n) => record2 && (graph2.records[n] = record2));
+  part.tests[graph2.id]?.forEach((record2, n) => record2 && (graph2.tests[n] = record2));
+  applyResults(graph2, part.results[graph2.id] ?? []);
+}
+
+// ts-src/cli/docs-session.ts
+init_diagnostics();
+
+// ts-src/cli/farm/work.ts
+var import_node_fs74 = require("node:fs");
+var import_node_os12 = require("node:os");
+var import_node_path88 = require("node:path");
+init_diagnostics();
+init_names();
+init_files();
+
+// ts-src/farm/worker.ts
+var Worker = class {
+  constructor(session2, engine, { parts: parts2 }) {
+    this.engine = engine;
+    for (const graph2 of session2.graphs) {
+      const numbers = /* @__PURE__ */ new Map();
+      this.numberOf.set(graph2, numbers);
+      for (const part of parts2) {
+        if (part.architecture !== graph2.target.architecture) continue;
+        applyShard(graph2, part);
+        part.tasks.forEach(([run2, task], i) => {
+          if (run2 !== graph2.id) return;
+          numbers.set(task, part.first + i);
+          this.byNumber.set(part.first + i, { run: graph2, task });
+        });
+      }
+    }
+  }
+  byNumber = /* @__PURE__ */ new Map();
+  numberOf = /* @__PURE__ */ new Map();
+  absent = /* @__PURE__ */ new Set();
+  /**
+   * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
+   */
+  async bringRoot(graph2, task) {
+    const missing = [];
+    for (const d of packagesInRoot(graph2, task))
+      if (!await this.bring(graph2, d)) missing.push(graph2.scope.packages[d].name);
+    return missing;
+  }
+  /** The record of a build that may be there by now; not asked again in this call where it was not. */
+  async bring(graph2, n) {
+    if (graph2.records[n]) return true;
+    const id = `${graph2.id} ${n}`;
+    if (this.absent.has(id)) return false;
+    for (const d of graph2.closures.root(n)) {
+      if (await this.bring(graph2, d)) continue;
+      this.absent.add(id);
+      return false;
+    }
+    if (await this.engine.resolveTask(graph2, n)) return true;
+    this.absent.add(id);
+    return false;
+  }
+  /**
+   * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
+   * already, and so on above them. Who must be built stays open.
+   */
+  async settleAbove(done) {
+    const found2 = [];
+    const queue = done.filter((d) => d.task < d.run.count);
+    const asked = /* @__PURE__ */ new Set();
+    for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
+      const { run: run2, task } = at2;
+      for (const [other, number6] of this.numberOf.get(run2)) {
+        const result2 = run2.results[other];
+        const id = `${run2.id} ${other}`;
+        if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
+        if ((await this.bringRoot(run2, other)).length) continue;
+        asked.add(id);
+        if (!await this.engine.resolveTask(run2, other)) continue;
+        found2.push({ number: number6, result: result2 });
+        if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
+      }
+    }
+    return found2;
+  }
+};
+
+// ts-src/farm/shard.ts
+var import_node_fs73 = require("node:fs");
+var import_node_path87 = require("node:path");
+init_process();
+
+// ts-src/graph/reduce.ts
+function reduceNeeds(count3, needs) {
+  const words5 = count3 + 31 >> 5;
+  const sets = new Array(count3).fill(void 0);
+  const setOf = (t) => {
+    let set = sets[t];
+    if (!set) {
+      sets[t] = set = new Uint32Array(words5);
+      for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
+    }
+    return set;
+  };
+  return Array.from({ length: count3 }, (_, t) => {
+    const list6 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const covered = new Uint32Array(words5);
+    const kept2 = [];
+    for (const d of list6) {
+      if (covered[d >> 5] & 1 << (d & 31)) continue;
+      kept2.push(d);
+      const set = setOf(d);
+      for (let i = 0; i < words5; i++) covered[i] |= set[i];
+      covered[d >> 5] |= 1 << (d & 31);
+    }
+    return kept2.sort((a, b) => a - b);
+  });
+}
+
+// ts-src/render/schedule.ts
+function renderSchedule(run2, counts, groups, first2, tasks) {
+  const dependents = tasks.map(() => []);
+  tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first2].push(first2 + i)));
+  const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
+  return `${[
+    `run ${run2}`,
+    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
+    ["groups", ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(" "),
+    column("group", (t) => t.group),
+    column("seconds", (t) => t.seconds),
+    column("path", (t) => t.path),
+    column("waits", (t) => t.waits.length),
+    column("dependents", (_, i) => dependents[i].join(",") || "-")
+  ].join("\n")}
+`;
+}
+
+// ts-src/farm/shard.ts
+async function makeShard(session2, architecture2, first2, retest, signal) {
+  const { graphs: runs, store: store2, input } = session2;
+  const engine = schedulerOf(session2, { output: (0, import_node_path87.join)(input.state, "prepared"), retest, signal });
+  const outlook = await engine.start();
+  const part = {
+    schema: 1,
+    architecture: architecture2,
+    first: first2,
+    bases: {},
+    records: {},
+    tests: {},
+    tasks: [],
+    results: {},
+    seconds: [],
+    paths: []
+  };
+  const work2 = newScratch(input.state);
+  const left = [];
+  for (const [i, graph2] of runs.entries()) {
+    const platform2 = `${graph2.target.platform}-${graph2.target.architecture}`;
+    if (!part.bases[platform2]) {
+      await keepBase(store2, graph2.base, work2);
+      part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
+    }
+    part.records[graph2.id] = graph2.records.map((record2) => record2 ?? null);
+    part.tests[graph2.id] = graph2.tests.map((record2) => record2 ?? null);
+    part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
+    graph2.results.forEach((t, task) => {
+      if (t?.state !== "waiting") return;
+      const { name: name6 } = packageOf(graph2, task);
+      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
+      left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
+    });
+  }
+  left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
+  for (const t of left) {
+    part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1e3)));
+    part.tasks.push([runs[t.run].id, t.task]);
+    part.seconds.push(t.seconds);
+  }
+  await keepSources(
+    session2,
+    left.map((t) => packageOf(runs[t.run], t.task))
+  );
+  const failed4 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed4 } };
+}
+async function keepSources({ store: store2, input }, packages) {
+  const work2 = newScratch(input.state);
+  const there = packages.length > 100 ? await keptSources(store2) : void 0;
+  const byTree = new Map(
+    packages.flatMap(
+      (p) => p.source.tree === void 0 || there?.has(p.source.tree) ? [] : [[p.source.tree, p]]
+    )
+  );
+  await parallel([...byTree], 4, async ([tree, p]) => {
+    if (await hasSource(store2, tree)) return;
+    const gitDir = await gitDirOf(input.state, p);
+    if (!gitDir) return;
+    const folder = (0, import_node_path87.join)(work2, tree);
+    const out = await checkout({ gitDir }, tree, folder);
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path87.join)(work2, `${tree}.packed`));
+    (0, import_node_fs73.rmSync)(folder, { recursive: true, force: true });
+  });
+}
+function scheduleOf(session2, id, part, outlook, testsStop) {
+  const { graphs: runs } = session2;
+  const numbers = new Map(part.tasks.map(([run2, task], i) => [`${run2} ${task}`, part.first + i]));
+  const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
+  const waits2 = new Map(
+    runs.map((r) => {
+      const open3 = (task) => numbers.has(`${r.id} ${task}`);
+      const needs = tasksBefore(r, testsStop).map((all, task) => open3(task) ? all.filter(open3) : []);
+      return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
+    })
+  );
+  const tasks = part.tasks.map(([run2, task], i) => ({
+    group: runs.findIndex((r) => r.id === run2),
+    seconds: part.seconds[i],
+    path: part.paths[i],
+    waits: waits2.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
+  }));
+  return renderSchedule(id, outlook, groups, part.first, tasks);
+}
+
+// ts-src/cli/farm/work.ts
+var farmOptions = {
+  run: { type: "string", value: "ID", help: "the run, as prepare named it" },
+  store: { type: "string", value: "URI", help: "the store, file:PATH or s3://BUCKET/PREFIX" },
+  namespace: {
+    type: "string",
+    value: "NAME",
+    help: "of an untrusted run: its part of the store, as prepare named it"
+  },
+  state: {
+    type: "string",
+    value: "DIR",
+    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
+  }
+};
+var farmState = (values) => (0, import_node_path88.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path88.join)(process.env.XDG_STATE_HOME || (0, import_node_path88.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
+);
+async function loadNamed(verb, values) {
+  if (values.run === void 0 || values.store === void 0) {
+    writeMessage(`slipway ${verb}: --run and --store are needed
+`);
+    return void 0;
+  }
+  const loaded = await loadRun(
+    values.run,
+    values.store,
+    process.cwd(),
+    farmState(values),
+    values.namespace || void 0
+  );
+  if (loaded.ok) return loaded.value;
+  showDiagnostics(loaded.diagnostics);
+  return void 0;
+}
+async function openRun(verb, values, limits2, signal, purpose, numbers) {
+  const loaded = await loadNamed(verb, values);
+  if (!loaded) return void 0;
+  const { store: store2, bundle, state } = loaded;
+  const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
+  const driver = driverOf(values, state);
+  const looked = (0, import_node_path88.join)(state, `sound-${driver.name}`);
+  if (purpose !== "report" && !lately(looked)) {
+    const lacking = await missingTools(driver.name, input.plan);
+    if (lacking.length) {
+      showDiagnostics(lacking);
+      return void 0;
+    }
+    writeWhole(looked, "", { sync: false });
+  }
+  await openScratch(state, driver);
+  const session2 = await openSession(input, {
+    say: (line2) => writeMessage(`${line2}
+`),
+    driver,
+    limits: limits2,
+    renewBase: false,
+    sharesBases: true,
+    signal,
+    store: store2,
+    hinted: numbers === void 0,
+    enters: purpose === "work",
+    channelVersion: heldIn(bundle.channel.held)
+  });
+  if (!("graphs" in session2)) {
+    showDiagnostics(session2.diagnostics);
+    await closeScratch(driver);
+    return void 0;
+  }
+  return { loaded, session: session2 };
+}
+function planOf({ input, parts: parts2 }, numbers) {
+  const runs = new Set(parts2.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
+  const scopes = input.plan.scopes.map((s) => ({
+    ...s,
+    targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t)))
+  }));
+  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
+}
+function lately(file2) {
+  try {
+    return Date.now() - (0, import_node_fs74.statSync)(file2).mtimeMs < 36e5;
+  } catch {
+    return false;
+  }
+}
+var work = defineCommand({
+  summary: "do tasks of a prepared run on this machine",
+  usage: "work --run ID --store URI --tasks N,N,...",
+  details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
+came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
+The last line is "end". The exit code is 0 also where a task failed.`,
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    tasks: { type: "string", value: "N,N,...", help: "numbers of the schedule" },
+    check: { type: "boolean", help: "do no task: only see whether this machine could" },
+    retest: { type: "boolean", help: "run tests again that failed before" }
+  },
+  async run(values) {
+    const limits2 = limitsOf("work", values);
+    if (limits2 && values.check === true) return check2(values);
+    if (!limits2 || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
+      if (limits2) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
+      return exit.usage;
+    }
+    const stop = untilStopped();
+    const numbers = values.tasks.split(",").map(Number);
+    const opened = await openRun("work", values, limits2, stop.signal, "work", numbers);
+    if (!opened) return exit.failed;
+    const { session: session2, loaded } = opened;
+    writeOutput("ready\n");
+    try {
+      return await doTasks(values, session2, loaded, numbers, stop.signal);
+    } finally {
+      await closeScratch(session2.driver);
+      stop.done();
+    }
+  }
+});
+async function check2(values) {
+  const loaded = await loadNamed("work", values);
+  if (!loaded) return exit.failed;
+  const { input } = loaded;
+  const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
+  const findings = await examine(driverOf(values, loaded.state).name, systems);
+  showDiagnostics(
+    findings.map(
+      (f) => error("tool-missing", f.what, {
+        hint: f.fix ?? `apt-get install -y ${f.package ?? ""}    (slipway doctor tells more)`
+      })
+    )
+  );
+  if (findings.length) return exit.failed;
+  writeOutput("ready\n");
+  return exit.ok;
+}
+function engineOf2(values, session2, output, signal, progress) {
+  const retest = values.retest === true;
+  return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
+}
+async function doTasks(values, session2, loaded, numbers, signal) {
+  const output = (0, import_node_path88.join)(session2.input.state, "runs", loaded.bundle.id);
+  const progress = {
+    ...notesOnly((line2) => writeMessage(`${line2}
+`)),
+    started: (t) => writeMessage(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+`),
+    finished: () => void 0
+  };
+  const engine = engineOf2(values, session2, output, signal, progress);
+  const lane = new Worker(session2, engine, loaded);
+  const unknown2 = numbers.filter((n) => !lane.byNumber.has(n));
+  if (unknown2.length) {
+    showDiagnostics([
+      error("run-missing", `the run ${loaded.bundle.id} has no task ${unknown2.join(", ")} that this machine can do`)
+    ]);
+    return exit.failed;
+  }
+  for (const number6 of numbers) {
+    const at2 = lane.byNumber.get(number6);
+    const result2 = at2.run.results[at2.task];
+    const missing = await lane.bringRoot(at2.run, at2.task);
+    if (missing.length)
+      Object.assign(result2, {
+        state: "stopped",
+        reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
+      });
+    else await engine.runScheduled(at2.run, at2.task);
+    if (signal.aborted) return exit.failed;
+    await keepResult(session2, output, loaded.bundle.id, number6, result2);
+    writeMessage(renderEvent(result2, numbers.indexOf(number6) + 1, numbers.length));
+    const above2 = await lane.settleAbove([at2]);
+    for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
+    writeOutput([{ number: number6, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
+`).join(""));
+  }
+  session2.history.learn(session2.graphs);
+  await shareResolved(session2);
+  writeOutput("end\n");
+  return exit.ok;
+}
+async function keepResult(session2, output, id, number6, result2) {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path88.join)(output, result2.log);
+  const kept2 = {
+    schema: 1,
+    result: result2,
+    ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
+  };
+  await session2.store.writeJson(resultName(id, number6), kept2);
+}
+async function prepareArchitecture(values) {
+  const limits2 = limitsOf("prepare", values);
+  if (!limits2 || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
+    if (limits2) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
+    return exit.usage;
+  }
+  const stop = untilStopped();
+  const opened = await openRun("prepare", values, limits2, stop.signal, "work");
+  if (!opened) return exit.failed;
+  const { session: session2, loaded } = opened;
+  try {
+    const architecture2 = session2.graphs[0]?.target.architecture;
+    if (architecture2 === void 0) {
+      showDiagnostics([
+        error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
+      ]);
+      return exit.failed;
+    }
+    const { part, outlook } = await makeShard(
+      session2,
+      architecture2,
+      Number(values.first),
+      values.retest === true,
+      stop.signal
+    );
+    await saveShard(session2.store, loaded.bundle.id, part);
+    await shareResolved(session2);
+    writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
+    return exit.ok;
+  } finally {
+    await closeScratch(session2.driver);
+    stop.done();
+  }
+}
+
+// ts-src/cli/docs-session.ts
+async function openDocs(values, packages, limits2, signal) {
+  const source = values.run === void 0 ? await planned2(values, packages) : await prepared(values);
+  if (!source) return void 0;
+  const { input, store: store2 } = source;
+  const driver = driverOf(values, input.state);
+  const lacking = await missingTools(driver.name, input.plan);
+  showDiagnostics(lacking);
+  if (lacking.length) return void 0;
+  (0, import_node_fs75.mkdirSync)(input.state, { recursive: true });
+  await openScratch(input.state, driver);
+  const session2 = await openSession(
+    { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
+    {
+      say: (line2) => writeMessage(`${line2}
+`),
+      driver,
+      limits: limits2,
+      renewBase: false,
+      sharesBases: source.sharesBases,
+      signal,
+      channelVersion: source.channelVersion,
+      store: store2
+    }
+  );
+  showDiagnostics(session2.diagnostics);
+  if (!("graphs" in session2)) return void 0;
+  return { session: session2, distro: input.distro, root: source.root, faulty: source.faulty };
+}
+async function planned2(values, packages) {
+  const read2 = await readAndPlan(values, packages);
+  showDiagnostics(read2.diagnostics);
+  if (!read2.ok) return void 0;
+  const { workspace, plan: plan2, distributions, lock: lock2, diagnostics } = read2.value;
+  showDiagnostics(await pinSources(workspace, plan2));
+  return {
+    input: {
+      plan: plan2,
+      distro: workspace.distro,
+      distroRoot: workspace.root,
+      state: workspace.state,
+      distributions,
+      lock: lock2,
+      bases: {},
+      checkArchive: archiveCheck(read2.value),
+      untrusted: void 0,
+      tested: () => false
+    },
+    store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, void 0),
+    root: workspace.root,
+    faulty: diagnostics.some(isError),
+    sharesBases: false,
+    channelVersion: () => void 0
+  };
+}
+async function prepared(values) {
+  if (values.store === void 0 || values.run === void 0) {
+    writeMessage("slipway docs: --run needs --store\n");
+    return void 0;
+  }
+  const loaded = await loadRun(
+    values.run,
+    values.store,
+    process.cwd(),
+    farmState(values),
+    values.namespace || void 0
+  );
+  showDiagnostics(loaded.diagnostics);
+  if (!loaded.ok) return void 0;
+  const { input, store: store2, bundle } = loaded.value;
+  return {
+    input,
+    store: store2,
+    root: process.cwd(),
+    faulty: false,
+    sharesBases: true,
+    channelVersion: heldIn(bundle.channel.held)
+  };
+}
+
+// ts-src/cli/docs.ts
+var docsOptions = {
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  run: { ...farmOptions.run, help: "the documentation of a prepared run, whose builds are in the store" },
+  store: farmOptions.store,
+  namespace: farmOptions.namespace,
+  output: {
+    type: "string",
+    short: "o",
+    value: "DIR",
+    help: "where the site goes (default: docs beside the distro file)"
+  },
+  publish: { type: "string", value: "CHANNEL", help: "bring it to distro.yaml's docs.to, below this channel" },
+  open: { type: "boolean", help: "show it in the browser" },
+  workers: { type: "string", short: "w", value: "N", help: "packages at once (default: cores, at most 8)" },
+  rebuild: {
+    type: "string",
+    multiple: true,
+    value: "GLOB",
+    help: "make the documentation of these anew (may be given again)"
+  },
+  verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
+  json: { type: "boolean", help: "the result as data on standard output" }
+};
+var docs = defineCommand({
+  summary: "make the documentation of packages, as a site of static files",
+  usage: "docs [PACKAGE|GLOB ...]",
+  details: `Packages are built where the store has them not. The documentation of each is made in a root where it is installed, with the
+network off: C and C++ by Doxygen from the headers that it installs, Python and prose by Sphinx, messages, README and changelog.
+It is kept like builds: a package's pages are made anew where what they are made of has changed. All links are relative: the site
+works from a folder, and below any address. Logs and a report lie in DIR.out.`,
+  examples: ["slipway docs", "slipway docs acme_drive --open"],
+  options: docsOptions,
+  async run(values, packages) {
+    const limits2 = limitsOf("docs", values);
+    if (!limits2) return exit.usage;
+    if (values.publish !== void 0 && !isChannelName(values.publish)) {
+      writeMessage(`slipway docs: --publish takes the name of a channel
+`);
+      return exit.usage;
+    }
+    const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
+    const opened = await openDocs(values, packages, limits2, stop.signal);
+    if (!opened) return exit.failed;
+    try {
+      return await makeDocs(values, opened, limits2.workers, stop.signal);
+    } finally {
+      await closeScratch(opened.session.driver);
+      stop.done();
+    }
+  }
+});
+async function makeDocs(values, opened, workers, signal) {
+  const { session: session2, distro, root } = opened;
+  const begun = Date.now();
+  const output = (0, import_node_path89.resolve)(values.output ?? (0, import_node_path89.join)(root, "docs"));
+  if (values.publish !== void 0 && !distro.docs.to.length)
+    return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
+  const fault3 = outputFault(output);
+  if (fault3) return told6(fault3);
+  (0, import_node_fs76.mkdirSync)((0, import_node_path89.resolve)(output, ".."), { recursive: true });
+  await runTasks(values, session2, workers, output, signal);
+  if (signal.aborted) return exit.failed;
+  const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
+  const { organization } = distro;
+  const digest3 = siteDigest(organization, packages, sha256((0, import_node_fs76.readFileSync)(process.argv[1] ?? "")));
+  const state = stateOf2(session2.input.plan.stamp, digest3, packages);
+  const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
+  const site = await writeFolder(
+    output,
+    (write3) => writeSite({ organization, packages, ...published }, session2.store, write3)
+  );
+  await recordRun(session2);
+  const faults4 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
+  if (values.publish !== void 0 && !faults4.some(isError))
+    faults4.push(...await publishAll(values.publish, opened, packages, output, state));
+  return finish2(values, opened, site, faults4, output, begun);
+}
+function told6(fault3) {
+  showDiagnostics([fault3]);
+  return exit.failed;
+}
+function stateOf2(stamp, digest3, packages) {
+  const sum = (of) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
+  const [day3, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
+  return {
+    path: stateFolder(stamp, digest3),
+    name: `${day3.slice(0, 4)}-${day3.slice(4, 6)}-${day3.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
+    digest: digest3,
+    packages: packages.length,
+    documented: sum((p) => p.record?.coverage.documented),
+    total: sum((p) => p.record?.coverage.total),
+    warnings: sum((p) => p.record?.warnings)
+  };
+}
+async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
+  const faults4 = [];
+  for (const place of distro.docs.to) {
+    const [path2 = "", query2] = place.split("?");
+    const uri = `${path2.replace(/\/+$/, "")}/${channel2}${query2 === void 0 ? "" : `?${query2}`}`;
+    const endpoint = await openEndpoint(uri, root);
+    const { states } = await readStates(endpoint);
+    if (states[0]?.digest === state.digest) {
+      writeMessage(`${endpoint.where} has this documentation already (${states[0].path})
+`);
+      continue;
+    }
+    const published = await publishSite(endpoint, output, state, distro.docs.keep);
+    if (published.ok)
+      writeMessage(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written
+`);
+    else faults4.push(...published.diagnostics);
+  }
+  if (!faults4.length) await addHistory(session2.store, session2.input.plan.stamp, packages);
+  return faults4;
+}
+async function runTasks(values, session2, workers, output, signal) {
+  const progress = makeProgress(
+    resultsOf(session2.graphs),
+    process.stderr.isTTY === true && !values.json,
+    values.verbose === true,
+    (t) => session2.history.get(t.kind === "build" ? t.name : `${t.name} ${t.kind}`) ?? 1e4,
+    workers,
+    Date.now
+  );
+  const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
+  const engine = schedulerOf(session2, {
+    output: logFolder(output),
+    workers,
+    retest: false,
+    rebuild: () => false,
+    redocument: rebuild,
+    progress,
+    signal
+  });
+  try {
+    progress.note(renderOutlook(await engine.start()));
+    await engine.run();
+  } finally {
+    progress.close();
+  }
+  session2.history.learn(session2.graphs);
+}
+var logFolder = (output) => `${output}.out`;
+function finish2(values, { session: session2, faulty }, site, faults4, output, begun) {
+  const results = resultsOf(session2.graphs);
+  showDiagnostics(faults4);
+  writeReports({
+    plan: session2.input.plan,
+    runs: session2.graphs,
+    output: logFolder(output),
+    begun,
+    title: "documentation",
+    notes: site.dead.length ? [`${site.dead.length} links of the site lead nowhere`] : []
+  });
+  writeMessage(renderSummary(results, tailsOf(logFolder(output)), Date.now() - begun));
+  const crossing = Object.values(site.crossing).reduce((a, b) => a + b, 0);
+  writeMessage(
+    `${site.pages} pages, ${site.links} links, ${crossing} of them between packages, ${site.dead.length} lead nowhere
+`
+  );
+  if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
+`);
+  else writeOutput(`${(0, import_node_path89.join)(output, "index.html")}
+`);
+  const failed4 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
+  return show3(values.open === true, (0, import_node_path89.join)(output, "index.html"), failed4 ? exit.failed : exit.ok);
+}
+async function show3(open3, index, code) {
+  if (!open3) return code;
+  const url2 = (0, import_node_url.pathToFileURL)(index).href;
+  const opened = await run("xdg-open", [url2]);
+  if (opened.code !== 0) writeMessage(`xdg-open can't show it: open ${url2}
+`);
+  return code;
+}
+var reasons = {
+  missing: "leads to a file that is not there",
+  anchor: "leads to an anchor that its page has not",
+  absolute: "is absolute: it leads elsewhere where the site lies below another address",
+  outside: "leads out of the site"
+};
+var toldLinks = 50;
+function linkFaults({ dead }, strict) {
+  const say = strict ? error : warning;
+  const faults4 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons[d.why]}`, { file: d.page, line: d.line }));
+  const more = dead.length - faults4.length;
+  return more ? [...faults4, say("docs-link", `${more} more links lead nowhere`)] : faults4;
+}
+var lostFaults = ({ lost: lost3 }) => lost3.map(
+  (id) => error("docs-lost", `the store lost the pages of ${id}`, {
+    hint: `slipway docs --rebuild ${id.split("/")[1]} makes them`
+  })
+);
+
 // ts-src/cli/doctor.ts
-var import_node_path82 = require("node:path");
+var import_node_path90 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -35735,7 +39055,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path82.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path90.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -35791,7 +39111,7 @@ function explainScope(scope2, resolver, name6) {
   const number6 = evaluated.number.get(name6);
   const place = scope2.packages.findIndex((p2) => p2.name === name6);
   const p = scope2.packages[place];
-  const dependents = p ? dependentsOf(scope2) : [];
+  const dependents = p ? dependentsOf2(scope2) : [];
   const direct = scope2.packages.filter(
     (q3) => q3.build.includes(name6) || q3.run.includes(name6) || q3.test.includes(name6) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name6)
   ).map((q3) => q3.name).sort(compare);
@@ -35868,7 +39188,7 @@ function whyChain(scope2, name6) {
     chain.unshift(at2.neededBy);
   return chain;
 }
-function dependentsOf(scope2) {
+function dependentsOf2(scope2) {
   const index = new Map(scope2.packages.map((p, i) => [p.name, i]));
   const dependents = scope2.packages.map(() => []);
   scope2.packages.forEach((p, i) => {
@@ -36008,7 +39328,7 @@ var meanings = {
   dependencies: "what it builds on"
 };
 function explainKey(scope2, now, before2) {
-  const parts = Object.entries(now.inputs).map(([part, value2]) => [
+  const parts2 = Object.entries(now.inputs).map(([part, value2]) => [
     meanings[part] ?? part,
     shown3(part, value2, now)
   ]);
@@ -36016,7 +39336,7 @@ function explainKey(scope2, now, before2) {
     scope: scope2,
     key: now.key,
     version: now.version,
-    parts,
+    parts: parts2,
     ...before2 ? { before: { key: before2.key, version: before2.version, changes: changesOf(before2, now) } } : {}
   };
 }
@@ -36085,12 +39405,12 @@ var explain2 = defineCommand({
       writeMessage("slipway explain: name one package\n");
       return exit.usage;
     }
-    const planned2 = await readAndPlan(values, [], { everyKey: true });
-    if (!planned2.ok) {
-      showDiagnostics(planned2.diagnostics);
+    const planned3 = await readAndPlan(values, [], { everyKey: true });
+    if (!planned3.ok) {
+      showDiagnostics(planned3.diagnostics);
       return exit.failed;
     }
-    const { plan: plan2, resolvers, diagnostics } = planned2.value;
+    const { plan: plan2, resolvers, diagnostics } = planned3.value;
     const found2 = explain(plan2, resolvers, name6);
     if (!found2) {
       const near = nearest(name6, new Set(resolvers.flatMap((r) => r.evaluated.names)));
@@ -36103,7 +39423,7 @@ var explain2 = defineCommand({
     }
     const own3 = diagnostics.filter((d) => d.message.includes(`'${name6}'`));
     showDiagnostics(own3);
-    const builds = found2.package ? await lastBuilds(planned2.value.workspace, plan2, name6) : [];
+    const builds = found2.package ? await lastBuilds(planned3.value.workspace, plan2, name6) : [];
     writeOutput(
       values.json ? `${JSON.stringify({ ...found2, builds })}
 ` : `${renderExplanation(found2)}${renderKeys(builds)}`
@@ -38054,9 +41374,9 @@ function drawingOf(scope2, by) {
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
   const back = /* @__PURE__ */ new Set();
-  needs.forEach((list4, n) => {
+  needs.forEach((list6, n) => {
     const b = place.get(scope2.packages[n].repository);
-    for (const d of list4) {
+    for (const d of list6) {
       const a = place.get(scope2.packages[d].repository);
       if (a < b) forward[b].add(a);
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
@@ -38068,9 +41388,9 @@ function drawingOf(scope2, by) {
 function reduced(needs) {
   const reach3 = [];
   const edges = [];
-  needs.forEach((list4, n) => {
+  needs.forEach((list6, n) => {
     const reached2 = /* @__PURE__ */ new Set();
-    for (const d of [...list4].sort((a, b) => b - a)) {
+    for (const d of [...list6].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
       for (const e of reach3[d]) reached2.add(e);
@@ -38117,7 +41437,7 @@ function columns(drawing, widths) {
   const needs = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
-  needs.forEach((list4, n) => rank[n] = Math.max(0, ...list4.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list6, n) => rank[n] = Math.max(0, ...list6.filter((d) => d < n).map((d) => rank[d] + 1)));
   const layers = [];
   rank.forEach((r, n) => (layers[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -38155,19 +41475,19 @@ function renderSvg(drawing) {
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number6(p.x)} ${number6(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number6(at2.x - at2.width / 2)}" y="${number6(at2.y - boxHeight / 2)}" width="${number6(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number6(at2.x)}" y="${number6(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number6(at2.x)}" y="${number6(at2.y + 13)}">${escape2(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number6(at2.x - at2.width / 2)}" y="${number6(at2.y - boxHeight / 2)}" width="${number6(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number6(at2.x)}" y="${number6(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number6(at2.x)}" y="${number6(at2.y + 13)}">${escape3(n.note)}</text></g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
-<text class="title" x="20" y="30">${escape2(drawing.title)}</text>
+<text class="title" x="20" y="30">${escape3(drawing.title)}</text>
 ${lines.map((d) => `<path d="${d}"/>`).join("\n")}
 ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape2 = (text6) => text6.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape3 = (text6) => text6.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -38192,10 +41512,10 @@ repository, unless --by package is given. Where several platforms are selected t
       writeMessage("slipway graph: --format is dot or svg, --by is package or repository\n");
       return exit.usage;
     }
-    const planned2 = await readAndPlan(values, packages);
-    const scope2 = planned2.ok ? planned2.value.plan.scopes[0] : void 0;
+    const planned3 = await readAndPlan(values, packages);
+    const scope2 = planned3.ok ? planned3.value.plan.scopes[0] : void 0;
     if (!scope2) {
-      showDiagnostics(planned2.diagnostics);
+      showDiagnostics(planned3.diagnostics);
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
@@ -38211,8 +41531,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path91 = require("node:path");
 var import_promises9 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -38270,8 +41590,8 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named4 = (0, import_node_path83.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
-  const organization = values.organization ?? (named4 || "acme");
+  const named5 = (0, import_node_path91.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const organization = values.organization ?? (named5 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
   const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
@@ -38286,7 +41606,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs68.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs77.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -38309,7 +41629,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path83.resolve)(folder);
+    const root = (0, import_node_path91.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -38319,8 +41639,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs68.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs68.existsSync)((0, import_node_path83.join)(root, f)));
+    (0, import_node_fs77.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs77.existsSync)((0, import_node_path91.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -38331,8 +41651,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path83.join)(root, path2), text6);
-    const git2 = (0, import_node_fs68.existsSync)((0, import_node_path83.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path91.join)(root, path2), text6);
+    const git2 = (0, import_node_fs77.existsSync)((0, import_node_path91.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -38363,10 +41683,10 @@ var lock = defineCommand({
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const planned2 = await readAndPlan(values, []);
-    showDiagnostics(planned2.diagnostics);
-    if (!planned2.ok) return exit.failed;
-    const { workspace, distributions, diagnostics } = planned2.value;
+    const planned3 = await readAndPlan(values, []);
+    showDiagnostics(planned3.diagnostics);
+    if (!planned3.ok) return exit.failed;
+    const { workspace, distributions, diagnostics } = planned3.value;
     const unpinned = sorted(await pinCommits(distributions, reporter));
     for (const [name6, d] of Object.entries(workspace.distro.distributions))
       if (d.folders.length)
@@ -38408,10 +41728,10 @@ function renderPlan(plan2, states) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
-      const first = p.build.length > shown4 ? p.build : [...p.build, ...system];
+      const first2 = p.build.length > shown4 ? p.build : [...p.build, ...system];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first2, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -38420,7 +41740,7 @@ function renderPlan(plan2, states) {
 }
 
 // ts-src/cli/plan.ts
-var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
+var withArchives = (planned3) => planned3.ok ? sorted([...planned3.diagnostics, ...checkArchives(planned3.value)]) : planned3.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
@@ -38431,12 +41751,12 @@ var plan = defineCommand({
     json: { type: "boolean", help: "the plan as data (its JSON schema: `slipway schema plan`)" }
   },
   async run(values, packages) {
-    const planned2 = await readAndPlan(values, packages);
-    const diagnostics = withArchives(planned2);
+    const planned3 = await readAndPlan(values, packages);
+    const diagnostics = withArchives(planned3);
     showDiagnostics(diagnostics);
-    if (!planned2.ok) return exit.failed;
-    writeOutput(values.json ? `${JSON.stringify(planned2.value.plan)}
-` : renderPlan(planned2.value.plan));
+    if (!planned3.ok) return exit.failed;
+    writeOutput(values.json ? `${JSON.stringify(planned3.value.plan)}
+` : renderPlan(planned3.value.plan));
     return diagnostics.some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -38445,11 +41765,11 @@ var validate3 = defineCommand({
   usage: "validate",
   options: { ...distroOptions },
   async run(values) {
-    const planned2 = await readAndPlan(values, [], { everyKey: true });
-    const diagnostics = withArchives(planned2);
+    const planned3 = await readAndPlan(values, [], { everyKey: true });
+    const diagnostics = withArchives(planned3);
     showDiagnostics(diagnostics);
-    if (!planned2.ok || diagnostics.some(isError)) return exit.failed;
-    const { plan: plan2, workspace } = planned2.value;
+    if (!planned3.ok || diagnostics.some(isError)) return exit.failed;
+    const { plan: plan2, workspace } = planned3.value;
     const builds = plan2.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
     const targets = plural(
       plan2.scopes.reduce((n, s) => n + s.targets.length, 0),
@@ -38603,11 +41923,11 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     if (!done.ok) return failed3(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed3([lostPackages(done.value.moved.lost.length)]);
-    writeMessage(wordsOf(names2[0], found2.value.id, channel2, values.pointer === true, done.value));
+    writeMessage(wordsOf2(names2[0], found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
   }
 });
-function wordsOf(name6, id, channel2, pointer, done) {
+function wordsOf2(name6, id, channel2, pointer, done) {
   const serves = `${name6} serves state ${shortId(done.moved.id)}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
 `;
   const robots = pointer ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones
@@ -38618,8 +41938,8 @@ function wordsOf(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -38659,627 +41979,16 @@ var matchesRef = (pattern, name6) => {
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
-  const plain2 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain2 === name6 ? plain2 : `${plain2 || "ref"}-${sha256(name6).slice(0, 6)}`;
+  const plain3 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain3 === name6 ? plain3 : `${plain3 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
 // ts-src/cli/farm/prepare.ts
 init_source_entry();
 
-// ts-src/cli/farm/work.ts
-var import_node_fs71 = require("node:fs");
-var import_node_os12 = require("node:os");
-var import_node_path86 = require("node:path");
-init_diagnostics();
-init_names();
-init_files();
-
-// ts-src/farm/run-manifest.ts
-var import_node_crypto10 = require("node:crypto");
-var import_node_fs69 = require("node:fs");
-var import_node_path84 = require("node:path");
-var import_node_zlib7 = require("node:zlib");
-init_diagnostics();
-init_digest();
-init_names();
-init_urls();
-init_files();
-function unbundled({ manifest: packed2, ...rest2 }) {
-  let read2;
-  return {
-    ...rest2,
-    get manifest() {
-      return read2 ??= packedManifest.read(packed2);
-    }
-  };
-}
-var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto10.randomBytes)(4).toString("hex")}`;
-var isRunId = (text6) => /^\d{14}-[0-9a-f]{8}$/.test(text6);
-var bundleName = (id) => `runs/${id}/bundle.gz`;
-var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
-var resultName = (id, task) => `runs/${id}/results/${task}.json`;
-var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
-var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
-async function noteRun(store2, run2, url2) {
-  const name6 = openName(lineOf(run2));
-  const before2 = await store2.readJson(name6);
-  await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
-  if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
-  const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
-  return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
-}
-async function closeRun(store2, run2) {
-  const name6 = openName(lineOf(run2));
-  const open3 = await store2.readJson(name6);
-  if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
-}
-var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
-var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
-async function cached2(store2, state, name6, is) {
-  const copy = (0, import_node_path84.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
-  const kept2 = readJson(copy);
-  if (kept2) return kept2;
-  const data = await store2.getBlob(name6);
-  if (!data) return void 0;
-  const text6 = unzipped2(data);
-  const value2 = text6 && parsed(text6.toString("utf8"));
-  if (!text6 || !is(value2)) return void 0;
-  writeWhole(copy, text6, { sync: false });
-  return value2;
-}
-var largest2 = 512 << 20;
-function unzipped2(data) {
-  try {
-    return (0, import_node_zlib7.gunzipSync)(data, { maxOutputLength: largest2 });
-  } catch {
-    return void 0;
-  }
-}
-function parsed(text6) {
-  try {
-    return JSON.parse(text6);
-  } catch {
-    return void 0;
-  }
-}
-async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs69.mkdirSync)(state, { recursive: true });
-  const store2 = await openStore(storeUri, root, state, untrusted);
-  const missing = bad(
-    error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
-      hint: "slipway prepare makes one; is the store the same on all machines?"
-    })
-  );
-  if (!isRunId(id)) return missing;
-  const bundle = await cached2(store2, state, bundleName(id), isRunManifest);
-  if (bundle?.id !== id) return missing;
-  const parts = [];
-  for (const architecture2 of bundle.architectures) {
-    const part = await cached2(store2, state, partName(id, architecture2), isShard);
-    if (part) parts.push(part);
-  }
-  const distroRoot = writeFiles(bundle, state);
-  const tested = testedIn(bundle);
-  return good({
-    bundle,
-    parts,
-    store: store2,
-    state,
-    input: {
-      plan: bundle.plan,
-      distro: bundle.distro,
-      distroRoot,
-      state,
-      distributions: distributionsIn(bundle),
-      lock: bundle.lock,
-      untrusted: bundle.untrusted,
-      tested: (p) => tested.has(p),
-      bases: Object.assign({}, ...parts.map((p) => p.bases))
-    }
-  });
-}
-function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path84.join)(state, "cache", "runs", id, "distro");
-  for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path84.join)(root, path2))) writeWhole((0, import_node_path84.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
-  return root;
-}
-function testedIn({ plan: plan2, tested }) {
-  return new Set(
-    plan2.scopes.flatMap((s, i) => {
-      const names2 = new Set(tested[i]);
-      return s.packages.filter((p) => names2.has(p.name));
-    })
-  );
-}
-function filesOf3(distro, root, keyRoot = root) {
-  const paths2 = /* @__PURE__ */ new Map();
-  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
-  for (const p of Object.values(distro.platforms)) {
-    if (p.mirror?.key) paths2.set(p.mirror.key, keyRoot);
-    for (const u of Object.values(p.underlays)) if (u.key) paths2.set(u.key, keyRoot);
-  }
-  const files = {};
-  const diagnostics = [];
-  for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
-    try {
-      files[path2] = (0, import_node_fs69.readFileSync)((0, import_node_path84.join)(from, path2)).toString("base64");
-    } catch {
-      diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
-    }
-  }
-  return { files, diagnostics };
-}
-var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
-  const planned2 = new Set(
-    plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
-  );
-  return {
-    name: d.name,
-    rosVersion: d.rosVersion,
-    pythonVersion: d.pythonVersion,
-    repositories: d.repositories,
-    packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
-    debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
-  };
-});
-var distributionsIn = ({ distributions }) => distributions.map(({ name: name6, rosVersion, pythonVersion, repositories, packages }) => ({
-  name: name6,
-  rosVersion,
-  pythonVersion,
-  repositories,
-  packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
-}));
-var namespaceName = (text6) => `${text6.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text6).slice(0, 8)}`;
-function applyResults(graph2, tasks) {
-  const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
-  for (const t of tasks) {
-    const task = places.get(t.id);
-    if (task !== void 0) graph2.results[task] = { ...t };
-  }
-}
-function applyShard(graph2, part) {
-  part.records[graph2.id]?.forEach((record2, n) => record2 && (graph2.records[n] = record2));
-  part.tests[graph2.id]?.forEach((record2, n) => record2 && (graph2.tests[n] = record2));
-  applyResults(graph2, part.results[graph2.id] ?? []);
-}
-
-// ts-src/farm/worker.ts
-var Worker = class {
-  constructor(session2, engine, { parts }) {
-    this.engine = engine;
-    for (const graph2 of session2.graphs) {
-      const numbers = /* @__PURE__ */ new Map();
-      this.numberOf.set(graph2, numbers);
-      for (const part of parts) {
-        if (part.architecture !== graph2.target.architecture) continue;
-        applyShard(graph2, part);
-        part.tasks.forEach(([run2, task], i) => {
-          if (run2 !== graph2.id) return;
-          numbers.set(task, part.first + i);
-          this.byNumber.set(part.first + i, { run: graph2, task });
-        });
-      }
-    }
-  }
-  byNumber = /* @__PURE__ */ new Map();
-  numberOf = /* @__PURE__ */ new Map();
-  absent = /* @__PURE__ */ new Set();
-  /**
-   * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
-   */
-  async bringRoot(graph2, task) {
-    const missing = [];
-    for (const d of packagesInRoot(graph2, task))
-      if (!await this.bring(graph2, d)) missing.push(graph2.scope.packages[d].name);
-    return missing;
-  }
-  /** The record of a build that may be there by now; not asked again in this call where it was not. */
-  async bring(graph2, n) {
-    if (graph2.records[n]) return true;
-    const id = `${graph2.id} ${n}`;
-    if (this.absent.has(id)) return false;
-    for (const d of graph2.closures.root(n)) {
-      if (await this.bring(graph2, d)) continue;
-      this.absent.add(id);
-      return false;
-    }
-    if (await this.engine.resolveTask(graph2, n)) return true;
-    this.absent.add(id);
-    return false;
-  }
-  /**
-   * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
-   * already, and so on above them. Who must be built stays open.
-   */
-  async settleAbove(done) {
-    const found2 = [];
-    const queue = done.filter((d) => d.task < d.run.count);
-    const asked = /* @__PURE__ */ new Set();
-    for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
-      const { run: run2, task } = at2;
-      for (const [other, number6] of this.numberOf.get(run2)) {
-        const result2 = run2.results[other];
-        const id = `${run2.id} ${other}`;
-        if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
-        if ((await this.bringRoot(run2, other)).length) continue;
-        asked.add(id);
-        if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number6, result: result2 });
-        if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
-      }
-    }
-    return found2;
-  }
-};
-
-// ts-src/farm/shard.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path85 = require("node:path");
-init_process();
-
-// ts-src/graph/reduce.ts
-function reduceNeeds(count3, needs) {
-  const words5 = count3 + 31 >> 5;
-  const sets = new Array(count3).fill(void 0);
-  const setOf = (t) => {
-    let set = sets[t];
-    if (!set) {
-      sets[t] = set = new Uint32Array(words5);
-      for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
-    }
-    return set;
-  };
-  return Array.from({ length: count3 }, (_, t) => {
-    const list4 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
-    const covered = new Uint32Array(words5);
-    const kept2 = [];
-    for (const d of list4) {
-      if (covered[d >> 5] & 1 << (d & 31)) continue;
-      kept2.push(d);
-      const set = setOf(d);
-      for (let i = 0; i < words5; i++) covered[i] |= set[i];
-      covered[d >> 5] |= 1 << (d & 31);
-    }
-    return kept2.sort((a, b) => a - b);
-  });
-}
-
-// ts-src/render/schedule.ts
-function renderSchedule(run2, counts, groups, first, tasks) {
-  const dependents = tasks.map(() => []);
-  tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first].push(first + i)));
-  const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
-  return `${[
-    `run ${run2}`,
-    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
-    ["groups", ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(" "),
-    column("group", (t) => t.group),
-    column("seconds", (t) => t.seconds),
-    column("path", (t) => t.path),
-    column("waits", (t) => t.waits.length),
-    column("dependents", (_, i) => dependents[i].join(",") || "-")
-  ].join("\n")}
-`;
-}
-
-// ts-src/farm/shard.ts
-async function makeShard(session2, architecture2, first, retest, signal) {
-  const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path85.join)(input.state, "prepared"), retest, signal });
-  const outlook = await engine.start();
-  const part = {
-    schema: 1,
-    architecture: architecture2,
-    first,
-    bases: {},
-    records: {},
-    tests: {},
-    tasks: [],
-    results: {},
-    seconds: [],
-    paths: []
-  };
-  const work2 = newScratch(input.state);
-  const left = [];
-  for (const [i, graph2] of runs.entries()) {
-    const platform2 = `${graph2.target.platform}-${graph2.target.architecture}`;
-    if (!part.bases[platform2]) {
-      await keepBase(store2, graph2.base, work2);
-      part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
-    }
-    part.records[graph2.id] = graph2.records.map((record2) => record2 ?? null);
-    part.tests[graph2.id] = graph2.tests.map((record2) => record2 ?? null);
-    part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
-    graph2.results.forEach((t, task) => {
-      if (t?.state !== "waiting") return;
-      const { name: name6 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
-      left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
-    });
-  }
-  left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
-  for (const t of left) {
-    part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1e3)));
-    part.tasks.push([runs[t.run].id, t.task]);
-    part.seconds.push(t.seconds);
-  }
-  await keepSources(
-    session2,
-    left.map((t) => packageOf(runs[t.run], t.task))
-  );
-  const failed4 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
-  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed4 } };
-}
-async function keepSources({ store: store2, input }, packages) {
-  const work2 = newScratch(input.state);
-  const there = packages.length > 100 ? await keptSources(store2) : void 0;
-  const byTree = new Map(
-    packages.flatMap(
-      (p) => p.source.tree === void 0 || there?.has(p.source.tree) ? [] : [[p.source.tree, p]]
-    )
-  );
-  await parallel([...byTree], 4, async ([tree, p]) => {
-    if (await hasSource(store2, tree)) return;
-    const gitDir = await gitDirOf(input.state, p);
-    if (!gitDir) return;
-    const folder = (0, import_node_path85.join)(work2, tree);
-    const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path85.join)(work2, `${tree}.packed`));
-    (0, import_node_fs70.rmSync)(folder, { recursive: true, force: true });
-  });
-}
-function scheduleOf(session2, id, part, outlook, testsStop) {
-  const { graphs: runs } = session2;
-  const numbers = new Map(part.tasks.map(([run2, task], i) => [`${run2} ${task}`, part.first + i]));
-  const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
-  const waits2 = new Map(
-    runs.map((r) => {
-      const open3 = (task) => numbers.has(`${r.id} ${task}`);
-      const needs = tasksBefore(r, testsStop).map((all, task) => open3(task) ? all.filter(open3) : []);
-      return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
-    })
-  );
-  const tasks = part.tasks.map(([run2, task], i) => ({
-    group: runs.findIndex((r) => r.id === run2),
-    seconds: part.seconds[i],
-    path: part.paths[i],
-    waits: waits2.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
-  }));
-  return renderSchedule(id, outlook, groups, part.first, tasks);
-}
-
-// ts-src/cli/farm/work.ts
-var farmOptions = {
-  run: { type: "string", value: "ID", help: "the run, as prepare named it" },
-  store: { type: "string", value: "URI", help: "the store, file:PATH or s3://BUCKET/PREFIX" },
-  namespace: {
-    type: "string",
-    value: "NAME",
-    help: "of an untrusted run: its part of the store, as prepare named it"
-  },
-  state: {
-    type: "string",
-    value: "DIR",
-    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
-  }
-};
-var farmState = (values) => (0, import_node_path86.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path86.join)(process.env.XDG_STATE_HOME || (0, import_node_path86.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
-);
-async function loadNamed(verb, values) {
-  if (values.run === void 0 || values.store === void 0) {
-    writeMessage(`slipway ${verb}: --run and --store are needed
-`);
-    return void 0;
-  }
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    farmState(values),
-    values.namespace || void 0
-  );
-  if (loaded.ok) return loaded.value;
-  showDiagnostics(loaded.diagnostics);
-  return void 0;
-}
-async function openRun(verb, values, limits2, signal, purpose, numbers) {
-  const loaded = await loadNamed(verb, values);
-  if (!loaded) return void 0;
-  const { store: store2, bundle, state } = loaded;
-  const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
-  const driver = driverOf(values, state);
-  const looked = (0, import_node_path86.join)(state, `sound-${driver.name}`);
-  if (purpose !== "report" && !lately(looked)) {
-    const lacking = await missingTools(driver.name, input.plan);
-    if (lacking.length) {
-      showDiagnostics(lacking);
-      return void 0;
-    }
-    writeWhole(looked, "", { sync: false });
-  }
-  await openScratch(state, driver);
-  const session2 = await openSession(input, {
-    say: (line2) => writeMessage(`${line2}
-`),
-    driver,
-    limits: limits2,
-    renewBase: false,
-    sharesBases: true,
-    signal,
-    store: store2,
-    hinted: numbers === void 0,
-    enters: purpose === "work",
-    channelVersion: heldIn(bundle.channel.held)
-  });
-  if (!("graphs" in session2)) {
-    showDiagnostics(session2.diagnostics);
-    await closeScratch(driver);
-    return void 0;
-  }
-  return { loaded, session: session2 };
-}
-function planOf({ input, parts }, numbers) {
-  const runs = new Set(parts.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
-  const scopes = input.plan.scopes.map((s) => ({
-    ...s,
-    targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t)))
-  }));
-  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
-}
-function lately(file2) {
-  try {
-    return Date.now() - (0, import_node_fs71.statSync)(file2).mtimeMs < 36e5;
-  } catch {
-    return false;
-  }
-}
-var work = defineCommand({
-  summary: "do tasks of a prepared run on this machine",
-  usage: "work --run ID --store URI --tasks N,N,...",
-  details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
-came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
-The last line is "end". The exit code is 0 also where a task failed.`,
-  options: {
-    ...farmOptions,
-    ...runOptions,
-    tasks: { type: "string", value: "N,N,...", help: "numbers of the schedule" },
-    check: { type: "boolean", help: "do no task: only see whether this machine could" },
-    retest: { type: "boolean", help: "run tests again that failed before" }
-  },
-  async run(values) {
-    const limits2 = limitsOf("work", values);
-    if (limits2 && values.check === true) return check2(values);
-    if (!limits2 || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
-      if (limits2) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
-      return exit.usage;
-    }
-    const stop = untilStopped();
-    const numbers = values.tasks.split(",").map(Number);
-    const opened = await openRun("work", values, limits2, stop.signal, "work", numbers);
-    if (!opened) return exit.failed;
-    const { session: session2, loaded } = opened;
-    writeOutput("ready\n");
-    try {
-      return await doTasks(values, session2, loaded, numbers, stop.signal);
-    } finally {
-      await closeScratch(session2.driver);
-      stop.done();
-    }
-  }
-});
-async function check2(values) {
-  const loaded = await loadNamed("work", values);
-  if (!loaded) return exit.failed;
-  const { input } = loaded;
-  const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const findings = await examine(driverOf(values, loaded.state).name, systems);
-  showDiagnostics(
-    findings.map(
-      (f) => error("tool-missing", f.what, {
-        hint: f.fix ?? `apt-get install -y ${f.package ?? ""}    (slipway doctor tells more)`
-      })
-    )
-  );
-  if (findings.length) return exit.failed;
-  writeOutput("ready\n");
-  return exit.ok;
-}
-function engineOf2(values, session2, output, signal, progress) {
-  const retest = values.retest === true;
-  return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
-}
-async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path86.join)(session2.input.state, "runs", loaded.bundle.id);
-  const progress = {
-    ...notesOnly((line2) => writeMessage(`${line2}
-`)),
-    started: (t) => writeMessage(`${t.kind === "test" ? "testing" : "building"} ${t.id}
-`),
-    finished: () => void 0
-  };
-  const engine = engineOf2(values, session2, output, signal, progress);
-  const lane = new Worker(session2, engine, loaded);
-  const unknown2 = numbers.filter((n) => !lane.byNumber.has(n));
-  if (unknown2.length) {
-    showDiagnostics([
-      error("run-missing", `the run ${loaded.bundle.id} has no task ${unknown2.join(", ")} that this machine can do`)
-    ]);
-    return exit.failed;
-  }
-  for (const number6 of numbers) {
-    const at2 = lane.byNumber.get(number6);
-    const result2 = at2.run.results[at2.task];
-    const missing = await lane.bringRoot(at2.run, at2.task);
-    if (missing.length)
-      Object.assign(result2, {
-        state: "stopped",
-        reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
-      });
-    else await engine.runScheduled(at2.run, at2.task);
-    if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number6, result2);
-    writeMessage(renderEvent(result2, numbers.indexOf(number6) + 1, numbers.length));
-    const above2 = await lane.settleAbove([at2]);
-    for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number6, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
-`).join(""));
-  }
-  session2.history.learn(session2.graphs);
-  await shareResolved(session2);
-  writeOutput("end\n");
-  return exit.ok;
-}
-async function keepResult(session2, output, id, number6, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path86.join)(output, result2.log);
-  const kept2 = {
-    schema: 1,
-    result: result2,
-    ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
-  };
-  await session2.store.writeJson(resultName(id, number6), kept2);
-}
-async function prepareArchitecture(values) {
-  const limits2 = limitsOf("prepare", values);
-  if (!limits2 || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
-    if (limits2) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
-    return exit.usage;
-  }
-  const stop = untilStopped();
-  const opened = await openRun("prepare", values, limits2, stop.signal, "work");
-  if (!opened) return exit.failed;
-  const { session: session2, loaded } = opened;
-  try {
-    const architecture2 = session2.graphs[0]?.target.architecture;
-    if (architecture2 === void 0) {
-      showDiagnostics([
-        error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
-      ]);
-      return exit.failed;
-    }
-    const { part, outlook } = await makeShard(
-      session2,
-      architecture2,
-      Number(values.first),
-      values.retest === true,
-      stop.signal
-    );
-    await saveShard(session2.store, loaded.bundle.id, part);
-    await shareResolved(session2);
-    writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
-    return exit.ok;
-  } finally {
-    await closeScratch(session2.driver);
-    stop.done();
-  }
-}
-
 // ts-src/farm/request.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs78 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -39293,8 +42002,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path87.join)(at2.value.folder, (0, import_node_path87.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path87.join)(root, (0, import_node_path87.relative)(workspace.root, (0, import_node_path87.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path92.join)(at2.value.folder, (0, import_node_path92.relative)(at2.value.top, workspace.root));
+  const read2 = await readWorkspace((0, import_node_path92.join)(root, (0, import_node_path92.relative)(workspace.root, (0, import_node_path92.resolve)(workspace.file))), workspace.state);
   if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -39329,7 +42038,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read2.value, root: (0, import_node_path87.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read2.value, root: (0, import_node_path92.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings2, trusted) {
@@ -39346,13 +42055,13 @@ function withLimitsOf(settings2, trusted) {
 var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs72.realpathSync)(root);
+  const top = (0, import_node_fs78.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs72.realpathSync)((0, import_node_path87.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs78.realpathSync)((0, import_node_path92.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -39426,9 +42135,9 @@ init_diagnostics();
 function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
   if (channel2 === void 0) return [];
   const faults4 = [];
-  const named4 = places.length || output === void 0 ? places : [output];
-  const apart = named4.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
-  if (!named4.length || apart !== void 0)
+  const named5 = places.length || output === void 0 ? places : [output];
+  const apart = named5.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
+  if (!named5.length || apart !== void 0)
     faults4.push(
       error(
         "publish-place",
@@ -39580,9 +42289,9 @@ async function runPrepare(given, packages) {
     showDiagnostics(sorted(read2.diagnostics));
     return exit.failed;
   }
-  const { planned: planned2, subject, difference: difference3, users } = read2;
+  const { planned: planned3, subject, difference: difference3, users: users2 } = read2;
   const { files, diagnostics: lacking } = filesOf3(distro, root, workspace.value.keyRoot);
-  const all = sorted([...planned2.diagnostics, ...readable.notes, ...lacking]);
+  const all = sorted([...planned3.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline3.strict && all.some(isError);
   if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
@@ -39591,40 +42300,40 @@ async function runPrepare(given, packages) {
 what this changes:
 ${difference3}
 `);
-  showDiagnostics(await pinSources(planned2.workspace, planned2.plan));
+  showDiagnostics(await pinSources(planned3.workspace, planned3.plan));
   const driver = driverOf(values, state);
-  const tools2 = await missingTools(driver.name, planned2.plan);
+  const tools2 = await missingTools(driver.name, planned3.plan);
   if (tools2.length) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs73.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs79.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
-    const architectures = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
+    const architectures = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
-    const testable = (name6, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
-    const [id, title, begun] = [newRunId(planned2.plan.stamp), text6("title") ?? titleOf(text6), Date.now()];
+    const testable = (name6, named5) => values["no-test"] !== true && named5 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
+    const [id, title, begun] = [newRunId(planned3.plan.stamp), text6("title") ?? titleOf(text6), Date.now()];
     const bundle = {
       schema: 2,
       id,
-      plan: planned2.plan,
+      plan: planned3.plan,
       distro,
       files,
-      distributions: distributionsOf(planned2.plan, distro, planned2.distributions),
-      lock: planned2.lock,
+      distributions: distributionsOf(planned3.plan, distro, planned3.distributions),
+      lock: planned3.lock,
       untrusted: place,
-      tested: planned2.plan.scopes.map(
+      tested: planned3.plan.scopes.map(
         (s) => s.packages.filter((p) => testable(p.name, "named" in p.why)).map((p) => p.name)
       ),
-      partial: isPartial(planned2) || isChange,
+      partial: isPartial(planned3) || isChange,
       faults: all.filter(isError).map((d) => d.message),
       pipeline: pipeline3,
       title,
       lostBefore: await noteRun(store2, { id, pipeline: pipeline3, untrusted: place, title, begun }, buildUrl()),
       subject,
-      users,
+      users: users2,
       channel: { name: channel2.name, held: channel2.value.versions },
       architectures,
       begun
@@ -39634,16 +42343,16 @@ ${difference3}
 `);
     const tested = testedIn(bundle);
     const input = {
-      plan: planned2.plan,
+      plan: planned3.plan,
       distro,
       distroRoot: writeFiles(bundle, state),
       state,
-      distributions: planned2.distributions,
-      lock: planned2.lock,
+      distributions: planned3.distributions,
+      lock: planned3.lock,
       untrusted: place,
       tested: (p) => tested.has(p),
       bases: {},
-      checkArchive: archiveCheck(planned2)
+      checkArchive: archiveCheck(planned3)
     };
     const session2 = await openSession(input, {
       say: (line2) => writeMessage(`${line2}
@@ -39661,7 +42370,7 @@ ${difference3}
     const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
     await keepSources(
       session2,
-      planned2.plan.scopes.flatMap(
+      planned3.plan.scopes.flatMap(
         (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
       )
     );
@@ -39674,7 +42383,7 @@ ${difference3}
     );
     for (const w of session2.waiting) writeMessage(`${w}
 `);
-    const header = `kind ${pipeline3.kind}
+    const header2 = `kind ${pipeline3.kind}
 store ${absoluteStore(storeUri, root)}
 channel ${pipeline3.channel ?? ""}
 namespace ${place ?? ""}
@@ -39683,8 +42392,8 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text6("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path88.resolve)(text6("output")), header + schedule);
+    if (text6("output") === void 0) writeOutput(header2 + schedule);
+    else writeWhole((0, import_node_path93.resolve)(text6("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -39693,7 +42402,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path88.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path93.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -39715,7 +42424,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path88.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path93.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text6.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -39733,7 +42442,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path88.isAbsolute)(file2) || !exists((0, import_node_path88.join)(file2, ".git"))) {
+    if (!(0, import_node_path93.isAbsolute)(file2) || !exists((0, import_node_path93.join)(file2, ".git"))) {
       const line2 = readIf(file2)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -39753,18 +42462,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path88.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path88.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path93.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path93.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path88.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path93.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path88.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path93.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -39776,20 +42485,20 @@ async function planOf2(values, packages, workspace) {
     const compared = await compareWith(inputs, target2, selection);
     if (!compared.ok) return compared;
     const { whole: whole2, changes } = compared.value;
-    const planned3 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
-    if (!planned3.ok) return planned3;
-    const named4 = new Set(
-      planned3.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
+    const planned4 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
+    if (!planned4.ok) return planned4;
+    const named5 = new Set(
+      planned4.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
-      planned: planned3.value,
+      planned: planned4.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole2.plan.scopes, named4)
+      users: usersOf(whole2.plan.scopes, named5)
     };
   }
-  const planned2 = planInputs(read2.value.inputs, read2.value.selection);
-  return planned2.ok ? { planned: planned2.value, subject: void 0, difference: void 0, users: {} } : planned2;
+  const planned3 = planInputs(read2.value.inputs, read2.value.selection);
+  return planned3.ok ? { planned: planned3.value, subject: void 0, difference: void 0, users: {} } : planned3;
 }
 var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
 async function trustedWorkspace(values) {
@@ -39826,7 +42535,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path88.resolve)(change);
+  const folder = (0, import_node_path93.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -39861,22 +42570,22 @@ async function planChange(values, change) {
   if (downstream.left)
     writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
 `);
-  const users = usersOf(whole2.value.plan.scopes, own3);
-  const planned2 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
-  return planned2.ok ? {
-    planned: planned2.value,
+  const users2 = usersOf(whole2.value.plan.scopes, own3);
+  const planned3 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
+  return planned3.ok ? {
+    planned: planned3.value,
     subject: { repository: repository.value, own: [...own3].sort(), downstream: downstream.names },
     difference: void 0,
-    users
-  } : planned2;
+    users: users2
+  } : planned3;
 }
 var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
   (d) => [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name)
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -39912,14 +42621,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number6, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number6));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path89.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path94.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text6 = await store2.readText(kept2.log);
-      if (text6 !== void 0) writeWhole((0, import_node_path89.join)(output, log), text6, { sync: false });
+      if (text6 !== void 0) writeWhole((0, import_node_path94.join)(output, log), text6, { sync: false });
     }
   });
   for (const { number: number6, run: run2, task } of numbersOf(session2, loaded)) {
@@ -39950,7 +42659,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path89.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path94.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -40000,7 +42709,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path89.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path94.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -40094,7 +42803,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path89.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path94.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -40114,7 +42823,7 @@ ${verdict2}`;
       ...bundle.lostBefore ? ["the run before was lost"] : []
     ])
   );
-  writeOutput(factsOf2(loaded, results));
+  writeOutput(factsOf3(loaded, results));
   return failed4 ? exit.failed : exit.ok;
 }
 var notesOf = ({ bundle }, happened) => [
@@ -40125,10 +42834,10 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path89.relative)(process.cwd(), (0, import_node_path89.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path89.join)(output, log);
+  const inside = (0, import_node_path94.relative)(process.cwd(), (0, import_node_path94.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path94.join)(output, log);
 };
-function factsOf2({ bundle, input }, results) {
+function factsOf3({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
   const maintainers = new Set(
     bundle.untrusted === void 0 ? input.distributions.flatMap(
@@ -40183,29 +42892,29 @@ async function tellAbi(session2, { bundle }, before2, output) {
       const [old, now] = [before2.get(graph2).get(t.name), graph2.records[n]];
       if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed.add(t.name);
-      const users = bundle.users[t.name];
+      const users2 = bundle.users[t.name];
       const folder = newScratch(session2.input.state);
       const [a, b] = [await filesOfBuild(session2.store, old.debs), await filesOfBuild(session2.store, now.debs)];
       const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
       texts.push(
-        `${t.name} on ${graph2.target.platform} ${graph2.target.architecture}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(", ")}` : "nothing is built on it"}
+        `${t.name} on ${graph2.target.platform} ${graph2.target.architecture}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${users2.length ? `rebuilt for it: ${users2.join(", ")}` : "nothing is built on it"}
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs74.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs80.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path89.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path94.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs74.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs80.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -40329,15 +43038,15 @@ function groupedBy(packages, of) {
 }
 
 // ts-src/cli/query.ts
-var perDistribution = (planned2) => planned2.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
+var perDistribution = (planned3) => planned3.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
 var questions2 = {
   deps: {
     usage: "deps PACKAGE",
     help: "what it needs, what for and where from; --recursive: through others, with the number of steps",
     names: 1,
-    ask(planned2, [name6], values) {
-      if (values.recursive) return reached(planned2, name6, false);
-      const rows = planned2.resolvers.flatMap((r) => {
+    ask(planned3, [name6], values) {
+      if (values.recursive) return reached(planned3, name6, false);
+      const rows = planned3.resolvers.flatMap((r) => {
         const number6 = r.evaluated.number.get(name6);
         return number6 === void 0 ? [] : needsOf2(r, number6).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
@@ -40353,9 +43062,9 @@ var questions2 = {
     usage: "rdeps PACKAGE",
     help: "what needs it to build, run or test; --recursive: through others",
     names: 1,
-    ask(planned2, [name6], values) {
-      if (values.recursive) return reached(planned2, name6, true);
-      const rows = perDistribution(planned2).flatMap(
+    ask(planned3, [name6], values) {
+      if (values.recursive) return reached(planned3, name6, true);
+      const rows = perDistribution(planned3).flatMap(
         (r) => r.evaluated.names.flatMap(
           (n, number6) => needsOf2(r, number6).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
@@ -40372,8 +43081,8 @@ var questions2 = {
     usage: "path PACKAGE PACKAGE",
     help: "how the first needs the second, by the fewest steps",
     names: 2,
-    ask(planned2, [from, to]) {
-      const rows = perDistribution(planned2).flatMap(
+    ask(planned3, [from, to]) {
+      const rows = perDistribution(planned3).flatMap(
         (r) => pathBetween(r.evaluated, from, to).map((e) => ({ distribution: r.evaluated.input.name, ...e }))
       );
       return {
@@ -40388,8 +43097,8 @@ var questions2 = {
     usage: "cycles",
     help: "packages that need each other, by which edges, and what comes of it",
     names: 0,
-    ask(planned2) {
-      const rows = perDistribution(planned2).flatMap(
+    ask(planned3) {
+      const rows = perDistribution(planned3).flatMap(
         (r) => findCycles(r.evaluated).map((c) => ({ distribution: r.evaluated.input.name, ...c }))
       );
       return {
@@ -40408,20 +43117,20 @@ var questions2 = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned2, [text6]) => grouped(planned2, "maintainers", text6)
+    ask: (planned3, [text6]) => grouped(planned3, "maintainers", text6)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned2, [text6]) => grouped(planned2, "licenses", text6)
+    ask: (planned3, [text6]) => grouped(planned3, "licenses", text6)
   },
   unreleased: {
     usage: "unreleased",
     help: "packages that are developed (source entries) but not released",
     names: 0,
-    async ask(planned2) {
-      const { packages, partial: partial2 } = await developedAndReleased(planned2);
+    async ask(planned3) {
+      const { packages, partial: partial2 } = await developedAndReleased(planned3);
       const rows = packages.filter((p) => p.released === void 0);
       return {
         head: ["PACKAGE", "VERSION", "REPOSITORY"],
@@ -40436,8 +43145,8 @@ var questions2 = {
     usage: "outdated",
     help: "packages whose release is older than what is developed",
     names: 0,
-    async ask(planned2) {
-      const { packages, partial: partial2 } = await developedAndReleased(planned2);
+    async ask(planned3) {
+      const { packages, partial: partial2 } = await developedAndReleased(planned3);
       const rows = packages.filter(
         (p) => p.released !== void 0 && (compareReleases(p.released.replace(/-[^-]*$/, ""), p.developed) ?? 0) < 0
       );
@@ -40451,8 +43160,8 @@ var questions2 = {
     }
   }
 };
-function reached(planned2, name6, up) {
-  const rows = perDistribution(planned2).flatMap(
+function reached(planned3, name6, up) {
+  const rows = perDistribution(planned3).flatMap(
     (r) => reach2(r.evaluated, name6, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
   );
   return {
@@ -40462,8 +43171,8 @@ function reached(planned2, name6, up) {
     none: up ? `nothing needs '${name6}'` : `'${name6}' needs no package of the distribution`
   };
 }
-function grouped(planned2, of, text6 = "") {
-  const rows = perDistribution(planned2).flatMap(
+function grouped(planned3, of, text6 = "") {
+  const rows = perDistribution(planned3).flatMap(
     (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text6.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
@@ -40477,18 +43186,18 @@ function grouped(planned2, of, text6 = "") {
     none: "there are none"
   };
 }
-async function developedAndReleased(planned2) {
-  const { workspace } = planned2;
+async function developedAndReleased(planned3) {
+  const { workspace } = planned3;
   const rows = [];
   const faults4 = [];
-  for (const { name: name6 } of planned2.distributions) {
+  for (const { name: name6 } of planned3.distributions) {
     const sources = { ...workspace.distro.distributions[name6], sources: "source" };
     const developing = {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
     };
     const [read2, entries] = [
-      await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
+      await readDistribution(developing, name6, planned3.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name6)
     ];
     faults4.push(...read2.diagnostics.filter(isError));
@@ -40531,14 +43240,14 @@ var query = defineCommand({
       );
       return exit.usage;
     }
-    const planned2 = await readAndPlan(values, []);
-    if (!planned2.ok) {
-      showDiagnostics(planned2.diagnostics);
+    const planned3 = await readAndPlan(values, []);
+    if (!planned3.ok) {
+      showDiagnostics(planned3.diagnostics);
       return exit.failed;
     }
     if (question.names === 1 || question.names === 2) {
       const known3 = new Set(
-        planned2.value.resolvers.flatMap((r) => [
+        planned3.value.resolvers.flatMap((r) => [
           ...r.evaluated.names,
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
@@ -40556,7 +43265,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned2.value, names2, values);
+    const answer2 = await question.ask(planned3.value, names2, values);
     if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
     else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
@@ -40591,8 +43300,8 @@ function levels({ waits: waits2, expected, seconds }, lanes) {
     const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => expected[b] - expected[a]);
     const lane = new Float64Array(lanes);
     for (const t of tasks) {
-      const first = lane.indexOf(Math.min(...lane));
-      lane[first] += seconds[t];
+      const first2 = lane.indexOf(Math.min(...lane));
+      lane[first2] += seconds[t];
     }
     total += Math.max(...lane);
   }
@@ -40778,9 +43487,9 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       );
       return exit.usage;
     }
-    const planned2 = await readAndPlan(values, packages);
-    showDiagnostics(planned2.diagnostics.filter(isError));
-    if (!planned2.ok) return exit.failed;
+    const planned3 = await readAndPlan(values, packages);
+    showDiagnostics(planned3.diagnostics.filter(isError));
+    if (!planned3.ok) return exit.failed;
     const known3 = new Map(
       text6.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
@@ -40791,7 +43500,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned2.value.plan.scopes, known3, number6("seed", 1));
+    const work2 = workOf(planned3.value.plan.scopes, known3, number6("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -40870,21 +43579,21 @@ function workOf(scopes, known3, seed) {
   const measured = [...known3.values()].sort((a, b) => a - b);
   const work2 = { waits: [], expected: [], seconds: [] };
   for (const s of scopes) {
-    const first = work2.seconds.length;
+    const first2 = work2.seconds.length;
     const closures = closuresOf(s);
     const waits2 = reduceNeeds(s.packages.length, (n) => closures.root(n));
     s.packages.forEach((p, n) => {
       const seconds = known3.get(p.name) ?? measured[Math.floor(random() * measured.length)];
       work2.seconds.push(seconds);
       work2.expected.push(seconds * 2 ** (2 * random() - 1));
-      work2.waits.push(waits2[n].map((d) => d + first));
+      work2.waits.push(waits2[n].map((d) => d + first2));
     });
   }
   return work2;
 }
 
 // ts-src/cli/store.ts
-var import_node_path90 = require("node:path");
+var import_node_path95 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -40911,18 +43620,19 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     }
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
-    if (what === "show") return show3(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path90.join)(state, "verify"));
+    if (what === "show") return show4(opened, values.json === true);
+    if (what === "verify") return verify(opened, (0, import_node_path95.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
 var megabytes2 = (n) => `${(n / 1e6).toFixed(1)} MB`;
-async function show3(opened, json2) {
-  const kinds3 = {};
+async function show4(opened, json2) {
+  const kinds4 = {};
   for (const kind of [
     "objects",
     "tasks",
     "tests",
+    "docs",
     "sources",
     "bases",
     "runs",
@@ -40935,19 +43645,19 @@ async function show3(opened, json2) {
     "untrusted"
   ]) {
     for await (const { size: size2 } of opened.blobs.list(kind)) {
-      const k = kinds3[kind] ??= { things: 0, bytes: 0 };
+      const k = kinds4[kind] ??= { things: 0, bytes: 0 };
       k.things++;
       k.bytes += size2;
     }
   }
-  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds3 })}
+  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds4 })}
 `);
   else
     writeOutput(
       `${opened.blobs.where}
 ${renderTable(
         ["what", "how many", "size"],
-        Object.entries(kinds3).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
+        Object.entries(kinds4).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
       )}`
     );
   return exit.ok;
@@ -40959,7 +43669,7 @@ async function verify(opened, cache) {
     if (await opened.check(name6, cache)) good2++;
     else bad2.push(name6);
   }
-  for (const kind of ["tasks", "tests"]) {
+  for (const kind of ["tasks", "tests", "docs"]) {
     for await (const { name: name6 } of opened.blobs.list(kind)) {
       if (await opened.readJson(name6)) good2++;
       else {
@@ -41016,12 +43726,19 @@ async function collect2(opened, days, dry) {
       const key = name6.split("/").pop().replace(/\.json$/, "");
       const record2 = await opened.readJson(name6);
       if (record2 && (keys.has(key) || now - modified < grace))
-        keep([...record2.debs ?? [], record2.files, record2.log, record2.junit]);
+        keep([
+          ...record2.debs ?? [],
+          record2.files,
+          record2.log,
+          record2.junit,
+          ...kind === "docs" ? filesOfDocs(record2) : []
+        ]);
       else if (now - modified >= grace) remove2.push({ name: name6, size: size2 });
     }
   };
   await records("tasks");
   await records("tests");
+  await records("docs");
   for (const kind of ["sources", "bases"]) {
     for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind)) {
       const value2 = await opened.readJson(name6);
@@ -41096,9 +43813,9 @@ function table(rows) {
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
     const lines = wrap(r, width3 - left - 4);
-    const first = l.length > left ? `  ${l}
+    const first2 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
-    return `${first}${lines.join(`
+    return `${first2}${lines.join(`
 ${indent}`)}
 `;
   }).join("");
@@ -41163,7 +43880,7 @@ var entriesOf2 = (commands2) => Object.entries(commands2).map(([name6, command])
     help: o.help
   }))
 }));
-var quoted2 = (text6) => `'${text6.replaceAll("'", `'\\''`)}'`;
+var quoted3 = (text6) => `'${text6.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -41205,12 +43922,12 @@ ${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 if [ "$funcstack[1]" = _slipway ]; then _slipway "$@"; else compdef _slipway slipway; fi
 `;
 var fish = (all) => `# fish completion for slipway
-${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted2(e.summary)}`).join("\n")}
+${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted3(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
-    const short3 = o.short ? ` -s ${o.short}` : "";
+    const short4 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short3}${value2} -d ${quoted2(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted3(o.help)}`;
   })
 ).join("\n")}
 `;
@@ -41236,30 +43953,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path91.join)(output, "logs");
+  const root = (0, import_node_path96.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs75.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs81.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path91.join)(root, entry);
-    const status = (0, import_node_fs75.lstatSync)(path2);
+    const path2 = (0, import_node_path96.join)(root, entry);
+    const status = (0, import_node_fs81.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs75.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs81.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -41282,12 +43999,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path91.join)((0, import_node_path91.resolve)(findDistro(values), ".."), "out") : (0, import_node_path91.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path96.join)((0, import_node_path96.resolve)(findDistro(values), ".."), "out") : (0, import_node_path96.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path91.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path96.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -41299,7 +44016,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path91.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path96.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -41360,9 +44077,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs76 = require("node:fs");
+var import_node_fs82 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path92 = require("node:path");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -41379,8 +44096,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs76.realpathSync)((0, import_node_path92.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs76.realpathSync)(root)}/`) && (0, import_node_fs76.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs82.realpathSync)((0, import_node_path97.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs82.realpathSync)(root)}/`) && (0, import_node_fs82.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -41394,12 +44111,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size2 } = (0, import_node_fs76.lstatSync)(file2);
+  const { size: size2 } = (0, import_node_fs82.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size2, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs76.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs82.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -41424,9 +44141,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path92.join)((0, import_node_path92.resolve)(findDistro(values), ".."), "out") : (0, import_node_path92.resolve)(values.output);
-    const root = (0, import_node_path92.join)(output, "apt");
-    if (!(0, import_node_fs76.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path97.join)((0, import_node_path97.resolve)(findDistro(values), ".."), "out") : (0, import_node_path97.resolve)(values.output);
+    const root = (0, import_node_path97.join)(output, "apt");
+    if (!(0, import_node_fs82.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -41464,6 +44181,7 @@ var commands = {
   compare: compare2,
   build: build2,
   test: test2,
+  docs,
   logs,
   serve,
   lock,
@@ -41491,7 +44209,7 @@ init_process();
 async function main(args) {
   onSlow((text6) => writeMessage(`${text6}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs77.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs83.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { bundleClient } from '../scripts/client.mjs';
 import { deployModule, deploySource } from '../scripts/deploy-files.mjs';
 import { textEndings } from '../scripts/text-files.mjs';
 
@@ -14,6 +15,7 @@ export const textFiles = {
   resolveId: (id) => (id === deployModule ? `\0${id}` : undefined),
   load(id) {
     if (id === `\0${deployModule}`) return deploySource(fileURLToPath(new URL('..', import.meta.url)));
+    if (id.endsWith('.browser')) return `export default ${JSON.stringify(bundleClient(id))}`;
     return textEndings.some((ending) => id.endsWith(ending))
       ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}`
       : undefined;

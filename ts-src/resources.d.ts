@@ -37,3 +37,19 @@ declare module 'slipway:deploy' {
 }
 /** Of package.json: the bundler puts it in. */
 declare const SLIPWAY_VERSION: string;
+declare module '*.py' {
+  const text: string;
+  export default text;
+}
+declare module '*.conf' {
+  const text: string;
+  export default text;
+}
+declare module '*.txt' {
+  const text: string;
+  export default text;
+}
+declare module '*.browser' {
+  const text: string;
+  export default text;
+}

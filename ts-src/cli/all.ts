@@ -6,6 +6,7 @@ import { channel } from './channel.ts';
 import { clean } from './clean.ts';
 import { compare } from './compare.ts';
 import { deploy } from './deploy.ts';
+import { docs } from './docs.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { graph } from './graph.ts';
@@ -36,6 +37,7 @@ export const commands: Record<string, Command> = {
   compare,
   build,
   test,
+  docs,
   logs,
   serve,
   lock,

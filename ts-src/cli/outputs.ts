@@ -35,16 +35,28 @@ export interface Outputs {
 export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms' | 'runs'>): string =>
   renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf(o.runs)));
 
-/** Lock, results, report and JUnit files of a run. */
-export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
+/** The telling part of a failed task's log. */
+export const tailsOf =
+  (output: string) =>
+  (t: TaskResult): string[] =>
+    t.log ? tailOf(join(output, t.log)) : [];
+
+/** Results and report of a run. */
+export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'store'>): void {
   const { plan, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole(join(output, 'lock.yaml'), lockText(o));
   writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
   const title = `${plan.organization}: ${o.title ?? 'what was built'}`;
   const [stamp, begun, finished] = [plan.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
   for (const [name, text] of Object.entries(files)) writeWhole(join(output, name), text);
+}
+
+/** Lock, results, report and JUnit files of a run. */
+export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
+  const { runs, output } = o;
+  writeWhole(join(output, 'lock.yaml'), lockText(o));
+  writeReports(o);
   return writeJunit(runs, o.store, output);
 }
 
@@ -60,7 +72,7 @@ function reportTasks(runs: readonly TaskGraph[], output: string): ReportTask[] {
           buildType: p.buildType,
           upstream: p.version,
           repository: p.repository,
-          needs: t.kind === 'test' ? [p.name] : [...new Set([...p.build, ...p.run])],
+          needs: t.kind !== 'build' ? [p.name] : [...new Set([...p.build, ...p.run])],
           tail: t.state === 'failed' && t.log ? tailOf(join(output, t.log)) : [],
         },
       ];

@@ -3,6 +3,8 @@ import type { TaskResult } from '../model/result.ts';
 import { duration, renderEvent } from '../render/summary.ts';
 import type { Progress } from '../engine/scheduler.ts';
 
+const doing = { build: 'building', test: 'testing', docs: 'documenting' } as const;
+
 /** A live view at the bottom of a terminal, plain lines elsewhere. */
 export function makeProgress(
   tasks: readonly TaskResult[],
@@ -28,9 +30,7 @@ export function makeProgress(
   const draw = () => {
     clear();
     const width = process.stderr.columns || 80;
-    const lines = [...running.values()].map(
-      (t) => `  ${t.kind === 'test' ? 'testing' : 'building'} ${t.id}  ${duration(now() - t.started!)}`,
-    );
+    const lines = [...running.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration(now() - t.started!)}`);
     const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round((done / Math.max(1, total)) * 20);
@@ -46,7 +46,7 @@ export function makeProgress(
     started(t) {
       running.set(t.id, t);
       if (live) draw();
-      else write(printable(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`));
+      else write(printable(`${doing[t.kind]} ${t.id}\n`));
     },
     finished(t) {
       running.delete(t.id);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { filesOfDocs, type DocRecord } from '../model/docs.ts';
 import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
 import { openChannel, readState } from '../publish/state.ts';
 import { renderTable } from '../render/table.ts';
@@ -47,6 +48,7 @@ async function show(opened: Store, json: boolean): Promise<number> {
     'objects',
     'tasks',
     'tests',
+    'docs',
     'sources',
     'bases',
     'runs',
@@ -82,7 +84,7 @@ async function verify(opened: Store, cache: string): Promise<number> {
     if (await opened.check(name, cache)) good++;
     else bad.push(name);
   }
-  for (const kind of ['tasks', 'tests'] as const) {
+  for (const kind of ['tasks', 'tests', 'docs'] as const) {
     for await (const { name } of opened.blobs.list(kind)) {
       if (await opened.readJson(name)) good++;
       else {
@@ -95,6 +97,11 @@ async function verify(opened: Store, cache: string): Promise<number> {
   writeOutput(`${good} things are as they were written, ${bad.length} were damaged\n`);
   return bad.length ? exit.failed : exit.ok;
 }
+
+/** What records of builds, tests and documentation name. */
+type Named = Pick<BuildRecord, 'debs' | 'files'> &
+  Pick<TestRecord, 'junit'> &
+  Pick<DocRecord, 'facts' | 'pages' | 'log'> & { interface: StoredFile };
 
 /** No writer takes longer from an object to the record that names it. */
 const grace = 86_400_000;
@@ -136,20 +143,27 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   for await (const { name, size, modified } of opened.blobs.list('states'))
     if (!listed.has(name.split('/').pop()!.replace('.json.gz', '')) && now - modified >= grace)
       remove.push({ name, size });
-  const records = async (kind: 'tasks' | 'tests') => {
+  const records = async (kind: 'tasks' | 'tests' | 'docs') => {
     for await (const { name, size, modified } of opened.blobs.list(kind)) {
       const key = name
         .split('/')
         .pop()!
         .replace(/\.json$/, '');
-      const record = await opened.readJson<BuildRecord & TestRecord>(name);
+      const record = await opened.readJson<Named>(name);
       if (record && (keys.has(key) || now - modified < grace))
-        keep([...((record.debs as StoredFile[] | undefined) ?? []), record.files, record.log, record.junit]);
+        keep([
+          ...((record.debs as StoredFile[] | undefined) ?? []),
+          record.files,
+          record.log,
+          record.junit,
+          ...(kind === 'docs' ? filesOfDocs(record) : []),
+        ]);
       else if (now - modified >= grace) remove.push({ name, size });
     }
   };
   await records('tasks');
   await records('tests');
+  await records('docs');
   for (const kind of ['sources', 'bases']) {
     for await (const { name, size, modified } of opened.blobs.list(kind)) {
       const value = await opened.readJson<StoredFile | { tar: StoredFile; lists: StoredFile }>(name);

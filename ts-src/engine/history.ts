@@ -20,6 +20,8 @@ export class History {
     for (const graph of runs) {
       for (const record of graph.records)
         if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
+      for (const record of graph.docs)
+        if (record && record.milliseconds > 0) this.known[`${record.package} docs`] = record.milliseconds;
       for (const record of graph.tests)
         if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
     }

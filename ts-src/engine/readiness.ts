@@ -1,8 +1,9 @@
 import { inverse, type Edges } from '../graph/graph.ts';
+import { documentationNeeds } from './task-graph.ts';
 import type { Closures } from '../plan/closure.ts';
 
 /**
- * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`) and above them
+ * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`, its documentation is `2 * count + n`) and above them
  * sets of packages that become usable together: one package, or those that need each other to run. A task waits until
  * what it names is usable, a set until its packages are built and what they need to run is usable: an edge for each
  * dependency that is named, where an edge for each package of each root would be a hundred times as many.
@@ -23,14 +24,19 @@ export function packageReadiness(closures: Closures, isTask: (task: number) => b
   for (let n = 0; n < count; n++) {
     if (setOf[n]! >= 0) continue;
     const members = together.get(n) ?? [n];
-    for (const m of members) setOf[m] = 2 * count + sets.length;
+    for (const m of members) setOf[m] = 3 * count + sets.length;
     sets.push(members);
   }
   const usable = (packages: readonly number[]) => packages.map((d) => setOf[d]!);
   return readiness([
     ...build.map(usable),
     ...build.map((built, n) => (isTask(count + n) ? [setOf[n]!, ...usable(built), ...usable(test[n]!)] : [])),
-    ...sets.map((members, i) => members.flatMap((m) => [m, ...usable(runs[m]!).filter((s) => s !== 2 * count + i)])),
+    ...documentationNeeds(closures).map((needs, n) =>
+      isTask(2 * count + n)
+        ? [setOf[n]!, ...usable(build[n]!), ...needs.map((d) => 2 * count + d).filter((task) => isTask(task))]
+        : [],
+    ),
+    ...sets.map((members, i) => members.flatMap((m) => [m, ...usable(runs[m]!).filter((s) => s !== 3 * count + i)])),
   ]);
 }
 

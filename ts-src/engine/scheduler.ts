@@ -1,6 +1,7 @@
 import { PackageFileError } from '../io/deb.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
 import { environmentFault, reportInternal } from '../io/faults.ts';
+import type { DocRecord } from '../model/docs.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
@@ -183,6 +184,8 @@ export class Scheduler {
         return this.useRecord(graph, task, found.record, 'cached');
       case 'test':
         return this.useTestRecord(graph, task, found.record, 'cached');
+      case 'docs':
+        return this.useDocRecord(graph, task, found.record, 'cached');
       case 'failed':
         return this.finish(graph, task, 'failed', found.reason);
       case 'todo':
@@ -252,7 +255,18 @@ export class Scheduler {
       );
   }
 
-  /** What a task came to; who waits for it goes on, or is stopped. */
+  private useDocRecord(graph: TaskGraph, task: number, record: DocRecord, how: 'cached' | 'built'): void {
+    graph.docs[task % graph.count] = record;
+    const t = graph.results[task];
+    if (!t) return;
+    const [first] = record.faults;
+    t.docs = { ...record.coverage, warnings: record.warnings };
+    if (first === undefined) return this.finish(graph, task, how, how === 'cached' ? 'unchanged' : t.reason);
+    const more = record.faults.length > 1 ? `, and ${record.faults.length - 1} more` : '';
+    this.finish(graph, task, 'failed', `${how === 'cached' ? 'cached: ' : ''}${first}${more}`);
+  }
+
+  /** What a task came to; who waits for it goes on, or is stopped. Documentation that fails stops no other. */
   private finish(graph: TaskGraph, task: number, state: TaskResult['state'], reason: string): void {
     const ended: { task: number; state: TaskResult['state']; reason: string }[] = [{ task, state, reason }];
     for (const end of ended) {
@@ -260,7 +274,8 @@ export class Scheduler {
       if (t?.state !== 'waiting') continue;
       Object.assign(t, { state: end.state, reason: end.reason, finished: this.options.now() });
       this.options.progress.finished(t);
-      if (isDone(end.state)) this.resolveDependents(graph, end.task);
+      if (end.state === 'failed' && t.kind === 'docs' && this.options.failFast) this.stopped = true;
+      if (isDone(end.state) || (end.state === 'failed' && t.kind === 'docs')) this.resolveDependents(graph, end.task);
       else {
         if (end.state === 'failed' && this.options.failFast) this.stopped = true;
         const what = end.state === 'failed' ? 'failed' : end.state === 'blocked' ? 'is blocked' : 'was stopped';
@@ -268,7 +283,7 @@ export class Scheduler {
           ended.push({
             task: d,
             state: 'stopped',
-            reason: end.task < graph.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`,
+            reason: t.kind === 'test' ? `the tests of '${t.name}' failed` : `'${t.name}' ${what}`,
           });
       }
     }
@@ -308,6 +323,8 @@ export class Scheduler {
       return this.useRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'built');
     if (outcome.kind === 'test')
       return this.useTestRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'passed');
+    if (outcome.kind === 'docs')
+      return this.useDocRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'built');
     const stopped = options.signal.aborted;
     this.finish(graph, task, stopped ? 'stopped' : 'failed', stopped ? 'the run was stopped' : outcome.reason);
   }

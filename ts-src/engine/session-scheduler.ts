@@ -17,6 +17,8 @@ export interface SchedulerRequest {
   testsStop?: boolean;
   /** Which packages are built though the store has them. Default: none. */
   rebuild?: (name: string) => boolean;
+  /** Which documentation is made though the store has it. Default: none. */
+  redocument?: (name: string) => boolean;
   /** Another program schedules: each task is asked for. */
   alone?: boolean;
 }
@@ -34,6 +36,7 @@ export const schedulerOf = (session: Session, request: SchedulerRequest): Schedu
       failFast: request.failFast ?? false,
       testsStop: request.testsStop ?? session.input.distro.tests.stop_dependents,
       rebuild: request.rebuild ?? (() => false),
+      redocument: request.redocument ?? (() => false),
       retest: (record) => request.retest && record.outcome === 'failed',
       channelVersion: session.channelVersion,
       hints: session.hints,

@@ -32,6 +32,8 @@ export interface RunInput {
   checkArchive?: ArchiveCheck;
   /** Whose tests are tasks. */
   tested: (p: PlannedPackage) => boolean;
+  /** Whose documentation is a task, and on which target. Default: none. */
+  documented?: (scope: Plan['scopes'][number], target: TaskGraph['target'], p: PlannedPackage) => boolean;
   /** By platform and architecture (`bookworm-amd64`): the base that the plan was made with. */
   bases: Record<string, { digest: string; archive: string }>;
 }
@@ -272,6 +274,7 @@ async function prepareScopes(
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
           check?.blocked,
+          (p) => !p.blocked && input.documented?.(scope, target, p) === true,
         ),
       );
     }

@@ -1,15 +1,16 @@
-import { scopeId, taskId, testTaskId } from '../model/names.ts';
+import { docsTaskId, scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import { cycles } from '../graph/graph.ts';
 import type { BriefRecord, BriefTest, TaskKind, TaskResult } from '../model/result.ts';
+import type { DocRecord } from '../model/docs.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
 import { InterfaceDigests } from './interface-digests.ts';
 import type { Base } from '../sandbox/base-system.ts';
 import type { AptResolver, SystemSet } from '../sandbox/apt-resolver.ts';
 
 /**
- * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are `count +
- * n`.
+ * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are `count + n`,
+ * its documentation is `2 * count + n`.
  */
 export interface TaskGraph {
   id: string;
@@ -27,6 +28,7 @@ export interface TaskGraph {
   /** By package: what its build made, and its tests gave. */
   records: (BriefRecord | undefined)[];
   tests: (BriefTest | undefined)[];
+  docs: (DocRecord | undefined)[];
   /** By package, the system packages of its root, once they are known. */
   sets: (SystemSet | undefined)[];
   /** By task: milliseconds of the longest chain of tasks that waits for it, itself counted. */
@@ -36,9 +38,10 @@ export interface TaskGraph {
 }
 
 export const packageOf = (graph: TaskGraph, task: number): PlannedPackage => graph.scope.packages[task % graph.count]!;
-export const kindOf = (graph: TaskGraph, task: number): TaskKind => (task < graph.count ? 'build' : 'test');
+const kinds: readonly TaskKind[] = ['build', 'test', 'docs'];
+export const kindOf = (graph: TaskGraph, task: number): TaskKind => kinds[Math.floor(task / graph.count)] ?? 'build';
 
-/** `tested`: whose tests are tasks of this run. */
+/** `tested`, `documented`: whose tests and documentation are tasks of this run. */
 export function makeTaskGraph(
   scope: Scope,
   target: Target,
@@ -48,6 +51,7 @@ export function makeTaskGraph(
   history: (name: string) => number | undefined,
   tested: (p: PlannedPackage) => boolean,
   lacking: ReadonlyMap<string, string> = new Map(),
+  documented: (p: PlannedPackage) => boolean = () => false,
 ): TaskGraph {
   const { packages } = scope;
   const closures = closuresOf(scope);
@@ -64,6 +68,7 @@ export function makeTaskGraph(
     lacking,
     records,
     tests: packages.map(() => undefined),
+    docs: packages.map(() => undefined),
     sets: packages.map(() => undefined),
     owners: new Map(),
     interfaceDigests: new InterfaceDigests(closures, (n) => records[n]!.interface, full),
@@ -72,46 +77,63 @@ export function makeTaskGraph(
       return (priority ??= [
         ...remainingPaths(packages, (p) => history(p.name) ?? 15000),
         ...packages.map((p) => history(`${p.name} test`) ?? 15000),
+        ...packages.map((p) => history(`${p.name} docs`) ?? 5000),
       ]);
     },
     results: [
-      ...packages.map((p): TaskResult => ({
-        id: taskId(scope.distribution, target, p.name),
-        name: p.name,
-        kind: 'build',
-        state: 'waiting',
-        reason: '',
-      })),
-      ...packages.map((p): TaskResult | undefined =>
-        tested(p)
-          ? {
-              id: testTaskId(scope.distribution, target, p.name),
-              name: p.name,
-              kind: 'test',
-              state: 'waiting',
-              reason: '',
-            }
-          : undefined,
+      ...packages.map((p) => waiting(taskId(scope.distribution, target, p.name), p, 'build')),
+      ...packages.map((p) =>
+        tested(p) ? waiting(testTaskId(scope.distribution, target, p.name), p, 'test') : undefined,
+      ),
+      ...packages.map((p) =>
+        documented(p) ? waiting(docsTaskId(scope.distribution, target, p.name), p, 'docs') : undefined,
       ),
     ],
   };
 }
 
+const waiting = (id: string, p: PlannedPackage, kind: TaskKind): TaskResult => ({
+  id,
+  name: p.name,
+  kind,
+  state: 'waiting',
+  reason: '',
+});
+
 /** The packages that must be there before a task can be known: those in its root. */
-export const packagesInRoot = (graph: TaskGraph, task: number): number[] =>
-  task < graph.count ? graph.closures.root(task) : graph.closures.testRoot(task - graph.count);
+export function packagesInRoot({ closures, count }: TaskGraph, task: number): number[] {
+  if (task < count) return closures.root(task);
+  return task < 2 * count ? closures.testRoot(task - count) : closures.docsRoot(task % count);
+}
 
 /**
- * By task, all that must be done before it: the builds of its root, and with `testsStop` their tests. A test that needs
+ * By package, those whose documentation its own refers to: what it names to build or to run. Packages that need each
+ * other refer to those before them alone.
+ */
+export function documentationNeeds(closures: Closures): number[][] {
+  const all = closures.build.map((built, n) => [...new Set([...built, ...(closures.runtimeDependencies[n] ?? [])])]);
+  const cycle = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members, i) => members.forEach((n) => (cycle[n] = i)));
+  return all.map((list, n) => list.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+}
+
+/**
+ * By task, all that must be done before it: the builds of its root, of documentation also that of what it refers to, and
+ * with `testsStop` their tests. A test that needs
  * what is built on its package (a cycle through test dependencies) stops nothing of that cycle.
  */
 export function tasksBefore(graph: TaskGraph, testsStop: boolean): number[][] {
   const { results, count } = graph;
-  const needs = results.map((t, task) => (t ? packagesInRoot(graph, task) : []));
+  const documented = documentationNeeds(graph.closures);
+  const needs = results.map((t, task) => {
+    if (!t) return [];
+    const docs = (t.kind === 'docs' && documented[task % count]) || [];
+    return [...packagesInRoot(graph, task), ...docs.map((d) => d + 2 * count).filter((d) => results[d])];
+  });
   if (!testsStop) return needs;
   const all = needs.map((list, task) => [
     ...list,
-    ...list.map((d) => d + count).filter((d) => d !== task && results[d]),
+    ...(task < 2 * count ? list : []).map((d) => d + count).filter((d) => d !== task && results[d]),
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members, i) => members.forEach((task) => (set[task] = i)));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { BuildType } from '../model/build-types/index.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
+import { documentationTools } from '../model/docs.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
 import { conditionContext } from '../plan/evaluate.ts';
 import { keyText, ownInputs, rootInputs, type KeyInputs } from './keys.ts';
@@ -11,7 +12,9 @@ import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
 import { restOf } from '../read/manifest/packed-manifest.ts';
 import { packagingText } from '../render/debian.ts';
 import type { SystemSet } from '../sandbox/apt-resolver.ts';
-import { packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
+import { documentationSettings } from '../plan/settings.ts';
+import { docRecipeDigest } from '../render/doc-tools.ts';
+import { documentationNeeds, kindOf, packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
 export interface ResolvedTask {
@@ -64,7 +67,8 @@ export class TaskKeys {
   /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
   async resolveKey(graph: TaskGraph, task: number): Promise<ResolvedTask | string> {
     const p = packageOf(graph, task);
-    const isTest = task >= graph.count;
+    const kind = kindOf(graph, task);
+    const isTest = kind === 'test';
     const variant = this.distro.variants[graph.target.variant];
     const { vocabulary } = this.factsOf(graph);
     const names: PackageNameSet = [];
@@ -73,15 +77,17 @@ export class TaskKeys {
       p.impliedBuild ?? [],
       variant?.build_depends ?? [],
       ...(isTest ? [p.systemTest, p.impliedTest ?? []] : []),
+      ...(kind === 'docs' ? [documentationTools] : []),
     ])
       vocabulary.add(names, list);
     const n = task % graph.count;
     const built = graph.closures.build[n]!;
-    const direct = isTest ? [...new Set([n, ...built, ...graph.closures.test[n]!])] : built;
+    const direct = kind === 'build' ? built : [...new Set([n, ...built, ...(isTest ? graph.closures.test[n]! : [])])];
     for (const d of direct) joinSets(names, this.namesOf(graph, d));
     const set = await graph.system.resolve(vocabulary.sorted(names));
     if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
-    if (!isTest) graph.sets[n] = set;
+    if (kind === 'build') graph.sets[n] = set;
+    if (kind === 'docs') return this.documentationKey(graph, n, set, direct);
     const tools = new Set(p.tools);
     const dependencies = direct.map((d): [string, string] => {
       const q = graph.scope.packages[d]!;
@@ -93,6 +99,35 @@ export class TaskKeys {
     const own = this.own(graph, n);
     const rest = rootInputs(set.digest, dependencies, isTest ? p : undefined);
     return { key: sha256(own.text + keyText(rest)), inputs: () => ({ ...own.parts, ...rest }), set };
+  }
+
+  /**
+   * Documentation is made of the source, of the package as it is installed, and of what its dependencies show: to a
+   * build, and to the documentation that refers to theirs.
+   */
+  private documentationKey(graph: TaskGraph, n: number, set: SystemSet, direct: readonly number[]): ResolvedTask {
+    const p = graph.scope.packages[n];
+    const own = this.own(graph, n);
+    const name = (d: number): string => graph.scope.packages[d]?.name ?? '';
+    const others = direct.filter((d) => d !== n);
+    const shown = others.map((d): [string, string] => [name(d), graph.interfaceDigests.ofBuild(d, false)]);
+    const referred = this.documentationNeeds(graph)[n] ?? [];
+    const rest = {
+      ...rootInputs(set.digest, shown, undefined),
+      installed: graph.records[n]?.interface.full ?? '',
+      documentation: referred.map((d) => `${name(d)}=${graph.docs[d]?.digest ?? ''}`).join(' '),
+      documentationTools: docRecipeDigest(),
+      documentationSettings: JSON.stringify(documentationSettings(this.distro, p?.name ?? '')),
+    };
+    return { key: sha256(own.text + keyText(rest)), inputs: () => ({ ...own.parts, ...rest }), set };
+  }
+
+  private readonly referred = new Map<TaskGraph, number[][]>();
+
+  documentationNeeds(graph: TaskGraph): number[][] {
+    let needs = this.referred.get(graph);
+    if (!needs) this.referred.set(graph, (needs = documentationNeeds(graph.closures)));
+    return needs;
   }
 
   private own(graph: TaskGraph, n: number): { parts: KeyInputs; text: string } {

@@ -2,6 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withMutex } from '../io/mutex.ts';
 import type { Scope, Target } from '../model/plan.ts';
+import { docsRecordName, filesOfDocs, type DocRecord } from '../model/docs.ts';
+import { isDocRecord } from '../model/stored.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import type { Driver } from '../sandbox/driver.ts';
@@ -22,6 +24,8 @@ export interface TaskRunnerOptions {
   /** Do these anew even though the store has them; tests that failed where that was asked for. */
   rebuild: (name: string) => boolean;
   retest: (record: BriefTest) => boolean;
+  /** Make the documentation of these anew. */
+  redocument: (name: string) => boolean;
   /** Version that the channel holds, by Debian package. */
   channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
   /** Brief records by key, as the last run's index has them. */
@@ -32,6 +36,7 @@ export interface TaskRunnerOptions {
 export type Found =
   | { kind: 'build'; record: BriefRecord }
   | { kind: 'test'; record: BriefTest }
+  | { kind: 'docs'; record: DocRecord }
   | { kind: 'failed'; reason: string }
   | { kind: 'todo'; reason: string };
 
@@ -39,6 +44,7 @@ export type Found =
 export type TaskOutcome =
   | { kind: 'build'; record: BriefRecord; another: boolean }
   | { kind: 'test'; record: BriefTest; another: boolean }
+  | { kind: 'docs'; record: DocRecord; another: boolean }
   | { kind: 'failed'; reason: string };
 
 /** What a task tells while it runs. */
@@ -62,7 +68,20 @@ export class TaskRunner {
 
   /** Looks a key up, in the hints first. */
   async find(graph: TaskGraph, task: number, key: string): Promise<Found> {
+    if (kindOf(graph, task) === 'docs') return this.findDocs(graph, task, key);
     return kindOf(graph, task) === 'test' ? this.findTest(graph, task, key) : this.findBuild(graph, task, key);
+  }
+
+  private async findDocs(graph: TaskGraph, task: number, key: string): Promise<Found> {
+    const record = await this.docsOf(key);
+    if (record && !this.options.redocument(packageOf(graph, task).name)) return { kind: 'docs', record };
+    return { kind: 'todo', reason: record ? 'forced' : 'new or changed inputs' };
+  }
+
+  private async docsOf(key: string): Promise<DocRecord | undefined> {
+    const record = await this.options.store.readJson(docsRecordName(key));
+    if (!isDocRecord(record) || record.key !== key) return undefined;
+    return this.options.store.holds(filesOfDocs(record)) ? record : undefined;
   }
 
   private async findTest(graph: TaskGraph, task: number, key: string): Promise<Found> {
@@ -104,8 +123,8 @@ export class TaskRunner {
       async () => {
         const another = await this.doneMeanwhile(graph, task, resolved.key);
         if (another) return another;
-        const test = kindOf(graph, task) === 'test';
-        const log = join('logs', graph.id, `${p.name}${test ? '.test' : ''}.log`);
+        const kind = kindOf(graph, task);
+        const log = join('logs', graph.id, `${p.name}${kind === 'build' ? '' : `.${kind}`}.log`);
         started(log);
         return this.doNow(graph, task, resolved, join(options.output, log));
       },
@@ -118,6 +137,10 @@ export class TaskRunner {
   private async doneMeanwhile(graph: TaskGraph, task: number, key: string): Promise<TaskOutcome | undefined> {
     const { options } = this;
     const p = packageOf(graph, task);
+    if (kindOf(graph, task) === 'docs') {
+      const docs = options.redocument(p.name) ? undefined : await this.docsOf(key);
+      return docs && { kind: 'docs', record: docs, another: true };
+    }
     if (options.rebuild(p.name)) return undefined;
     if (kindOf(graph, task) === 'test') {
       const record = await options.store.getTest(key);
@@ -136,6 +159,12 @@ export class TaskRunner {
       const outcome = await this.repair.build(graph, request);
       if (outcome.state === 'failed') return { kind: 'failed', reason: outcome.reason };
       return { kind: 'build', record: outcome.value, another: false };
+    }
+    if (kindOf(graph, task) === 'docs') {
+      const docs = await this.repair.run<DocRecord>(graph, (work) => options.builder.document({ ...request, work }));
+      if (docs.state === 'failed') return { kind: 'failed', reason: docs.reason };
+      await options.store.writeJson(docsRecordName(resolved.key), docs.value);
+      return { kind: 'docs', record: docs.value, another: false };
     }
     const outcome = await this.repair.run<TestRecord>(graph, (work) => options.builder.test({ ...request, work }));
     if (outcome.state === 'failed') return { kind: 'failed', reason: outcome.reason };

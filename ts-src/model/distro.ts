@@ -206,18 +206,15 @@ const channelRules = z.strictObject({
   keep: z.number().int().min(1).optional().describe('States that are kept; left out: as `publish` says'),
 });
 
+const placeUri = z
+  .string()
+  .regex(
+    /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+    'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
+  );
+
 const publishSettings = z.strictObject({
-  to: z
-    .array(
-      z
-        .string()
-        .regex(
-          /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-          'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
-        ),
-    )
-    .default([])
-    .describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
+  to: z.array(placeUri).default([]).describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
   keep: z.number().int().min(1).optional().describe('States of a channel that are kept; left out: all'),
   grace_days: z
     .number()
@@ -229,6 +226,22 @@ const publishSettings = z.strictObject({
 });
 
 const fingerprint = z.string().regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key');
+
+const docsSettings = z.strictObject({
+  skip: z.array(glob).default([]).describe('Packages that get no documentation'),
+  warnings: z
+    .record(glob, z.number().int().min(0))
+    .default({})
+    .describe('Most warnings of its tools that a package may have, by package or glob; left out: any number'),
+  coverage: z
+    .record(glob, z.number().min(0).max(100))
+    .default({})
+    .describe('Least part of its public entities that has a description, in percent; left out: 0'),
+  strict: z.boolean().default(false).describe('A fault of documentation fails the run of a pipeline'),
+  platform: name.optional().describe("Where it is made; left out: each distribution's first platform"),
+  to: z.array(placeUri).default([]).describe('Where sites are published, that of a channel at CHANNEL below it'),
+  keep: z.number().int().min(1).default(5).describe('States of a site that are kept'),
+});
 
 export const distroSchema = z.strictObject({
   organization: z
@@ -256,6 +269,9 @@ export const distroSchema = z.strictObject({
     .default({})
     .describe('What promotion to a channel asks for; the exact name counts before patterns'),
   publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
+  docs: docsSettings
+    .default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 })
+    .describe('Documentation of the packages'),
   naming: z
     .strictObject({
       package: z

@@ -58,6 +58,8 @@ export const abiName = (debian: string, hash: string): string => `${debian}-abi-
 
 export const testTaskId = (distribution: string, target: Target, name: string): string =>
   `${taskId(distribution, target, name)}:test`;
+export const docsTaskId = (distribution: string, target: Target, name: string): string =>
+  `${taskId(distribution, target, name)}:docs`;
 export const taskId = (distribution: string, target: Target, name: string): string =>
   `${scopeId(distribution, target)}/${name}`;
 

@@ -98,7 +98,7 @@ export interface Hints {
   tests: Map<string, BriefTest>;
 }
 
-export type TaskKind = 'build' | 'test';
+export type TaskKind = 'build' | 'test' | 'docs';
 export type TaskState = 'cached' | 'built' | 'passed' | 'failed' | 'stopped' | 'blocked' | 'waiting';
 
 /** What became of one task in a run; the report is made of these. */
@@ -115,6 +115,8 @@ export interface TaskResult {
   finished?: number;
   log?: string;
   debs?: StoredFile[];
+  /** Of a documentation task: what its pages say of themselves. */
+  docs?: { documented: number; total: number; warnings: number };
   /** Of a test task. */
   tests?: { tests: number; failures: number; skipped: number; flaky: number; junit?: string };
 }

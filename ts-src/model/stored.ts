@@ -1,4 +1,5 @@
 import { isDebianName, isDebianVersion } from './names.ts';
+import type { DocFacts, DocInterface, DocRecord, DocResults } from './docs.ts';
 import type { BriefRecord, BriefTest, BuildRecord, StoredFile, TaskResult, TestRecord } from './result.ts';
 
 /**
@@ -99,10 +100,80 @@ export const isBriefTest = (v: unknown): v is BriefTest => briefTests(v);
 const test = shape({ ...briefTest, inputs: map(words) });
 export const isTestRecord = (v: unknown): v is TestRecord => test(v);
 
+const docRecord = shape({
+  schema: oneOf(1),
+  key: isDigest,
+  package: isPackageName,
+  faults: list(words, 1000),
+  warnings: count,
+  told: list(words, 1000),
+  coverage: shape({ documented: count, total: count }),
+  undocumented: list(words, 1000),
+  digest: isDigest,
+  interface: isStoredFile,
+  facts: isStoredFile,
+  pages: isStoredFile,
+  log: isStoredFile,
+  inputs: map(words),
+  milliseconds: count,
+});
+export const isDocRecord = (v: unknown): v is DocRecord => docRecord(v);
+
+/** Longer text than people read at once: a tag file, a rendered README. */
+const long = text(/^[^]*$/, 64 << 20);
+const messageKind = oneOf('msg', 'srv', 'action');
+const messageName = text(/^[A-Za-z][A-Za-z0-9_]*$/, 200);
+const docInterface = shape({
+  schema: oneOf(1),
+  tag: optional(long),
+  inventory: optional(text(/^[A-Za-z0-9+/=]*$/, 64 << 20)),
+  messages: list(shape({ kind: messageKind, name: messageName }), 100_000),
+});
+export const isDocInterface = (v: unknown): v is DocInterface => docInterface(v);
+const docField = shape({ type: words, name: words, value: optional(words), constant: boolean, comment: words });
+const docFacts = shape({
+  schema: oneOf(1),
+  readme: optional(long),
+  changelog: optional(long),
+  api: optional(isRelativePath),
+  prose: optional(isRelativePath),
+  python: list(line, 10_000),
+  headers: list(line, 100_000),
+  messages: list(
+    shape({
+      kind: messageKind,
+      name: messageName,
+      comment: words,
+      parts: list(shape({ title: words, fields: list(docField, 10_000) }), 3),
+      text: words,
+    }),
+    100_000,
+  ),
+  launch: list(line, 10_000),
+  parameters: list(line, 10_000),
+  plugins: list(shape({ name: words, type: words, base: words, description: words }), 10_000),
+  executables: list(line, 10_000),
+});
+export const isDocFacts = (v: unknown): v is DocFacts => docFacts(v);
+
+const pageName = text(/^[A-Za-z0-9_.-]+\.html$/, 500);
+/** What the documentation tools' script left in a root where the package's own code ran. */
+const docResults = shape({
+  tools: list(shape({ tool: line, code: (v) => typeof v === 'number', cpu: count }), 20),
+  warnings: list(words, 200),
+  warning_count: count,
+  documented: count,
+  total: count,
+  undocumented: list(words, 200),
+  compounds: list(shape({ kind: line, name: words, page: pageName, brief: words, title: words }), 200_000),
+  failed_modules: list(line, 10_000),
+});
+export const isDocResults = (v: unknown): v is DocResults => docResults(v);
+
 const result = shape({
   id: line,
   name: isPackageName,
-  kind: oneOf('build', 'test'),
+  kind: oneOf('build', 'test', 'docs'),
   state: oneOf('cached', 'built', 'passed', 'failed', 'stopped', 'blocked', 'waiting'),
   reason: words,
   version: optional(version),

@@ -17,6 +17,8 @@ export interface Closures {
    * run.
    */
   testRoot(n: number): number[];
+  /** The packages in the root of its documentation: that of its build, and itself, with what they need to run. */
+  docsRoot(n: number): number[];
   /** What must be installed with a package: its run dependencies, theirs, and so on; itself left out. */
   run(n: number): number[];
 }
@@ -71,6 +73,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
       if (!r) roots.set(n, (r = without(reach(build[n]!), n)));
       return r;
     },
+    docsRoot: (n) => numbersIn(reach([n, ...build[n]!])),
     testRoot: (n) => numbersIn(reach([n, ...build[n]!, ...test[n]!])),
   };
 }

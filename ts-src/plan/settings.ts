@@ -45,3 +45,20 @@ export function settingsFinder(distro: Distro): SettingsOf {
     { any: true },
   );
 }
+
+/** What distro.yaml says of one package's documentation: the exact name counts before globs, of globs the first. */
+export function documentationSettings(
+  { docs, organization }: Pick<Distro, 'docs' | 'organization'>,
+  name: string,
+): { organization: string; warnings?: number; coverage?: number } {
+  const of = (table: Record<string, number>): number | undefined => {
+    const pattern = Object.hasOwn(table, name) ? name : Object.keys(table).find((p) => matcher([p])(name));
+    return pattern === undefined ? undefined : table[pattern];
+  };
+  const [warnings, coverage] = [of(docs.warnings), of(docs.coverage)];
+  return {
+    organization,
+    ...(warnings === undefined ? {} : { warnings }),
+    ...(coverage === undefined ? {} : { coverage }),
+  };
+}

@@ -128,10 +128,29 @@ export class S3Endpoint implements Endpoint {
   }
 }
 
-const typeOf = (name: string): Record<string, string> => ({
-  'content-type': name.endsWith('.deb')
-    ? 'application/vnd.debian.binary-package'
-    : /\.(gz|xz)$/.test(name)
-      ? 'application/octet-stream'
-      : 'text/plain; charset=utf-8',
-});
+const mediaTypes: Readonly<Record<string, string>> = {
+  deb: 'application/vnd.debian.binary-package',
+  gz: 'application/octet-stream',
+  xz: 'application/octet-stream',
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  json: 'application/json',
+  svg: 'image/svg+xml',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  ico: 'image/x-icon',
+  woff: 'font/woff',
+  woff2: 'font/woff2',
+  pdf: 'application/pdf',
+  inv: 'application/octet-stream',
+};
+
+function typeOf(name: string): Record<string, string> {
+  const end = /\.([a-z0-9]+)$/.exec(name)?.[1] ?? '';
+  const known = Object.hasOwn(mediaTypes, end) ? mediaTypes[end] : undefined;
+  return { 'content-type': known ?? 'text/plain; charset=utf-8' };
+}

@@ -38,7 +38,7 @@ const firstLine = (text: string): string => text.trim().split('\n')[0]!.slice(0,
 export function packageCases(results: readonly TaskResult[], tail: (t: TaskResult) => string[]): TestCase[] {
   return results.map((t) => ({
     suite: t.name,
-    name: t.kind === 'test' ? 'tests' : 'build',
+    name: t.kind === 'test' ? 'tests' : t.kind,
     seconds: t.started !== undefined && t.finished !== undefined ? (t.finished - t.started) / 1000 : 0,
     result:
       t.state === 'failed'

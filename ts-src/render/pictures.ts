@@ -94,7 +94,7 @@ export function renderTimeline(tasks: readonly ReportTask[]): string | undefined
     free[row] = to;
     const wide = Math.max(2, x(to) - x(from) - 1);
     const y = 24 + row * 26;
-    const label = t.kind === 'test' ? `test ${t.name}` : t.name;
+    const label = t.kind === 'build' ? t.name : `${t.kind} ${t.name}`;
     return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text(x(from) + 4, y + 15, label) : ''}</g>`;
   });
   const height = free.length * 26 + 34;

@@ -5,7 +5,7 @@ import type { TaskResult } from '../model/result.ts';
 import { escapeMarkup } from './markup.ts';
 import { renderNeeds, renderTimeline } from './pictures.ts';
 import { byState, stateStyles, taskStates } from './states.ts';
-import { duration } from './summary.ts';
+import { duration, taskTitle } from './summary.ts';
 import { renderTemplate } from './template.ts';
 
 export interface ReportTask extends TaskResult {
@@ -55,7 +55,7 @@ export function renderReport(report: Report): Record<string, string> {
     failures: tasks
       .filter((t) => t.state === 'failed')
       .map((t) => ({
-        id: escapeMarkup(t.kind === 'test' ? `tests of ${t.id}` : t.id),
+        id: escapeMarkup(taskTitle(t, t.id)),
         name: escapeMarkup(t.name),
         reason: escapeMarkup(t.reason),
         tail: t.tail.length ? [{ text: escapeMarkup(t.tail.join('\n')) }] : [],
@@ -67,9 +67,9 @@ export function renderReport(report: Report): Record<string, string> {
       .map(({ t }) => ({
         state: t.state,
         name: escapeMarkup(t.name),
-        what: escapeMarkup(t.kind === 'test' ? `tests of ${t.name}` : t.name),
+        what: escapeMarkup(taskTitle(t, t.name)),
         scope: escapeMarkup(t.scope),
-        details: escapeMarkup(t.kind === 'test' ? '' : `, ${t.buildType}, ${t.repository}`),
+        details: escapeMarkup(t.kind !== 'build' ? '' : `, ${t.buildType}, ${t.repository}`),
         version: escapeMarkup(t.version ?? t.upstream),
         time: t.started !== undefined && t.finished !== undefined ? duration(t.finished - t.started) : '',
         reason: escapeMarkup(t.reason),

@@ -10,6 +10,12 @@ export const duration = (milliseconds: number): string => {
       : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 };
 
+/** A task as people call it. */
+export function taskTitle(t: Pick<TaskResult, 'kind'>, name: string): string {
+  if (t.kind === 'build') return name;
+  return t.kind === 'test' ? `tests of ${name}` : `documentation of ${name}`;
+}
+
 const words: Record<TaskState, string> = {
   failed: 'failed',
   stopped: 'stopped',
@@ -46,9 +52,10 @@ export function renderSummary(
     .filter(([, n]) => n > 0)
     .map(([s, n]) => `${n} ${words[s]}`);
   const builds = results.filter((t) => t.kind === 'build').length;
-  const tests = results.length - builds;
+  const tests = results.filter((t) => t.kind === 'test').length;
+  const docs = results.length - builds - tests;
   lines.push(
-    `${plural(builds, 'package')}${tests ? ` and the tests of ${plural(tests, 'package')}` : ''} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`,
+    `${plural(builds, 'package')}${tests ? ` and the tests of ${plural(tests, 'package')}` : ''}${docs ? ` and the documentation of ${plural(docs, 'package')}` : ''} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`,
   );
   return `${lines.join('\n')}\n`;
 }
@@ -69,7 +76,7 @@ export function renderHeadline(
       ? [
           `failed: ${failed
             .slice(0, 3)
-            .map((t) => (t.kind === 'test' ? `tests of ${t.name}` : t.name))
+            .map((t) => taskTitle(t, t.name))
             .join(', ')}${failed.length > 3 ? ` and ${failed.length - 3} more` : ''}`,
         ]
       : []),
@@ -103,7 +110,7 @@ export function renderOutlook({ cached, todo, open }: { cached: number; todo: nu
 export function renderForetold(results: readonly TaskResult[]): string {
   const lines = results.flatMap((t) =>
     t.state === 'waiting' && t.key !== undefined
-      ? [`${t.kind === 'test' ? 'test ' : 'build'}  ${t.id}: ${t.reason}`]
+      ? [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`]
       : t.state === 'failed' || t.state === 'blocked'
         ? [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`]
         : [],

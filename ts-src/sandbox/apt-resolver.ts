@@ -219,13 +219,21 @@ export class AptResolver {
     ];
   }
 
-  /** Folders of a root with this set, topmost first, the base last. Made where it is not there yet. */
-  async root(set: string[]): Promise<Result<string[]>> {
+  /**
+   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
+   * many sets, which gets a layer of its own below the others, so that it is installed once.
+   */
+  async root(set: string[], common: readonly string[] = []): Promise<Result<string[]>> {
     if (!set.length) return good([this.base.root]);
+    const below = common.length < set.length && common.every((p) => set.includes(p)) ? [...common] : [];
+    if (below.length) {
+      const made = await this.root(below);
+      if (!made.ok) return made;
+    }
     const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
-      making = this.make(id, set).finally(() => this.making.delete(id));
+      making = this.make(id, set, below).finally(() => this.making.delete(id));
       this.making.set(id, making);
     }
     return making;
@@ -247,13 +255,13 @@ export class AptResolver {
     return [...chain, this.base.root];
   }
 
-  private async make(id: string, set: string[]): Promise<Result<string[]>> {
+  private async make(id: string, set: string[], common: readonly string[]): Promise<Result<string[]>> {
     const there = this.chain(id);
     if (there && (await this.sound(there))) return good(there);
     return withMutex(join(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && (await this.sound(other))) return good(other);
-      let parent = this.nearestBelow(set);
+      let parent = this.nearestBelow(set, common);
       if (parent && !(await this.sound(this.chain(parent.id)!))) parent = undefined;
       const missing = set.filter((s) => !parent?.set.includes(s));
       const fetched = await this.fetch(missing);
@@ -314,8 +322,8 @@ export class AptResolver {
     return true;
   }
 
-  /** The largest set at hand that this one contains; of equals the first by name. */
-  private nearestBelow(set: string[]): (Layer & { id: string }) | undefined {
+  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
+  private nearestBelow(set: string[], common: readonly string[]): (Layer & { id: string }) | undefined {
     const wanted = new Set(set);
     let best: (Layer & { id: string }) | undefined;
     let names: string[] = [];
@@ -337,7 +345,7 @@ export class AptResolver {
         sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id
       )
         continue;
-      if (layer.set.every((s) => wanted.has(s))) best = { ...layer, id };
+      if (layer.set.every((s) => wanted.has(s)) && common.every((s) => layer.set.includes(s))) best = { ...layer, id };
     }
     return best;
   }

@@ -55,7 +55,7 @@ export async function prepareEnvironment(
   writeFileSync(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}\n`);
   const system = await resolved.set.packages();
   if (typeof system === 'string') return failed(`apt can't install what it needs: ${system}`);
-  const layers = await graph.system.root(system);
+  const layers = await graph.system.root(system, request.common);
   if (!layers.ok) return failed(`${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})`);
   const own = join(work, 'own');
   const problem = await packages.compose(
@@ -80,7 +80,7 @@ export async function prepareEnvironment(
 /** One entry into a task's root. */
 export interface BuildSteps {
   /** Script of the recipe, and its steps in order. */
-  script: 'slipway.sh' | 'pack.sh';
+  script: 'slipway.sh' | 'pack.sh' | 'docs.sh';
   steps: string[];
   /** Where it runs. */
   folder: string;

@@ -25,6 +25,8 @@ export interface BuildRequest {
   log: string;
   /** Set where a package is built once more for comparison: as it was, in conditions that must not count. */
   repeat?: Repeat;
+  /** System packages (`name=version`) that many tasks of its kind have. */
+  common?: readonly string[];
 }
 
 /** What of an earlier build stays: what its packages are called, and the time that counts as now. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PackageFileError } from '../../io/deb.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
+import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
 import { renderJunit } from '../../render/junit.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
@@ -17,6 +18,7 @@ import {
   type EnvironmentOptions,
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
+import { documentPackage } from '../docs/documentation.ts';
 import { FileOwners } from './owners.ts';
 import { checkStaged, finishPackages, refusal, stageOf, type Packed, type PackedFile } from './pack.ts';
 import { systemDepends, versionOf, writeRecipe, writeTestFiles, type PackagingOptions } from './packaging.ts';
@@ -190,6 +192,11 @@ export class PackageBuilder {
       seconds: (options.now() - begun) / 1000,
       reason: () => reasonOf(options, outcome, limit, log, 'the build of its tests'),
     });
+  }
+
+  /** Makes its documentation; faults in it are a record too. */
+  document(request: BuildRequest): Promise<BuildOutcome<DocRecord>> {
+    return documentPackage(this.options, this.packages, request);
   }
 
   private async testRecord(request: BuildRequest, run: TestRun, milliseconds: number): Promise<TestRecord> {

@@ -1,0 +1,406 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { deflateSync } from 'node:zlib';
+import { faultsOf } from '../../ts-src/engine/docs/faults.ts';
+import { interfaceDigest } from '../../ts-src/engine/docs/results.ts';
+import { readWishes } from '../../ts-src/engine/docs/wishes.ts';
+import { documentationNeeds } from '../../ts-src/engine/task-graph.ts';
+import { closuresOf } from '../../ts-src/plan/closure.ts';
+import { LinkChecker } from '../../ts-src/docs/links.ts';
+import { sourceLink } from '../../ts-src/docs/package-info.ts';
+import { searchFiles, symbolsOfInventory, symbolsOfTag, wordsOf } from '../../ts-src/docs/search-index.ts';
+import { installedOf } from '../../ts-src/inspect/installed.ts';
+import { parseMessage, typeOfField } from '../../ts-src/inspect/messages.ts';
+import { isPageName, packPages, takePages, unpackPages } from '../../ts-src/inspect/pages.ts';
+import { renderDoxyfile } from '../../ts-src/render/doxyfile.ts';
+import type { PlannedPackage } from '../../ts-src/model/plan.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const f of folders.splice(0)) rmSync(f, { recursive: true, force: true });
+});
+function tree(files: Record<string, string>): string {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-docs-'));
+  folders.push(root);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+describe('messages', () => {
+  it('are read with constants, defaults, bounds and comments', () => {
+    const m = parseMessage(
+      'msg',
+      'Goal',
+      `# A place to go to.
+# In two lines.
+
+std_msgs/Header header
+# how fast,
+# in m/s
+float64[<=3] speed 0.5  # at most three
+uint8 NONE=0 # nothing
+string NAME=a # b
+string QUOTED="a # b" # said
+geometry_msgs/msg/Point[] path
+`,
+    );
+    expect(m.comment).toBe('A place to go to.\nIn two lines.');
+    expect(m.parts).toEqual([
+      {
+        title: '',
+        fields: [
+          { type: 'std_msgs/Header', name: 'header', constant: false, comment: '' },
+          {
+            type: 'float64[<=3]',
+            name: 'speed',
+            value: '0.5',
+            constant: false,
+            comment: 'how fast,\nin m/s\nat most three',
+          },
+          { type: 'uint8', name: 'NONE', value: '0', constant: true, comment: 'nothing' },
+          { type: 'string', name: 'NAME', value: 'a # b', constant: true, comment: '' },
+          { type: 'string', name: 'QUOTED', value: '"a # b"', constant: true, comment: 'said' },
+          { type: 'geometry_msgs/msg/Point[]', name: 'path', constant: false, comment: '' },
+        ],
+      },
+    ]);
+    expect([
+      typeOfField('geometry_msgs/msg/Point[]'),
+      typeOfField('Header'),
+      typeOfField('Own'),
+      typeOfField('string<=8[3]'),
+    ]).toEqual([
+      { package: 'geometry_msgs', name: 'Point' },
+      { package: 'std_msgs', name: 'Header' },
+      { name: 'Own' },
+      undefined,
+    ]);
+  });
+
+  it('services have two parts, actions three, and more lines of dashes are none', () => {
+    expect(
+      parseMessage('srv', 'S', 'bool a\n---\nbool b\n---\nbool c').parts.map((p) => p.fields.map((f) => f.name)),
+    ).toEqual([['a'], ['b', 'c']]);
+    expect(
+      parseMessage('action', 'A', 'bool a\n---\n---\nbool c').parts.map((p) => [p.title, p.fields.length]),
+    ).toEqual([
+      ['Goal', 1],
+      ['Result', 0],
+      ['Feedback', 1],
+    ]);
+  });
+});
+
+it('what a package installs is found wherever its source has it, without what was generated of messages', () => {
+  const p = '/opt/acme/d';
+  const installed = installedOf('drive', p, [
+    `${p}/include/drive/drive/drive.hpp`,
+    `${p}/include/drive/drive/msg/twist.hpp`,
+    `${p}/include/drive/drive/msg/detail/twist__struct.hpp`,
+    `${p}/share/drive/msg/Twist.msg`,
+    `${p}/share/drive/msg/Twist.idl`,
+    `${p}/share/drive/action/Go.action`,
+    `${p}/share/drive/msg/GoActionGoal.msg`,
+    `${p}/share/drive/launch/drive.launch.py`,
+    `${p}/share/drive/config/drive.yaml`,
+    `${p}/share/drive/package.xml`,
+    `${p}/share/drive/plugins.xml`,
+    `${p}/lib/drive/node`,
+    `${p}/lib/libdrive.so`,
+    `${p}/lib/python3.11/site-packages/drive/__init__.py`,
+    `${p}/lib/python3.11/site-packages/drive/msg/_twist.py`,
+    `${p}/lib/python3.11/site-packages/drive_tools/__init__.py`,
+  ]);
+  expect(installed).toEqual({
+    headers: [`${p}/include/drive/drive/drive.hpp`],
+    includes: [`${p}/include/drive`, `${p}/include`],
+    messages: [
+      { kind: 'action', name: 'Go', path: `${p}/share/drive/action/Go.action` },
+      { kind: 'msg', name: 'Twist', path: `${p}/share/drive/msg/Twist.msg` },
+    ],
+    modules: [{ name: 'drive_tools', path: `${p}/lib/python3.11/site-packages/drive_tools` }],
+    launch: [`${p}/share/drive/launch/drive.launch.py`],
+    parameters: [`${p}/share/drive/config/drive.yaml`],
+    descriptions: [`${p}/share/drive/plugins.xml`],
+    executables: ['node'],
+  });
+  const classic = installedOf('std', p, [
+    `${p}/include/std/String.h`,
+    `${p}/include/std/macros.h`,
+    `${p}/share/std/msg/String.msg`,
+  ]);
+  expect(classic.headers).toEqual([`${p}/include/std/macros.h`]);
+});
+
+describe('what a source says of its documentation', () => {
+  it('README, changelog, Doxyfile, prose and rosdoc2.yaml are found', async () => {
+    const wishes = await readWishes(
+      tree({
+        'README.md': '# x',
+        'CHANGELOG.rst': 'x',
+        'mainpage.dox': '/** */',
+        'etc/Doxy': 'INPUT = include\n',
+        'manual/conf.py': '',
+        'manual/index.rst': '',
+        'rosdoc2.yaml': `type: 'rosdoc2 config'
+version: 1
+---
+settings:
+  never_run_sphinx_apidoc: true
+  something: 1
+builders:
+  - doxygen: {doxyfile: etc/Doxy, extra_doxyfile_statements: ["PREDEFINED += X=1", "@INCLUDE = /etc/passwd"]}
+  - sphinx: {sphinx_sourcedir: manual/}
+`,
+      }),
+    );
+    expect(wishes).toEqual({
+      readme: 'README.md',
+      changelog: 'CHANGELOG.rst',
+      doxyfile: { path: 'etc/Doxy', hasInput: true },
+      prose: 'manual',
+      conf: 'manual/conf.py',
+      statements: ['PREDEFINED += X=1'],
+      pages: ['mainpage.dox'],
+      doxygen: true,
+      python: false,
+      notes: [
+        "rosdoc2.yaml:1: the setting 'something' is not known",
+        'rosdoc2.yaml:1: "@INCLUDE = /etc/passwd" is no setting of Doxygen',
+      ],
+    });
+  });
+
+  it('links are not followed, and paths stay inside', async () => {
+    const root = tree({ 'rosdoc2.yaml': 'builders:\n  - sphinx: {sphinx_sourcedir: ../../etc}\n' });
+    symlinkSync('/etc/passwd', join(root, 'README.md'));
+    symlinkSync('/etc', join(root, 'doc'));
+    const wishes = await readWishes(root);
+    expect([wishes.readme, wishes.prose]).toEqual([undefined, undefined]);
+    expect(wishes.notes.join('\n')).toMatch(/README.md is a link, not a file/);
+    expect(wishes.notes.join('\n')).toMatch(/is no path in the package/);
+  });
+});
+
+it("a Doxyfile's values can't begin another line or setting", () => {
+  const text = renderDoxyfile({
+    name: 'n',
+    version: '1',
+    description: 'a "quoted" \\ thing',
+    headers: ['/opt/a b/"x".h'],
+    pages: [],
+    includes: ['/opt/include'],
+    statements: ['PREDEFINED = A'],
+    tags: ['base'],
+    source: '/build/n',
+    own: { file: '/build/n/Doxyfile', hasInput: false },
+  });
+  expect(text).toContain('PROJECT_BRIEF = "a \\"quoted\\" \\\\ thing"\n');
+  expect(text).toContain('INPUT = "/opt/a b/\\"x\\".h"');
+  expect(text.indexOf('@INCLUDE = /build/n/Doxyfile')).toBeLessThan(text.indexOf('HTML_TIMESTAMP = NO'));
+  expect(text).toMatch(/TAGFILES = "\/slipway\/tags\/base.tag=..\/..\/base\/api"\n$/);
+});
+
+describe('pages', () => {
+  it('are taken as regular files with plain names alone', async () => {
+    const root = tree({ 'a.html': 'a', 'api/b.html': 'b' });
+    const taken = await takePages(root, (p) => p === 'skipped');
+    expect(taken.map((f) => f.path)).toEqual(['a.html', 'api/b.html']);
+    expect(unpackPages(packPages(taken))).toEqual(taken);
+    symlinkSync('/etc/passwd', join(root, 'c.html'));
+    await expect(takePages(root, () => false)).rejects.toThrow('c.html is a link, not a file');
+    const bad = tree({ '.htaccess': '' });
+    await expect(takePages(bad, () => false)).rejects.toThrow('.htaccess is no name for a page');
+  });
+
+  it('names that are no URL parts are refused, and so is what is not a pack of pages', () => {
+    expect(['a.html', 'api/a_1.html', '_static/x.css', '~x.html'].every(isPageName)).toBe(true);
+    expect(
+      ['', '../a', 'a//b', 'a\nb', '.x', 'a/.b', 'a"b', '<b>', 'a?b', 'a#b', 'a%2e', '/a', 'a\\b'].some(isPageName),
+    ).toBe(false);
+    expect(unpackPages(Buffer.from('no'))).toBeUndefined();
+    const packed = packPages([{ path: '../x', data: Buffer.from('x') }]);
+    expect(unpackPages(packed)).toBeUndefined();
+  });
+});
+
+describe('faults', () => {
+  const results = {
+    tools: [{ tool: 'doxygen', code: 0, cpu: 1 }],
+    warnings: [],
+    warning_count: 0,
+    documented: 1,
+    total: 4,
+    undocumented: ['x.h:3: f'],
+    compounds: [],
+    failed_modules: [],
+  };
+  const installed = installedOf('x', '/p', ['/p/include/x/a.h', '/p/include/x/b.h']);
+  const tag = '<compound kind="file"><name>a.h</name><path>x/</path><filename>a_8h.html</filename></compound>';
+  const judged = { results, installed, tag, ownInput: false, doxygen: true, warnings: 0, told: [], settings: {} };
+
+  it('are headers without page, tools that fail, modules that fail, warnings and coverage', () => {
+    expect(faultsOf(judged)).toEqual(['1 of 2 installed headers have no API page: x/b.h']);
+    const both = tag + tag.replaceAll('a.h', 'b.h');
+    expect(faultsOf({ ...judged, tag: both })).toEqual([]);
+    expect(faultsOf({ ...judged, tag: both, settings: { coverage: 50 } })).toEqual([
+      '25.0 % of its public entities are described, 50 % are asked for: x.h:3: f',
+    ]);
+    expect(
+      faultsOf({ ...judged, tag: both, warnings: 2, told: ['a.h:1: x', 'b.h:2: y'], settings: { warnings: 1 } }),
+    ).toEqual(['2 warnings, 1 are allowed: a.h:1: x; b.h:2: y']);
+    expect(
+      faultsOf({
+        ...judged,
+        tag: both,
+        results: { ...results, tools: [{ tool: 'sphinx', code: 2, cpu: 1 }], failed_modules: ['m'] },
+      }),
+    ).toEqual(['sphinx ended with 2', "Python can't import m: "]);
+    expect(faultsOf({ ...judged, tag: undefined })).toEqual([
+      '2 of 2 installed headers have no API page: x/a.h, x/b.h',
+    ]);
+  });
+});
+
+it('the digest of what others refer to does not see the version in an inventory', () => {
+  const inventory = (version: string, lines: string) =>
+    Buffer.concat([
+      Buffer.from(`# Sphinx inventory version 2\n# Project: p\n# Version: ${version}\n# zlib\n`),
+      deflateSync(Buffer.from(lines)),
+    ]).toString('base64');
+  const of = (version: string, lines: string) =>
+    interfaceDigest({ schema: 1, inventory: inventory(version, lines), messages: [] });
+  expect(of('1', 'a py:class 1 a.html#$ -\nb py:class 1 b.html#$ -\n')).toBe(
+    of('2', 'b py:class 1 b.html#$ -\na py:class 1 a.html#$ -\n'),
+  );
+  expect(of('1', 'a py:class 1 a.html#$ -\n')).not.toBe(of('1', 'b py:class 1 a.html#$ -\n'));
+});
+
+describe('the link checker', () => {
+  const check = (files: Record<string, string>) => {
+    const links = new LinkChecker();
+    for (const [path, text] of Object.entries(files)) links.add(path, text);
+    return links;
+  };
+
+  it('finds files, anchors, absolute paths and ways out, with their lines', () => {
+    const links = check({
+      'd/a/index.html': `<p id="here"></p>
+<a href="#here">x</a><a href='../b/index.html#there'>x</a>
+<a href="../b/none.html">x</a><a href="../b/index.html#none">x</a>
+<a href="/root.html">x</a><a href="../../../out.html">x</a> <!-- <a href="no.html"> -->
+<script>"<a href='no.html'>"</script><a href="https://example.org/x">x</a><img src="p%20q.png"><a href="mailto:a@b">x</a>`,
+      'd/b/index.html': '<h1 id="there">x</h1>',
+      'd/a/p q.png': '',
+    });
+    expect(links.dead().map((d) => `${d.page}:${d.line} ${d.link} ${d.why}`)).toEqual([
+      'd/a/index.html:3 ../b/index.html#none anchor',
+      'd/a/index.html:3 ../b/none.html missing',
+      'd/a/index.html:4 ../../../out.html outside',
+      'd/a/index.html:4 /root.html absolute',
+    ]);
+  });
+
+  it('counts links from one package to another', () => {
+    const links = check({
+      'd/a/api/x.html':
+        '<a href="../../b/api/y.html">x</a><a href="../../b/api/y.html#z">x</a><a href="../index.html">x</a>',
+      'd/b/api/y.html': '<a id="z"></a>',
+      'd/a/index.html': '',
+    });
+    expect([...links.crossing]).toEqual([['d/a → d/b', 2]]);
+    expect(links.dead()).toEqual([]);
+  });
+});
+
+describe('the search', () => {
+  const tag = `<tagfile><compound kind="class"><name>tf2::BufferCore</name><filename>classtf2_1_1BufferCore.html</filename>
+<member kind="function"><type>bool</type><name>lookupTransform</name><anchorfile>classtf2_1_1BufferCore.html</anchorfile><anchor>a1</anchor><arglist>()</arglist></member>
+</compound><compound kind="file"><name>buffer_core.h</name><path>tf2/</path><filename>buffer__core_8h.html</filename></compound></tagfile>`;
+
+  it('has the symbols of tag files and inventories whose pages are there', () => {
+    expect(symbolsOfTag(tag, 3, () => true)).toEqual([
+      ['BufferCore', 'tf2::BufferCore', 'c', 'api/classtf2_1_1BufferCore.html', 3],
+      ['lookupTransform', 'tf2::BufferCore::lookupTransform', 'f', 'api/classtf2_1_1BufferCore.html#a1', 3],
+      ['buffer_core.h', 'buffer_core.h', 'h', 'api/buffer__core_8h.html', 3],
+    ]);
+    expect(symbolsOfTag(tag, 3, () => false)).toEqual([]);
+    const inventory = Buffer.concat([
+      Buffer.from('# Sphinx inventory version 2\n# Project: p\n# Version: 1\n# zlib\n'),
+      deflateSync(Buffer.from('acme.main py:function 1 python/acme.html#$ -\nindex std:doc -1 index.html Guides\n')),
+    ]).toString('base64');
+    expect(symbolsOfInventory(inventory, 0, () => true)).toEqual([
+      ['main', 'acme.main', 'p', 'doc/python/acme.html#acme.main', 0],
+      ['Guides', '', 'g', 'doc/index.html', 0],
+    ]);
+  });
+
+  it('splits names into words, and files by the beginnings of words', () => {
+    expect(wordsOf('tf2::BufferCore get_HTTPServer')).toEqual(['tf2', 'buffer', 'core', 'get', 'http', 'server']);
+    const members = Array.from(
+      { length: 3000 },
+      (_, i) =>
+        `<member kind="function"><name>get${String.fromCharCode(65 + (i % 26))}thing${i}</name><anchorfile>c.html</anchorfile><anchor>a${i}</anchor></member>`,
+    ).join('');
+    const files = searchFiles(
+      [
+        {
+          distribution: 'd',
+          name: 'p',
+          version: '1',
+          description: '</script>',
+          maintainers: [],
+          authors: [],
+          licenses: [],
+          urls: [],
+          buildType: 'catkin',
+          repository: 'r',
+          url: '',
+          path: '',
+          debian: 'p',
+          build: [],
+          run: [],
+          test: [],
+          system: [],
+          dependents: [],
+          channels: [],
+          interface: {
+            schema: 1,
+            tag: `<compound kind="class"><name>C</name><filename>c.html</filename>${members}</compound>`,
+            messages: [],
+          },
+        },
+      ],
+      () => true,
+    );
+    const names = files.map((f) => f.path.replace('_site/search/', ''));
+    expect(names).toEqual(expect.arrayContaining(['packages.js', 'shards.js', 's-get.js']));
+    expect(files.every((f) => !f.data.includes('</script'))).toBe(true);
+    const whole = files.filter((f) => /s-geta/.test(f.path));
+    expect(whole.length).toBeGreaterThan(0);
+  });
+});
+
+it('links to the source lead to the commit that was built, where the host shows it', () => {
+  const at = { commit: 'abc', path: 'tf2' };
+  expect(sourceLink({ ...at, url: 'https://github.com/ros/geometry2.git' }, 'doc/x.md#y')).toBe(
+    'https://github.com/ros/geometry2/tree/abc/tf2/doc/x.md#y',
+  );
+  expect(sourceLink({ ...at, url: 'git@gitlab.example.org:a/b.git' })).toBe(
+    'https://gitlab.example.org/a/b/-/tree/abc/tf2',
+  );
+  expect(sourceLink({ ...at, url: 'file:///srv/x.git' })).toBeUndefined();
+  expect(sourceLink({ ...at, url: 'https://user:secret@github.com/a/b' })).toBe('https://github.com/a/b/tree/abc/tf2');
+});
+
+it('documentation of packages that need each other refers to those before them', () => {
+  const of = (name: string, build: string[], run: string[]) =>
+    ({ name, build, run, test: [] }) as unknown as PlannedPackage;
+  const closures = closuresOf({ packages: [of('a', [], ['b']), of('b', ['a'], ['a']), of('c', ['b'], ['a'])] });
+  expect(documentationNeeds(closures)).toEqual([[], [0], [1, 0]]);
+});

@@ -1,0 +1,264 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { sha256 } from '../model/digest.ts';
+import { collectPackages } from '../docs/collect.ts';
+import { outputFault, writeFolder } from '../docs/folder.ts';
+import { addHistory } from '../docs/history.ts';
+import type { DocPackage } from '../docs/package-info.ts';
+import { publishSite, readStates, siteDigest, stateFolder, type SiteState } from '../docs/publication.ts';
+import { writeSite, type WrittenSite } from '../docs/site.ts';
+import { schedulerOf } from '../engine/session-scheduler.ts';
+import type { Session } from '../engine/session.ts';
+import { recordRun } from '../engine/runs.ts';
+import { untilStopped } from '../io/signals.ts';
+import { run } from '../io/process.ts';
+import { error, isError, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { isDone } from '../model/result.ts';
+import { matcher } from '../plan/globs.ts';
+import { isChannelName, openEndpoint } from '../publish/endpoints.ts';
+import { renderOutlook, renderSummary } from '../render/summary.ts';
+import { closeScratch } from '../sandbox/scratch.ts';
+import {
+  defineCommand,
+  distroOptions,
+  exit,
+  selectionOptions,
+  showDiagnostics,
+  writeMessage,
+  writeOutput,
+  type Option,
+  type ValuesOf,
+} from './command.ts';
+import { openDocs, type OpenDocs } from './docs-session.ts';
+import { farmOptions } from './farm/work.ts';
+import { resultsOf, tailsOf, writeReports } from './outputs.ts';
+import { makeProgress } from './progress.ts';
+import { limitsOf, runOptions } from './run-options.ts';
+
+export const docsOptions = {
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  run: { ...farmOptions.run, help: 'the documentation of a prepared run, whose builds are in the store' },
+  store: farmOptions.store,
+  namespace: farmOptions.namespace,
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'where the site goes (default: docs beside the distro file)',
+  },
+  publish: { type: 'string', value: 'CHANNEL', help: "bring it to distro.yaml's docs.to, below this channel" },
+  open: { type: 'boolean', help: 'show it in the browser' },
+  workers: { type: 'string', short: 'w', value: 'N', help: 'packages at once (default: cores, at most 8)' },
+  rebuild: {
+    type: 'string',
+    multiple: true,
+    value: 'GLOB',
+    help: 'make the documentation of these anew (may be given again)',
+  },
+  verbose: { type: 'boolean', short: 'v', help: 'name what is cached, too' },
+  json: { type: 'boolean', help: 'the result as data on standard output' },
+} as const satisfies Record<string, Option>;
+
+export type DocsValues = ValuesOf<typeof docsOptions>;
+
+export const docs = defineCommand({
+  summary: 'make the documentation of packages, as a site of static files',
+  usage: 'docs [PACKAGE|GLOB ...]',
+  details: `Packages are built where the store has them not. The documentation of each is made in a root where it is installed, with the
+network off: C and C++ by Doxygen from the headers that it installs, Python and prose by Sphinx, messages, README and changelog.
+It is kept like builds: a package's pages are made anew where what they are made of has changed. All links are relative: the site
+works from a folder, and below any address. Logs and a report lie in DIR.out.`,
+  examples: ['slipway docs', 'slipway docs acme_drive --open'],
+  options: docsOptions,
+  async run(values, packages) {
+    const limits = limitsOf('docs', values);
+    if (!limits) return exit.usage;
+    if (values.publish !== undefined && !isChannelName(values.publish)) {
+      writeMessage(`slipway docs: --publish takes the name of a channel\n`);
+      return exit.usage;
+    }
+    const stop = untilStopped(() => writeMessage('\nstopping: what was finished is kept\n'));
+    const opened = await openDocs(values, packages, limits, stop.signal);
+    if (!opened) return exit.failed;
+    try {
+      return await makeDocs(values, opened, limits.workers, stop.signal);
+    } finally {
+      await closeScratch(opened.session.driver);
+      stop.done();
+    }
+  },
+});
+
+async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, signal: AbortSignal): Promise<number> {
+  const { session, distro, root } = opened;
+  const begun = Date.now();
+  const output = resolve(values.output ?? join(root, 'docs'));
+  if (values.publish !== undefined && !distro.docs.to.length)
+    return told(error('docs-place', 'docs.to of distro.yaml names no place to publish documentation to'));
+  const fault = outputFault(output);
+  if (fault) return told(fault);
+  mkdirSync(resolve(output, '..'), { recursive: true });
+  await runTasks(values, session, workers, output, signal);
+  if (signal.aborted) return exit.failed;
+  const packages = await collectPackages(session.graphs, session.input.distributions, session.store);
+  const { organization } = distro;
+  const digest = siteDigest(organization, packages, sha256(readFileSync(process.argv[1] ?? '')));
+  const state = stateOf(session.input.plan.stamp, digest, packages);
+  const published = values.publish === undefined ? {} : { published: { channel: values.publish, state: state.path } };
+  const site = await writeFolder(output, (write) =>
+    writeSite({ organization, packages, ...published }, session.store, write),
+  );
+  await recordRun(session);
+  const faults = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
+  if (values.publish !== undefined && !faults.some(isError))
+    faults.push(...(await publishAll(values.publish, opened, packages, output, state)));
+  return finish(values, opened, site, faults, output, begun);
+}
+
+function told(fault: Diagnostic): number {
+  showDiagnostics([fault]);
+  return exit.failed;
+}
+
+function stateOf(stamp: string, digest: string, packages: readonly DocPackage[]): SiteState {
+  const sum = (of: (p: DocPackage) => number | undefined) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
+  const [day, time] = [stamp.slice(0, 8), stamp.slice(8, 12)];
+  return {
+    path: stateFolder(stamp, digest),
+    name: `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)} ${time.slice(0, 2)}:${time.slice(2)}`,
+    digest,
+    packages: packages.length,
+    documented: sum((p) => p.record?.coverage.documented),
+    total: sum((p) => p.record?.coverage.total),
+    warnings: sum((p) => p.record?.warnings),
+  };
+}
+
+/** A place that has the same documentation already stays as it is. */
+async function publishAll(
+  channel: string,
+  { session, distro, root }: OpenDocs,
+  packages: readonly DocPackage[],
+  output: string,
+  state: SiteState,
+): Promise<Diagnostic[]> {
+  const faults: Diagnostic[] = [];
+  for (const place of distro.docs.to) {
+    const [path = '', query] = place.split('?');
+    const uri = `${path.replace(/\/+$/, '')}/${channel}${query === undefined ? '' : `?${query}`}`;
+    const endpoint = await openEndpoint(uri, root);
+    const { states } = await readStates(endpoint);
+    if (states[0]?.digest === state.digest) {
+      writeMessage(`${endpoint.where} has this documentation already (${states[0].path})\n`);
+      continue;
+    }
+    const published = await publishSite(endpoint, output, state, distro.docs.keep);
+    if (published.ok)
+      writeMessage(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written\n`);
+    else faults.push(...published.diagnostics);
+  }
+  if (!faults.length) await addHistory(session.store, session.input.plan.stamp, packages);
+  return faults;
+}
+
+async function runTasks(
+  values: DocsValues,
+  session: Session,
+  workers: number,
+  output: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const progress = makeProgress(
+    resultsOf(session.graphs),
+    process.stderr.isTTY === true && !values.json,
+    values.verbose === true,
+    (t) => session.history.get(t.kind === 'build' ? t.name : `${t.name} ${t.kind}`) ?? 10_000,
+    workers,
+    Date.now,
+  );
+  const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
+  const engine = schedulerOf(session, {
+    output: logFolder(output),
+    workers,
+    retest: false,
+    rebuild: () => false,
+    redocument: rebuild,
+    progress,
+    signal,
+  });
+  try {
+    progress.note(renderOutlook(await engine.start()));
+    await engine.run();
+  } finally {
+    progress.close();
+  }
+  session.history.learn(session.graphs);
+}
+
+/** Logs and report lie beside the site: they are none of its pages. */
+const logFolder = (output: string): string => `${output}.out`;
+
+function finish(
+  values: DocsValues,
+  { session, faulty }: OpenDocs,
+  site: WrittenSite,
+  faults: readonly Diagnostic[],
+  output: string,
+  begun: number,
+): Promise<number> {
+  const results = resultsOf(session.graphs);
+  showDiagnostics(faults);
+  writeReports({
+    plan: session.input.plan,
+    runs: session.graphs,
+    output: logFolder(output),
+    begun,
+    title: 'documentation',
+    notes: site.dead.length ? [`${site.dead.length} links of the site lead nowhere`] : [],
+  });
+  writeMessage(renderSummary(results, tailsOf(logFolder(output)), Date.now() - begun));
+  const crossing = Object.values(site.crossing).reduce((a, b) => a + b, 0);
+  writeMessage(
+    `${site.pages} pages, ${site.links} links, ${crossing} of them between packages, ${site.dead.length} lead nowhere\n`,
+  );
+  if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}\n`);
+  else writeOutput(`${join(output, 'index.html')}\n`);
+  const failed = results.some((t) => !isDone(t.state)) || faults.some(isError) || faulty;
+  return show(values.open === true, join(output, 'index.html'), failed ? exit.failed : exit.ok);
+}
+
+async function show(open: boolean, index: string, code: number): Promise<number> {
+  if (!open) return code;
+  const url = pathToFileURL(index).href;
+  const opened = await run('xdg-open', [url]);
+  if (opened.code !== 0) writeMessage(`xdg-open can't show it: open ${url}\n`);
+  return code;
+}
+
+const reasons = {
+  missing: 'leads to a file that is not there',
+  anchor: 'leads to an anchor that its page has not',
+  absolute: 'is absolute: it leads elsewhere where the site lies below another address',
+  outside: 'leads out of the site',
+} as const;
+/** Most dead links that are told one by one. */
+const toldLinks = 50;
+
+function linkFaults({ dead }: WrittenSite, strict: boolean): Diagnostic[] {
+  const say = strict ? error : warning;
+  const faults = dead
+    .slice(0, toldLinks)
+    .map((d) => say('docs-link', `the link '${d.link}' ${reasons[d.why]}`, { file: d.page, line: d.line }));
+  const more = dead.length - faults.length;
+  return more ? [...faults, say('docs-link', `${more} more links lead nowhere`)] : faults;
+}
+
+const lostFaults = ({ lost }: WrittenSite): Diagnostic[] =>
+  lost.map((id) =>
+    error('docs-lost', `the store lost the pages of ${id}`, {
+      hint: `slipway docs --rebuild ${id.split('/')[1]} makes them`,
+    }),
+  );

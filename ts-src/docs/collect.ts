@@ -1,0 +1,126 @@
+import { compare } from '../model/diagnostics.ts';
+import { channelSuite } from '../model/names.ts';
+import { openChannel } from '../publish/channel.ts';
+import type { DistributionInput } from '../model/plan.ts';
+import { isDocFacts, isDocInterface } from '../model/stored.ts';
+import { redacted } from '../model/urls.ts';
+import type { Store } from '../store/store.ts';
+import type { StoredFile } from '../model/result.ts';
+import type { TaskGraph } from '../engine/task-graph.ts';
+import type { DocPackage } from './package-info.ts';
+
+/** Versions that channels hold of a Debian package, in a suite of this graph. */
+type ChannelsOf = (graph: TaskGraph, debian: string) => { channel: string; version: string }[];
+
+/** Folders of this machine that `slipway build` filled are no channels of others. */
+async function readChannels(store: Store): Promise<ChannelsOf> {
+  const names = (await store.names('channels'))
+    .map((name) => name.replace(/^channels\//, '').replace(/\.json$/, ''))
+    .filter((name) => !name.startsWith('folder-'));
+  const channels = await store.many(names.sort(compare), async (name) => ({
+    name,
+    head: (await openChannel(store, name)).head,
+  }));
+  return (graph, debian) =>
+    channels.flatMap(({ name, head }) => {
+      const version = head?.suites[channelSuite(graph.scope.distribution, graph.target)]?.[debian]?.version;
+      return version === undefined ? [] : [{ channel: name, version }];
+    });
+}
+
+/**
+ * All that a run's documentation tells, sorted: packages whose documentation is a task of it. What the store lost of one
+ * counts as its problem.
+ */
+export async function collectPackages(
+  graphs: readonly TaskGraph[],
+  distributions: readonly DistributionInput[],
+  store: Store,
+): Promise<DocPackage[]> {
+  const channels = await readChannels(store);
+  const found: DocPackage[] = [];
+  for (const graph of graphs) {
+    const input = distributions.find((d) => d.name === graph.scope.distribution);
+    const dependents = dependentsOf(graph);
+    const numbers = graph.scope.packages.flatMap((_, n) => (graph.results[2 * graph.count + n] ? [n] : []));
+    const packages = await store.many(numbers, (n) => packageOf(graph, n, input, store, channels));
+    packages.forEach((p, i) => found.push({ ...p, dependents: dependents[numbers[i] ?? 0] ?? [] }));
+  }
+  return found.sort((a, b) => compare(a.distribution, b.distribution) || compare(a.name, b.name));
+}
+
+function dependentsOf(graph: TaskGraph): string[][] {
+  const users: Set<string>[] = graph.scope.packages.map(() => new Set());
+  for (const p of graph.scope.packages)
+    for (const name of [...p.build, ...p.run]) users[graph.closures.index.get(name) ?? -1]?.add(p.name);
+  return users.map((names) => [...names].sort(compare));
+}
+
+async function packageOf(
+  graph: TaskGraph,
+  n: number,
+  input: DistributionInput | undefined,
+  store: Store,
+  channels: ChannelsOf,
+): Promise<Omit<DocPackage, 'dependents'>> {
+  const planned = graph.scope.packages[n];
+  const task = graph.results[2 * graph.count + n];
+  if (!planned) throw new Error(`there is no package ${n}`);
+  const manifest = input?.packages.get(planned.name)?.manifest;
+  const record = graph.docs[n];
+  const facts = record && (await readStored(store, record.facts, isDocFacts));
+  const shown = record && (await readStored(store, record.interface, isDocInterface));
+  const done = task?.state === 'built' || task?.state === 'cached';
+  const lost = record && (!facts || !shown) ? 'The store lost it.' : undefined;
+  const problem = lost ?? (done ? undefined : `${task?.reason.split('\n')[0] ?? 'It was not made.'}`);
+  const version = graph.records[n]?.version;
+  const { commit } = planned.source;
+  return {
+    distribution: graph.scope.distribution,
+    name: planned.name,
+    version: planned.version,
+    description: textOf(manifest?.description ?? ''),
+    maintainers: manifest?.maintainers ?? [],
+    authors: manifest?.authors ?? [],
+    licenses: manifest?.licenses ?? [],
+    urls: manifest?.urls ?? [],
+    buildType: planned.buildType,
+    repository: planned.repository,
+    url: redacted(planned.source.url),
+    path: planned.source.path,
+    debian: planned.debian,
+    build: planned.build,
+    run: planned.run,
+    test: planned.test,
+    system: planned.systemRun,
+    channels: channels(graph, planned.debian),
+    ...(commit === undefined ? {} : { commit }),
+    ...(version === undefined ? {} : { debianVersion: version }),
+    ...(problem === undefined ? {} : { problem }),
+    ...(record ? { record } : {}),
+    ...(facts ? { facts } : {}),
+    ...(shown ? { interface: shown } : {}),
+  };
+}
+
+async function readStored<T>(store: Store, file: StoredFile, check: (v: unknown) => v is T): Promise<T | undefined> {
+  const text = await store.readText(file);
+  try {
+    const value: unknown = text === undefined ? undefined : JSON.parse(text);
+    return check(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text of a description, which may hold HTML. */
+const textOf = (html: string): string =>
+  html
+    .replace(/<!\[CDATA\[|\]\]>/g, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(
+      /&(lt|gt|quot|apos|amp|nbsp);/g,
+      (_, name: string) => ({ lt: '<', gt: '>', quot: '"', apos: "'", amp: '&', nbsp: ' ' })[name] ?? '',
+    )
+    .replace(/\s+/g, ' ')
+    .trim();

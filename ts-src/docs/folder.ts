@@ -1,0 +1,37 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { temporaryBeside } from '../io/files.ts';
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+import { siteMark } from './site.ts';
+
+/** A folder that holds something else than a site is not replaced. */
+export function outputFault(output: string): Diagnostic | undefined {
+  if (!existsSync(output) || !readdirSync(output).length || existsSync(join(output, siteMark))) return undefined;
+  return error('output-taken', `the folder ${output} holds something else than a documentation site`, {
+    hint: 'name another with --output',
+  });
+}
+
+/** Writes a site beside its folder and puts it there as a whole: the new one is there, or the old one stays. */
+export async function writeFolder<T>(
+  output: string,
+  make: (write: (path: string, data: Buffer) => void) => Promise<T>,
+): Promise<T> {
+  const staged = temporaryBeside(output);
+  const former = join(dirname(output), `.former-${process.pid}-${basename(output)}`);
+  const folders = new Set<string>();
+  try {
+    const made = await make((path, data) => {
+      const folder = dirname(join(staged, path));
+      if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+      folders.add(folder);
+      writeFileSync(join(staged, path), data, { flag: 'wx' });
+    });
+    if (existsSync(output)) renameSync(output, former);
+    renameSync(staged, output);
+    return made;
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+    rmSync(former, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,138 @@
+import { renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { sha256File, temporaryBeside } from '../io/files.ts';
+import { parallel } from '../io/process.ts';
+import { walkLeft } from '../io/untrusted.ts';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import type { Endpoint } from '../publish/endpoint.ts';
+import type { DocPackage } from './package-info.ts';
+
+/** A state of a channel's site, as `states.json` at its place lists it: the newest first. */
+export interface SiteState {
+  /** Its folder. */
+  path: string;
+  /** What people call it. */
+  name: string;
+  digest: string;
+  packages: number;
+  documented: number;
+  total: number;
+  warnings: number;
+}
+
+/** What decides on a site's bytes, but for its own name. */
+export const siteDigest = (organization: string, packages: readonly DocPackage[], program: string): string =>
+  sha256(
+    JSON.stringify([
+      organization,
+      program,
+      packages.map((p) => ({
+        ...p,
+        record: p.record && [p.record.pages.sha256, p.record.coverage],
+        facts: p.record?.facts.sha256,
+        interface: p.record?.interface.sha256,
+      })),
+    ]),
+  );
+
+/** The folder of a state: when it was planned, and what it holds. */
+export const stateFolder = (stamp: string, digest: string): string => `${stamp}-${digest.slice(0, 8)}`;
+
+const list = 'states.json';
+
+/** The states that a place has; the tag that a change needs. */
+export async function readStates(endpoint: Endpoint): Promise<{ states: SiteState[]; tag: string | undefined }> {
+  const found = await endpoint.read(list);
+  let value: unknown;
+  try {
+    value = JSON.parse(found?.data.toString('utf8') ?? '[]');
+  } catch {
+    value = [];
+  }
+  return { states: Array.isArray(value) ? (value as unknown[]).filter(isState) : [], tag: found?.tag };
+}
+
+function isState(value: unknown): value is SiteState {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields: Record<string, unknown> = { ...value };
+  return (
+    typeof fields.path === 'string' &&
+    /^\d{14}-[0-9a-f]{8}$/.test(fields.path) &&
+    typeof fields.name === 'string' &&
+    typeof fields.digest === 'string' &&
+    ['packages', 'documented', 'total', 'warnings'].every((name) => typeof fields[name] === 'number')
+  );
+}
+
+/**
+ * Brings a site that lies in a folder to a place: all its files below the state's name first, each written once and
+ * never changed; then the list of states and `latest` in one step each. Whoever reads meanwhile has the former state
+ * whole. States beyond `keep` go away once the new one is there.
+ */
+export async function publishSite(
+  endpoint: Endpoint,
+  folder: string,
+  state: SiteState,
+  keep: number,
+): Promise<Result<{ written: number; removed: number }>> {
+  const done = await endpoint.during('publication', async (): Promise<Result<{ written: number; removed: number }>> => {
+    const files = await walkLeft(folder, '');
+    let written = 0;
+    const other: string[] = [];
+    await parallel(files, endpoint.width, async ({ path }) => {
+      const local = join(folder, path);
+      const file = { path: local, sha256: await sha256File(local), size: statSync(local).size };
+      const placed = await endpoint.placeFile(`${state.path}/${path}`, file);
+      if (placed === 'written') written++;
+      if (placed === 'other') other.push(path);
+    });
+    if (other.length)
+      return bad(
+        error('docs-taken', `${endpoint.where} has another ${state.path}/${other[0]}`, {
+          hint: 'somebody else writes there: remove that folder, or publish elsewhere',
+        }),
+      );
+    const before = await readStates(endpoint);
+    const states = [state, ...before.states.filter((s) => s.path !== state.path)];
+    const kept = states.slice(0, keep);
+    if (!(await endpoint.replace(list, Buffer.from(`${JSON.stringify(kept, undefined, 1)}\n`), before.tag)))
+      return bad(error('docs-moved', `another run published to ${endpoint.where} meanwhile: run it again`));
+    await switchLatest(endpoint, kept, state);
+    let removed = 0;
+    for (const { path } of states.slice(keep)) removed += await removeState(endpoint, path);
+    return good({ written, removed });
+  });
+  return done ?? bad(error('docs-moved', `a clean-up goes on in ${endpoint.where}: run it again`));
+}
+
+async function switchLatest(endpoint: Endpoint, states: readonly SiteState[], state: SiteState): Promise<void> {
+  const choices = [
+    { name: `latest (${state.name})`, path: 'latest' },
+    ...states.map(({ name, path }) => ({ name, path })),
+  ];
+  await endpoint.put('states.js', Buffer.from(`slipwayData("states",${JSON.stringify(choices)});\n`));
+  if (endpoint.folder !== undefined) {
+    const link = temporaryBeside(join(endpoint.folder, 'latest'));
+    symlinkSync(state.path, link);
+    renameSync(link, join(endpoint.folder, 'latest'));
+  } else await endpoint.put('latest/index.html', Buffer.from(redirect(`../${state.path}/index.html`)));
+  await endpoint.put(
+    'index.html',
+    Buffer.from(redirect(`${endpoint.folder === undefined ? state.path : 'latest'}/index.html`)),
+  );
+}
+
+const redirect = (to: string): string =>
+  `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Documentation</title><meta http-equiv="refresh" content="0; url=${to}"></head><body><p><a href="${to}">Documentation</a></p></body></html>\n`;
+
+async function removeState(endpoint: Endpoint, path: string): Promise<number> {
+  if (endpoint.folder !== undefined) {
+    rmSync(join(endpoint.folder, path), { recursive: true, force: true });
+    return 1;
+  }
+  const names: string[] = [];
+  for await (const { name } of endpoint.list(`${path}/`)) names.push(name);
+  await parallel(names, endpoint.width, (name) => endpoint.remove(name));
+  return names.length;
+}

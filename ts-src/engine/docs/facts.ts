@@ -1,0 +1,74 @@
+import type { Installed } from '../../inspect/installed.ts';
+import { parseMessage } from '../../inspect/messages.ts';
+import type { PageFile } from '../../inspect/pages.ts';
+import { readLeft } from '../../io/untrusted.ts';
+import { apiFolder, proseFolder, type DocFacts, type DocPlugin } from '../../model/docs.ts';
+import type { BuildEnvironment } from '../build/environment.ts';
+
+const largestText = 1 << 20;
+const largestFragment = 16 << 20;
+
+/** What the site says of a package beside its manifest, by what it installs. */
+export async function factsOf(
+  { environment, installed }: { environment: BuildEnvironment; installed: Installed },
+  pages: readonly PageFile[],
+): Promise<DocFacts> {
+  const { build, own } = environment;
+  const text = async (path: string): Promise<string> =>
+    (await readLeft(own, path.replace(/^\//, ''), largestText))?.toString('utf8') ?? '';
+  const there = new Set(pages.map((p) => p.path));
+  const fragment = async (name: string) =>
+    (await readLeft(build, `docs/${name}.html`, largestFragment))?.toString('utf8');
+  const [readme, changelog] = [await fragment('readme'), await fragment('changelog')];
+  const messages = [];
+  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text(m.path)));
+  const plugins: DocPlugin[] = [];
+  for (const path of installed.descriptions) plugins.push(...pluginsIn(await text(path)));
+  const firstOf = (path: string) => (there.has(path) ? path : undefined);
+  const [api, prose] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];
+  return {
+    schema: 1,
+    ...(readme === undefined ? {} : { readme }),
+    ...(changelog === undefined ? {} : { changelog }),
+    ...(api === undefined ? {} : { api }),
+    ...(prose === undefined ? {} : { prose }),
+    python: installed.modules.map((m) => m.name),
+    headers: installed.headers.map((h) => h.replace(/^.*\/include\//, '')),
+    messages,
+    launch: installed.launch.map(nameBelowShare),
+    parameters: installed.parameters.map(nameBelowShare),
+    plugins,
+    executables: installed.executables,
+  };
+}
+
+const nameBelowShare = (path: string): string => path.replace(/^.*?\/share\/[^/]+\//, '');
+
+/** Classes in a description of plugins (pluginlib's XML); nothing where it is none. */
+function pluginsIn(xml: string): DocPlugin[] {
+  if (!/<(library|class_libraries)\b/.test(xml)) return [];
+  const attribute = (tag: string, name: string) =>
+    unescapeXml(new RegExp(`\\b${name}\\s*=\\s*"([^"]*)"`).exec(tag)?.[1] ?? '');
+  return [...xml.matchAll(/<class\b([^>]*?)(?:\/>|>([^]*?)<\/class>)/g)]
+    .slice(0, 1000)
+    .map(([, tag = '', body = '']) => {
+      const type = attribute(tag, 'type');
+      const description = /<description>([^]*?)<\/description>/.exec(body)?.[1] ?? '';
+      return {
+        name: attribute(tag, 'name') || type,
+        type,
+        base: attribute(tag, 'base_class_type'),
+        description: unescapeXml(description.replace(/<[^>]*>/g, ''))
+          .replace(/\s+/g, ' ')
+          .trim(),
+      };
+    });
+}
+
+const unescapeXml = (text: string): string =>
+  text
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&apos;', "'")
+    .replaceAll('&amp;', '&');

@@ -1,0 +1,77 @@
+import { apiFolder, proseFolder } from '../model/docs.ts';
+import { escapeMarkup } from './markup.ts';
+
+/** Parts of a package's documentation, which its pages link at their top. */
+export interface DocParts {
+  api: boolean;
+  prose: boolean;
+  messages: boolean;
+  changelog: boolean;
+}
+
+export type DocTab = 'overview' | 'api' | 'prose' | 'messages' | 'changelog' | 'none';
+
+export interface DocPage {
+  /** HTML. */
+  title: string;
+  organization: string;
+  /** From the page to the site's root: '' or `../../`. A variable of a tool's template may stand before it. */
+  root: string;
+  crumbs: readonly { text: string; href?: string }[];
+  /** Of a package: its version, its parts and the way to its folder. */
+  package?: { version: string; parts: DocParts; folder: string; tab: DocTab };
+  /** HTML; `main`'s class. */
+  body: string;
+  kind: string;
+}
+
+const tabs: readonly { tab: DocTab; text: string; href: string; part?: keyof DocParts }[] = [
+  { tab: 'overview', text: 'Overview', href: 'index.html' },
+  { tab: 'api', text: 'C++ API', href: `${apiFolder}/overview.html`, part: 'api' },
+  { tab: 'prose', text: 'Python and guides', href: `${proseFolder}/index.html`, part: 'prose' },
+  { tab: 'messages', text: 'Messages', href: 'messages.html', part: 'messages' },
+  { tab: 'changelog', text: 'Changelog', href: 'changelog.html', part: 'changelog' },
+];
+
+/** The frame of every page of a site: what stands before its content, and after it. */
+export function docFrame(page: Omit<DocPage, 'body'>): { before: string; after: string } {
+  const own = page.package;
+  const crumbs = page.crumbs.map(({ text, href }) =>
+    href === undefined
+      ? `<span aria-current="page">${escapeMarkup(text)}</span>`
+      : `<a href="${escapeMarkup(href)}">${escapeMarkup(text)}</a>`,
+  );
+  const shown = own ? tabs.filter((t) => t.part === undefined || own.parts[t.part]) : [];
+  const links = shown.map(({ tab, text, href }) => {
+    const current = tab === own?.tab ? ' aria-current="true"' : '';
+    return `<a href="${escapeMarkup(`${own?.folder ?? ''}${href}`)}"${current}>${text}</a>`;
+  });
+  const before = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${page.title}</title>
+<script src="${page.root}_site/theme.js"></script>
+<link rel="stylesheet" href="${page.root}_site/site.css">
+<script src="${page.root}_site/search.js" data-root="${page.root}" defer></script>
+</head>
+<body class="${page.kind}">
+<a class="skip" href="#content">Skip to content</a>
+<header class="bar">
+<a class="brand" href="${page.root}index.html">${escapeMarkup(page.organization)} <span>docs</span></a>
+<nav class="crumbs" aria-label="Breadcrumb">${crumbs.join('<span class="slash" aria-hidden="true">/</span>')}</nav>
+<div class="tools"><button type="button" class="find" data-search hidden>Search <kbd>/</kbd></button><button type="button" class="theme" data-theme-button hidden aria-label="Switch between light and dark">◐</button></div>
+</header>
+${links.length ? `<nav class="tabs" aria-label="Package">${links.join('')}<span class="version">${escapeMarkup(own?.version ?? '')}</span></nav>\n` : ''}<main id="content" class="${page.kind}" tabindex="-1">
+`;
+  return {
+    before,
+    after: `\n</main>\n<footer class="end"><a href="${page.root}index.html">All packages</a></footer>\n</body>\n</html>\n`,
+  };
+}
+
+export function docPage(page: DocPage): string {
+  const { before, after } = docFrame(page);
+  return before + page.body + after;
+}
