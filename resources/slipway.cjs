@@ -126,11 +126,11 @@ function isSourceUrl(url2, git2) {
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
   return git2 || !isScpLike(url2);
 }
-function decoded(text6) {
+function decoded(text7) {
   try {
-    return decodeURIComponent(text6);
+    return decodeURIComponent(text7);
   } catch {
-    return text6;
+    return text7;
   }
 }
 var schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
@@ -140,10 +140,10 @@ var init_urls = __esm({
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
-    redacted = (text6) => text6.includes("://") ? withoutSecrets(text6) : text6;
-    withoutSecrets = (text6) => text6.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
-      const name6 = user.split(":")[0];
-      return user.includes(":") || name6.length > 20 ? scheme : whole2;
+    redacted = (text7) => text7.includes("://") ? withoutSecrets(text7) : text7;
+    withoutSecrets = (text7) => text7.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user2) => {
+      const name6 = user2.split(":")[0];
+      return user2.includes(":") || name6.length > 20 ? scheme : whole2;
     }).replace(
       /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
       "$1\u2026"
@@ -176,9 +176,9 @@ function sorted(diagnostics) {
 function nearest(name6, known3) {
   return new NearNames(known3).of(name6, 1)[0];
 }
-function lettersOf(word) {
+function lettersOf(word3) {
   let set = 0;
-  for (let i = 0; i < word.length; i++) set |= 1 << (word.charCodeAt(i) & 31);
+  for (let i = 0; i < word3.length; i++) set |= 1 << (word3.charCodeAt(i) & 31);
   return set;
 }
 function bits(set) {
@@ -227,7 +227,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`. */
-      of(name6, most6) {
+      of(name6, most7) {
         const limit = Math.min(3, Math.max(1, Math.floor(name6.length / 3)));
         const found2 = [];
         const wanted = name6.toLowerCase();
@@ -239,7 +239,7 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most6).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most7).map(([, n]) => n);
       }
     };
   }
@@ -257,14 +257,14 @@ var init_digest = __esm({
 });
 
 // ts-src/io/files.ts
-function writeWhole(path2, data, options6 = {}) {
+function writeWhole(path2, data, options7 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options6.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options7.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -302,10 +302,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text6 = readIf(path2, encoding);
-  if (text6 === void 0) return void 0;
+  const text7 = readIf(path2, encoding);
+  if (text7 === void 0) return void 0;
   try {
-    return JSON.parse(text6);
+    return JSON.parse(text7);
   } catch {
     return void 0;
   }
@@ -333,14 +333,14 @@ var init_files = __esm({
 });
 
 // ts-src/model/sizes.ts
-function sizeOf(text6) {
-  const [, digits, unit = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text6) ?? [];
-  const bytes = Math.floor(Number(digits) * (units[unit.toUpperCase()] ?? NaN));
+function sizeOf(text7) {
+  const [, digits, unit2 = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text7) ?? [];
+  const bytes = Math.floor(Number(digits) * (units[unit2.toUpperCase()] ?? NaN));
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : void 0;
 }
 function sizeText(bytes) {
-  const [unit, name6] = [...Object.entries(units)].reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
-  return `${Number((bytes / unit).toFixed(1))} ${name6 ? `${name6}iB` : "bytes"}`;
+  const [unit2, name6] = [...Object.entries(units)].reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
+  return `${Number((bytes / unit2).toFixed(1))} ${name6 ? `${name6}iB` : "bytes"}`;
 }
 var units;
 var init_sizes = __esm({
@@ -351,31 +351,31 @@ var init_sizes = __esm({
 });
 
 // ts-src/io/process.ts
-function run(command, args, options6 = {}) {
-  const limit = options6.limit ?? 256 << 20;
-  return new Promise((resolve21, reject) => {
-    if (options6.signal?.aborted) return resolve21({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
-    const output = options6.inherit ? "inherit" : "pipe";
-    const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
+function run(command2, args, options7 = {}) {
+  const limit = options7.limit ?? 256 << 20;
+  return new Promise((resolve22, reject) => {
+    if (options7.signal?.aborted) return resolve22({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options7.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options7.log, "a");
+    const output = options7.inherit ? "inherit" : "pipe";
+    const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
     const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options6.detached ?? false,
-      cwd: options6.cwd,
-      env: options6.env ?? process.env,
+      detached: options7.detached ?? false,
+      cwd: options7.cwd,
+      env: options7.env ?? process.env,
       stdio: [
-        options6.input === void 0 && !options6.keepInput ? "ignore" : "pipe",
+        options7.input === void 0 && !options7.keepInput ? "ignore" : "pipe",
         output,
         output,
-        ...options6.descriptors ?? []
+        ...options7.descriptors ?? []
       ]
     });
     running.add(child);
-    const keep = log === void 0 ? void 0 : limitedLog(log, options6.logLimit ?? 64 << 20);
+    const keep2 = log === void 0 ? void 0 : limitedLog(log, options7.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
       try {
-        options6.onOutput(chunk);
+        options7.onOutput(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
@@ -383,12 +383,12 @@ function run(command, args, options6 = {}) {
     };
     const gathered = { stdout: [], stderr: [] };
     for (const name6 of ["stdout", "stderr"]) {
-      let size2 = 0;
+      let size3 = 0;
       child[name6]?.on("data", (chunk) => {
-        if (keep && name6 === "stdout") return keep(chunk);
-        if (options6.onOutput && name6 === "stdout") return give(chunk);
-        size2 += chunk.length;
-        if (size2 <= limit) gathered[name6].push(chunk);
+        if (keep2 && name6 === "stdout") return keep2(chunk);
+        if (options7.onOutput && name6 === "stdout") return give(chunk);
+        size3 += chunk.length;
+        if (size3 <= limit) gathered[name6].push(chunk);
       });
     }
     let last;
@@ -396,19 +396,19 @@ function run(command, args, options6 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options6.signal?.addEventListener("abort", stop, { once: true });
+    options7.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options6.signal?.removeEventListener("abort", stop);
+      options7.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve21(outcome);
+      else resolve22(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options6.keepInput) child.stdin?.destroy();
-      if (keep) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
+      if (options7.keepInput) child.stdin?.destroy();
+      if (keep2) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
       if (e.code === "ENOENT" || e.code === "EACCES")
@@ -416,7 +416,7 @@ function run(command, args, options6 = {}) {
           code: 127,
           signal: null,
           stdout: "",
-          stderr: `${command}: ${e.code === "ENOENT" ? "not found" : "not allowed"}`
+          stderr: `${command2}: ${e.code === "ENOENT" ? "not found" : "not allowed"}`
         });
       else reject(e);
     });
@@ -425,17 +425,17 @@ function run(command, args, options6 = {}) {
       (code, signal) => settle2({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options6.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options7.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options6.input !== void 0) {
-      child.stdin.end(options6.input);
+    if (options7.input !== void 0) {
+      child.stdin.end(options7.input);
     }
   });
 }
-function limitedLog(log, most6) {
-  let left = most6;
+function limitedLog(log, most7) {
+  let left = most7;
   return (chunk) => {
     if (left <= 0) return;
     const full = chunk.length >= left;
@@ -443,7 +443,7 @@ function limitedLog(log, most6) {
       writeAll(log, full ? chunk.subarray(0, left) : chunk);
       if (full)
         writeAll(log, Buffer.from(`
-slipway: the rest of this output, beyond ${sizeText(most6)}, is left out
+slipway: the rest of this output, beyond ${sizeText(most7)}, is left out
 `));
     } catch {
       left = 0;
@@ -479,9 +479,9 @@ var init_process = __esm({
 });
 
 // ts-src/model/names.ts
-function isPinnedPackage(text6) {
-  const at2 = text6.indexOf("=");
-  return at2 > 0 && isDebianName(text6.slice(0, at2)) && isDebianVersion(text6.slice(at2 + 1));
+function isPinnedPackage(text7) {
+  const at2 = text7.indexOf("=");
+  return at2 > 0 && isDebianName(text7.slice(0, at2)) && isDebianVersion(text7.slice(at2 + 1));
 }
 function debianNames(distro, distribution2) {
   const parts2 = fill(distro.naming.package, {
@@ -494,13 +494,13 @@ function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, dockerName, dockerTag, hostName;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
     fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
-    isDebianName = (text6) => text6.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text6);
-    isDebianVersion = (text6) => text6.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text6);
+    isDebianName = (text7) => text7.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text7);
+    isDebianVersion = (text7) => text7.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text7);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
     debianPackage = (distro, distribution2, name6) => debianNames(distro, distribution2)(name6);
     installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
@@ -529,6 +529,10 @@ var init_names = __esm({
       ) / 1e3
     );
     stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
+    imageFile = (name6, version3, architecture2, ending) => `${name6}_${version3}_${architecture2}.${ending}`;
+    dockerName = (organization, name6) => `${organization.replace(/[^a-z0-9]+/g, "-").replace(/-$/, "")}/${name6.replace(/_{3,}/g, "_").replace(/[_-]+$/, "")}`;
+    dockerTag = (channel2) => /^folder-[0-9a-f]{16}$/.test(channel2) ? "local" : channel2.replaceAll("/", "-").slice(0, 128);
+    hostName = (image2) => image2.replaceAll("_", "-").replace(/-+$/, "").slice(0, 63);
   }
 });
 
@@ -574,11 +578,11 @@ function guessServiceRegion(url2, headers) {
   }
   const match = hostname.replace("dualstack.", "").match(/([^.]{1,63})\.(?:([^.]{0,63})\.)?amazonaws\.com(?:\.cn)?$/);
   let service = match && match[1] || "";
-  let region = match && match[2];
-  if (region === "us-gov") {
-    region = "us-gov-west-1";
-  } else if (region === "s3" || region === "s3-accelerate") {
-    region = "us-east-1";
+  let region2 = match && match[2];
+  if (region2 === "us-gov") {
+    region2 = "us-gov-west-1";
+  } else if (region2 === "s3" || region2 === "s3-accelerate") {
+    region2 = "us-east-1";
     service = "s3";
   } else if (service === "iot") {
     if (hostname.startsWith("iot.")) {
@@ -595,15 +599,15 @@ function guessServiceRegion(url2, headers) {
     } else if (targetPrefix === "AnyScaleScalingPlannerFrontendService") {
       service = "autoscaling-plans";
     }
-  } else if (region == null && service.startsWith("s3-")) {
-    region = service.slice(3).replace(/^fips-|^external-1/, "");
+  } else if (region2 == null && service.startsWith("s3-")) {
+    region2 = service.slice(3).replace(/^fips-|^external-1/, "");
     service = "s3";
   } else if (service.endsWith("-fips")) {
     service = service.slice(0, -5);
-  } else if (region && /-\d$/.test(service) && !/-\d$/.test(region)) {
-    [service, region] = [region, service];
+  } else if (region2 && /-\d$/.test(service) && !/-\d$/.test(region2)) {
+    [service, region2] = [region2, service];
   }
-  return [HOST_SERVICES[service] || service, region || ""];
+  return [HOST_SERVICES[service] || service, region2 || ""];
 }
 var encoder, HOST_SERVICES, UNSIGNABLE_HEADERS, AwsV4Signer, HEX_CHARS;
 var init_aws4fetch_esm = __esm({
@@ -633,7 +637,7 @@ var init_aws4fetch_esm = __esm({
       "connection"
     ]);
     AwsV4Signer = class {
-      constructor({ method, url: url2, headers, body, accessKeyId, secretAccessKey, sessionToken, service, region, cache, datetime: datetime2, signQuery, appendSessionToken, allHeaders, singleEncode }) {
+      constructor({ method, url: url2, headers, body, accessKeyId, secretAccessKey, sessionToken, service, region: region2, cache, datetime: datetime2, signQuery, appendSessionToken, allHeaders, singleEncode }) {
         if (url2 == null) throw new TypeError("url is a required option");
         if (accessKeyId == null) throw new TypeError("accessKeyId is a required option");
         if (secretAccessKey == null) throw new TypeError("secretAccessKey is a required option");
@@ -645,11 +649,11 @@ var init_aws4fetch_esm = __esm({
         this.secretAccessKey = secretAccessKey;
         this.sessionToken = sessionToken;
         let guessedService, guessedRegion;
-        if (!service || !region) {
+        if (!service || !region2) {
           [guessedService, guessedRegion] = guessServiceRegion(this.url, this.headers);
         }
         this.service = service || guessedService || "";
-        this.region = region || guessedRegion || "us-east-1";
+        this.region = region2 || guessedRegion || "us-east-1";
         this.cache = cache || /* @__PURE__ */ new Map();
         this.datetime = datetime2 || (/* @__PURE__ */ new Date()).toISOString().replace(/[:-]|\.\d{3}/g, "");
         this.signQuery = signQuery;
@@ -815,8 +819,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options6) {
-  options6 = Object.assign({}, defaultOptions, options6);
+function validate(xmlData, options7) {
+  options7 = Object.assign({}, defaultOptions, options7);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -867,7 +871,7 @@ function validate(xmlData, options6) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options6);
+          const isValid = validateAttributeString(attrStr, options7);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -895,13 +899,13 @@ function validate(xmlData, options6) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options6);
+          const isValid = validateAttributeString(attrStr, options7);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options6.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options7.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -1076,7 +1080,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options6) {
+function validateAttributeString(attrStr, options7) {
   const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches2.length; i++) {
@@ -1084,7 +1088,7 @@ function validateAttributeString(attrStr, options6) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
     } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options6.allowBooleanAttributes) {
+    } else if (matches2[i][3] === void 0 && !options7.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
     const attrName = matches2[i][2];
@@ -1327,26 +1331,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options6 = {}) {
-        this._limit = options6.limit || {};
+      constructor(options7 = {}) {
+        this._limit = options7.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options6.postCheck === "function" ? options6.postCheck : (r) => r;
+        this._postCheck = typeof options7.postCheck === "function" ? options7.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options6.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options6.namedEntities || null);
+        this._numericAllowed = options7.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options7.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options6.remove && Array.isArray(options6.remove) ? options6.remove : []);
-        this._leaveSet = new Set(options6.leave && Array.isArray(options6.leave) ? options6.leave : []);
-        const ncrCfg = parseNCRConfig(options6.ncr);
+        this._removeSet = new Set(options7.remove && Array.isArray(options7.remove) ? options7.remove : []);
+        this._leaveSet = new Set(options7.leave && Array.isArray(options7.leave) ? options7.leave : []);
+        const ncrCfg = parseNCRConfig(options7.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options6.onExternalEntity === "function" ? options6.onExternalEntity : null;
-        this._onInputEntity = typeof options6.onInputEntity === "function" ? options6.onInputEntity : null;
+        this._onExternalEntity = typeof options7.onExternalEntity === "function" ? options7.onExternalEntity : null;
+        this._onInputEntity = typeof options7.onInputEntity === "function" ? options7.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1793,8 +1797,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options6) {
-      const built = Object.assign({}, defaultOptions2, options6);
+    buildOptions = function(options7) {
+      const built = Object.assign({}, defaultOptions2, options7);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1924,9 +1928,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options6, xmlVersion) {
-        this.suppressValidationErr = !options6;
-        this.options = options6;
+      constructor(options7, xmlVersion) {
+        this.suppressValidationErr = !options7;
+        this.options = options7;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2444,29 +2448,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options6 = {}) {
-  options6 = Object.assign({}, consider, options6);
+function toNumber(str, options7 = {}) {
+  options7 = Object.assign({}, consider, options7);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options6.skipLike !== void 0 && options6.skipLike.test(trimmedStr)) return str;
+  else if (options7.skipLike !== void 0 && options7.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options6.unicode) {
+  if (options7.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options6.hex && hexRegex.test(trimmedStr)) {
+  if (options7.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options6.binary && binRegex.test(trimmedStr)) {
+  } else if (options7.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options6.octal && octRegex.test(trimmedStr)) {
+  } else if (options7.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options6);
+    return handleInfinity(str, num, options7);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options6);
+    return resolveEnotation(str, trimmedStr, options7);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2477,14 +2481,14 @@ function toNumber(str, options6 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options6.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options7.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options6.eNotation) return num;
+          if (options7.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2504,8 +2508,8 @@ function toNumber(str, options6 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options6) {
-  if (!options6.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options7) {
+  if (!options7.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2519,7 +2523,7 @@ function resolveEnotation(str, trimmedStr, options6) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options6.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options7.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2549,9 +2553,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options6) {
+function handleInfinity(str, num, options7) {
   const isPositive = num === Infinity;
-  switch (options6.infinity.toLowerCase()) {
+  switch (options7.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2623,9 +2627,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options6 = {}, data) {
+      constructor(pattern, options7 = {}, data) {
         this.pattern = pattern;
-        this.separator = options6.separator || ".";
+        this.separator = options7.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -3099,8 +3103,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options6 = {}) {
-        this.separator = options6.separator || ".";
+      constructor(options7 = {}) {
+        this.separator = options7.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -3115,7 +3119,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options6 = null) {
+      push(tagName, attrValues = null, namespace = null, options7 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -3144,10 +3148,10 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth2 = this.path.length;
-        const keep = options6 !== null ? options6.keep : null;
-        if (keep !== null && keep !== void 0 && keep.length > 0 && attrValues) {
-          for (let i = 0; i < keep.length; i++) {
-            const name6 = keep[i];
+        const keep2 = options7 !== null ? options7.keep : null;
+        if (keep2 !== null && keep2 !== void 0 && keep2.length > 0 && attrValues) {
+          for (let i = 0; i < keep2.length; i++) {
+            const name6 = keep2[i];
             if (attrValues[name6] !== void 0) {
               this._keptAttrs.push({ depth: depth2, name: name6, value: attrValues[name6] });
             }
@@ -3228,9 +3232,9 @@ var init_Matcher = __esm({
        * @returns {*} the value, or undefined if no ancestor kept this attribute
        */
       getAnyParentAttr(attrName) {
-        const kept2 = this._keptAttrs;
-        for (let i = kept2.length - 1; i >= 0; i--) {
-          if (kept2[i].name === attrName) return kept2[i].value;
+        const kept3 = this._keptAttrs;
+        for (let i = kept3.length - 1; i >= 0; i--) {
+          if (kept3[i].name === attrName) return kept3[i].value;
         }
         return void 0;
       }
@@ -3241,9 +3245,9 @@ var init_Matcher = __esm({
        * @returns {boolean}
        */
       hasAnyParentAttr(attrName) {
-        const kept2 = this._keptAttrs;
-        for (let i = kept2.length - 1; i >= 0; i--) {
-          if (kept2[i].name === attrName) return true;
+        const kept3 = this._keptAttrs;
+        for (let i = kept3.length - 1; i >= 0; i--) {
+          if (kept3[i].name === attrName) return true;
         }
         return false;
       }
@@ -4217,8 +4221,8 @@ function assertContext(context) {
       throw new TypeError("is-unsafe: context must not be an empty array");
     }
     if (Array.isArray(context[0])) {
-      for (const list6 of context) {
-        if (!Array.isArray(list6) || list6.length === 0) {
+      for (const list8 of context) {
+        if (!Array.isArray(list8) || list8.length === 0) {
           throw new TypeError(
             "is-unsafe: each context in the array must be a non-empty pattern array (PatternList)"
           );
@@ -4236,15 +4240,15 @@ function normalise(context) {
   if (Array.isArray(context[0])) return { lists: context, regex: null };
   return { lists: [context], regex: null };
 }
-function decodedCopy(value2, list6) {
-  if (!list6.decodeEntities) return null;
+function decodedCopy(value2, list8) {
+  if (!list8.decodeEntities) return null;
   const decoded3 = decodeEntities(value2);
   return decoded3 === value2 ? null : decoded3;
 }
-function matchList(value2, list6) {
-  const label = list6.label ?? "CUSTOM";
-  const decoded3 = decodedCopy(value2, list6);
-  for (const rule of list6) {
+function matchList(value2, list8) {
+  const label = list8.label ?? "CUSTOM";
+  const decoded3 = decodedCopy(value2, list8);
+  for (const rule of list8) {
     if (rule.pattern.test(value2) || decoded3 !== null && rule.pattern.test(decoded3)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
@@ -4256,8 +4260,8 @@ function isUnsafe(value2, context) {
   assertContext(context);
   const { lists, regex } = normalise(context);
   if (regex) return regex.test(value2);
-  for (const list6 of lists) {
-    if (matchList(value2, list6) !== null) return true;
+  for (const list8 of lists) {
+    if (matchList(value2, list8) !== null) return true;
   }
   return false;
 }
@@ -4303,14 +4307,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options6) {
+function extractRawAttributes(prefixedAttrs, options7) {
   if (!prefixedAttrs) return {};
-  const attrs = options6.attributesGroupName ? prefixedAttrs[options6.attributesGroupName] : prefixedAttrs;
+  const attrs = options7.attributesGroupName ? prefixedAttrs[options7.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options6.attributeNamePrefix)) {
-      const rawName = key.substring(options6.attributeNamePrefix.length);
+    if (key.startsWith(options7.attributeNamePrefix)) {
+      const rawName = key.substring(options7.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -4330,25 +4334,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options6 = this.options;
+  const options7 = this.options;
   if (val !== void 0) {
-    if (options6.trimValues && !dontTrim) {
+    if (options7.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options6.jPath ? jPath.toString() : jPath;
-      const newval = options6.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options7.jPath ? jPath.toString() : jPath;
+      const newval = options7.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options6.trimValues) {
-        return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
+      } else if (options7.trimValues) {
+        return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
+          return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
         } else {
           return val;
         }
@@ -4373,8 +4377,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options6 = this.options;
-  if (force === true || options6.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options7 = this.options;
+  if (force === true || options7.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches2 = getAllMatches(attrStr, attrsRegx);
     const len = matches2.length;
     const attrs = {};
@@ -4386,7 +4390,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options6.trimValues) val = val.trim();
+        if (options7.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4396,38 +4400,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options6.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options7.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options6.attributeNamePrefix + attrName;
+      let aName = options7.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options6.transformAttributeName) {
-          aName = options6.transformAttributeName(aName);
+        if (options7.transformAttributeName) {
+          aName = options7.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options6);
+        aName = sanitizeName(aName, options7);
         if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options6.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options7.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options6.parseAttributeValue, options6.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options7.parseAttributeValue, options7.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options6.allowBooleanAttributes) {
+        } else if (options7.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options6.attributesGroupName && !options6.preserveOrder) {
+    if (options7.attributesGroupName && !options7.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options6.attributesGroupName] = attrs;
+      attrCollection[options7.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4622,12 +4626,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options6) {
+function parseValue(val, shouldParse, options7) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options6);
+    else return toNumber(val, options7);
   } else {
     if (isExist(val)) {
       return val;
@@ -4636,7 +4640,7 @@ function parseValue(val, shouldParse, options6) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options6) {
+function transformTagName(fn2, tagName, tagExp, options7) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4644,14 +4648,14 @@ function transformTagName(fn2, tagName, tagExp, options6) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options6);
+  tagName = sanitizeName(tagName, options7);
   return { tagName, tagExp };
 }
-function sanitizeName(name6, options6) {
+function sanitizeName(name6, options7) {
   if (criticalProperties.includes(name6)) {
     throw new Error(`[SECURITY] Invalid name: "${name6}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
-    return options6.onDangerousProperty(name6);
+    return options7.onDangerousProperty(name6);
   }
   return name6;
 }
@@ -4669,8 +4673,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options6, externalEntities) {
-        this.options = options6;
+      constructor(options7, externalEntities) {
+        this.options = options7;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4728,9 +4732,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options6 = this.options;
-      const crlfPositions = options6.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options6.captureMetaData ? (newline, index) => {
+      const options7 = this.options;
+      const crlfPositions = options7.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options7.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4744,7 +4748,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options6.processEntities);
+      const docTypeReader = new DocTypeReader(options7.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4753,28 +4757,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options6.removeNSPrefix) {
+            if (options7.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options6.transformTagName, tagName, "", options6).tagName;
+            tagName = transformTagName(options7.transformTagName, tagName, "", options7).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options6.unpairedTagsSet.has(tagName)) {
+            if (tagName && options7.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options6.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options7.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options6.captureMetaData && currentNode) {
+            if (options7.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4789,26 +4793,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options6.ignoreDeclaration && tagData.tagName === "?xml" || options6.ignorePiTags) {
+            if (options7.ignoreDeclaration && tagData.tagName === "?xml" || options7.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options6.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options6.ignoreAttributes !== true) {
+              childNode.add(options7.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options7.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options6.captureMetaData) {
+              if (options7.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options6.commentPropName) {
+            if (options7.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options6.commentPropName, [{ [options6.textNodeName]: comment }]);
+              currentNode.add(options7.commentPropName, [{ [options7.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4823,14 +4827,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options6.cdataPropName) {
-              currentNode.add(options6.cdataPropName, [{ [options6.textNodeName]: tagExp }]);
+            if (options7.cdataPropName) {
+              currentNode.add(options7.cdataPropName, [{ [options7.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options6.textNodeName, val);
+              currentNode.add(options7.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result2 = readTagExp(xmlData, i, options6.removeNSPrefix);
+            let result2 = readTagExp(xmlData, i, options7.removeNSPrefix);
             if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4840,8 +4844,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result2.tagExp;
             let attrExpPresent = result2.attrExpPresent;
             let closeIndex = result2.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
-            if (options6.strictReservedNames && (tagName === options6.commentPropName || tagName === options6.cdataPropName || tagName === options6.textNodeName || tagName === options6.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
+            if (options7.strictReservedNames && (tagName === options7.commentPropName || tagName === options7.cdataPropName || tagName === options7.textNodeName || tagName === options7.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4850,7 +4854,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options6.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options7.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4875,18 +4879,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options6);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options7);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result2.closeIndex;
-              } else if (options6.unpairedTagsSet.has(tagName)) {
+              } else if (options7.unpairedTagsSet.has(tagName)) {
                 i = result2.closeIndex;
               } else {
                 const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4898,33 +4902,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options6.textNodeName, tagContent);
+              childNode.add(options7.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options6.captureMetaData) {
+              if (options7.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
+                ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options6.captureMetaData) {
+                if (options7.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options6.unpairedTagsSet.has(tagName)) {
+              } else if (options7.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options6.captureMetaData) {
+                if (options7.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4933,7 +4937,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options6.maxNestedTags) {
+                if (this.tagsNodeStack.length > options7.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -4971,39 +4975,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options6, matcher2, readonlyMatcher) {
-  return compress(node2, options6, matcher2, readonlyMatcher);
+function prettify(node2, options7, matcher2, readonlyMatcher) {
+  return compress(node2, options7, matcher2, readonlyMatcher);
 }
-function compress(arr, options6, matcher2, readonlyMatcher) {
-  let text6;
+function compress(arr, options7, matcher2, readonlyMatcher) {
+  let text7;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options6.textNodeName) {
+    if (property !== void 0 && property !== options7.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options6.attributeNamePrefix
+        options7.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options6.textNodeName) {
-      if (text6 === void 0) text6 = tagObj[property];
-      else text6 += "" + tagObj[property];
+    if (property === options7.textNodeName) {
+      if (text7 === void 0) text7 = tagObj[property];
+      else text7 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options6, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options6);
-      if (Object.keys(val).length === 0 && options6.alwaysCreateTextNode) {
-        val[options6.textNodeName] = "";
+      let val = compress(tagObj[property], options7, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options7);
+      if (Object.keys(val).length === 0 && options7.alwaysCreateTextNode) {
+        val[options7.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options6);
-      } else if (Object.keys(val).length === 1 && val[options6.textNodeName] !== void 0 && !options6.alwaysCreateTextNode) {
-        val = val[options6.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options7);
+      } else if (Object.keys(val).length === 1 && val[options7.textNodeName] !== void 0 && !options7.alwaysCreateTextNode) {
+        val = val[options7.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options6.alwaysCreateTextNode) val[options6.textNodeName] = "";
+        if (options7.alwaysCreateTextNode) val[options7.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -5015,21 +5019,21 @@ function compress(arr, options6, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options6.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options7.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options6.textNodeName) {
+      if (property !== void 0 && property !== options7.textNodeName) {
         matcher2.pop();
       }
     }
   }
-  if (typeof text6 === "string") {
-    if (text6.length > 0) compressedObj[options6.textNodeName] = text6;
-  } else if (text6 !== void 0) compressedObj[options6.textNodeName] = text6;
+  if (typeof text7 === "string") {
+    if (text7.length > 0) compressedObj[options7.textNodeName] = text7;
+  } else if (text7 !== void 0) compressedObj[options7.textNodeName] = text7;
   return compressedObj;
 }
 function propName(obj) {
@@ -5039,15 +5043,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options7) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options6.attributeNamePrefix) ? atrrName.substring(options6.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options6.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options7.attributeNamePrefix) ? atrrName.substring(options7.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options7.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -5055,8 +5059,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
     }
   }
 }
-function isLeafTag(obj, options6) {
-  const { textNodeName } = options6;
+function isLeafTag(obj, options7) {
+  const { textNodeName } = options7;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -5085,9 +5089,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options6) {
+      constructor(options7) {
         this.externalEntities = {};
-        this.options = buildOptions(options6);
+        this.options = buildOptions(options7);
       }
       /**
        * Parse XML dats to JS object 
@@ -5167,8 +5171,8 @@ async function credentials(env = process.env) {
   if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
     return keysOf(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
   if (known && Date.now() < known.until) return known.keys;
-  const file2 = fromFile(env);
-  known = file2 ? { keys: file2, until: Date.now() + 6e4 } : await fromContainer(env) ?? (env.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env));
+  const file3 = fromFile(env);
+  known = file3 ? { keys: file3, until: Date.now() + 6e4 } : await fromContainer(env) ?? (env.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env));
   if (!known)
     throw Object.assign(
       new Error(
@@ -5184,9 +5188,9 @@ function forgetCredentials() {
   return had;
 }
 function fromFile(env) {
-  const text6 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text7 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text6?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text7?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret2 ? keysOf(id, secret2, value2("aws_session_token")) : void 0;
@@ -5242,7 +5246,7 @@ var init_s3_credentials = __esm({
 });
 
 // ts-src/store/s3-faults.ts
-function s3Advice({ status, code, region, date: date3 }, now) {
+function s3Advice({ status, code, region: region2, date: date3 }, now) {
   switch (code) {
     case "NoSuchBucket":
       return "there is no such bucket: make it, or correct its name in distro.yaml";
@@ -5263,7 +5267,7 @@ function s3Advice({ status, code, region, date: date3 }, now) {
     case "PermanentRedirect":
     case "AuthorizationHeaderMalformed":
     case "IllegalLocationConstraintException":
-      return `the bucket is in another region${region === void 0 ? "" : ` (${region})`}: say so by region=NAME in its URL, or AWS_REGION`;
+      return `the bucket is in another region${region2 === void 0 ? "" : ` (${region2})`}: say so by region=NAME in its URL, or AWS_REGION`;
     case "QuotaExceeded":
     case "XMinioStorageFull":
     case "InsufficientCapacity":
@@ -5327,11 +5331,11 @@ var init_s3_blobs = __esm({
     silence2 = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1e3 || 6e4;
     largest = 1 << 30;
     S3Blobs = class {
-      constructor(place) {
-        this.place = place;
-        this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ""} at ${place.endpoint}`;
-        const options6 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options6) : new import_node_http.Agent(options6);
+      constructor(place2) {
+        this.place = place2;
+        this.where = `s3://${place2.bucket}${place2.prefix ? `/${place2.prefix}` : ""} at ${place2.endpoint}`;
+        const options7 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options7) : new import_node_http.Agent(options7);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -5346,21 +5350,21 @@ var init_s3_blobs = __esm({
       async put(name6, data) {
         await this.ask("PUT", this.url(name6), { data });
       }
-      async putFile(name6, file2) {
-        await this.ask("PUT", this.url(name6), { file: file2 });
+      async putFile(name6, file3) {
+        await this.ask("PUT", this.url(name6), { file: file3 });
       }
       async putAll(items) {
         const last = items[items.length - 1];
         await Promise.all(items.slice(0, -1).map(({ name: name6, data }) => this.put(name6, data)));
         if (last) await this.put(last.name, last.data);
       }
-      async fetch(name6, file2) {
-        (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file2), { recursive: true });
-        const temporary = temporaryBeside(file2);
+      async fetch(name6, file3) {
+        (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file3), { recursive: true });
+        const temporary = temporaryBeside(file3);
         try {
           const reply = await this.ask("GET", this.url(name6), {}, {}, temporary);
           if (reply.status === 404) return false;
-          (0, import_node_fs6.renameSync)(temporary, file2);
+          (0, import_node_fs6.renameSync)(temporary, file3);
           return true;
         } finally {
           (0, import_node_fs6.rmSync)(temporary, { force: true });
@@ -5377,20 +5381,20 @@ var init_s3_blobs = __esm({
        * Writes what never changes, and its digest beside it. `other`: something else has that name. The server checks the
        * digest, too.
        */
-      async create(name6, body, digest3, headers) {
+      async create(name6, body, digest4, headers) {
         for (let attempt = 0; ; attempt++) {
           const reply = await this.ask("PUT", this.url(name6), body, {
             ...headers,
             "if-none-match": "*",
-            "x-amz-meta-sha256": digest3,
-            "x-amz-checksum-sha256": Buffer.from(digest3, "hex").toString("base64")
+            "x-amz-meta-sha256": digest4,
+            "x-amz-checksum-sha256": Buffer.from(digest4, "hex").toString("base64")
           });
           if (reply.status < 300) return "written";
           const there = await this.ask("HEAD", this.url(name6));
           if (there.status === 404 && attempt < 10) continue;
-          if (there.headers["x-amz-meta-sha256"] === digest3) return "there";
+          if (there.headers["x-amz-meta-sha256"] === digest4) return "there";
           const data = await this.get(name6);
-          return data && sha256(data) === digest3 ? "there" : "other";
+          return data && sha256(data) === digest4 ? "there" : "other";
         }
       }
       /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
@@ -5448,8 +5452,8 @@ var init_s3_blobs = __esm({
             const code = reply.status < 300 ? "" : codeOf(reply.body);
             if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
             last = `${reply.status} ${code}`.trim();
-            const { date: date3, "x-amz-bucket-region": region } = reply.headers;
-            advice = s3Advice({ method, status: reply.status, code, date: date3, region: region?.toString() }, Date.now());
+            const { date: date3, "x-amz-bucket-region": region2 } = reply.headers;
+            advice = s3Advice({ method, status: reply.status, code, date: date3, region: region2?.toString() }, Date.now());
             if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
               renewed = true;
               continue;
@@ -5469,7 +5473,7 @@ var init_s3_blobs = __esm({
         );
       }
       async once(method, url2, body, headers, into) {
-        const size2 = body.data ? body.data.length : body.file !== void 0 ? (0, import_node_fs6.statSync)(body.file).size : 0;
+        const size3 = body.data ? body.data.length : body.file !== void 0 ? (0, import_node_fs6.statSync)(body.file).size : 0;
         const keys = await credentials();
         const signed = await new AwsV4Signer({
           method,
@@ -5479,7 +5483,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve21, reject) => {
+        return new Promise((resolve22, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5488,7 +5492,7 @@ var init_s3_blobs = __esm({
               agent: this.agent,
               headers: {
                 ...Object.fromEntries(signed.headers),
-                ...method === "PUT" ? { "content-length": String(size2) } : {}
+                ...method === "PUT" ? { "content-length": String(size3) } : {}
               },
               timeout: silence2
             },
@@ -5498,18 +5502,18 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve21({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve22({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
-              let size3 = 0;
+              let size4 = 0;
               response.on("data", (c) => {
                 chunks.push(c);
-                if ((size3 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
+                if ((size4 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve21({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve22({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5529,8 +5533,8 @@ __export(s3_place_exports, {
 });
 function parseS3(uri, env) {
   const url2 = new URL(uri);
-  const region = url2.searchParams.get("region") ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
-  const endpoint = url2.searchParams.get("endpoint") ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? `https://s3.${region}.amazonaws.com`;
+  const region2 = url2.searchParams.get("region") ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
+  const endpoint = url2.searchParams.get("endpoint") ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? `https://s3.${region2}.amazonaws.com`;
   if (!/^https?:\/\/[^/\s]+/.test(endpoint) || !URL.canParse(endpoint))
     throw Object.assign(new Error(`the endpoint of an S3 store is no http or https URL: '${endpoint}'`), {
       code: "ESTORE"
@@ -5539,7 +5543,7 @@ function parseS3(uri, env) {
     bucket: url2.hostname,
     prefix: decoded(url2.pathname).replace(/^\/+|\/+$/g, ""),
     endpoint: endpoint.replace(/\/+$/, ""),
-    region
+    region: region2
   };
 }
 var init_s3_place = __esm({
@@ -7079,10 +7083,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text6 } = this;
+                  const { text: text7 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text6.length !== 0) {
-                    handler(text6 + slice);
+                  if (text7.length !== 0) {
+                    handler(text7 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -7149,10 +7153,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text6 } = this;
+                  const { text: text7 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text6.length !== 0) {
-                    handler(text6 + slice);
+                  if (text7.length !== 0) {
+                    handler(text7 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -7242,9 +7246,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text6 } = this;
-        if (text6.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text6);
+        const { text: text7 } = this;
+        if (text7.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text7);
           this.text = "";
         }
         this._closed = true;
@@ -7458,52 +7462,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options6) {
+function defineScalarTag(tagName, options7) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options6.implicit ?? false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    implicitFirstChars: options6.implicitFirstChars ?? null,
-    resolve: options6.resolve,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => String(data)),
-    representTagName: options6.representTagName ?? (() => tagName)
+    implicit: options7.implicit ?? false,
+    matchByTagPrefix: options7.matchByTagPrefix ?? false,
+    implicitFirstChars: options7.implicitFirstChars ?? null,
+    resolve: options7.resolve,
+    identify: options7.identify,
+    represent: options7.represent ?? ((data) => String(data)),
+    representTagName: options7.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options6) {
-  const carrierIsResult = options6.finalize === void 0;
+function defineSequenceTag(tagName, options7) {
+  const carrierIsResult = options7.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    create: options6.create,
-    addItem: options6.addItem,
-    finalize: options6.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options7.matchByTagPrefix ?? false,
+    create: options7.create,
+    addItem: options7.addItem,
+    finalize: options7.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => data),
-    representTagName: options6.representTagName ?? (() => tagName)
+    identify: options7.identify,
+    represent: options7.represent ?? ((data) => data),
+    representTagName: options7.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options6) {
-  const carrierIsResult = options6.finalize === void 0;
+function defineMappingTag(tagName, options7) {
+  const carrierIsResult = options7.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    create: options6.create,
-    addPair: options6.addPair,
-    has: options6.has,
-    keys: options6.keys,
-    get: options6.get,
-    finalize: options6.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options7.matchByTagPrefix ?? false,
+    create: options7.create,
+    addPair: options7.addPair,
+    has: options7.has,
+    keys: options7.keys,
+    get: options7.get,
+    finalize: options7.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => data),
-    representTagName: options6.representTagName ?? (() => tagName)
+    identify: options7.identify,
+    represent: options7.represent ?? ((data) => data),
+    representTagName: options7.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source) {
@@ -7754,11 +7758,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string5, max) {
   return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark, options6) {
+function makeSnippet(mark, options7) {
   if (!mark.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options6
+    ...options7
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -7964,8 +7968,8 @@ function getDoubleQuotedValue(input, start, end2) {
 }
 function getBlockValue(input, start, end2, indent, chomping, folded) {
   const textIndent = indent < 0 ? 0 : indent;
-  const region = input.slice(start, end2).replace(/\r\n?/g, "\n");
-  const lines = region === "" ? [] : (region.endsWith("\n") ? region.slice(0, -1) : region).split("\n");
+  const region2 = input.slice(start, end2).replace(/\r\n?/g, "\n");
+  const lines = region2 === "" ? [] : (region2.endsWith("\n") ? region2.slice(0, -1) : region2).split("\n");
   let result2 = "";
   let didReadContent = false;
   let emptyLines = 0;
@@ -8181,10 +8185,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options6) {
+function constructFromEvents(events, options7) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options6,
+    ...options7,
     events,
     documents: [],
     eventIndex: 0,
@@ -9083,11 +9087,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options6) {
+function parseEvents(input, options7) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options6,
+    ...options7,
     input: `${input}\0`,
     length,
     position: 0,
@@ -9113,10 +9117,10 @@ function parseEvents(input, options6) {
   }
   return state.events;
 }
-function loadDocuments(input, options6 = {}) {
+function loadDocuments(input, options7 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options6
+    ...options7
   };
   const source = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -9126,8 +9130,8 @@ function loadDocuments(input, options6 = {}) {
     source
   });
 }
-function load(input, options6) {
-  const documents = loadDocuments(input, options6);
+function load(input, options7) {
+  const documents = loadDocuments(input, options7);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -9962,24 +9966,24 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text6, file2) {
-  if (text6.length > maximumSize2)
-    return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
+function parseYaml(text7, file3) {
+  if (text7.length > maximumSize2)
+    return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file3 }));
   try {
-    return good(load(text6, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text7, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
       error("yaml-invalid", `not valid YAML: ${(at2.reason ?? at2.message).split("\n")[0]}`, {
-        file: file2,
+        file: file3,
         line: at2.mark ? at2.mark.line + 1 : void 0
       })
     );
   }
 }
-function eventsOf(text6) {
+function eventsOf(text7) {
   try {
-    return parseEvents(text6, {});
+    return parseEvents(text7, {});
   } catch {
     return [];
   }
@@ -9995,16 +9999,16 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text6) {
-        this.text = text6;
+      constructor(text7) {
+        this.text = text7;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
       line(path2) {
         let offset = 0;
         let at2 = 1;
-        for (const step of path2) {
-          const found2 = this.child(at2, String(step));
+        for (const step2 of path2) {
+          const found2 = this.child(at2, String(step2));
           if (!found2) break;
           ({ at: at2, offset } = found2);
         }
@@ -10015,8 +10019,8 @@ var init_yaml = __esm({
       /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
       scalar(path2) {
         let at2 = 1;
-        for (const step of path2) {
-          const found2 = this.child(at2, String(step));
+        for (const step2 of path2) {
+          const found2 = this.child(at2, String(step2));
           if (!found2) return void 0;
           at2 = found2.at;
         }
@@ -10024,7 +10028,7 @@ var init_yaml = __esm({
         return e?.type === EVENT_ID.SCALAR ? getScalarValue(this.text, e) : void 0;
       }
       /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
-      child(at2, step) {
+      child(at2, step2) {
         const events = this.events ??= eventsOf(this.text);
         const { MAPPING, SEQUENCE, SCALAR, POP } = EVENT_ID;
         const kind = events[at2]?.type;
@@ -10032,11 +10036,11 @@ var init_yaml = __esm({
           const e = events[i];
           if (!e || e.type === POP) return void 0;
           if (kind === SEQUENCE) {
-            if (n === Number(step)) return { at: i, offset: "start" in e ? e.start : "valueStart" in e ? e.valueStart : 0 };
+            if (n === Number(step2)) return { at: i, offset: "start" in e ? e.start : "valueStart" in e ? e.valueStart : 0 };
             i = this.after(events, i);
           } else {
             const value2 = this.after(events, i);
-            if (e.type === SCALAR && getScalarValue(this.text, e) === step)
+            if (e.type === SCALAR && getScalarValue(this.text, e) === step2)
               return { at: value2, offset: e.valueStart };
             i = this.after(events, value2);
           }
@@ -10085,12 +10089,12 @@ function sourceEntry(raw, fault3, versionText = () => void 0) {
 function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
-function releaseEntry(raw, repository, fault3, versionText) {
+function releaseEntry(raw, repository2, fault3, versionText) {
   const { url: url2, version: version3, packages } = raw;
   if (typeof url2 !== "string") return void fault3("url is missing");
   if (!isSourceUrl(url2, true)) return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
   if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
-  const entry = { url: url2, packages: packages === void 0 ? [repository] : packages.map(String) };
+  const entry = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
   if (version3 !== void 0 && version3 !== null) {
     entry.version = textOf2(version3, versionText);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
@@ -10107,9 +10111,9 @@ var init_source_entry = __esm({
     init_urls();
     init_yaml();
     LocatedRepository = class {
-      constructor(name6, file2, locate) {
+      constructor(name6, file3, locate) {
         this.name = name6;
-        this.file = file2;
+        this.file = file3;
         this.locate = locate;
       }
       source;
@@ -10244,8 +10248,8 @@ function cleanRegex(source) {
   const end2 = source.endsWith("$") ? source.length - 1 : source.length;
   return source.slice(start, end2);
 }
-function floatSafeRemainder(val, step) {
-  const ratio = val / step;
+function floatSafeRemainder(val, step2) {
+  const ratio = val / step2;
   const roundedRatio = Math.round(ratio);
   const tolerance = 4 * Number.EPSILON * Math.max(Math.abs(ratio), 1);
   if (Math.abs(ratio - roundedRatio) < tolerance)
@@ -10765,9 +10769,9 @@ function hexToUint8Array(hex) {
 function uint8ArrayToHex(bytes) {
   return Array.from(bytes).map((b) => b.toString(16).padStart(2, "0")).join("");
 }
-function members(proto, table2) {
-  for (const key in table2) {
-    const desc = Object.getOwnPropertyDescriptor(table2, key);
+function members(proto, table3) {
+  for (const key in table3) {
+    const desc = Object.getOwnPropertyDescriptor(table3, key);
     if (desc.get)
       Object.defineProperty(proto, key, { ...desc, enumerable: false });
     else
@@ -10782,10 +10786,10 @@ function hide(inst, key, value2) {
   return own2(inst, key, value2, false);
 }
 // @__NO_SIDE_EFFECTS__
-function derived(computes, table2) {
+function derived(computes, table3) {
   for (const key in computes) {
     const compute = computes[key];
-    Object.defineProperty(table2, key, {
+    Object.defineProperty(table3, key, {
       configurable: true,
       enumerable: true,
       get() {
@@ -10796,7 +10800,7 @@ function derived(computes, table2) {
       }
     });
   }
-  return table2;
+  return table3;
 }
 function defineBound(proto, key, fn2) {
   Object.defineProperty(proto, key, {
@@ -11958,14 +11962,14 @@ function isValidJWT(token3, algorithm = null) {
     return false;
   }
 }
-function capSize(inst, size2) {
+function capSize(inst, size3) {
   const caps = sizeCaps(inst._zod.def.checks);
   if (!caps.length)
     return;
   const cap = Math.min(...caps.map((c) => c[0]));
   const parse7 = inst._zod.parse;
   inst._zod.parse = (payload, ctx) => {
-    const n = size2(payload.value);
+    const n = size3(payload.value);
     if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
       for (const [max, ch] of sizeCaps(inst._zod.def.checks)) {
         if (n > max && ch._zod.def.when(payload)) {
@@ -12803,14 +12807,14 @@ var init_schemas = __esm({
       const desc = Object.getOwnPropertyDescriptor(def, "shape");
       const sh = desc?.get ? desc.get.raw : def.shape ?? {};
       if (sh) {
-        const get = () => {
+        const get2 = () => {
           const newSh = { ...sh };
           Object.defineProperty(def, "shape", { value: newSh });
-          get.raw = newSh;
+          get2.raw = newSh;
           return newSh;
         };
-        get.raw = sh;
-        Object.defineProperty(def, "shape", { get });
+        get2.raw = sh;
+        Object.defineProperty(def, "shape", { get: get2 });
       }
       const _normalized = cached(() => normalizeDef(def));
       defineLazyInternal(inst, "propValues", (zod) => {
@@ -13462,7 +13466,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve21) {
+function isRecursive(inst, stack, resolve22) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13470,9 +13474,9 @@ function isRecursive(inst, stack, resolve21) {
     return PROVEN;
   stack.add(inst);
   let result2 = NONE;
-  const check3 = (child) => {
+  const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve21);
+      const answer2 = isRecursive(child, stack, resolve22);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13483,7 +13487,7 @@ function isRecursive(inst, stack, resolve21) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve21) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve22) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13499,32 +13503,32 @@ function isRecursive(inst, stack, resolve21) {
     case "object": {
       const raw = rawShape(def);
       merge3(raw ? shape2(raw, true) : ASSUMED);
-      check3(def.catchall);
+      check4(def.catchall);
       break;
     }
     case "array":
-      check3(def.element);
+      check4(def.element);
       break;
     case "tuple":
       for (const el of def.items)
-        check3(el);
-      check3(def.rest);
+        check4(el);
+      check4(def.rest);
       break;
     case "record":
     case "map":
-      check3(def.keyType);
-      check3(def.valueType);
+      check4(def.keyType);
+      check4(def.valueType);
       break;
     case "set":
-      check3(def.valueType);
+      check4(def.valueType);
       break;
     case "union":
       for (const el of def.options)
-        check3(el);
+        check4(el);
       break;
     case "intersection":
-      check3(def.left);
-      check3(def.right);
+      check4(def.left);
+      check4(def.right);
       break;
     case "optional":
     case "nullable":
@@ -13535,19 +13539,19 @@ function isRecursive(inst, stack, resolve21) {
     case "nonoptional":
     case "promise":
     case "success":
-      check3(def.innerType);
+      check4(def.innerType);
       break;
     case "pipe":
-      check3(def.in);
-      check3(def.out);
+      check4(def.in);
+      check4(def.out);
       break;
     case "function":
-      check3(def.input);
-      check3(def.output);
+      check4(def.input);
+      check4(def.output);
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve21 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve22 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -13584,10 +13588,10 @@ function isRecursive(inst, stack, resolve21) {
         if (!value2 || typeof value2 !== "object")
           continue;
         if (value2._zod)
-          check3(value2);
+          check4(value2);
         else if (Array.isArray(value2))
           for (const el of value2)
-            check3(el);
+            check4(el);
       }
     }
   }
@@ -14676,11 +14680,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema5) {
-  const options6 = schema5.anyOf;
-  if (!Array.isArray(options6) || options6.length === 0 || schema5.type !== void 0)
+  const options7 = schema5.anyOf;
+  if (!Array.isArray(options7) || options7.length === 0 || schema5.type !== void 0)
     return;
-  const types3 = [];
-  for (const option of options6) {
+  const types4 = [];
+  for (const option of options7) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -14691,12 +14695,12 @@ function compactTypeUnion(schema5) {
     for (const member of Array.isArray(type) ? type : [type]) {
       if (typeof member !== "string")
         return;
-      if (!types3.includes(member))
-        types3.push(member);
+      if (!types4.includes(member))
+        types4.push(member);
     }
   }
   delete schema5.anyOf;
-  schema5.type = types3.length === 1 ? types3[0] : types3;
+  schema5.type = types4.length === 1 ? types4[0] : types4;
 }
 function undeclaredConstraint(member) {
   const extra = member.additionalProperties;
@@ -15019,8 +15023,8 @@ var init_to_json_schema = __esm({
 function aggregateChecks(schema5) {
   const agg = {};
   const def = schema5._zod.def;
-  const list6 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
-  for (const ch of list6)
+  const list8 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
+  for (const ch of list8)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
   const bag = schema5._zod.bag;
   if (bag.minimum !== void 0)
@@ -15069,12 +15073,12 @@ function stringifyKeyNames(bySchema, json2, visited) {
     const branches = json2[keyword];
     if (!Array.isArray(branches))
       continue;
-    const mapped = branches.map((branch) => stringifyKeyNames(bySchema, branch, visited));
-    if (mapped.some((branch, i) => branch !== branches[i]))
-      json2 = { ...json2, [keyword]: mapped };
+    const mapped2 = branches.map((branch) => stringifyKeyNames(bySchema, branch, visited));
+    if (mapped2.some((branch, i) => branch !== branches[i]))
+      json2 = { ...json2, [keyword]: mapped2 };
   }
-  const types3 = Array.isArray(json2.type) ? json2.type : [json2.type];
-  const numericType = !types3.includes("string") && types3.some((t) => t === "number" || t === "integer");
+  const types4 = Array.isArray(json2.type) ? json2.type : [json2.type];
+  const numericType = !types4.includes("string") && types4.some((t) => t === "number" || t === "integer");
   const values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
   if (!numericType && !values?.some((v) => typeof v === "number"))
     return json2;
@@ -15087,7 +15091,7 @@ function stringifyKeyNames(bySchema, json2, visited) {
     return rest2;
   rest2.type = "string";
   if (!values)
-    rest2.pattern = (types3.includes("number") ? number2 : integer).source;
+    rest2.pattern = (types4.includes("number") ? number2 : integer).source;
   return rest2;
 }
 function rewriteKeyNames(ctx) {
@@ -15097,14 +15101,14 @@ function rewriteKeyNames(ctx) {
       bySchema.set(entry.schema, entry);
   }
   const rewrites = /* @__PURE__ */ new Map();
-  for (const record2 of pendingRecords.get(ctx) ?? []) {
-    const seen = ctx.seen.get(record2);
-    const names2 = (seen?.def ?? seen?.schema)?.propertyNames;
-    if (!names2 || names2 === true || rewrites.has(names2))
+  for (const record3 of pendingRecords.get(ctx) ?? []) {
+    const seen = ctx.seen.get(record3);
+    const names3 = (seen?.def ?? seen?.schema)?.propertyNames;
+    if (!names3 || names3 === true || rewrites.has(names3))
       continue;
-    const rewritten = stringifyKeyNames(bySchema, names2, /* @__PURE__ */ new Set());
-    if (rewritten !== names2)
-      rewrites.set(names2, rewritten);
+    const rewritten = stringifyKeyNames(bySchema, names3, /* @__PURE__ */ new Set());
+    if (rewritten !== names3)
+      rewrites.set(names3, rewritten);
   }
   if (!rewrites.size)
     return;
@@ -15507,14 +15511,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema5, ctx, json2, params) => {
       const def = schema5._zod.def;
       const isExclusive = def.inclusive === false;
-      const options6 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options7 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options6;
+        json2.oneOf = options7;
       } else {
-        json2.anyOf = options6;
+        json2.anyOf = options7;
       }
     };
     intersectionProcessor = (schema5, ctx, json2, params) => {
@@ -15928,10 +15932,10 @@ function strictObject(shape2, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options6, params) {
+function union(options7, params) {
   return new ZodUnion({
     type: "union",
-    options: options6,
+    options: options7,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -16088,8 +16092,8 @@ var init_schemas2 = __esm({
         reg.add(this, meta2);
         return this;
       },
-      refine(check3, params) {
-        return this.check(refine(check3, params));
+      refine(check4, params) {
+        return this.check(refine(check4, params));
       },
       superRefine(refinement, params) {
         return this.check(superRefine(refinement, params));
@@ -16941,23 +16945,13 @@ var init_zod = __esm({
   }
 });
 
-// ts-src/model/distro.ts
-var distro_exports = {};
-__export(distro_exports, {
-  architectureNames: () => architectureNames,
-  defaultRules: () => defaultRules,
-  distroJsonSchema: () => distroJsonSchema,
-  distroSchema: () => distroSchema
-});
-var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, size, limits, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, placeUri, publishSettings, fingerprint, docsSettings, distroSchema, defaultRules, distroJsonSchema;
-var init_distro = __esm({
-  "ts-src/model/distro.ts"() {
+// ts-src/model/fields.ts
+var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture;
+var init_fields = __esm({
+  "ts-src/model/fields.ts"() {
     "use strict";
     init_zod();
     init_names();
-    init_sizes();
-    init_urls();
-    config({ jitless: true });
     name2 = string3().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
     debianName = string3().refine(
       isDebianName,
@@ -16982,14 +16976,112 @@ var init_distro = __esm({
     component = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a component of an apt repository");
     architectureNames = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"];
     architecture = _enum(architectureNames);
+  }
+});
+
+// ts-src/model/images.ts
+var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, ami, repository, imageSchema, bytesOf, hasFirmware, isImageKind;
+var init_images = __esm({
+  "ts-src/model/images.ts"() {
+    "use strict";
+    init_zod();
+    init_fields();
+    imageKinds = ["docker", "rootfs", "disk", "lxd", "ami"];
+    word = value.refine((v) => v.length <= 4096, "at most 4096 characters");
+    command = array(word).min(1);
+    systemPath = string3().regex(/^\/[A-Za-z0-9_+.@/-]+$/, 'an absolute path of letters, digits, "_", "+", ".", "@", "-" and "/"').refine((p) => !p.split("/").some((part) => part === ".." || part === "."), 'no "." or ".." in a path').refine((p) => !/^\/(proc|sys|dev|run|tmp)(\/|$)/.test(p), "no path below /proc, /sys, /dev, /run or /tmp").refine((p) => !p.endsWith("/") && !p.includes("//"), "a path without an empty part");
+    userName = string3().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: lower case letters, digits, "_" and "-"');
+    user = strictObject({
+      name: userName.refine((n) => n !== "root", "another user than root"),
+      keys: array(relativePath).default([]).describe("Files of the distro repository with public SSH keys"),
+      groups: array(userName).default([]).describe("Groups beside its own; those that are not there are made"),
+      shell: systemPath.default("/bin/bash"),
+      sudo: boolean3().default(false).describe("May become root by sudo without a password")
+    });
+    file = strictObject({
+      from: relativePath.describe("A file of the distro repository"),
+      to: systemPath,
+      mode: string3().regex(/^0?[0-7]{3}$/, 'an octal mode in quotes such as "644"').default("644")
+    });
+    unit = string3().regex(/^[A-Za-z0-9:_.@-]{1,200}$/, "the name of a systemd unit").refine((u) => !u.startsWith("-") && !u.startsWith("."), "the name of a systemd unit");
+    size = string3().regex(/^[1-9]\d{0,3}[MG]$/, "a size such as 900M or 8G");
+    channelName = string3().regex(
+      /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/,
+      'a channel: lower case letters, digits, ".", "_", "-" and "/"'
+    ).refine((c) => !c.includes(".."), 'no ".." in a channel');
+    region = string3().regex(/^[a-z]{2}(-[a-z0-9]+)+-\d$/, "a region such as eu-central-1");
+    ami = strictObject({
+      region: region.describe("Where it is registered first"),
+      copies: array(region).default([]).describe("Regions that it is copied to"),
+      share: array(string3().regex(/^\d{12}$/, "an account number of 12 digits, in quotes")).default([]).describe("Accounts that may start it"),
+      encrypted: boolean3().default(true),
+      key: string3().regex(/^(alias\/|arn:aws[a-z-]*:kms:)?[A-Za-z0-9:/_-]{1,500}$/, "a KMS key").optional().describe("KMS key; left out: the account's default one"),
+      parameter: string3().regex(/^\/[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+){0,14}$/, "an SSM parameter such as /acme/images/robot").optional().describe("SSM parameter that names the newest AMI, moved once the image was checked"),
+      endpoint: string3().regex(/^https?:\/\/[^\s/?#@]+\/?$/, "a URL of a server").optional().describe("Another server than AWS, for tests")
+    });
+    repository = string3().regex(
+      /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-][a-z0-9]+)*){1,8}$/,
+      "HOST[:PORT]/NAME, as docker pull takes it, without a tag"
+    );
+    imageSchema = strictObject({
+      kinds: array(_enum(imageKinds)).min(1).default(["docker"]),
+      channel: channelName.optional().describe("The channel that it is made from; left out: --channel says it"),
+      state: string3().regex(/^[0-9a-f]{6,64}$/, "the beginning of the id of a state").optional().describe("A state of the channel; left out: the one that it serves"),
+      distribution: name2.optional().describe("Left out where there is one only"),
+      platform: name2.optional().describe("Left out where the distribution has one only"),
+      variant: name2.default("default"),
+      architectures: array(architecture).min(1).optional().describe("Left out: those of the platform"),
+      packages: array(glob).min(1).default(["*"]).describe("Packages of the distribution, with what they need to run"),
+      system: array(debianName).default([]).describe("Packages of the platform's archive"),
+      apt: string3().regex(/^https?:\/\/[^\s\]'"$`\\@]+$/, "an http or https URL").optional().describe("URL of the channel's apt repository as machines reach it; left out: where it is published"),
+      command: command.optional().describe("What a container runs; left out: a shell"),
+      check: array(command).default([]).describe("Commands that must succeed in a started image before it is published"),
+      hostname: string3().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a host name").optional().describe("Left out: the image's name"),
+      locale: string3().regex(/^(C|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?\.UTF-8)$/, "C.UTF-8, or a locale such as de_DE.UTF-8").default("C.UTF-8"),
+      timezone: string3().regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*){0,2}$/, "a time zone such as Europe/Berlin").default("Etc/UTC"),
+      users: array(user).default([]),
+      files: array(file).default([]),
+      overlay: relativePath.optional().describe("A folder whose files are copied over the root"),
+      services: array(unit).default([]).describe("systemd units that are enabled"),
+      hook: relativePath.optional().describe("A script that runs in the root as root, without a network"),
+      cloud_init: boolean3().default(false).describe("cloud-init sets the machine up at its first start"),
+      kernel: string3().regex(/^[a-z0-9][a-z0-9.+{}-]+$/, "a package name, in which {architecture} may stand").optional().describe("Left out: the distribution's generic kernel"),
+      partitions: _enum(["grow", "ab"]).default("grow").describe("`grow`: one root that takes the whole disk; `ab`: two roots and a partition for data"),
+      size: size.optional().describe("Size of the disk, and of each root where there are two; left out: what it takes"),
+      repository: repository.optional().describe("Where the docker image is pushed to"),
+      ami: ami.optional()
+    });
+    bytesOf = (written) => Number(written.slice(0, -1)) * (written.endsWith("G") ? 2 ** 30 : 2 ** 20);
+    hasFirmware = (architecture2) => architecture2 === "amd64" || architecture2 === "arm64";
+    isImageKind = (text7) => imageKinds.some((k) => k === text7);
+  }
+});
+
+// ts-src/model/distro.ts
+var distro_exports = {};
+__export(distro_exports, {
+  defaultRules: () => defaultRules,
+  distroJsonSchema: () => distroJsonSchema,
+  distroSchema: () => distroSchema
+});
+var environment2, size2, limits, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, placeUri, publishSettings, fingerprint, docsSettings, distroSchema, defaultRules, distroJsonSchema;
+var init_distro = __esm({
+  "ts-src/model/distro.ts"() {
+    "use strict";
+    init_zod();
+    init_fields();
+    init_images();
+    init_sizes();
+    init_urls();
+    config({ jitless: true });
     environment2 = record(variable, value);
-    size = union([string3(), number3()]).transform(String).refine((v) => sizeOf(v) !== void 0, "a size such as 800M or 1.5G").transform((v) => sizeOf(v) ?? 0);
+    size2 = union([string3(), number3()]).transform(String).refine((v) => sizeOf(v) !== void 0, "a size such as 800M or 1.5G").transform((v) => sizeOf(v) ?? 0);
     limits = strictObject({
-      memory: size.optional().describe("Of one task, with what it writes to /tmp; left out: three quarters of the machine"),
+      memory: size2.optional().describe("Of one task, with what it writes to /tmp; left out: three quarters of the machine"),
       processes: number3().int().min(64).max(1e6).optional().describe("Processes and threads; left out: 8192"),
-      temporary: size.optional().describe("In /tmp and /dev/shm, each; left out: a quarter of the memory"),
-      disk: size.optional().describe("In /build; left out: half of the free room, at most 32 GiB"),
-      log: size.optional().describe("Of its log; left out: 64 MiB"),
+      temporary: size2.optional().describe("In /tmp and /dev/shm, each; left out: a quarter of the memory"),
+      disk: size2.optional().describe("In /build; left out: half of the free room, at most 32 GiB"),
+      log: size2.optional().describe("Of its log; left out: 64 MiB"),
       minutes: number3().positive().max(34560).optional().describe("For its build, and for its tests; left out: --timeout")
     });
     packageSettings = strictObject({
@@ -17129,6 +17221,7 @@ var init_distro = __esm({
         stop_dependents: boolean3().default(false).describe("A failing test stops what depends on its package"),
         skip: array(glob).default([]).describe("Packages whose tests are not run")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
+      images: record(name2, imageSchema).default({}).describe("Docker images, disks and AMIs made from a channel"),
       signing_key: union([fingerprint, array(fingerprint).min(1).max(4)]).optional().describe(
         "Several: each signs, so that robots that know any of them can update. Left out: one is made on first use"
       )
@@ -17138,25 +17231,103 @@ var init_distro = __esm({
   }
 });
 
+// ts-src/read/distro-images.ts
+function imageReferences(distro, locator, file3) {
+  const faults4 = [];
+  for (const [name6, image2] of Object.entries(distro.images)) {
+    const fault3 = (code, message, path2, hint) => faults4.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
+    const invalid = (message, path2, hint) => fault3("distro-invalid", `images.${name6}${message}`, path2, hint);
+    const known3 = (what, value2, names3, path2) => {
+      if (names3.includes(value2)) return true;
+      const near = nearest(value2, names3);
+      fault3(
+        "distro-reference",
+        `images.${name6} names the ${what} '${value2}', which is not there`,
+        path2,
+        near ? `did you mean '${near}'?` : `there are ${[...names3].sort().join(", ")}`
+      );
+      return false;
+    };
+    const distributions = Object.keys(distro.distributions);
+    if (image2.distribution === void 0 && distributions.length > 1)
+      invalid(".distribution is missing", [], `say which of ${distributions.sort().join(", ")}`);
+    else if (image2.distribution === void 0 || known3("distribution", image2.distribution, distributions, ["distribution"]))
+      checkPlatform(distro, name6, image2.distribution ?? distributions[0] ?? "", known3, invalid);
+    if (image2.kinds.includes("ami") && !image2.ami)
+      invalid(".ami is missing", ["kinds"], "an AMI needs `ami: {region: \u2026}`");
+    if (image2.state !== void 0 && image2.channel === void 0)
+      invalid(".channel is missing", ["state"], "a state is one of a channel");
+    if (image2.partitions === "ab" && image2.kinds.includes("ami"))
+      invalid(".partitions is ab, which an AMI can not have", ["partitions"], "make the AMI an image of its own");
+    if (image2.partitions === "ab" && name6.length > 21)
+      invalid(
+        " has a name that is too long for `partitions: ab`",
+        ["partitions"],
+        "at most 21 characters: it names partitions"
+      );
+    const twice = (what, all, key) => {
+      const seen = /* @__PURE__ */ new Set();
+      all.forEach((item, i) => {
+        if (seen.has(key(item))) invalid(`.${what} has '${key(item)}' twice`, [what, i]);
+        seen.add(key(item));
+      });
+    };
+    twice("kinds", image2.kinds, String);
+    twice("users", image2.users, (u) => u.name);
+    twice("files", image2.files, (f) => f.to);
+    twice("services", image2.services, String);
+  }
+  return faults4;
+}
+function checkPlatform(distro, name6, distributionName, known3, invalid) {
+  const image2 = distro.images[name6];
+  const distribution2 = distro.distributions[distributionName];
+  if (!image2 || !distribution2) return;
+  const { platforms, variants } = distribution2;
+  if (image2.platform === void 0 && platforms.length > 1) {
+    invalid(".platform is missing", [], `say which of ${[...platforms].sort().join(", ")}`);
+    return;
+  }
+  if (image2.platform !== void 0 && !known3("platform", image2.platform, platforms, ["platform"])) return;
+  if (image2.variant !== "default") known3("variant", image2.variant, variants, ["variant"]);
+  const platform2 = distro.platforms[image2.platform ?? platforms[0] ?? ""];
+  if (!platform2) return;
+  image2.architectures?.forEach((a, i) => known3("architecture", a, platform2.architectures, ["architectures", i]));
+  for (const architecture2 of image2.architectures ?? platform2.architectures)
+    if (image2.kinds.some((k) => k === "disk" || k === "ami") && !hasFirmware(architecture2))
+      invalid(
+        `.kinds has a disk, which is not made for ${architecture2}`,
+        ["kinds"],
+        "disks are made for amd64 and arm64: name `architectures`"
+      );
+}
+var init_distro_images = __esm({
+  "ts-src/read/distro-images.ts"() {
+    "use strict";
+    init_diagnostics();
+    init_images();
+  }
+});
+
 // ts-src/read/distro.ts
 var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseDistro(text7, file3) {
+  const parsed2 = parseYaml(text7, file3);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text6);
+  const locator = new Locator(text7);
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
-    return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file2)));
-  const diagnostics = references(checked.data, locator, file2);
+    return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3)));
+  const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
-function faults(issue2, prefix, root, locator, file2) {
+function faults(issue2, prefix, root, locator, file3) {
   const path2 = [...prefix, ...issue2.path];
   const where = path2.length ? path2.map(String).join(".") : "the file";
-  const fault3 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file2, line: locator.line(at2), hint });
+  const fault3 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at2), hint });
   switch (issue2.code) {
     case "unrecognized_keys": {
       const known3 = keysAt(path2);
@@ -17198,17 +17369,17 @@ function faults(issue2, prefix, root, locator, file2) {
   }
 }
 function valueAt(root, path2) {
-  return path2.reduce((v, step) => v?.[step], root);
+  return path2.reduce((v, step2) => v?.[step2], root);
 }
-function innerOf(schema5, step) {
-  if (schema5 instanceof ZodObject) return schema5.shape[String(step)];
+function innerOf(schema5, step2) {
+  if (schema5 instanceof ZodObject) return schema5.shape[String(step2)];
   if (schema5 instanceof ZodRecord) return schema5.valueType;
   return schema5 instanceof ZodArray ? schema5.element : void 0;
 }
 function keysAt(path2) {
   let schema5 = unwrap(distroSchema);
-  for (const step of path2) {
-    const inner = innerOf(schema5, step);
+  for (const step2 of path2) {
+    const inner = innerOf(schema5, step2);
     if (!inner) return [];
     schema5 = unwrap(inner);
   }
@@ -17218,19 +17389,19 @@ function unwrap(schema5) {
   while (schema5 instanceof ZodDefault || schema5 instanceof ZodOptional) schema5 = schema5.unwrap();
   return schema5;
 }
-function references(distro, locator, file2) {
+function references(distro, locator, file3) {
   const diagnostics = [];
-  const known3 = (what, name6, names2, path2) => {
-    if (names2.includes(name6)) return;
-    const near = nearest(name6, names2);
+  const known3 = (what, name6, names3, path2) => {
+    if (names3.includes(name6)) return;
+    const near = nearest(name6, names3);
     diagnostics.push(
       error(
         "distro-reference",
         `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name6}', which is not there`,
         {
-          file: file2,
+          file: file3,
           line: locator.line(path2),
-          hint: near ? `did you mean '${near}'?` : names2.length ? `there are ${names2.sort().join(", ")}` : `add it under ${what}s`
+          hint: near ? `did you mean '${near}'?` : names3.length ? `there are ${names3.sort().join(", ")}` : `add it under ${what}s`
         }
       )
     );
@@ -17253,7 +17424,7 @@ function references(distro, locator, file2) {
     if (!distro.index && !d.repos.length && !d.folders.length)
       diagnostics.push(
         error("distro-no-sources", `distributions.${name6} has nothing to build from`, {
-          file: file2,
+          file: file3,
           line: locator.line(["distributions", name6]),
           hint: "name an index (rosdistro), .repos files or folders"
         })
@@ -17261,21 +17432,21 @@ function references(distro, locator, file2) {
     if (!distro.index && d.ros_version === void 0)
       diagnostics.push(
         error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
-          file: file2,
+          file: file3,
           line: locator.line(["distributions", name6]),
           hint: "without an index say ros_version: 1 or 2"
         })
       );
   }
   for (const [name6, p] of Object.entries(distro.platforms)) {
-    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ["platforms", name6, "mirror"], locator, file2));
+    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ["platforms", name6, "mirror"], locator, file3));
     for (const [u, underlay2] of Object.entries(p.underlays)) {
       const path2 = ["platforms", name6, "underlays", u];
-      if (underlay2.uri) diagnostics.push(...trust(underlay2, false, path2, locator, file2));
+      if (underlay2.uri) diagnostics.push(...trust(underlay2, false, path2, locator, file3));
       if (underlay2.uri && !underlay2.suite)
         diagnostics.push(
           error("distro-invalid", `platforms.${name6}.underlays.${u}.suite is missing`, {
-            file: file2,
+            file: file3,
             line: locator.line(path2),
             hint: "a repository of its own needs the suite"
           })
@@ -17284,8 +17455,8 @@ function references(distro, locator, file2) {
   }
   return diagnostics;
 }
-function trust(archive, keyring, path2, locator, file2) {
-  const at2 = { file: file2, line: locator.line(path2) };
+function trust(archive, keyring, path2, locator, file3) {
+  const at2 = { file: file3, line: locator.line(path2) };
   if (archive.key !== void 0 && archive.trusted)
     return [
       error("archive-trust", `${path2.join(".")} has a key and says \`trusted: true\`, which would leave it unchecked`, {
@@ -17308,6 +17479,7 @@ var init_distro2 = __esm({
     init_zod();
     init_diagnostics();
     init_distro();
+    init_distro_images();
     init_yaml();
     article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
     hintNear = (value2, known3) => {
@@ -17323,20 +17495,20 @@ __export(lockfile_exports, {
   makeLock: () => makeLock,
   readLock: () => readLock
 });
-function readLock(file2, text6) {
-  if (text6 === void 0)
-    return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed2 = parseYaml(text6, file2);
+function readLock(file3, text7) {
+  if (text7 === void 0)
+    return bad(error("file-missing", "there is no such lock", { file: file3, hint: "make one with `slipway lock`" }));
+  const parsed2 = parseYaml(text7, file3);
   if (!parsed2.ok) return parsed2;
   const checked = schema().safeParse(parsed2.value);
   if (!checked.success) {
-    const locator = new Locator(text6);
+    const locator = new Locator(text7);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
           "lock-invalid",
           `${i.path.map(String).join(".") || "the file"} is not what a lock of this version holds`,
-          { file: file2, line: locator.line(i.path), hint: "make it with `slipway lock`" }
+          { file: file3, line: locator.line(i.path), hint: "make it with `slipway lock`" }
         )
       )
     );
@@ -17361,7 +17533,7 @@ function readLock(file2, text6) {
       if (!Object.hasOwn(all, p.repository))
         return bad(
           error("lock-invalid", `'${n}' is of the repository '${p.repository}', which the lock does not have`, {
-            file: file2
+            file: file3
           })
         );
       all[p.repository].packages[n] = {
@@ -17478,13 +17650,13 @@ var init_s3_endpoint = __esm({
     S3Endpoint = class {
       constructor(id, env) {
         this.id = id;
-        const place = parseS3(id, env);
-        this.blobs = new S3Blobs(place);
+        const place2 = parseS3(id, env);
+        this.blobs = new S3Blobs(place2);
         this.where = this.blobs.where;
         const at2 = new URL(id).searchParams.get("public");
         this.served = at2 !== null;
-        const path2 = place.prefix.split("/").filter(Boolean).map(encodeURIComponent);
-        this.uri = [at2?.replace(/\/+$/, "") ?? `${place.endpoint}/${encodeURIComponent(place.bucket)}`, ...path2].join("/");
+        const path2 = place2.prefix.split("/").filter(Boolean).map(encodeURIComponent);
+        this.uri = [at2?.replace(/\/+$/, "") ?? `${place2.endpoint}/${encodeURIComponent(place2.bucket)}`, ...path2].join("/");
       }
       where;
       uri;
@@ -17532,14 +17704,14 @@ var init_s3_endpoint = __esm({
       has() {
         return void 0;
       }
-      placeFile(name6, file2) {
-        return this.blobs.create(name6, { file: file2.path }, file2.sha256, { ...forever, ...typeOf(name6) });
+      placeFile(name6, file3) {
+        return this.blobs.create(name6, { file: file3.path }, file3.sha256, { ...forever, ...typeOf(name6) });
       }
       placeAll(files) {
         return parallel(
           files,
           this.width,
-          ({ name: name6, data, sha256: digest3 }) => this.blobs.create(name6, { data }, digest3, { ...forever, ...typeOf(name6) })
+          ({ name: name6, data, sha256: digest4 }) => this.blobs.create(name6, { data }, digest4, { ...forever, ...typeOf(name6) })
         );
       }
       async putAll(files) {
@@ -17593,7 +17765,7 @@ var init_plan_schema = __esm({
     "use strict";
     init_zod();
     planSchema = () => {
-      const names2 = array(string3());
+      const names3 = array(string3());
       return strictObject({
         schema: literal("slipway-plan-1"),
         organization: string3(),
@@ -17604,7 +17776,7 @@ var init_plan_schema = __esm({
             platform: string3(),
             rosVersion: union([literal(1), literal(2)]),
             prefix: string3(),
-            underlayPrefixes: names2,
+            underlayPrefixes: names3,
             targets: array(
               strictObject({
                 platform: string3(),
@@ -17632,16 +17804,16 @@ var init_plan_schema = __esm({
                   strictObject({ named: literal(true) }),
                   strictObject({ neededBy: string3(), forTests: literal(true).optional() })
                 ]),
-                build: names2,
-                run: names2,
-                test: names2,
-                tools: names2,
-                systemBuild: names2,
-                systemRun: names2,
-                systemTest: names2,
-                impliedBuild: names2.optional(),
-                impliedTest: names2.optional(),
-                bounds: record(string3(), names2),
+                build: names3,
+                run: names3,
+                test: names3,
+                tools: names3,
+                systemBuild: names3,
+                systemRun: names3,
+                systemTest: names3,
+                impliedBuild: names3.optional(),
+                impliedTest: names3.optional(),
+                bounds: record(string3(), names3),
                 blocked: string3().optional(),
                 mustBeCached: literal(true).optional(),
                 depth: number3().int()
@@ -17660,7 +17832,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -17678,8 +17850,8 @@ var escape = (c) => {
   const code = c.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 };
-var printable = (text6) => text6.replace(controls, escape);
-var printableJson = (text6) => text6.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var printable = (text7) => text7.replace(controls, escape);
+var printableJson = (text7) => text7.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
@@ -17699,7 +17871,7 @@ var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 // ts-src/cli/command.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
-var defineCommand = (command) => command;
+var defineCommand = (command2) => command2;
 var distroOptions = {
   distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
   state: {
@@ -17744,17 +17916,17 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var shown = (text6) => /^\s*[[{]/.test(text6) ? printableJson(redacted(text6)) : printable(redacted(text6));
-var writeOutput = (text6) => void process.stdout.write(shown(text6));
-var writeMessage = (text6) => void process.stderr.write(shown(text6));
-var writeControl = (text6) => void process.stderr.write(text6);
+var shown = (text7) => /^\s*[[{]/.test(text7) ? printableJson(redacted(text7)) : printable(redacted(text7));
+var writeOutput = (text7) => void process.stdout.write(shown(text7));
+var writeMessage = (text7) => void process.stderr.write(shown(text7));
+var writeControl = (text7) => void process.stderr.write(text7);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
 `);
-  const file2 = process.env.SLIPWAY_ERRORS_FILE;
+  const file3 = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
-  if (file2 !== void 0 && file2 !== "" && errors.length) (0, import_node_fs.appendFileSync)(file2, renderDiagnostics(errors.slice(0, 20)));
+  if (file3 !== void 0 && file3 !== "" && errors.length) (0, import_node_fs.appendFileSync)(file3, renderDiagnostics(errors.slice(0, 20)));
 }
 function findDistro(values) {
   if (values.distro !== void 0) return shorten((0, import_node_path.resolve)(values.distro));
@@ -17768,12 +17940,12 @@ var shorten = (path2) => {
   return short4.startsWith("..") ? path2 : short4;
 };
 function selectionOf(values, packages) {
-  const { above: above2, repository, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
+  const { above: above2, repository: repository2, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
   return {
     ...packages.length ? { packages } : {},
     ...only ? { only } : {},
     ...above2 ? { above: above2 } : {},
-    ...repository ? { repositories: repository } : {},
+    ...repository2 ? { repositories: repository2 } : {},
     ...distribution2 ? { distributions: distribution2 } : {},
     ...platform2 ? { platforms: platform2 } : {},
     ...architecture2 ? { architectures: architecture2 } : {},
@@ -17808,12 +17980,12 @@ function renderAbi(changes, details) {
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list6] of [
+    for (const [sign, list8] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list6.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list6.length > 20) lines.push(`             ${sign} and ${list6.length - 20} more`);
+      for (const s of list8.slice(0, 20)) lines.push(`             ${sign} ${s}`);
+      if (list8.length > 20) lines.push(`             ${sign} and ${list8.length - 20} more`);
     }
   }
   for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
@@ -17832,7 +18004,7 @@ init_digest();
 // ts-src/model/stored.ts
 init_names();
 var text = (pattern, longest4 = 4096) => (v) => typeof v === "string" && v.length <= longest4 && pattern.test(v);
-var list = (of, most6 = 1e6) => (v) => Array.isArray(v) && v.length <= most6 && v.every(of);
+var list = (of, most7 = 1e6) => (v) => Array.isArray(v) && v.length <= most7 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
 var optional = (of) => (v) => v === void 0 || of(v);
@@ -18064,7 +18236,7 @@ async function withMutex(path2, work2, waiting2) {
 }
 function holdMutex(path2, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve21, reject) => {
+  return new Promise((resolve22, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -18078,7 +18250,7 @@ function holdMutex(path2, waiting2) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve21(() => void holder2.stdin.end());
+      resolve22(() => void holder2.stdin.end());
     });
   });
 }
@@ -18119,20 +18291,20 @@ var FileBlobs = class {
     writeWhole(this.path(name6), data);
     return Promise.resolve();
   }
-  putFile(name6, file2) {
+  putFile(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
-    copyWhole(file2, target2, true);
+    copyWhole(file3, target2, true);
     return Promise.resolve();
   }
   putAll(items) {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
-  fetch(name6, file2) {
+  fetch(name6, file3) {
     if (!(0, import_node_fs5.existsSync)(this.path(name6))) return Promise.resolve(false);
-    (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(file2), { recursive: true });
-    copyWhole(this.path(name6), file2, false);
+    (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(file3), { recursive: true });
+    copyWhole(this.path(name6), file3, false);
     return Promise.resolve(true);
   }
   async replace(name6, data, before2) {
@@ -18158,8 +18330,8 @@ var FileBlobs = class {
         continue;
       }
       try {
-        const { size: size2, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name6));
-        yield { name: name6, size: size2, modified: mtimeMs };
+        const { size: size3, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name6));
+        yield { name: name6, size: size3, modified: mtimeMs };
       } catch (e) {
         if (!isMissing(e)) throw e;
       }
@@ -18219,17 +18391,17 @@ function copyWhole(from, to, sync) {
 var import_node_zlib = require("node:zlib");
 init_digest();
 function sealed(value2) {
-  const text6 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text6)}
-${text6}
+  const text7 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text7)}
+${text7}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
-  const text6 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text6)) return void 0;
+  const text7 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text7)) return void 0;
   try {
-    return JSON.parse(text6.toString("utf8"));
+    return JSON.parse(text7.toString("utf8"));
   } catch {
     return void 0;
   }
@@ -18262,54 +18434,54 @@ var Store = class {
   verified = /* @__PURE__ */ new Set();
   /** Where this run writes, and where it reads: its own place first. */
   places;
-  object = (digest3) => `objects/${digest3.slice(0, 2)}/${digest3}`;
+  object = (digest4) => `objects/${digest4.slice(0, 2)}/${digest4}`;
   named = (kind, key) => `${kind}/${key.slice(0, 2)}/${key}.json`;
   own = (name6) => this.places[0] + name6;
   async first(name6) {
-    for (const place of this.places) {
-      const data = await this.blobs.get(place + name6);
+    for (const place2 of this.places) {
+      const data = await this.blobs.get(place2 + name6);
       if (data) return data;
     }
     return void 0;
   }
-  async put(file2) {
-    const digest3 = await sha256File(file2);
-    const { size: size2 } = (0, import_node_fs7.statSync)(file2);
-    const stored = { name: (0, import_node_path7.basename)(file2), sha256: digest3, size: size2 };
-    if (this.sizeHere(this.own(this.object(digest3))) !== size2 || !await this.isSound(digest3))
-      await this.blobs.putFile(this.own(this.object(digest3)), file2);
-    const local2 = this.blobs.local(this.own(this.object(digest3)));
-    if (!local2) this.cacheFile(file2, digest3);
-    this.verified.add(digest3);
-    return stored;
+  async put(file3) {
+    const digest4 = await sha256File(file3);
+    const { size: size3 } = (0, import_node_fs7.statSync)(file3);
+    const stored2 = { name: (0, import_node_path7.basename)(file3), sha256: digest4, size: size3 };
+    if (this.sizeHere(this.own(this.object(digest4))) !== size3 || !await this.isSound(digest4))
+      await this.blobs.putFile(this.own(this.object(digest4)), file3);
+    const local2 = this.blobs.local(this.own(this.object(digest4)));
+    if (!local2) this.cacheFile(file3, digest4);
+    this.verified.add(digest4);
+    return stored2;
   }
   /** Whether the object of this machine's own store is what its name says: of the right size it may still be damaged. */
-  async isSound(digest3) {
-    const path2 = this.blobs.local(this.own(this.object(digest3)));
-    return this.verified.has(digest3) || path2 !== void 0 && await sha256File(path2) === digest3;
+  async isSound(digest4) {
+    const path2 = this.blobs.local(this.own(this.object(digest4)));
+    return this.verified.has(digest4) || path2 !== void 0 && await sha256File(path2) === digest4;
   }
-  async putText(name6, text6) {
-    const data = Buffer.from(text6);
-    const digest3 = sha256(data);
-    await this.blobs.put(this.own(this.object(digest3)), data);
-    return { name: name6, sha256: digest3, size: data.length };
+  async putText(name6, text7) {
+    const data = Buffer.from(text7);
+    const digest4 = sha256(data);
+    await this.blobs.put(this.own(this.object(digest4)), data);
+    return { name: name6, sha256: digest4, size: data.length };
   }
   /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
   async putObjects(objects, last) {
     const wanted = objects.filter(
-      ({ file: file2 }) => !this.verified.has(file2.sha256) || this.sizeHere(this.own(this.object(file2.sha256))) !== file2.size
+      ({ file: file3 }) => !this.verified.has(file3.sha256) || this.sizeHere(this.own(this.object(file3.sha256))) !== file3.size
     );
     await this.blobs.putAll([
-      ...wanted.map(({ file: file2, data }) => ({ name: this.own(this.object(file2.sha256)), data })),
+      ...wanted.map(({ file: file3, data }) => ({ name: this.own(this.object(file3.sha256)), data })),
       ...last ? [{ name: this.own(last.name), data: last.data }] : []
     ]);
-    if (this.blobs.local("") !== void 0) for (const { file: file2 } of wanted) this.verified.add(file2.sha256);
+    if (this.blobs.local("") !== void 0) for (const { file: file3 } of wanted) this.verified.add(file3.sha256);
   }
-  async readText(file2) {
-    return (await this.readData(file2))?.toString("utf8");
+  async readText(file3) {
+    return (await this.readData(file3))?.toString("utf8");
   }
-  async readData(file2) {
-    const path2 = await this.path(file2);
+  async readData(file3) {
+    const path2 = await this.path(file3);
     return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2);
   }
   /** Size where it can be had for nothing. */
@@ -18322,43 +18494,43 @@ var Store = class {
       return void 0;
     }
   }
-  cached = (digest3) => (0, import_node_path7.join)(this.use.cache, digest3.slice(0, 2), digest3);
-  cacheFile(file2, digest3) {
-    const target2 = this.cached(digest3);
+  cached = (digest4) => (0, import_node_path7.join)(this.use.cache, digest4.slice(0, 2), digest4);
+  cacheFile(file3, digest4) {
+    const target2 = this.cached(digest4);
     if (exists(target2)) return;
     (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target2), { recursive: true });
     try {
-      (0, import_node_fs7.linkSync)(file2, target2);
+      (0, import_node_fs7.linkSync)(file3, target2);
     } catch {
-      (0, import_node_fs7.copyFileSync)(file2, target2);
+      (0, import_node_fs7.copyFileSync)(file3, target2);
     }
   }
   /**
    * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
    */
-  async path(file2) {
-    for (const place of this.places) {
-      const name6 = place + this.object(file2.sha256);
-      const local2 = this.blobs.local(name6) ?? this.cached(file2.sha256);
-      if (this.verified.has(file2.sha256) && exists(local2)) return local2;
+  async path(file3) {
+    for (const place2 of this.places) {
+      const name6 = place2 + this.object(file3.sha256);
+      const local2 = this.blobs.local(name6) ?? this.cached(file3.sha256);
+      if (this.verified.has(file3.sha256) && exists(local2)) return local2;
       if (!exists(local2) && (this.blobs.local(name6) !== void 0 || !await this.blobs.fetch(name6, local2))) continue;
-      if (await sha256File(local2) === file2.sha256) {
-        this.verified.add(file2.sha256);
+      if (await sha256File(local2) === file3.sha256) {
+        this.verified.add(file3.sha256);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
-      if (this.blobs.local(name6) === void 0 && await this.blobs.fetch(name6, local2) && await sha256File(local2) === file2.sha256) {
-        this.verified.add(file2.sha256);
+      if (this.blobs.local(name6) === void 0 && await this.blobs.fetch(name6, local2) && await sha256File(local2) === file3.sha256) {
+        this.verified.add(file3.sha256);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
-      if (place === this.places[0]) await this.blobs.remove(name6);
+      if (place2 === this.places[0]) await this.blobs.remove(name6);
     }
     return void 0;
   }
   /** Gives a stored file a name elsewhere, without copying where that can be. */
-  async place(file2, target2) {
-    const path2 = await this.path(file2);
+  async place(file3, target2) {
+    const path2 = await this.path(file3);
     if (!path2) return false;
     (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target2), { recursive: true });
     (0, import_node_fs7.rmSync)(target2, { force: true });
@@ -18371,29 +18543,29 @@ var Store = class {
   }
   /** Whether an object is what its name says; a damaged one is removed. */
   async check(name6, folder) {
-    const digest3 = (0, import_node_path7.basename)(name6);
+    const digest4 = (0, import_node_path7.basename)(name6);
     const local2 = this.blobs.local(name6);
-    const copy = local2 ?? (0, import_node_path7.join)(folder, digest3);
+    const copy = local2 ?? (0, import_node_path7.join)(folder, digest4);
     if (!local2 && !await this.blobs.fetch(name6, copy)) return false;
-    const sound = await sha256File(copy) === digest3;
+    const sound = await sha256File(copy) === digest4;
     if (!local2) (0, import_node_fs7.rmSync)(copy, { force: true });
     if (!sound) await this.blobs.remove(name6);
     return sound;
   }
-  async putRecord(record2) {
-    await this.blobs.put(this.own(this.named("tasks", record2.key)), sealed(record2));
+  async putRecord(record3) {
+    await this.blobs.put(this.own(this.named("tasks", record3.key)), sealed(record3));
   }
   /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
   async get(key) {
-    const record2 = unsealed(await this.first(this.named("tasks", key)));
-    return isBuildRecord(record2) && record2.schema === 4 && record2.key === key && this.holds(record2.debs) ? record2 : void 0;
+    const record3 = unsealed(await this.first(this.named("tasks", key)));
+    return isBuildRecord(record3) && record3.schema === 4 && record3.key === key && this.holds(record3.debs) ? record3 : void 0;
   }
-  async putTest(record2) {
-    await this.blobs.put(this.own(this.named("tests", record2.key)), sealed(record2));
+  async putTest(record3) {
+    await this.blobs.put(this.own(this.named("tests", record3.key)), sealed(record3));
   }
   async getTest(key) {
-    const record2 = unsealed(await this.first(this.named("tests", key)));
-    return isTestRecord(record2) && record2.schema === 4 && record2.key === key ? record2 : void 0;
+    const record3 = unsealed(await this.first(this.named("tests", key)));
+    return isTestRecord(record3) && record3.schema === 4 && record3.key === key ? record3 : void 0;
   }
   /**
    * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
@@ -18545,7 +18717,7 @@ async function look(root, path2) {
   }
   return last;
 }
-async function openFile(root, path2, most6) {
+async function openFile(root, path2, most7) {
   const found2 = await look(root, path2);
   if (!found2) return void 0;
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
@@ -18556,16 +18728,16 @@ async function openFile(root, path2, most6) {
     throw fault(path2, `can't be read (${codeOf2(e)})`);
   }
   const opened = await handle.stat();
-  if (opened.isFile() && opened.size <= most6) return handle;
+  if (opened.isFile() && opened.size <= most7) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText2(most6)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText2(most7)}`) : fault(path2, "is no file");
 }
 var sizeText2 = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
-async function readLeft(root, path2, most6) {
-  const handle = await openFile(root, path2, most6);
+async function readLeft(root, path2, most7) {
+  const handle = await openFile(root, path2, most7);
   if (!handle) return void 0;
   try {
-    const bytes = Buffer.alloc(Math.min(most6, (await handle.stat()).size));
+    const bytes = Buffer.alloc(Math.min(most7, (await handle.stat()).size));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
@@ -18579,52 +18751,52 @@ async function readLeft(root, path2, most6) {
     await handle.close();
   }
 }
-var readEnd = (file2, bytes) => readPart(file2, (size2) => size2 - Math.min(bytes, size2), bytes);
-function readPart(file2, from, bytes) {
-  const handle = (0, import_node_fs8.openSync)(file2, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+var readEnd = (file3, bytes) => readPart(file3, (size3) => size3 - Math.min(bytes, size3), bytes);
+function readPart(file3, from, bytes) {
+  const handle = (0, import_node_fs8.openSync)(file3, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   try {
-    const { size: size2 } = (0, import_node_fs8.fstatSync)(handle);
-    const buffer = Buffer.alloc(Math.min(bytes, size2));
-    const read2 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size2));
+    const { size: size3 } = (0, import_node_fs8.fstatSync)(handle);
+    const buffer = Buffer.alloc(Math.min(bytes, size3));
+    const read2 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size3));
     return buffer.toString("utf8", 0, read2);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
   }
 }
-async function checkLeft(root, path2, most6) {
-  const handle = await openFile(root, path2, most6);
+async function checkLeft(root, path2, most7) {
+  const handle = await openFile(root, path2, most7);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
   return (0, import_node_path8.join)(root, path2);
 }
-async function listLeft(root, path2, most6 = 1e4) {
+async function listLeft(root, path2, most7 = 1e4) {
   if (path2 !== "") {
     const found2 = await look(root, path2);
     if (!found2) return [];
     if (found2.kind !== "a folder") throw fault(path2, `is ${found2.kind}, not a folder`);
   }
-  const names2 = [];
+  const names3 = [];
   try {
     for await (const entry of await (0, import_promises3.opendir)((0, import_node_path8.join)(root, path2))) {
-      names2.push({ name: entry.name, kind: kindOf(entry) });
-      if (names2.length > most6) throw fault(path2 || ".", `holds more than ${most6} files`);
+      names3.push({ name: entry.name, kind: kindOf(entry) });
+      if (names3.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf2(e)})`);
   }
-  return names2.sort((a, b) => a.name < b.name ? -1 : 1);
+  return names3.sort((a, b) => a.name < b.name ? -1 : 1);
 }
-async function walkLeft(root, path2, options6 = {}) {
+async function walkLeft(root, path2, options7 = {}) {
   const found2 = [];
-  const most6 = options6.most ?? mostNames;
+  const most7 = options7.most ?? mostNames;
   const visit = async (folder, depth2) => {
     if (depth2 > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
-    for (const { name: name6, kind } of await listLeft(root, folder, most6)) {
+    for (const { name: name6, kind } of await listLeft(root, folder, most7)) {
       const at2 = folder ? `${folder}/${name6}` : name6;
-      if (options6.skip?.(at2)) continue;
+      if (options7.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
-      if (found2.length > most6) throw fault(path2 || ".", `holds more than ${most6} files`);
+      if (found2.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
     }
   };
   await visit(path2, 0);
@@ -18652,75 +18824,75 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text6) {
+function withoutComments(path2, text7) {
   const name6 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name6)) return withoutC(text6);
-  if (name6.endsWith(".cmake") || name6 === "CMakeLists.txt") return withoutCMake(text6);
-  if (name6.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text6)) return withoutPython(text6);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name6)) return withoutC(text7);
+  if (name6.endsWith(".cmake") || name6 === "CMakeLists.txt") return withoutCMake(text7);
+  if (name6.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text7)) return withoutPython(text7);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text6) {
-  if (text6.includes("\r") || text6.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text6)) return void 0;
+function withoutC(text7) {
+  if (text7.includes("\r") || text7.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text7)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
+  for (let m = token3.exec(text7); m; m = token3.exec(text7)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text6.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text7.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block3 = found2.startsWith("/*");
-    if (!block3 && !found2.startsWith("//")) continue;
-    const end2 = text6.indexOf("\n", token3.lastIndex);
-    if (block3 && !/^[ \t]*(\/\/|$)/.test(text6.slice(token3.lastIndex, end2 < 0 ? text6.length : end2))) continue;
-    out += text6.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
+    const block6 = found2.startsWith("/*");
+    if (!block6 && !found2.startsWith("//")) continue;
+    const end2 = text7.indexOf("\n", token3.lastIndex);
+    if (block6 && !/^[ \t]*(\/\/|$)/.test(text7.slice(token3.lastIndex, end2 < 0 ? text7.length : end2))) continue;
+    out += text7.slice(at2, m.index) + (block6 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text6.slice(at2));
+  return trimmed(out + text7.slice(at2));
 }
-function withoutCMake(text6) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text6) || text6.includes("\r")) return void 0;
+function withoutCMake(text7) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text7) || text7.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
+  for (let m = token3.exec(text7); m; m = token3.exec(text7)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text6[m.index - 1] ?? " ")) return void 0;
-      const close = text6.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text7[m.index - 1] ?? " ")) return void 0;
+      const close = text7.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text6.slice(at2, m.index);
+    out += text7.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text6.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text7.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text6) {
-  if (text6.includes("\r") || text6.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text6) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text6))
+function withoutPython(text7) {
+  if (text7.includes("\r") || text7.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text7) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text7))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
+  for (let m = token3.exec(text7); m; m = token3.exec(text7)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text6.lastIndexOf("\n", m.index - 1) + 1;
-    const first2 = begin === 0 || text6.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text6.slice(begin, m.index))) return void 0;
-    if (text6.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
-    out += text6.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text6.length);
+    const begin = text7.lastIndexOf("\n", m.index - 1) + 1;
+    const first2 = begin === 0 || text7.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text7.slice(begin, m.index))) return void 0;
+    if (text7.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
+    out += text7.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text7.length);
   }
-  return (out + text6.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text7.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18739,17 +18911,17 @@ function parse(data) {
   const little = data[5] === 1;
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
-  const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text6 = (at2) => {
+  const word3 = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
+  const text7 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
   };
   const type = u16(16);
-  const sectionsAt = word(wide ? 40 : 32);
+  const sectionsAt = word3(wide ? 40 : 32);
   const sectionSize = u16(wide ? 58 : 46);
   const sectionCount = u16(wide ? 60 : 48);
-  const programsAt = word(wide ? 32 : 28);
+  const programsAt = word3(wide ? 32 : 28);
   const programSize = u16(wide ? 54 : 42);
   const programCount = u16(wide ? 56 : 44);
   let interpreted = false;
@@ -18760,11 +18932,11 @@ function parse(data) {
     sections2.push(
       wide ? {
         type: u32(at2 + 4),
-        offset: word(at2 + 24),
-        size: word(at2 + 32),
+        offset: word3(at2 + 24),
+        size: word3(at2 + 32),
         link: u32(at2 + 40),
         info: u32(at2 + 44),
-        entry: word(at2 + 56)
+        entry: word3(at2 + 56)
       } : {
         type: u32(at2 + 4),
         offset: u32(at2 + 16),
@@ -18779,26 +18951,26 @@ function parse(data) {
   let soname;
   const needed2 = [];
   const dynamic = sections2.find((s) => s.type === 6);
-  const step = wide ? 16 : 8;
-  for (let at2 = dynamic?.offset ?? 0; dynamic && at2 < dynamic.offset + dynamic.size; at2 += step) {
-    const tag = word(at2);
-    const value2 = word(at2 + step / 2);
+  const step2 = wide ? 16 : 8;
+  for (let at2 = dynamic?.offset ?? 0; dynamic && at2 < dynamic.offset + dynamic.size; at2 += step2) {
+    const tag = word3(at2);
+    const value2 = word3(at2 + step2 / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text6(strings(dynamic) + value2));
-    if (tag === 14) soname = text6(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text7(strings(dynamic) + value2));
+    if (tag === 14) soname = text7(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections2.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text6(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text7(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections2.find((s) => s.type === 1879048191);
   const exports2 = [];
   const symbols = sections2.find((s) => s.type === 11);
   if (symbols) {
-    const size2 = wide ? 24 : 16;
-    for (let i = 1, at2 = symbols.offset + size2; at2 + size2 <= symbols.offset + symbols.size; i++, at2 += size2) {
+    const size3 = wide ? 24 : 16;
+    for (let i = 1, at2 = symbols.offset + size3; at2 + size3 <= symbols.offset + symbols.size; i++, at2 += size3) {
       const info = data[at2 + (wide ? 4 : 12)];
       const other = data[at2 + (wide ? 5 : 13)];
       const section = u16(at2 + (wide ? 6 : 14));
@@ -18807,10 +18979,10 @@ function parse(data) {
       if (section === 0 || binding === 0 || visibility2 === 1 || visibility2 === 2) continue;
       const kind = types[info & 15] ?? String(info & 15);
       const version3 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named5 = versions.get(version3 & 32767);
-      const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
+      const named6 = versions.get(version3 & 32767);
+      const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word3(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text6(strings(symbols) + u32(at2))}${named5 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named5}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text7(strings(symbols) + u32(at2))}${named6 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named6}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18831,20 +19003,20 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text6, name6) => {
-  for (let at2 = text6.indexOf(name6); at2 >= 0; at2 = text6.indexOf(name6, at2 + 1)) {
-    if (!/[\w.-]/.test(text6[at2 - 1] ?? " ") && !/[\w.-]/.test(text6[at2 + name6.length] ?? " ")) return true;
+var containsName = (text7, name6) => {
+  for (let at2 = text7.indexOf(name6); at2 >= 0; at2 = text7.indexOf(name6, at2 + 1)) {
+    if (!/[\w.-]/.test(text7[at2 - 1] ?? " ") && !/[\w.-]/.test(text7[at2 + name6.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text6) {
+function visibleMetadata(text7) {
   const lines = [];
-  let kept2 = false;
-  for (const line2 of text6.split("\n")) {
+  let kept3 = false;
+  for (const line2 of text7.split("\n")) {
     if (line2 === "") break;
-    if (!/^[ \t]/.test(line2)) kept2 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
-    if (kept2) lines.push(line2);
+    if (!/^[ \t]/.test(line2)) kept3 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
+    if (kept3) lines.push(line2);
   }
   return lines.join("\n");
 }
@@ -18883,7 +19055,7 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text6) => text6.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text7) => text7.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
@@ -18910,7 +19082,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts2 = files.map((f) => {
-    const whole2 = (text6) => `${f.mode} ${text6}`;
+    const whole2 = (text7) => `${f.mode} ${text7}`;
     if (f.link !== void 0) {
       const link = whole2(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -18927,12 +19099,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text6) => ({ path: f.path, full, code: text6, api: text6, tool: text6 });
+    const seen = (text7) => ({ path: f.path, full, code: text7, api: text7, tool: text7 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text6 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text7 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text6, text6),
+        ...part(text7, text7),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18968,20 +19140,20 @@ function describe(stage) {
   return { parts: parts2, loads, offers };
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
-  const digest3 = (of) => {
+  const digest4 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts2) {
-      const text6 = of(p);
-      if (text6 !== void 0) hash3.update(`${p.path}\0${text6}
+      const text7 = of(p);
+      if (text7 !== void 0) hash3.update(`${p.path}\0${text7}
 `);
     }
     return hash3.digest("hex");
   };
   return {
-    api: digest3((p) => p.api),
-    tool: digest3((p) => p.tool),
-    code: digest3((p) => p.code),
-    full: digest3((p) => p.full),
+    api: digest4((p) => p.api),
+    tool: digest4((p) => p.tool),
+    code: digest4((p) => p.code),
+    full: digest4((p) => p.full),
     loads,
     offers
   };
@@ -18999,8 +19171,8 @@ var import_node_fs10 = require("node:fs");
 var import_node_stream = require("node:stream");
 var import_promises4 = require("node:stream/promises");
 var magic = "!<arch>\n";
-function arMembers(file2) {
-  const handle = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+function arMembers(file3) {
+  const handle = (0, import_node_fs10.openSync)(file3, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
   try {
     const stat2 = (0, import_node_fs10.fstatSync)(handle);
     if (!stat2.isFile()) return void 0;
@@ -19011,42 +19183,42 @@ function arMembers(file2) {
     if (read2(0, magic.length) !== magic) return void 0;
     const members2 = [];
     for (let at2 = magic.length; at2 < stat2.size && members2.length < 10; ) {
-      const [, name6, size2] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
-      if (name6 === void 0 || at2 + 60 + Number(size2) > stat2.size) return void 0;
-      members2.push({ name: name6, at: at2 + 60, size: Number(size2) });
-      at2 += 60 + Number(size2) + Number(size2) % 2;
+      const [, name6, size3] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
+      if (name6 === void 0 || at2 + 60 + Number(size3) > stat2.size) return void 0;
+      members2.push({ name: name6, at: at2 + 60, size: Number(size3) });
+      at2 += 60 + Number(size3) + Number(size3) % 2;
     }
     return members2;
   } finally {
     (0, import_node_fs10.closeSync)(handle);
   }
 }
-function readMember(file2, { at: at2, size: size2 }) {
-  const handle = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+function readMember(file3, { at: at2, size: size3 }) {
+  const handle = (0, import_node_fs10.openSync)(file3, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
   try {
-    const bytes = Buffer.alloc(size2);
-    return bytes.subarray(0, (0, import_node_fs10.readSync)(handle, bytes, 0, size2, at2));
+    const bytes = Buffer.alloc(size3);
+    return bytes.subarray(0, (0, import_node_fs10.readSync)(handle, bytes, 0, size3, at2));
   } finally {
     (0, import_node_fs10.closeSync)(handle);
   }
 }
-async function writeAr(file2, parts2, seconds) {
+async function writeAr(file3, parts2, seconds) {
   async function* bytes() {
     yield Buffer.from(magic);
     for (const part of parts2) {
-      const size2 = "data" in part ? part.data.length : part.member.size;
+      const size3 = "data" in part ? part.data.length : part.member.size;
       const fields = [part.name.padEnd(16), String(seconds).padEnd(12), "0     ", "0     ", "100644  "];
-      yield Buffer.from(`${fields.join("")}${String(size2).padEnd(10)}\`
+      yield Buffer.from(`${fields.join("")}${String(size3).padEnd(10)}\`
 `);
       if ("data" in part) yield part.data;
-      else if (size2) {
+      else if (size3) {
         const { at: at2 } = part.member;
-        yield* (0, import_node_fs10.createReadStream)(part.from, { start: at2, end: at2 + size2 - 1 });
+        yield* (0, import_node_fs10.createReadStream)(part.from, { start: at2, end: at2 + size3 - 1 });
       }
-      if (size2 % 2) yield Buffer.from("\n");
+      if (size3 % 2) yield Buffer.from("\n");
     }
   }
-  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs10.createWriteStream)(file2, { flags: "wx" }));
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs10.createWriteStream)(file3, { flags: "wx" }));
 }
 
 // ts-src/io/tar.ts
@@ -19122,22 +19294,22 @@ var TarReader = class {
     this.after += rest2.length;
     if (this.after > longestPadding || rest2.some((b) => b !== 0)) throw new TarError("something follows its end");
   }
-  take(most6) {
-    const part = this.held.subarray(0, most6);
+  take(most7) {
+    const part = this.held.subarray(0, most7);
     this.held = this.held.subarray(part.length);
     return part;
   }
-  expect(size2, sink) {
-    this.content = size2;
-    this.padding = (block - size2 % block) % block;
+  expect(size3, sink) {
+    this.content = size3;
+    this.padding = (block - size3 % block) % block;
     this.sink = sink;
-    if (size2 === 0) this.close();
+    if (size3 === 0) this.close();
   }
   header(h) {
     checkSum(h);
     const type = String.fromCharCode(h[156] ?? 0);
-    const size2 = number(h, 124, 12);
-    if (type === "L" || type === "K") return this.long(type, size2);
+    const size3 = number(h, 124, 12);
+    if (type === "L" || type === "K") return this.long(type, size3);
     const name6 = this.longName ?? string(h, 0, 100);
     const kind = kinds[type];
     if (!kind) throw new TarError(`${JSON.stringify(name6)} is ${others[type] ?? "of a kind that no package needs"}`);
@@ -19149,23 +19321,23 @@ var TarReader = class {
       mode: number(h, 100, 8),
       user: number(h, 108, 8),
       group: number(h, 116, 8),
-      size: kind === "file" ? size2 : 0,
+      size: kind === "file" ? size3 : 0,
       time: number(h, 136, 12),
       target: this.longTarget ?? string(h, 157, 100)
     };
     this.longName = this.longTarget = void 0;
     this.expect(member.size, this.begin(member));
   }
-  long(type, size2) {
-    if (size2 > longest) throw new TarError("it has a name that is too long");
+  long(type, size3) {
+    if (size3 > longest) throw new TarError("it has a name that is too long");
     if ((type === "L" ? this.longName : this.longTarget) !== void 0) throw new TarError("it has a name twice");
     const parts2 = [];
-    this.expect(size2, {
+    this.expect(size3, {
       write: (part) => parts2.push(Buffer.from(part)),
       end: () => {
-        const text6 = string(Buffer.concat(parts2), 0, size2);
-        if (type === "L") this.longName = text6;
-        else this.longTarget = text6;
+        const text7 = string(Buffer.concat(parts2), 0, size3);
+        if (type === "L") this.longName = text7;
+        else this.longTarget = text7;
       }
     });
   }
@@ -19174,9 +19346,9 @@ function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text6 = raw.toString("utf8");
-  if (!Buffer.from(text6).equals(raw)) throw new TarError(`${JSON.stringify(text6)} is no UTF-8`);
-  return text6;
+  const text7 = raw.toString("utf8");
+  if (!Buffer.from(text7).equals(raw)) throw new TarError(`${JSON.stringify(text7)} is no UTF-8`);
+  return text7;
 }
 function number(header2, at2, length) {
   const field = header2.subarray(at2, at2 + length);
@@ -19187,9 +19359,9 @@ function number(header2, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text6 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
-  if (!/^[0-7]*$/.test(text6)) throw new TarError("it has a damaged header");
-  return text6 === "" ? 0 : parseInt(text6, 8);
+  const text7 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
+  if (!/^[0-7]*$/.test(text7)) throw new TarError("it has a damaged header");
+  return text7 === "" ? 0 : parseInt(text7, 8);
 }
 function checkSum(header2) {
   let sum = 0;
@@ -19240,36 +19412,36 @@ function writeTar(files, seconds) {
 var PackageFileError = class extends Error {
 };
 var largestControl = 64 << 20;
-function debParts(file2) {
-  const [version3, control, data, ...more] = arMembers(file2) ?? [];
+function debParts(file3) {
+  const [version3, control, data, ...more] = arMembers(file3) ?? [];
   if (!control || !data || more.length || version3?.name !== "debian-binary") throw noPackage();
   if (!/^control\.tar(\.\w+)?$/.test(control.name) || !/^data\.tar(\.\w+)?$/.test(data.name)) throw noPackage();
   if (control.size > largestControl) throw new PackageFileError("its control part is too large");
   return { control, data };
 }
 var noPackage = () => new PackageFileError("it is no Debian package");
-function withoutRights(command) {
-  if (process.getuid?.() !== 0) return [...command];
+function withoutRights(command2) {
+  if (process.getuid?.() !== 0) return [...command2];
   const rights = ["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--inh-caps=-all"];
-  return ["setpriv", ...rights, "--bounding-set=-all", ...command];
+  return ["setpriv", ...rights, "--bounding-set=-all", ...command2];
 }
-async function readControlPart(file2) {
-  const { control } = debParts(file2);
-  if (control.name === "control.tar") return asPackage(() => readTar(readMember(file2, control)));
+async function readControlPart(file3) {
+  const { control } = debParts(file3);
+  if (control.name === "control.tar") return asPackage(() => readTar(readMember(file3, control)));
   const parts2 = [];
-  let size2 = 0;
-  await stream(file2, "--ctrl-tarfile", (chunk) => {
-    size2 += chunk.length;
-    if (size2 > largestControl) throw new PackageFileError("its control part is too large");
+  let size3 = 0;
+  await stream(file3, "--ctrl-tarfile", (chunk) => {
+    size3 += chunk.length;
+    if (size3 > largestControl) throw new PackageFileError("its control part is too large");
     parts2.push(chunk);
   });
   return asPackage(() => readTar(Buffer.concat(parts2)));
 }
-async function readDataPart(file2, begin) {
-  debParts(file2);
+async function readDataPart(file3, begin) {
+  debParts(file3);
   const reader2 = new TarReader(begin);
   try {
-    await stream(file2, "--fsys-tarfile", (chunk) => asPackage(() => reader2.push(chunk)));
+    await stream(file3, "--fsys-tarfile", (chunk) => asPackage(() => reader2.push(chunk)));
     asPackage(() => reader2.end());
   } finally {
     reader2.close();
@@ -19283,8 +19455,8 @@ function asPackage(read2) {
     throw e;
   }
 }
-async function stream(file2, action, take) {
-  const input = (0, import_node_fs11.openSync)(file2, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
+async function stream(file3, action, take) {
+  const input = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
   const [program = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
   const child = (0, import_node_child_process3.spawn)(program, args, {
     stdio: [input, "pipe", "pipe"],
@@ -19292,12 +19464,12 @@ async function stream(file2, action, take) {
   });
   (0, import_node_fs11.closeSync)(input);
   let words5 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text6) => {
-    if (words5.length < 1e4) words5 += text6;
+  child.stderr?.setEncoding("utf8").on("data", (text7) => {
+    if (words5.length < 1e4) words5 += text7;
   });
-  const ended = new Promise((resolve21, reject) => {
+  const ended = new Promise((resolve22, reject) => {
     child.on("error", reject);
-    child.on("close", resolve21);
+    child.on("close", resolve22);
   });
   ended.catch(() => void 0);
   try {
@@ -19428,20 +19600,20 @@ var controlFields = /* @__PURE__ */ new Set([
 ]);
 var mostFiles = 5e5;
 var mostBytes = 16 * 2 ** 30;
-async function debFaults(file2, policy) {
+async function debFaults(file3, policy) {
   try {
-    await readDeb(file2, policy);
+    await readDeb(file3, policy);
     return [];
   } catch (e) {
     if (e instanceof PackageFileError) return [e.message];
     throw e;
   }
 }
-async function readDeb(file2, policy, begin = () => void 0) {
-  const control = controlText(await readControlPart(file2));
+async function readDeb(file3, policy, begin = () => void 0) {
+  const control = controlText(await readControlPart(file3));
   refuse([...control.faults, ...controlFaults(control.text, policy)]);
   const tree = new Tree();
-  await readDataPart(file2, (member) => {
+  await readDataPart(file3, (member) => {
     tree.add(member);
     return begin(member);
   });
@@ -19484,10 +19656,10 @@ function controlFaults(control, policy) {
     if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
   return faults4;
 }
-function fieldsOf(text6) {
+function fieldsOf(text7) {
   const fields = /* @__PURE__ */ new Map();
   let last;
-  for (const line2 of text6.replace(/\n$/, "").split("\n")) {
+  for (const line2 of text7.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
     const [, written, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
     if (written !== void 0 && value2 !== void 0) {
@@ -19509,10 +19681,10 @@ var Tree = class {
     const { path: path2, kind } = member;
     const wrong = (why) => new PackageFileError(`/${shownName(path2)} ${why}`);
     const target2 = kind === "hard link" ? member.target.replace(/^\.\//, "") : member.target;
-    const types3 = { file: "file", folder: "directory", link: "link", "hard link": "hard link" };
+    const types4 = { file: "file", folder: "directory", link: "link", "hard link": "hard link" };
     this.members.push({
       path: `/${path2}`,
-      type: types3[kind],
+      type: types4[kind],
       mode: kind === "link" ? 511 : member.mode,
       target: kind === "hard link" ? `/${target2}` : target2
     });
@@ -19545,10 +19717,10 @@ var Tree = class {
 };
 
 // ts-src/inspect/unpack.ts
-async function unpackPackage(file2, folder, policy) {
+async function unpackPackage(file3, folder, policy) {
   (0, import_node_fs12.mkdirSync)(folder, { recursive: true, mode: 493 });
   const folders = [];
-  const contents2 = await readDeb(file2, policy, (member) => {
+  const contents3 = await readDeb(file3, policy, (member) => {
     const path2 = (0, import_node_path12.join)(folder, member.path);
     if (member.kind === "file") return writer(path2, member);
     if (member.kind === "folder") {
@@ -19561,7 +19733,7 @@ async function unpackPackage(file2, folder, policy) {
     return void 0;
   });
   for (const [path2, time2] of folders.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
-  return contents2;
+  return contents3;
 }
 function writer(path2, member) {
   const handle = (0, import_node_fs12.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
@@ -19602,12 +19774,12 @@ async function compareBuilds(before2, after, folder) {
 }
 async function unpack(files, folder) {
   const targets = [(0, import_node_path13.join)(folder, "package"), (0, import_node_path13.join)(folder, "debug")];
-  for (const [i, file2] of files.slice(0, 2).entries()) {
+  for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
-      await unpackPackage(file2, targets[i], {});
+      await unpackPackage(file3, targets[i], {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return bad(error("selection", `${(0, import_node_path13.basename)(file2)} can't be unpacked: ${e.message}`));
+      return bad(error("selection", `${(0, import_node_path13.basename)(file3)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
@@ -19778,12 +19950,12 @@ function trail(edges, set) {
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
-  for (const list6 of edges) for (const d of list6) starts[d + 1]++;
+  for (const list8 of edges) for (const d of list8) starts[d + 1]++;
   for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
   const all = new Uint32Array(starts[edges.length]);
   const next2 = starts.slice();
-  edges.forEach((list6, n) => {
-    for (const d of list6) all[next2[d]++] = n;
+  edges.forEach((list8, n) => {
+    for (const d of list8) all[next2[d]++] = n;
   });
   return (n) => all.subarray(starts[n], starts[n + 1]);
 }
@@ -19792,16 +19964,16 @@ function inverse(edges) {
 var numbersIn = (bits2) => {
   const numbers = [];
   for (let w = 0; w < bits2.length; w++) {
-    for (let word = bits2[w]; word !== 0; word &= word - 1) numbers.push(w * 32 + 31 - Math.clz32(word & -word));
+    for (let word3 = bits2[w]; word3 !== 0; word3 &= word3 - 1) numbers.push(w * 32 + 31 - Math.clz32(word3 & -word3));
   }
   return numbers;
 };
 function closuresOf(scope2) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const numbers = (names2) => names2.flatMap((n) => index.get(n) ?? []);
+  const numbers = (names3) => names3.flatMap((n) => index.get(n) ?? []);
   const runs = packages.map((p) => numbers(p.run));
-  const build3 = packages.map((p) => numbers(p.build));
+  const build4 = packages.map((p) => numbers(p.build));
   const test3 = packages.map((p) => numbers(p.test));
   const brought = packages.map(() => void 0);
   const reach3 = (from) => {
@@ -19824,18 +19996,18 @@ function closuresOf(scope2) {
   };
   return {
     index,
-    build: build3,
+    build: build4,
     test: test3,
     runtimeDependencies: runs,
     runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
     run: (n) => without(brought[n].slice(), n),
     root(n) {
       let r = roots.get(n);
-      if (!r) roots.set(n, r = without(reach3(build3[n]), n));
+      if (!r) roots.set(n, r = without(reach3(build4[n]), n));
       return r;
     },
-    docsRoot: (n) => numbersIn(reach3([n, ...build3[n]])),
-    testRoot: (n) => numbersIn(reach3([n, ...build3[n], ...test3[n]]))
+    docsRoot: (n) => numbersIn(reach3([n, ...build4[n]])),
+    testRoot: (n) => numbersIn(reach3([n, ...build4[n], ...test3[n]]))
   };
 }
 function usersOf(scopes, wanted) {
@@ -19953,9 +20125,9 @@ function compareScopes(before2, after, facts) {
     touched.add(p.name);
     changes.push(change);
   }
-  const names2 = new Set(packages.map((p) => p.name));
+  const names3 = new Set(packages.map((p) => p.name));
   for (const p of old.values())
-    if (!names2.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
+    if (!names3.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
   if (after && touched.size) {
     const closures = closuresOf(after);
     packages.forEach((p, n) => {
@@ -19973,7 +20145,7 @@ function compareScopes(before2, after, facts) {
   return changes.sort((a, b) => order2.indexOf(a.change) - order2.indexOf(b.change) || compare(a.name, b.name));
 }
 var changedFacts = (was, now) => [.../* @__PURE__ */ new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
-function difference(was, p, settings2) {
+function difference(was, p, settings3) {
   const versions = { name: p.name, before: was.version, after: p.version };
   if (was.version !== p.version)
     return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? "up" : "down" };
@@ -19990,7 +20162,7 @@ function difference(was, p, settings2) {
   if (!same2([was.tools], [p.tools])) why.push("build tools");
   if (!same2([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
     why.push("test dependencies");
-  why.push(...settings2);
+  why.push(...settings3);
   if (was.blocked === void 0 !== (p.blocked === void 0))
     why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
   return why.length ? { ...versions, change: "changed", why: why.join(", ") } : void 0;
@@ -20017,9 +20189,9 @@ function matcher(patterns) {
 // ts-src/plan/settings.ts
 var nothing = Object.freeze({});
 function settingsFinder(distro) {
-  const entries = Object.entries(distro.package_settings).map(([pattern, settings2]) => ({
+  const entries = Object.entries(distro.package_settings).map(([pattern, settings3]) => ({
     pattern,
-    settings: settings2,
+    settings: settings3,
     matches: matcher([pattern])
   }));
   if (!entries.length) return Object.assign(() => nothing, { any: false });
@@ -20052,9 +20224,9 @@ function settingsFinder(distro) {
   );
 }
 function documentationSettings({ docs: docs2, organization }, name6) {
-  const of = (table2) => {
-    const pattern = Object.hasOwn(table2, name6) ? name6 : Object.keys(table2).find((p) => matcher([p])(name6));
-    return pattern === void 0 ? void 0 : table2[pattern];
+  const of = (table3) => {
+    const pattern = Object.hasOwn(table3, name6) ? name6 : Object.keys(table3).find((p) => matcher([p])(name6));
+    return pattern === void 0 ? void 0 : table3[pattern];
   };
   const [warnings, coverage] = [of(docs2.warnings), of(docs2.coverage)];
   return {
@@ -20126,19 +20298,19 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text6) {
+function parseCondition(text7) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text6);
+    const t = token2.exec(text7);
     if (!t) {
-      if (blank.test(text6.slice(end2))) break;
+      if (blank.test(text7.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
   }
   let at2 = 0;
-  const word = (w) => tokens[at2]?.[6] === w;
+  const word3 = (w) => tokens[at2]?.[6] === w;
   const value2 = () => {
     const t = tokens[at2];
     if (!t || t[1] || t[2]) return void 0;
@@ -20165,7 +20337,7 @@ function parseCondition(text6) {
       const term = operator === "or" ? joined("and", depth2) : primary(depth2);
       if (!term) return void 0;
       terms.push(term);
-    } while (word(operator) && ++at2);
+    } while (word3(operator) && ++at2);
     return terms.length === 1 ? terms[0] : { operator, terms };
   };
   const result2 = joined("or", 0);
@@ -20194,49 +20366,49 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known3 = /* @__PURE__ */ new Map();
-  return (text6) => {
-    if (text6 === void 0) return true;
-    if (!known3.has(text6)) {
-      const parsed2 = parseCondition(text6);
-      known3.set(text6, parsed2 && evaluateCondition(parsed2, context));
+  return (text7) => {
+    if (text7 === void 0) return true;
+    if (!known3.has(text7)) {
+      const parsed2 = parseCondition(text7);
+      known3.set(text7, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known3.get(text6);
+    return known3.get(text7);
   };
 }
 
 // ts-src/plan/evaluate.ts
 function manifestEvaluator(context) {
   const evaluate = conditionEvaluator(context);
-  return (manifest, file2, diagnostics) => {
+  return (manifest, file3, diagnostics) => {
     const holds2 = (c) => {
       const value2 = evaluate(c.condition);
       if (value2 === void 0)
         diagnostics.push(
           error("condition-invalid", `the condition '${c.condition}' of '${manifest.name}' can't be read`, {
-            file: file2,
+            file: file3,
             line: c.line,
             hint: "compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)"
           })
         );
       return value2 === true;
     };
-    const types3 = manifest.buildTypes.filter(holds2);
-    if (types3.length > 1)
+    const types4 = manifest.buildTypes.filter(holds2);
+    if (types4.length > 1)
       diagnostics.push(
-        error("build-type", `'${manifest.name}' has ${types3.length} build types`, {
-          file: file2,
-          line: types3[1].line,
+        error("build-type", `'${manifest.name}' has ${types4.length} build types`, {
+          file: file3,
+          line: types4[1].line,
           hint: "leave one, or give them conditions that exclude each other"
         })
       );
     return {
       name: manifest.name,
       version: manifest.version,
-      buildType: types3[0]?.name ?? "catkin",
+      buildType: types4[0]?.name ?? "catkin",
       dependencies: manifest.dependencies.every((d) => d.condition === void 0) ? manifest.dependencies : manifest.dependencies.filter(holds2),
       memberOfGroups: manifest.memberOfGroups.filter(holds2).map((m) => m.name),
       manifest,
-      file: file2
+      file: file3
     };
   };
 }
@@ -20274,15 +20446,15 @@ var rolesOfTag = new Map(
 );
 var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp"];
 var none = [];
-function evaluateAll(input, settings2, diagnostics) {
-  const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
-  const names2 = [...input.packages.keys()].sort();
-  const number6 = /* @__PURE__ */ new Map();
+function evaluateAll(input, settings3, diagnostics) {
+  const evaluate = manifestEvaluator(conditionContext(input, settings3.conditions));
+  const names3 = [...input.packages.keys()].sort();
+  const number7 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names2.map((name6, n) => {
+  const packages = names3.map((name6, n) => {
     const source = input.packages.get(name6);
     const p = evaluate(source.manifest, source.file, diagnostics);
-    number6.set(name6, n);
+    number7.set(name6, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
       if (members2) members2.push(name6);
@@ -20292,16 +20464,16 @@ function evaluateAll(input, settings2, diagnostics) {
   });
   const others2 = /* @__PURE__ */ new Map();
   const idOf2 = (name6) => {
-    const n = number6.get(name6) ?? others2.get(name6);
+    const n = number7.get(name6) ?? others2.get(name6);
     if (n !== void 0) return n;
-    others2.set(name6, names2.length + others2.size);
-    return names2.length + others2.size - 1;
+    others2.set(name6, names3.length + others2.size);
+    return names3.length + others2.size - 1;
   };
-  const essential = settings2.build_essential.length ? settings2.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
+  const essential = settings3.build_essential.length ? settings3.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
   const evaluated = {
     input,
-    names: names2,
-    number: number6,
+    names: names3,
+    number: number7,
     ids: 0,
     packages,
     withGroups: /* @__PURE__ */ new Set(),
@@ -20314,9 +20486,9 @@ function evaluateAll(input, settings2, diagnostics) {
     needs: (n) => needsOf(packages[n], groups, idOf2)
   };
   collectBelow(evaluated);
-  const essentialNumbers = essential.flatMap((e) => number6.get(e) ?? []);
-  const typesupportNumbers = typesupport.flatMap((t) => number6.get(t) ?? []);
-  const marks = new Uint8Array(names2.length);
+  const essentialNumbers = essential.flatMap((e) => number7.get(e) ?? []);
+  const typesupportNumbers = typesupport.flatMap((t) => number7.get(t) ?? []);
+  const marks = new Uint8Array(names3.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
     let bounded = none;
@@ -20331,10 +20503,10 @@ function evaluateAll(input, settings2, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number6.get(member), roles);
+        for (const member of groups.get(d.name) ?? []) mark(number7.get(member), roles);
         continue;
       }
-      const inside = number6.get(d.name);
+      const inside = number7.get(d.name);
       if (inside !== void 0 && !d.versions) {
         mark(inside, roles);
         continue;
@@ -20349,14 +20521,14 @@ function evaluateAll(input, settings2, diagnostics) {
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
-    evaluated.inside.push(insideOf(touched, marks, names2));
+    evaluated.inside.push(insideOf(touched, marks, names3));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded);
   }
-  evaluated.ids = names2.length + others2.size;
+  evaluated.ids = names3.length + others2.size;
   return evaluated;
 }
-function insideOf(touched, marks, names2) {
+function insideOf(touched, marks, names3) {
   const inside = {
     build: [],
     run: [],
@@ -20370,19 +20542,19 @@ function insideOf(touched, marks, names2) {
     marks[d] = 0;
     if (roles & forBuild) {
       inside.build.push(d);
-      inside.names.build.push(names2[d]);
+      inside.names.build.push(names3[d]);
     }
     if (roles & forRun) {
       inside.run.push(d);
-      inside.names.run.push(names2[d]);
+      inside.names.run.push(names3[d]);
     }
     if (roles & forTest) {
       inside.test.push(d);
-      inside.names.test.push(names2[d]);
+      inside.names.test.push(names3[d]);
     }
     if (roles & forTool) {
       inside.tools.push(d);
-      inside.names.tools.push(names2[d]);
+      inside.names.tools.push(names3[d]);
     }
   }
   return inside;
@@ -20410,14 +20582,14 @@ function needsOf(p, groups, idOf2) {
   }
   return needs;
 }
-function above(evaluated, names2) {
+function above(evaluated, names3) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list6 of [inside.build, inside.run, inside.test])
-      for (const d of list6) dependents[d].push(evaluated.names[n]);
+    for (const list8 of [inside.build, inside.run, inside.test])
+      for (const d of list8) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
-  const stack = [...names2];
+  const stack = [...names3];
   for (let name6 = stack.pop(); name6 !== void 0; name6 = stack.pop()) {
     const n = evaluated.number.get(name6);
     if (n === void 0 || found2.has(name6)) continue;
@@ -20467,17 +20639,17 @@ function resolveRosdep(database, key, target2) {
       file: database.files[[...byOs.values()][0]?.file ?? 0] ?? "",
       reason: `it has a rule for ${[...byOs.keys()].sort().join(", ") || "no system"}, not for ${target2.os}`
     };
-  const file2 = database.files[entry.file];
+  const file3 = database.files[entry.file];
   const installer = defaultInstaller[target2.os] ?? "apt";
   let rule = entry.rule;
   const unclear = () => ({
     kind: "not-here",
-    file: file2,
+    file: file3,
     reason: `its rule for ${target2.os} ${target2.release} is not understood: it must be a list of package names, or an installer with 'packages'`
   });
   if (Array.isArray(rule)) {
     const packages2 = words3(rule);
-    return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file2 } : unclear();
+    return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file3 } : unclear();
   }
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
@@ -20485,7 +20657,7 @@ function resolveRosdep(database, key, target2) {
     if (found2 === void 0)
       return {
         kind: "not-here",
-        file: file2,
+        file: file3,
         reason: `it has a rule for ${target2.os} ${Object.keys(rule).sort().join(", ")}, not for ${target2.release}`
       };
     rule = found2;
@@ -20493,7 +20665,7 @@ function resolveRosdep(database, key, target2) {
   if (rule === null || rule === void 0)
     return {
       kind: "not-here",
-      file: file2,
+      file: file3,
       reason: `its rule for ${target2.os} ${target2.release} is null: it is not available there`
     };
   let name6 = installer;
@@ -20504,7 +20676,7 @@ function resolveRosdep(database, key, target2) {
     if (used.length !== 1)
       return {
         kind: "not-here",
-        file: file2,
+        file: file3,
         reason: used.length ? `its rule for ${target2.os} ${target2.release} names several installers` : `its rule for ${target2.os} ${target2.release} names no installer that is known`
       };
     name6 = used[0];
@@ -20515,21 +20687,21 @@ function resolveRosdep(database, key, target2) {
     } else rule = inner;
   }
   const packages = words3(rule);
-  return packages ? { kind: "packages", installer: name6, packages, depends, file: file2 } : unclear();
+  return packages ? { kind: "packages", installer: name6, packages, depends, file: file3 } : unclear();
 }
 var words3 = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name6) => typeof name6 === "string") ? v : void 0;
 
 // ts-src/plan/resolve.ts
 var Resolver = class {
-  constructor(evaluated, settings2, distro, platformName, rosdep, underlays, settingsOf) {
+  constructor(evaluated, settings3, distro, platformName, rosdep, underlays, settingsOf) {
     this.evaluated = evaluated;
-    this.settings = settings2;
+    this.settings = settings3;
     this.platformName = platformName;
     this.rosdep = rosdep;
     this.underlays = underlays;
     this.settingsOf = settingsOf;
     this.platform = distro.platforms[platformName];
-    this.seeds = matcher(settings2.packages);
+    this.seeds = matcher(settings3.packages);
     this.known = new Array(evaluated.ids).fill(void 0);
   }
   known;
@@ -20543,14 +20715,14 @@ var Resolver = class {
     return this.known[need.id] ??= this.find(need.name);
   }
   find(name6) {
-    const settings2 = this.settingsOf(name6);
-    if (settings2.system) return { from: "system", packages: settings2.system };
-    if (settings2.skip) return { from: "system", packages: [] };
-    const number6 = this.evaluated.number.get(name6);
-    if (number6 !== void 0 && this.seeds(name6)) return { from: "built", number: number6 };
+    const settings3 = this.settingsOf(name6);
+    if (settings3.system) return { from: "system", packages: settings3.system };
+    if (settings3.skip) return { from: "system", packages: [] };
+    const number7 = this.evaluated.number.get(name6);
+    if (number7 !== void 0 && this.seeds(name6)) return { from: "built", number: number7 };
     const underlay2 = this.underlayOf(name6);
     if (underlay2) return underlay2;
-    if (number6 !== void 0) return { from: "built", number: number6 };
+    if (number7 !== void 0) return { from: "built", number: number7 };
     const rule = this.rosdepRule(name6);
     return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name6 } : { from: "nowhere", rosdep: rule };
   }
@@ -20824,8 +20996,8 @@ var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
 function placesOf(local2, lists) {
   const places = [];
-  for (const list6 of lists) {
-    for (let i = 0; i < list6.length; i++) if (local2[list6[i]] >= 0) places.push(local2[list6[i]]);
+  for (const list8 of lists) {
+    for (let i = 0; i < list8.length; i++) if (local2[list8[i]] >= 0) places.push(local2[list8[i]]);
   }
   return places;
 }
@@ -20913,7 +21085,7 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain3 = edges.map((list6, n) => list6.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const plain3 = edges.map((list8, n) => list8.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
     const dependents = inverse(plain3);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
@@ -20927,14 +21099,14 @@ var Cycles = class {
     return groups.filter(([from, to]) => needing(from).has(to + count3));
   }
   leaveOutGroupEdge([from, to]) {
-    const { names: names2, packages } = this.evaluated;
+    const { names: names3, packages } = this.evaluated;
     const [node2, member] = [this.nodes[from], this.nodes[to]];
     const { group, line: line2 } = edgeOf(this.evaluated, node2.number, member.number);
     leaveOut(node2, member.number);
     this.diagnostics.push(
       warning(
         "cycle-group",
-        `'${names2[node2.number]}' needs '${names2[member.number]}' only as a member of the group '${group ?? ""}', and '${names2[member.number]}' needs '${names2[node2.number]}': that edge is left out`,
+        `'${names3[node2.number]}' needs '${names3[member.number]}' only as a member of the group '${group ?? ""}', and '${names3[member.number]}' needs '${names3[node2.number]}': that edge is left out`,
         {
           file: packages[node2.number].file,
           line: line2,
@@ -20946,14 +21118,14 @@ var Cycles = class {
   report(edges, set) {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
-    const number6 = (i) => this.nodes[path2[i]].number;
-    const text6 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number6(i), number6(i + 1)).tag})`
+    const number7 = (i) => this.nodes[path2[i]].number;
+    const text7 = path2.slice(0, -1).map(
+      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
     );
-    const first2 = path2.length > 1 ? edgeOf(this.evaluated, number6(0), number6(1)) : void 0;
+    const first2 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text6.join(", ")}`, {
-        file: this.evaluated.packages[number6(0)].file,
+      error("cycle", `packages need each other to be built: ${text7.join(", ")}`, {
+        file: this.evaluated.packages[number7(0)].file,
         line: first2?.line,
         hint: "one of these dependencies must go"
       })
@@ -20962,35 +21134,35 @@ var Cycles = class {
   }
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
-    const { names: names2, packages } = this.evaluated;
+    const { names: names3, packages } = this.evaluated;
     const count3 = this.nodes.length;
-    const kept2 = tested.map((e) => [...e]);
+    const kept3 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
     cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i]]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
-    tested.forEach((list6, i) => {
-      for (const to of list6) {
+    tested.forEach((list8, i) => {
+      for (const to of list8) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.nodes[i].number, this.nodes[to].number];
-        kept2[i] = kept2[i].filter((d) => d !== to);
+        kept3[i] = kept3[i].filter((d) => d !== to);
         if (this.nodes[i].build.includes(b) || this.nodes[i].run.includes(b)) continue;
         const { tag, line: line2 } = edgeOf(this.evaluated, a, b, forTest);
         this.diagnostics.push(
           warning(
             "cycle-test",
-            `'${names2[a]}' needs '${names2[b]}' to be tested (${tag}), and '${names2[b]}' needs '${names2[a]}': no build waits for that edge, the tests of '${names2[a]}' do`,
+            `'${names3[a]}' needs '${names3[b]}' to be tested (${tag}), and '${names3[b]}' needs '${names3[a]}': no build waits for that edge, the tests of '${names3[a]}' do`,
             { file: packages[a].file, line: line2 }
           )
         );
       }
     });
-    return kept2;
+    return kept3;
   }
 };
-function leaveOut(node2, number6) {
-  node2.build = node2.build.filter((d) => d !== number6);
-  node2.run = node2.run.filter((d) => d !== number6);
+function leaveOut(node2, number7) {
+  node2.build = node2.build.filter((d) => d !== number7);
+  node2.run = node2.run.filter((d) => d !== number7);
 }
 
 // ts-src/plan/depths.ts
@@ -21002,14 +21174,14 @@ function greatest(values, numbers) {
 function findDepths(sequence, count3) {
   const depth2 = new Int32Array(count3).fill(-1);
   let late = false;
-  for (const { number: number6, planned: planned3, build: build3, run: run2 } of sequence) {
-    if (!late) late = build3.some((d) => depth2[d] === -1) || run2.some((d) => depth2[d] === -1);
-    planned3.depth = depth2[number6] = Math.max(greatest(depth2, build3), greatest(depth2, run2)) + 1;
+  for (const { number: number7, planned: planned3, build: build4, run: run2 } of sequence) {
+    if (!late) late = build4.some((d) => depth2[d] === -1) || run2.some((d) => depth2[d] === -1);
+    planned3.depth = depth2[number7] = Math.max(greatest(depth2, build4), greatest(depth2, run2)) + 1;
   }
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
-  const place = new Map(sequence.map((n, i) => [n.number, i]));
-  const places = (list6) => list6.flatMap((d) => place.get(d) ?? []);
+  const place2 = new Map(sequence.map((n, i) => [n.number, i]));
+  const places = (list8) => list8.flatMap((d) => place2.get(d) ?? []);
   for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
     const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
     for (const n of set.nodes) sets.set(n, set);
@@ -21025,22 +21197,22 @@ function findDepths(sequence, count3) {
 
 // ts-src/plan/blocked.ts
 function block2(evaluated, sequence, diagnostics) {
-  const { names: names2, packages } = evaluated;
+  const { names: names3, packages } = evaluated;
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
   const causes = [];
-  const blocked = new Uint8Array(names2.length);
-  const say = (number6, cause) => {
-    causes[number6] = cause;
-    blocked[number6] = 1;
+  const blocked = new Uint8Array(names3.length);
+  const say = (number7, cause) => {
+    causes[number7] = cause;
+    blocked[number7] = 1;
   };
   for (const n of sequence)
     if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
   const counts = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(evaluated, node2.number, d) !== void 0);
   const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts(node2, d)) : void 0;
   const settle2 = (node2) => {
-    let changed = false;
+    let changed2 = false;
     for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
-      changed = true;
+      changed2 = true;
       const group = groupOf(evaluated, node2.number, d);
       if (group === void 0) say(node2.number, node2.planned.blocked = causes[d]);
       else {
@@ -21048,13 +21220,13 @@ function block2(evaluated, sequence, diagnostics) {
         diagnostics.push(
           warning(
             "group-member",
-            `'${node2.planned.name}' goes without '${names2[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
+            `'${node2.planned.name}' goes without '${names3[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
             { file: packages[node2.number].file, line: edgeOf(evaluated, node2.number, d).line }
           )
         );
       }
     }
-    return changed;
+    return changed2;
   };
   for (let again = true; again; ) {
     again = false;
@@ -21078,27 +21250,27 @@ function ordered(evaluated, nodes, diagnostics) {
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
   const needed2 = nodes.map((n) => within(n.build, n.run));
   const built = order(needed2).left.length ? reach3.settle() : needed2;
-  const kept2 = reach3.withoutTestCycles(built, tested);
+  const kept3 = reach3.withoutTestCycles(built, tested);
   const usable2 = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable2, kept2)).order.map((i) => nodes[i]);
+  return order(withTests(usable2, kept3)).order.map((i) => nodes[i]);
 }
 function together(needed2) {
   const set = /* @__PURE__ */ new Map();
   for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
   if (!set.size) return [...needed2];
-  return needed2.map((list6, n) => [
-    ...new Set(list6.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
+  return needed2.map((list8, n) => [
+    ...new Set(list8.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
   ]);
 }
 function withTests(edges, tests) {
-  const all = edges.map((list6, n) => [...list6, ...tests[n]]);
+  const all = edges.map((list8, n) => [...list8, ...tests[n]]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list6, n) => [...list6, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list8, n) => [...list8, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
-  const nodes = evaluated.inside.map((inside, number6) => ({
-    number: number6,
+  const nodes = evaluated.inside.map((inside, number7) => ({
+    number: number7,
     planned: {},
     build: inside.build,
     run: inside.run,
@@ -21114,7 +21286,7 @@ function testCycles(evaluated) {
   );
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list6, n) => n < count3 ? [...list6, ...tested[n]] : list6));
+  const sets = cycles(settled2.map((list8, n) => n < count3 ? [...list8, ...tested[n]] : list8));
   const plain3 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
@@ -21184,21 +21356,21 @@ function narrowing(selection, evaluated) {
     tests.push((name6) => upward.has(name6));
   }
   if (selection.repositories) {
-    const repository = matcher(selection.repositories);
-    tests.push((name6) => repository(evaluated.input.packages.get(name6).repository));
+    const repository2 = matcher(selection.repositories);
+    tests.push((name6) => repository2(evaluated.input.packages.get(name6).repository));
   }
   if (selection.changed) {
-    const changed = new Set(
+    const changed2 = new Set(
       Object.hasOwn(selection.changed, evaluated.input.name) ? selection.changed[evaluated.input.name] : []
     );
-    tests.push((name6) => changed.has(name6));
+    tests.push((name6) => changed2.has(name6));
   }
   return tests.length ? (name6) => tests.every((t) => t(name6)) : void 0;
 }
 function checkPatterns(selection, all, diagnostics) {
   const packages = () => all.flatMap((e) => e.names);
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
-  const check3 = (what, patterns, all2) => {
+  const check4 = (what, patterns, all2) => {
     if (!patterns) return;
     const known3 = all2();
     for (const pattern of patterns) {
@@ -21209,9 +21381,9 @@ function checkPatterns(selection, all, diagnostics) {
       );
     }
   };
-  check3("package", selection.packages, packages);
-  check3("package", selection.above, packages);
-  check3("repository", selection.repositories, repositories);
+  check4("package", selection.packages, packages);
+  check4("package", selection.above, packages);
+  check4("repository", selection.repositories, repositories);
 }
 function checkNames(what, wanted, known3, diagnostics) {
   for (const name6 of wanted ?? []) {
@@ -21244,10 +21416,10 @@ var UnmetNeeds = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text6 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text7 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text6}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text7}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -21260,7 +21432,7 @@ var UnmetNeeds = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text6}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text7}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -21271,7 +21443,7 @@ var UnmetNeeds = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text6}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text7}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -21338,7 +21510,7 @@ var ScopePlanner = class {
       const elsewhere = evaluated.names.map((name6, id) => this.resolver.resolve({ name: name6, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
-    const beside = (names2) => names2.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    const beside = (names3) => names3.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
@@ -21354,9 +21526,9 @@ var ScopePlanner = class {
   untested;
   unmet;
   plan() {
-    const { distro, settings: settings2, selection } = this.input;
+    const { distro, settings: settings3, selection } = this.input;
     const { evaluated } = this;
-    const wanted = selection.packages ?? settings2.packages;
+    const wanted = selection.packages ?? settings3.packages;
     const roots = evaluated.names.filter(matcher(wanted)).filter((n) => this.isBuilt(n));
     if (!selection.packages) this.checkWanted(wanted);
     let nodes = this.closure(roots);
@@ -21372,7 +21544,7 @@ var ScopePlanner = class {
       platform: this.resolver.platformName,
       rosVersion: evaluated.input.rosVersion,
       prefix: installPrefix(distro, evaluated.input.name),
-      underlayPrefixes: settings2.underlay.filter((u) => Object.hasOwn(this.resolver.platform.underlays, u)).map((u) => this.resolver.platform.underlays[u].prefix),
+      underlayPrefixes: settings3.underlay.filter((u) => Object.hasOwn(this.resolver.platform.underlays, u)).map((u) => this.resolver.platform.underlays[u].prefix),
       targets: [],
       packages: this.finish(ordered(evaluated, nodes, this.diagnostics))
     };
@@ -21399,7 +21571,7 @@ var ScopePlanner = class {
     const queue = [];
     const { nodes } = this;
     let next2 = 0;
-    const add2 = (number6, why) => void queue.push(nodes[number6] = this.newNode(number6, why));
+    const add2 = (number7, why) => void queue.push(nodes[number7] = this.newNode(number7, why));
     const addAll = (numbers, why) => {
       for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add2(numbers[i], why);
     };
@@ -21424,34 +21596,34 @@ var ScopePlanner = class {
   }
   /** What is chosen of a plan, with what that needs; the rest of it is as if it were not there. */
   narrowed(nodes, chosen) {
-    const kept2 = /* @__PURE__ */ new Set();
+    const kept3 = /* @__PURE__ */ new Set();
     const queue = [];
-    const keep = (node2, why) => {
-      if (kept2.has(node2)) return;
+    const keep2 = (node2, why) => {
+      if (kept3.has(node2)) return;
       node2.planned.why = why;
-      kept2.add(node2);
+      kept3.add(node2);
       queue.push(node2);
     };
     let next2 = 0;
     const follow = (whyFor) => {
       for (; next2 < queue.length; next2++)
         for (const d of [...queue[next2].build, ...queue[next2].run])
-          keep(this.nodes[d], whyFor(queue[next2].planned.name));
+          keep2(this.nodes[d], whyFor(queue[next2].planned.name));
     };
     const first2 = nodes.filter((n) => chosen(n.planned.name));
     const forTests = first2.filter((n) => "forTests" in n.planned.why);
-    for (const n of first2) if (!("forTests" in n.planned.why)) keep(n, named);
+    for (const n of first2) if (!("forTests" in n.planned.why)) keep2(n, named);
     const roots = [...queue];
     follow((name6) => ({ neededBy: name6 }));
-    for (const n of forTests) keep(n, n.planned.why);
+    for (const n of forTests) keep2(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
-      for (const d of n.test) keep(this.nodes[d], { neededBy: n.planned.name, forTests: true });
+      for (const d of n.test) keep2(this.nodes[d], { neededBy: n.planned.name, forTests: true });
     follow((name6) => ({ neededBy: name6, forTests: true }));
-    nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
-    return nodes.filter((n) => kept2.has(n));
+    nodes.forEach((n) => kept3.has(n) || (this.nodes[n.number] = void 0));
+    return nodes.filter((n) => kept3.has(n));
   }
-  newNode(number6, why) {
-    const p = this.evaluated.packages[number6];
+  newNode(number7, why) {
+    const p = this.evaluated.packages[number7];
     const source = this.evaluated.input.packages.get(p.name);
     const planned3 = {
       name: p.name,
@@ -21459,7 +21631,7 @@ var ScopePlanner = class {
       version: p.version,
       buildType: p.buildType,
       source: source.source,
-      debian: this.input.debian[number6],
+      debian: this.input.debian[number7],
       why,
       build: none2,
       run: none2,
@@ -21471,7 +21643,7 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number6, planned: planned3, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number7, planned: planned3, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned3.impliedBuild = [...implied.build];
     if (implied.test.length) planned3.impliedTest = [...implied.test];
@@ -21489,17 +21661,17 @@ var ScopePlanner = class {
     return node2;
   }
   needsOf(node2) {
-    const { number: number6, planned: planned3 } = node2;
+    const { number: number7, planned: planned3 } = node2;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number6];
+    const p = evaluated.packages[number7];
     const { system } = this;
     system.count = 0;
     const requires = (packages, roles) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number6];
+    const inside = evaluated.inside[number7];
     if (elsewhere) {
-      const built = (list6, role) => list6.filter((d) => {
+      const built = (list8, role) => list8.filter((d) => {
         const r = elsewhere[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
@@ -21512,37 +21684,37 @@ var ScopePlanner = class {
       node2.run = inside.run;
       node2.test = inside.test;
     }
-    for (const need of evaluated.outside[number6]) {
+    for (const need of evaluated.outside[number7]) {
       const r = this.resolver.resolve(need);
       if (r.from === "nowhere") this.unmet.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number6]) {
+    for (const need of evaluated.bounded[number7]) {
       const r = this.resolver.resolve(need);
       if (r.from !== "nowhere") this.unmet.checkVersion(node2, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number6))
+    if (this.essential.length && !evaluated.beforeEssential.has(number7))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
     if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
-    const settings2 = this.resolver.settingsOf(p.name);
-    if (settings2.build_depends) requires(settings2.build_depends, forBuild);
-    if (settings2.depends) requires(settings2.depends, forRun);
+    const settings3 = this.resolver.settingsOf(p.name);
+    if (settings3.build_depends) requires(settings3.build_depends, forBuild);
+    if (settings3.depends) requires(settings3.depends, forRun);
     planned3.systemBuild = having(system, forBuild);
     planned3.systemRun = having(system, forRun);
     planned3.systemTest = having(system, forTest);
   }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
-    const { names: names2, inside: all } = this.evaluated;
+    const { names: names3, inside: all } = this.evaluated;
     if (sequence.some((n) => n.planned.blocked !== void 0)) block2(this.evaluated, sequence, this.diagnostics);
-    findDepths(sequence, names2.length);
+    findDepths(sequence, names3.length);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = all[node2.number];
-      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names2[d]);
-      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names2[d]);
-      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names2[d]);
-      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names2[d]);
+      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names3[d]);
+      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names3[d]);
+      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names3[d]);
+      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names3[d]);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
@@ -21556,7 +21728,7 @@ function makePlan(input) {
   const scopes = [];
   const resolvers = [];
   const { selection, distro } = input;
-  const chosen = (names2, wanted) => names2.filter((n) => !wanted || wanted.includes(n)).sort();
+  const chosen = (names3, wanted) => names3.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames("distribution", selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames("platform", selection.platforms, Object.keys(distro.platforms), diagnostics);
   checkNames("variant", selection.variants, ["default", ...Object.keys(distro.variants)], diagnostics);
@@ -21564,20 +21736,20 @@ function makePlan(input) {
   const all = [];
   for (const distribution2 of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
     if (selection.distributions && !selection.distributions.includes(distribution2.name)) continue;
-    const settings2 = distro.distributions[distribution2.name];
-    const evaluated = evaluateAll(distribution2, settings2, diagnostics);
+    const settings3 = distro.distributions[distribution2.name];
+    const evaluated = evaluateAll(distribution2, settings3, diagnostics);
     const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
     const debian2 = evaluated.names.map(debianNames(distro, distribution2.name));
     all.push(evaluated);
-    for (const platform2 of chosen(settings2.platforms, selection.platforms)) {
-      const resolver = new Resolver(evaluated, settings2, distro, platform2, input.rosdep, input.underlays, settingsOf);
+    for (const platform2 of chosen(settings3.platforms, selection.platforms)) {
+      const resolver = new Resolver(evaluated, settings3, distro, platform2, input.rosdep, input.underlays, settingsOf);
       const scope2 = planScope(
-        { distro, distroFile: input.distroFile, settings: settings2, resolver, selection, debian: debian2, near },
+        { distro, distroFile: input.distroFile, settings: settings3, resolver, selection, debian: debian2, near },
         diagnostics
       );
       const { os, release: release2, architectures } = distro.platforms[platform2];
       for (const architecture2 of chosen(architectures, selection.architectures)) {
-        for (const variant2 of chosen(["default", ...settings2.variants], selection.variants))
+        for (const variant2 of chosen(["default", ...settings3.variants], selection.variants))
           scope2.targets.push({ platform: platform2, os, release: release2, architecture: architecture2, variant: variant2 });
       }
       scopes.push(scope2);
@@ -21592,7 +21764,7 @@ function makePlan(input) {
     resolvers
   };
 }
-function checkSuites(scopes, file2, diagnostics) {
+function checkSuites(scopes, file3, diagnostics) {
   const taken = /* @__PURE__ */ new Map();
   for (const scope2 of scopes) {
     for (const target2 of scope2.targets) {
@@ -21606,7 +21778,7 @@ function checkSuites(scopes, file2, diagnostics) {
             "suite-taken",
             `${other} and ${id} would both be the suite '${aptSuite(scope2.distribution, target2)}' of the apt repository`,
             {
-              file: file2,
+              file: file3,
               hint: "two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together"
             }
           )
@@ -21670,23 +21842,23 @@ var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.te
 function loginOf(url2) {
   const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
-  const [, scheme, user, host2, path2] = m;
+  const [, scheme, user2, host2, path2] = m;
   const plain3 = `${scheme}://${host2}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain3 };
-  const colon = user.indexOf(":");
-  const decoded3 = (text6) => {
+  const colon = user2.indexOf(":");
+  const decoded3 = (text7) => {
     try {
-      return decodeURIComponent(text6);
+      return decodeURIComponent(text7);
     } catch {
-      return text6;
+      return text7;
     }
   };
   return {
     plain: plain3,
     login: {
       env: {
-        SLIPWAY_URL_USER: decoded3(colon < 0 ? user : user.slice(0, colon)),
-        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded3(user.slice(colon + 1))
+        SLIPWAY_URL_USER: decoded3(colon < 0 ? user2 : user2.slice(0, colon)),
+        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded3(user2.slice(colon + 1))
       },
       settings: [
         [`credential.${scheme}://${host2}.helper`, ""],
@@ -21704,7 +21876,7 @@ function anonymous(env) {
   const hidden = Object.fromEntries(
     Object.keys(env).flatMap((name6) => Object.hasOwn(left, name6) ? [] : [[name6, void 0]])
   );
-  const kept2 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
+  const kept3 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
     env[`GIT_CONFIG_KEY_${i}`] ?? "",
     env[`GIT_CONFIG_VALUE_${i}`] ?? ""
   ]).filter(([key]) => key !== "" && !/^(credential|url)\.|extraheader$|cookiefile$/i.test(key));
@@ -21713,7 +21885,7 @@ function anonymous(env) {
     ["core.askPass", ""],
     ["http.extraHeader", ""],
     ["http.cookieFile", ""],
-    ...kept2
+    ...kept3
   ];
   return {
     ...hidden,
@@ -21733,7 +21905,7 @@ function anonymous(env) {
     GIT_CONFIG_COUNT: String(none3.length)
   };
 }
-var helper = (user, password) => `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${user}" "$${password}"; }; f`;
+var helper = (user2, password) => `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${user2}" "$${password}"; }; f`;
 function useGitCredentials(env) {
   const config2 = [];
   const hosts = [];
@@ -21797,12 +21969,12 @@ var environment = () => ({
   GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
-var git = (args, options6 = {}) => run("git", options6.gitDir ? ["--git-dir", options6.gitDir, ...args] : args, {
-  ...options6.cwd ? { cwd: options6.cwd } : {},
-  ...options6.input === void 0 ? {} : { input: options6.input },
-  ...options6.signal ? { signal: options6.signal } : {},
-  ...options6.binary ? { encoding: "latin1" } : {},
-  env: { ...environment(), ...options6.env }
+var git = (args, options7 = {}) => run("git", options7.gitDir ? ["--git-dir", options7.gitDir, ...args] : args, {
+  ...options7.cwd ? { cwd: options7.cwd } : {},
+  ...options7.input === void 0 ? {} : { input: options7.input },
+  ...options7.signal ? { signal: options7.signal } : {},
+  ...options7.binary ? { encoding: "latin1" } : {},
+  env: { ...environment(), ...options7.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -21816,13 +21988,13 @@ function askFor(url2, submodule) {
   if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
   return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
-async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
+async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
   const ask2 = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask2.url), { ...options6, env: { ...ask2.env, ...options6.env }, signal })
+      git(args(ask2.url), { ...options7, env: { ...ask2.env, ...options7.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
@@ -21831,7 +22003,7 @@ async function patiently(args, options6, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve21) => setTimeout(resolve21, seconds * 1e3));
+    await new Promise((resolve22) => setTimeout(resolve22, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -21846,8 +22018,8 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options6) {
-  const out = await git(args, options6);
+async function told3(args, options7) {
+  const out = await git(args, options7);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
@@ -21911,24 +22083,24 @@ async function bringLargeFiles(gitDir, tree, folder) {
     "-c",
     "lfs.basictransfersonly=true"
   ];
-  for (const file2 of pointers) {
-    const pointer = readText(file2);
+  for (const file3 of pointers) {
+    const pointer = readText(file3);
     const got = await patiently(
       () => [...server, "lfs", "smudge"],
       { gitDir, input: pointer, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: "0" } },
       { url: origin, reporter: {} }
     );
     const bytes = Buffer.from(got.stdout, "latin1");
-    const digest3 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
-    if (got.code !== 0 || sha256(bytes) !== digest3)
+    const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
+    if (got.code !== 0 || sha256(bytes) !== digest4)
       return fault3(got.code === 0 ? "what the server sent is not it" : lastLine(got));
-    (0, import_node_fs14.writeFileSync)(file2, bytes);
+    (0, import_node_fs14.writeFileSync)(file3, bytes);
   }
   return good(folder);
 }
-var readText = (file2) => {
-  const status = (0, import_node_fs14.lstatSync)(file2, { throwIfNoEntry: false });
-  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file2, "utf8") : "";
+var readText = (file3) => {
+  const status = (0, import_node_fs14.lstatSync)(file3, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file3, "utf8") : "";
 };
 async function checkoutRef(folder, ref2, state) {
   const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder });
@@ -21944,19 +22116,19 @@ async function checkoutRef(folder, ref2, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept2 = (0, import_node_path14.join)(state, "refs", commit);
-  if (!exists(kept2)) {
+  const kept3 = (0, import_node_path14.join)(state, "refs", commit);
+  if (!exists(kept3)) {
     (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(state, "refs"), { recursive: true });
-    const temporary = temporaryBeside(kept2);
+    const temporary = temporaryBeside(kept3);
     const out = await checkout({ gitDir }, commit, temporary);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs14.renameSync)(temporary, kept2);
+      (0, import_node_fs14.renameSync)(temporary, kept3);
     } catch {
       (0, import_node_fs14.rmSync)(temporary, { recursive: true, force: true });
     }
   }
-  return good({ folder: kept2, top, commit });
+  return good({ folder: kept3, top, commit });
 }
 
 // ts-src/read/git/content.ts
@@ -21997,8 +22169,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
       (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
-      const named5 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
-      if (named5.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named5)}`));
+      const named6 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
+      if (named6.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named6)}`));
     }
     const stale = (0, import_node_path15.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
@@ -22079,10 +22251,10 @@ async function treeWithSubmodules(fetch2, remote, commit, depth2) {
   }
   const listed = modules ? await told3(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
-  const named5 = /* @__PURE__ */ new Map();
+  const named6 = /* @__PURE__ */ new Map();
   for (const line2 of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
-    if (m) named5.set(m[1], { ...named5.get(m[1]), [m[2]]: m[3] });
+    if (m) named6.set(m[1], { ...named6.get(m[1]), [m[2]]: m[3] });
   }
   const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
@@ -22090,7 +22262,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth2) {
     const begun = await told3([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
-      const entry = [...named5.values()].find((e) => e.path === link.path);
+      const entry = [...named6.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
       const at2 = submoduleUrl(url2, entry.url);
       if (!isSourceUrl(at2, true) || isLocalUrl(at2) && !isLocalUrl(url2))
@@ -22158,15 +22330,15 @@ async function readFiles(snapshot, url2, blobs, reporter2) {
   const texts = [];
   for (let i = 0, at2 = 0; i < blobs.length; i++) {
     const end2 = bytes.indexOf(10, at2);
-    const [, kind, size2] = bytes.subarray(at2, end2).toString().split(" ");
+    const [, kind, size3] = bytes.subarray(at2, end2).toString().split(" ");
     if (kind !== "blob")
       return bad(
         error("source-store", `${snapshot.gitDir} lacks ${blobs[i]} of ${url2}`, {
           hint: "remove that folder: it is fetched anew"
         })
       );
-    texts.push(bytes.subarray(end2 + 1, end2 + 1 + Number(size2)).toString("utf8"));
-    at2 = end2 + 2 + Number(size2);
+    texts.push(bytes.subarray(end2 + 1, end2 + 1 + Number(size3)).toString("utf8"));
+    at2 = end2 + 2 + Number(size3);
   }
   return good(texts);
 }
@@ -22200,21 +22372,21 @@ async function fetchArchive(entry, url2, state) {
   if (known3 && await hasTree(gitDir, known3)) return good({ gitDir, commit, tree: known3 });
   const folder = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file2 = (0, import_node_path16.join)(folder, "archive");
-    const got = await download(url2, file2);
+    const file3 = (0, import_node_path16.join)(folder, "archive");
+    const got = await download(url2, file3);
     if (!got.ok) return got;
-    const digest3 = await sha256File(file2);
-    if (digest3 !== commit)
+    const digest4 = await sha256File(file3);
+    if (digest4 !== commit)
       return bad(
-        error("source-checksum", `${url2} has the SHA-256 ${digest3}, not ${commit}`, {
+        error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit}`, {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
     const content = (0, import_node_path16.join)(folder, "content");
     (0, import_node_fs16.mkdirSync)(content);
-    const fits = await unpacksWithin(file2, entry.type);
+    const fits = await unpacksWithin(file3, entry.type);
     if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
-    const unpacked = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
+    const unpacked = entry.type === "zip" ? await run("unzip", ["-q", file3, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file3, "-C", content]);
     if (unpacked.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked)}`));
     const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
     const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path16.join)(content, top[0].name) : content;
@@ -22234,12 +22406,12 @@ async function fetchArchive(entry, url2, state) {
   }
 }
 var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
-async function unpacksWithin(file2, type) {
-  const listed = type === "zip" ? await run("unzip", ["-Zt", file2]) : await run("sh", [
+async function unpacksWithin(file3, type) {
+  const listed = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
     "-c",
     `tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk '{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }'`,
     "sizes",
-    file2
+    file3
   ]);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
   if (!m) return void 0;
@@ -22306,12 +22478,12 @@ var largestDownload = 4 * 2 ** 30;
 var downloadOptions = `--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time --proto =http,https --proto-redir =http,https --connect-timeout 30 --max-time 3600 --max-filesize ${largestDownload} --speed-limit 1 --speed-time ${stallSeconds}`.split(
   " "
 );
-async function download(url2, file2, since) {
+async function download(url2, file3, since) {
   const local2 = url2.startsWith("file://") ? decodeURIComponent(new URL(url2).pathname) : /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
   try {
     if (local2 !== void 0) {
-      (0, import_node_fs16.copyFileSync)(local2, file2);
-      return good(file2);
+      (0, import_node_fs16.copyFileSync)(local2, file3);
+      return good(file3);
     }
     const { plain: plain3, login: login2 } = loginOf(url2);
     const got = await slowly(
@@ -22322,7 +22494,7 @@ async function download(url2, file2, since) {
           ...downloadOptions,
           ...since === void 0 ? [] : ["--time-cond", since],
           "--output",
-          file2,
+          file3,
           ...login2 ? ["--config", "-"] : [],
           "--",
           plain3
@@ -22334,9 +22506,9 @@ async function download(url2, file2, since) {
     if (got.code === 127) {
       const response = await slowly(hostOf(url2), fetch(url2, { signal: AbortSignal.timeout(36e5) }));
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
-      (0, import_node_fs16.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
+      (0, import_node_fs16.writeFileSync)(file3, Buffer.from(await response.arrayBuffer()));
     } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
-    return good(file2);
+    return good(file3);
   } catch (e) {
     return bad(error("source-unreachable", `can't fetch ${url2}: ${e.message}`));
   }
@@ -22443,10 +22615,10 @@ var conventionalName = /^[a-z][a-z0-9_-]*$/;
 var nameHint = "lower case letters, digits and underscores, a letter first";
 var isVersion = (v) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
 var ManifestReader = class {
-  constructor(root, format, file2) {
+  constructor(root, format, file3) {
     this.root = root;
     this.format = format;
-    this.file = file2;
+    this.file = file3;
   }
   diagnostics = [];
   dependencies = [];
@@ -22502,10 +22674,10 @@ var ManifestReader = class {
   warn(code, message, line2, hint) {
     this.diagnostics.push(warning(code, message, { file: this.file, line: line2, hint }));
   }
-  allow(e, names2) {
+  allow(e, names3) {
     if (!e.attributes) return;
     for (const a in e.attributes) {
-      if (names2.includes(a) || a === "xmlns" || a.includes(":")) continue;
+      if (names3.includes(a) || a === "xmlns" || a.includes(":")) continue;
       const later2 = this.format < 3 && (a === "condition" || a === "file");
       this.fault(
         `<${e.name}> must not have the attribute '${a}'${later2 ? ` in format ${this.format}` : ""}`,
@@ -22597,9 +22769,9 @@ var ManifestReader = class {
   readLicenses() {
     const licenses = this.found.license.map((e) => {
       this.allow(e, this.format === 3 ? ["file"] : []);
-      const text6 = this.leaf(e);
-      if (!text6) this.fault("<license> must not be empty", e.line);
-      return e.attributes?.file === void 0 ? { name: text6 } : { name: text6, file: e.attributes.file };
+      const text7 = this.leaf(e);
+      if (!text7) this.fault("<license> must not be empty", e.line);
+      return e.attributes?.file === void 0 ? { name: text7 } : { name: text7, file: e.attributes.file };
     });
     if (!licenses.length)
       this.fault(
@@ -22658,8 +22830,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text6) {
-  return difficult.test(text6) || text6.includes("]]>") ? void 0 : new PlainReader(text6).read();
+function readPlain(text7) {
+  return difficult.test(text7) || text7.includes("]]>") ? void 0 : new PlainReader(text7).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name6) {
@@ -22668,9 +22840,9 @@ function endTagOf(name6) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text6) {
-    this.text = text6;
-    this.newline = text6.indexOf("\n");
+  constructor(text7) {
+    this.text = text7;
+    this.newline = text7.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -22704,10 +22876,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text6, at: at2 } = this;
-    const close = text6.indexOf(">", at2);
-    if (close < 0 || text6[at2] !== "<") return void 0;
-    let name6 = text6.slice(at2 + 1, close);
+    const { text: text7, at: at2 } = this;
+    const close = text7.indexOf(">", at2);
+    if (close < 0 || text7[at2] !== "<") return void 0;
+    let name6 = text7.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name6);
     if (endTag === void 0) {
@@ -22724,18 +22896,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name6) ?? endTagOf(name6);
     }
-    const open3 = text6.indexOf("<", close);
-    if (open3 < 0 || !text6.startsWith(endTag, open3)) return void 0;
+    const open3 = text7.indexOf("<", close);
+    if (open3 < 0 || !text7.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name6, attributes, text6.slice(close + 1, open3), at2);
+    return this.element(name6, attributes, text7.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name6, attributes, text6, start) {
+  element(name6, attributes, text7, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name6, attributes, text: text6, line: this.line, children: void 0, inner: "" };
+    return { name: name6, attributes, text: text7, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -22744,23 +22916,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text6 } = this;
+    const { text: text7 } = this;
     for (; ; ) {
-      if (text6[this.at] !== "<") {
+      if (text7[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text6);
+        space.test(text7);
         this.at = space.lastIndex;
       }
-      if (!text6.startsWith("<!--", this.at)) return;
-      const dashes = text6.indexOf("--", this.at + 4);
-      if (dashes < 0 || text6[dashes + 2] !== ">") return;
+      if (!text7.startsWith("<!--", this.at)) return;
+      const dashes = text7.indexOf("--", this.at + 4);
+      if (dashes < 0 || text7[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text6) {
+function attributesOf(text7) {
   let all;
-  for (const [, name6, double, single] of text6.matchAll(attributesIn)) {
+  for (const [, name6, double, single] of text7.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name6 in all) return void 0;
     all[name6] = double ?? single;
@@ -22772,9 +22944,9 @@ function attributesOf(text6) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text6) {
+function readTree(text7) {
   reader ??= new TreeReader();
-  const read2 = reader.read(text6.replace(schemaInstruction, "$1"));
+  const read2 = reader.read(text7.replace(schemaInstruction, "$1"));
   if (!read2.root) reader = void 0;
   return read2;
 }
@@ -22802,11 +22974,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text6) {
-    this.text = text6;
+  read(text7) {
+    this.text = text7;
     this.root = void 0;
     try {
-      this.parser.write(text6).close();
+      this.parser.write(text7).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -22868,33 +23040,33 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var maximumSize = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
-function parseManifest(text6, file2) {
-  const parsed2 = parseXml2(text6, file2);
+function parseManifest(text7, file3) {
+  const parsed2 = parseXml2(text7, file3);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value;
   if (root.name !== "package")
     return bad(
-      error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file2, line: root.line })
+      error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file3, line: root.line })
     );
   const format = (root.attributes?.format ?? "1").trim();
   if (format !== "1" && format !== "2" && format !== "3")
     return bad(
       error("manifest-format", `package format '${format}' is not known`, {
-        file: file2,
+        file: file3,
         line: root.line,
         hint: 'use format="3" (REP 149), "2" (REP 140) or leave it out for 1 (REP 127)'
       })
     );
-  return new ManifestReader(root, formats[format], file2).read();
+  return new ManifestReader(root, formats[format], file3).read();
 }
-function parseXml2(source, file2) {
+function parseXml2(source, file3) {
   if (source.length > maximumSize)
-    return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text6 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain3 = readPlain(text6);
+    return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file3 }));
+  const text7 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain3 = readPlain(text7);
   if (plain3) return good(plain3);
-  const read2 = readTree(text6);
-  return read2.root ? good(read2.root) : bad(error("manifest-xml", `not well-formed XML: ${read2.message}`, { file: file2, line: read2.line }));
+  const read2 = readTree(text7);
+  return read2.root ? good(read2.root) : bad(error("manifest-xml", `not well-formed XML: ${read2.message}`, { file: file3, line: read2.line }));
 }
 
 // ts-src/read/packages.ts
@@ -22905,8 +23077,8 @@ init_files();
 // ts-src/read/pyproject.ts
 function backendOf(pyproject) {
   if (pyproject === void 0) return {};
-  const table2 = /^[ \t]*\[[ \t]*build-system[ \t]*\][ \t]*(?:#.*)?$([^]*?)(?=^[ \t]*\[|(?![^]))/m.exec(pyproject)?.[1] ?? "";
-  const backend = /^[ \t]*build-backend[ \t]*=[ \t]*(?:"([\w.:]+)"|'([\w.:]+)')/m.exec(table2);
+  const table3 = /^[ \t]*\[[ \t]*build-system[ \t]*\][ \t]*(?:#.*)?$([^]*?)(?=^[ \t]*\[|(?![^]))/m.exec(pyproject)?.[1] ?? "";
+  const backend = /^[ \t]*build-backend[ \t]*=[ \t]*(?:"([\w.:]+)"|'([\w.:]+)')/m.exec(table3);
   return { buildBackend: backend?.[1] ?? backend?.[2] ?? "setuptools.build_meta" };
 }
 
@@ -22947,45 +23119,45 @@ async function readPackages(state, name6, snapshot, url2, reporter2) {
   }
   const above2 = (path2) => path2.split("/").map((_, i, parts2) => parts2.slice(0, i).join("/"));
   const roots = new Set(found2.map((f) => f.path));
-  const kept2 = found2.filter(({ path: path2 }) => {
+  const kept3 = found2.filter(({ path: path2 }) => {
     const parents = path2 === "" ? [] : above2(path2);
     return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
   });
-  const python = kept2.flatMap(({ path: path2 }) => {
+  const python = kept3.flatMap(({ path: path2 }) => {
     const blob = setups.has(path2) ? void 0 : pyprojects.get(path2);
     return blob === void 0 ? [] : [{ path: path2, blob }];
   });
   const blobs = await readFiles(
     snapshot,
     url2,
-    [...kept2, ...python].map((k) => k.blob),
+    [...kept3, ...python].map((k) => k.blob),
     reporter2
   );
   if (!blobs.ok) return blobs;
-  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text6 = {
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept3.length + i]]));
+  const text7 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
-    packages: kept2.map((k, i) => {
+    packages: kept3.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text7 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text7 : { ...text7, pyproject };
+      const text8 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text8 : { ...text8, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text6));
-  return parsePackages(name6, text6);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text7));
+  return parsePackages(name6, text7);
 }
-function parsePackages(repository, text6) {
+function parsePackages(repository2, text7) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text6.packages) {
-    const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
-    const read2 = parseManifest(xml, file2);
+  for (const { path: path2, tree, xml, pyproject } of text7.packages) {
+    const file3 = `${repository2}/${path2 ? `${path2}/` : ""}package.xml`;
+    const read2 = parseManifest(xml, file3);
     diagnostics.push(...read2.diagnostics);
-    if (read2.ok) packages.push({ path: path2, tree, file: file2, manifest: read2.value, ...backendOf(pyproject) });
+    if (read2.ok) packages.push({ path: path2, tree, file: file3, manifest: read2.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text6.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text7.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -23013,14 +23185,14 @@ function readFolder(root, folder) {
     for (const e of entries)
       if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder, path2), (0, import_node_path19.join)(folder, path2), e.name, diagnostics);
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file2 = (0, import_node_path19.join)(folder, path2, "package.xml");
-      const read2 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file2), "utf8"), file2);
+      const file3 = (0, import_node_path19.join)(folder, path2, "package.xml");
+      const read2 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file3), "utf8"), file3);
       for (const d of read2.diagnostics) diagnostics.push(d);
       const has = (name6) => entries.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
       const backend = python ? backendOf((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
       if (read2.ok)
-        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read2.value, ...backend });
+        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file3, manifest: read2.value, ...backend });
       continue;
     }
     if (depth2 < maximumDepth3) {
@@ -23097,8 +23269,8 @@ var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text6) => sha256(text6, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text6) => JSON.parse(text6) };
+var digest = (text7) => sha256(text7, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text7) => JSON.parse(text7) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -23108,12 +23280,12 @@ var ParseCache = class {
     this.state = state;
     this.form = form;
     this.file = (0, import_node_path20.join)(state, "parsed", name6);
-    const text6 = readIf(this.file, "latin1") ?? "";
-    if (text6.startsWith(`${edition}
+    const text7 = readIf(this.file, "latin1") ?? "";
+    if (text7.startsWith(`${edition}
 `)) {
-      this.whole = text6.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text6.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text6.indexOf("\n", at2))
-        this.lines.set(text6.slice(at2, at2 + digestLength), text6.slice(at2, end2));
+      this.whole = text7.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text7.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text7.indexOf("\n", at2))
+        this.lines.set(text7.slice(at2, at2 + digestLength), text7.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -23124,9 +23296,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text6) {
+  get(text7) {
     if (!this.lines.size) return void 0;
-    const key = digest(text6);
+    const key = digest(text7);
     const line2 = this.lines.get(key);
     if (line2 === void 0) return void 0;
     try {
@@ -23139,15 +23311,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text6, value2) {
-    this.added.push({ text: text6, value: value2 });
+  put(text7, value2) {
+    this.added.push({ text: text7, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text6, value: value2 }) => {
+    const added = this.added.map(({ text: text7, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text6)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text7)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
@@ -23164,22 +23336,22 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text6) => text6.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text7) => text7.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/repos-file.ts
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseRepos(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseRepos(text7, file3) {
+  const parsed2 = parseYaml(text7, file3);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text6);
+  const locator = new Locator(text7);
   const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
     return bad(
       error("repos-invalid", "a .repos file must have a map 'repositories'", {
-        file: file2,
+        file: file3,
         line: 1,
         hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
       })
@@ -23189,7 +23361,7 @@ function parseRepos(text6, file2) {
     if (key !== "repositories")
       diagnostics.push(
         warning("repos-invalid", `'${key}' is not known and does nothing`, {
-          file: file2,
+          file: file3,
           line: locator.line([key]),
           hint: "name each file in repos of distro.yaml"
         })
@@ -23199,7 +23371,7 @@ function parseRepos(text6, file2) {
     const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
     const fault3 = (message, key, hint) => void diagnostics.push(
       error("repos-invalid", `'${path2}': ${message}`, {
-        file: file2,
+        file: file3,
         line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
         hint
       })
@@ -23210,10 +23382,10 @@ function parseRepos(text6, file2) {
     else if (!entry) fault3("must be a map");
     else {
       const source = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
-      const repository = new LocatedRepository(path2, file2, () => locator.line(["repositories", written]));
+      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written]));
       if (source) {
-        repository.source = source;
-        repositories.push(repository);
+        repository2.source = source;
+        repositories.push(repository2);
       }
     }
   }
@@ -23239,7 +23411,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text6) => new KeptManifest(text6)
+  read: (text7) => new KeptManifest(text7)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -23272,20 +23444,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text6) {
-    const version3 = text6.indexOf("	") + 1;
-    const format = text6.indexOf("	", version3) + 1;
-    const types3 = text6.indexOf("	", format) + 1;
-    const groups = text6.indexOf("	", types3) + 1;
-    const rest2 = text6.indexOf("	", groups) + 1;
-    const end2 = text6.indexOf("	", rest2);
-    this.name = text6.slice(0, version3 - 1);
-    this.version = text6.slice(version3, format - 1);
-    this.format = Number(text6.slice(format, types3 - 1));
-    this.buildTypes = JSON.parse(text6.slice(types3, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text6.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text6.slice(rest2) : text6.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text6, end2 + 1);
+  constructor(text7) {
+    const version3 = text7.indexOf("	") + 1;
+    const format = text7.indexOf("	", version3) + 1;
+    const types4 = text7.indexOf("	", format) + 1;
+    const groups = text7.indexOf("	", types4) + 1;
+    const rest2 = text7.indexOf("	", groups) + 1;
+    const end2 = text7.indexOf("	", rest2);
+    this.name = text7.slice(0, version3 - 1);
+    this.version = text7.slice(version3, format - 1);
+    this.format = Number(text7.slice(format, types4 - 1));
+    this.buildTypes = JSON.parse(text7.slice(types4, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text7.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text7.slice(rest2) : text7.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text7, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -23312,21 +23484,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text6, begin) {
+function unpackDependencies(text7, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text6.length; ) {
-    const tab = text6.indexOf("	", at2);
-    const end2 = tab < 0 ? text6.length : tab;
-    const first2 = text6.indexOf(" ", at2);
-    const second = text6.indexOf(" ", first2 + 1);
-    const third = text6.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text7.length; ) {
+    const tab = text7.indexOf("	", at2);
+    const end2 = tab < 0 ? text7.length : tab;
+    const first2 = text7.indexOf(" ", at2);
+    const second = text7.indexOf(" ", first2 + 1);
+    const third = text7.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text6.slice(second + 1, more ? third : end2),
-      line: Number(text6.slice(first2 + 1, second)),
-      tag: tags[Number(text6.slice(at2, first2))]
+      name: text7.slice(second + 1, more ? third : end2),
+      line: Number(text7.slice(first2 + 1, second)),
+      tag: tags[Number(text7.slice(at2, first2))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text6.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text7.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -23335,23 +23507,23 @@ function unpackDependencies(text6, begin) {
 // ts-src/read/cache-file.ts
 init_diagnostics();
 init_yaml();
-function parseCache(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseCache(text7, file3) {
+  const parsed2 = parseYaml(text7, file3);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
     return bad(
-      error("cache-invalid", "not a rosdistro cache", { file: file2, line: 1, hint: "it has type: cache and version: 2" })
+      error("cache-invalid", "not a rosdistro cache", { file: file3, line: 1, hint: "it has type: cache and version: 2" })
     );
   if (root.version !== 2)
     return bad(
-      error("cache-invalid", `cache version ${String(root.version)} is not known`, { file: file2, hint: "version 2 is" })
+      error("cache-invalid", `cache version ${String(root.version)} is not known`, { file: file3, hint: "version 2 is" })
     );
   const manifests = asMap(root.release_package_xmls) ?? {};
   const diagnostics = [];
   for (const [name6, xml] of Object.entries(manifests))
     if (typeof xml !== "string")
-      diagnostics.push(warning("cache-manifest", `the manifest of '${name6}' is not a text`, { file: file2 }));
+      diagnostics.push(warning("cache-manifest", `the manifest of '${name6}' is not a text`, { file: file3 }));
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
   return good(
     { name: String(root.name), distributionFiles: files, manifests },
@@ -23359,41 +23531,41 @@ function parseCache(text6, file2) {
   );
 }
 var manifestsKey = "release_package_xmls:\n";
-function splitCache(text6) {
-  const begin = text6.startsWith(manifestsKey) ? 0 : text6.indexOf(`
+function splitCache(text7) {
+  const begin = text7.startsWith(manifestsKey) ? 0 : text7.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
+  if (begin === 0 && !text7.startsWith(manifestsKey) || text7.includes("	") || text7.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first2 = begin + manifestsKey.length;
   let at2 = first2;
   let name6;
   let started = at2;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text6.charCodeAt(i) === 32;
-  for (; at2 < text6.length; at2 = next(text6, at2)) {
+  const blank2 = (i) => text7.charCodeAt(i) === 32;
+  for (; at2 < text7.length; at2 = next(text7, at2)) {
     if (name6 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line2.lastIndex = at2;
-    const m = line2.exec(text6);
+    const m = line2.exec(text7);
     if (!m) break;
     if (m[1] === void 0) {
       if (name6 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name6 !== void 0) entries.set(name6, text6.slice(started, at2));
+    if (name6 !== void 0) entries.set(name6, text7.slice(started, at2));
     name6 = m[1];
     started = at2;
     if (entries.has(name6)) return void 0;
   }
-  if (name6 !== void 0) entries.set(name6, text6.slice(started, at2));
-  if (at2 < text6.length && !/[A-Za-z_]/.test(text6[at2])) return void 0;
-  return { rest: text6.slice(0, begin) + text6.slice(at2), entries };
+  if (name6 !== void 0) entries.set(name6, text7.slice(started, at2));
+  if (at2 < text7.length && !/[A-Za-z_]/.test(text7[at2])) return void 0;
+  return { rest: text7.slice(0, begin) + text7.slice(at2), entries };
 }
-var next = (text6, at2) => {
-  const end2 = text6.indexOf("\n", at2);
-  return end2 < 0 ? text6.length : end2 + 1;
+var next = (text7, at2) => {
+  const end2 = text7.indexOf("\n", at2);
+  return end2 < 0 ? text7.length : end2 + 1;
 };
-function parseEntries(entries, file2) {
-  const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
+function parseEntries(entries, file3) {
+  const parsed2 = parseYaml(manifestsKey + entries.join(""), file3);
   if (!parsed2.ok) return parsed2;
   return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
 }
@@ -23402,20 +23574,20 @@ function parseEntries(entries, file2) {
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseIndex(text6, file2, distribution2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseIndex(text7, file3, distribution2) {
+  const parsed2 = parseYaml(text7, file3);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
-  const locator = new Locator(text6);
-  if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
+  const locator = new Locator(text7);
+  if (!root) return bad(error("index-invalid", "the index is not a map", { file: file3, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
-      error("index-invalid", `type is '${String(root.type)}', not 'index'`, { file: file2, line: locator.line(["type"]) })
+      error("index-invalid", `type is '${String(root.type)}', not 'index'`, { file: file3, line: locator.line(["type"]) })
     );
   if (root.version !== 3 && root.version !== 4)
     return bad(
       error("index-version", `index version ${String(root.version)} is not known`, {
-        file: file2,
+        file: file3,
         line: locator.line(["version"]),
         hint: "versions 3 and 4 are (REP 153)"
       })
@@ -23426,18 +23598,18 @@ function parseIndex(text6, file2, distribution2) {
     const near = nearest(distribution2, Object.keys(all));
     return bad(
       error("index-distribution", `the distribution '${distribution2}' is not in the index`, {
-        file: file2,
+        file: file3,
         line: locator.line(["distributions"]),
         hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(", ") || "none"}`
       })
     );
   }
-  const named5 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
-  const files = named5.filter((f) => typeof f === "string");
-  if (files.length !== named5.length || !files.length)
+  const named6 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const files = named6.filter((f) => typeof f === "string");
+  if (files.length !== named6.length || !files.length)
     return bad(
       error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
-        file: file2,
+        file: file3,
         line: locator.line(["distributions", distribution2])
       })
     );
@@ -23450,22 +23622,22 @@ function parseIndex(text6, file2, distribution2) {
   if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
   return good(result2);
 }
-function parseDistributionFile(text6, file2, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text6, file2) : good(value2);
+function parseDistributionFile(text7, file3, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text7, file3) : good(value2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   const diagnostics = [];
-  const locator = new Locator(text6);
+  const locator = new Locator(text7);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
-  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
-  if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
+  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file3, line: line2(path2), hint }));
+  if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file3, line: 1 }));
   if (root.type !== void 0 && root.type !== "distribution")
     fault3(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
     fault3(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
   const releasePlatforms = {};
-  for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
-    releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
+  for (const [os, names3] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names3) ? names3 : [names3]).map(String);
   const repositories = [];
   const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
@@ -23486,7 +23658,7 @@ function parseDistributionFile(text6, file2, value2) {
       fault3(`the repository '${name6}' must be a map`, path2);
       continue;
     }
-    const repository = new LocatedRepository(name6, file2, () => line2(path2));
+    const repository2 = new LocatedRepository(name6, file3, () => line2(path2));
     const source = asMap(entry.source);
     if (entry.source !== void 0 && !source) fault3(`source of '${name6}' must be a map`, [...path2, "source"]);
     if (source) {
@@ -23495,12 +23667,12 @@ function parseDistributionFile(text6, file2, value2) {
         (m, key, hint) => fault3(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
-      if (read2) repository.source = read2;
+      if (read2) repository2.source = read2;
     }
     const doc = asMap(entry.doc);
     if (doc && doc.type !== void 0 && doc.url !== void 0) {
       const read2 = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
-      if (read2) repository.doc = read2;
+      if (read2) repository2.doc = read2;
     }
     const release2 = asMap(entry.release);
     if (entry.release !== void 0 && !release2) fault3(`release of '${name6}' must be a map`, [...path2, "release"]);
@@ -23511,57 +23683,57 @@ function parseDistributionFile(text6, file2, value2) {
         (m, key) => fault3(`release of '${name6}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
         () => scalar([...path2, "release", "version"])
       );
-      if (read2) repository.release = read2;
+      if (read2) repository2.release = read2;
     }
-    repositories.push(repository);
+    repositories.push(repository2);
   }
   return good({ repositories, releasePlatforms }, diagnostics);
 }
 
 // ts-src/read/rosdistro-cache.ts
-async function readCache(workspace, settings2, url2) {
+async function readCache(workspace, settings3, url2) {
   const diagnostics = [];
-  let file2 = settings2.cache && (0, import_node_path21.join)(workspace.root, settings2.cache);
-  if (!file2 && url2) {
+  let file3 = settings3.cache && (0, import_node_path21.join)(workspace.root, settings3.cache);
+  if (!file3 && url2) {
     if (/^https?:\/\//.test(url2)) {
       const fetched = await refreshed(url2, (0, import_node_path21.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       if (!fetched.ok) return fetched;
       diagnostics.push(...fetched.diagnostics);
-      file2 = fetched.value;
+      file3 = fetched.value;
     } else {
       const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../"))
         return bad(error("file-outside", `${url2} is outside the distro repository`, { file: workspace.distro.index }));
-      file2 = (0, import_node_path21.join)(workspace.root, path2);
+      file3 = (0, import_node_path21.join)(workspace.root, path2);
     }
   }
-  if (!file2) return good(void 0);
-  const shown5 = (0, import_node_path21.relative)(workspace.root, file2);
+  if (!file3) return good(void 0);
+  const shown5 = (0, import_node_path21.relative)(workspace.root, file3);
   let bytes;
   try {
-    bytes = (0, import_node_fs19.readFileSync)(file2);
+    bytes = (0, import_node_fs19.readFileSync)(file3);
   } catch {
-    return settings2.cache ? bad(error("file-missing", `${settings2.cache} is not there`, { file: workspace.file })) : good(void 0);
+    return settings3.cache ? bad(error("file-missing", `${settings3.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
   try {
     bytes = unpack2(bytes);
   } catch (e) {
     return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown5 }));
   }
-  const read2 = parse2(workspace, file2, shown5, bytes);
+  const read2 = parse2(workspace, file3, shown5, bytes);
   return read2.ok ? good(read2.value, [...diagnostics, ...read2.diagnostics]) : read2;
 }
-async function refreshed(url2, file2) {
-  (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file2), { recursive: true });
-  const temporary = temporaryBeside(file2);
-  const got = await download(url2, temporary, (0, import_node_fs19.existsSync)(file2) ? file2 : void 0);
+async function refreshed(url2, file3) {
+  (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file3), { recursive: true });
+  const temporary = temporaryBeside(file3);
+  const got = await download(url2, temporary, (0, import_node_fs19.existsSync)(file3) ? file3 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs19.existsSync)(temporary)) (0, import_node_fs19.renameSync)(temporary, file2);
-    return good(file2);
+    if ((0, import_node_fs19.existsSync)(temporary)) (0, import_node_fs19.renameSync)(temporary, file3);
+    return good(file3);
   }
   (0, import_node_fs19.rmSync)(temporary, { force: true });
-  if (!(0, import_node_fs19.existsSync)(file2)) return got;
-  return good(file2, [
+  if (!(0, import_node_fs19.existsSync)(file3)) return got;
+  return good(file3, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
       hint: "it may lack what was released since"
     })
@@ -23569,10 +23741,10 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text6) => text6.startsWith("[") ? JSON.parse(text6) : packedManifest.read(text6)
+  read: (text7) => text7.startsWith("[") ? JSON.parse(text7) : packedManifest.read(text7)
 };
-function parse2(workspace, file2, shown5, bytes) {
-  const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
+function parse2(workspace, file3, shown5, bytes) {
+  const memory2 = new ParseCache(workspace.state, `cache-${sha256(file3).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known3 = /* @__PURE__ */ new Map();
   pieces?.entries.forEach((entry, name6) => {
@@ -23613,8 +23785,8 @@ function partly(repositories, pieces, known3, shown5) {
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text6, shown5) {
-  const parsed2 = parseCache(text6, shown5);
+function wholly(text7, shown5) {
+  const parsed2 = parseCache(text7, shown5);
   if (!parsed2.ok) return parsed2;
   const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
@@ -23627,12 +23799,12 @@ function wholly(text6, shown5) {
 }
 
 // ts-src/read/entries.ts
-function readIndex(state, text6, file2, name6) {
+function readIndex(state, text7, file3, name6) {
   const memory2 = new ParseCache(state, `index-${name6}`);
-  const kept2 = memory2.get(text6);
-  if (kept2) return good(kept2);
-  const parsed2 = parseIndex(text6, file2, name6);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text6, () => parsed2.value);
+  const kept3 = memory2.get(text7);
+  if (kept3) return good(kept3);
+  const parsed2 = parseIndex(text7, file3, name6);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text7, () => parsed2.value);
   return parsed2;
 }
 var EntryReader = class {
@@ -23653,59 +23825,59 @@ var EntryReader = class {
     for (const r of read2.value.repositories) this.repositories.set(r.name, r);
   }
   /** The text of a file that `from` names. */
-  text(file2, from) {
-    if ((0, import_node_path22.normalize)(file2).startsWith("../") || (0, import_node_path22.isAbsolute)(file2)) {
-      this.diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
+  text(file3, from) {
+    if ((0, import_node_path22.normalize)(file3).startsWith("../") || (0, import_node_path22.isAbsolute)(file3)) {
+      this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text6 = readIf((0, import_node_path22.join)(this.root, file2));
-    if (text6 === void 0)
+    const text7 = readIf((0, import_node_path22.join)(this.root, file3));
+    if (text7 === void 0)
       this.diagnostics.push(
-        error("file-missing", `${file2} is not there`, {
+        error("file-missing", `${file3} is not there`, {
           file: from,
           hint: "paths are relative to the file that names them"
         })
       );
-    return text6;
+    return text7;
   }
 };
-async function readIndexed(reader2, workspace, name6, settings2) {
-  const file2 = workspace.distro.index;
-  const text6 = file2 === void 0 ? void 0 : reader2.text(file2, workspace.file);
-  if (file2 === void 0 || text6 === void 0) return {};
-  const index = readIndex(workspace.state, text6, file2, name6);
+async function readIndexed(reader2, workspace, name6, settings3) {
+  const file3 = workspace.distro.index;
+  const text7 = file3 === void 0 ? void 0 : reader2.text(file3, workspace.file);
+  if (file3 === void 0 || text7 === void 0) return {};
+  const index = readIndex(workspace.state, text7, file3, name6);
   if (!index.ok) {
     reader2.diagnostics.push(...index.diagnostics);
     return {};
   }
-  if (settings2.sources === "release") {
-    const read2 = await readCache(workspace, settings2, index.value.cache);
+  if (settings3.sources === "release") {
+    const read2 = await readCache(workspace, settings3, index.value.cache);
     reader2.diagnostics.push(...read2.diagnostics);
     if (read2.ok && read2.value) {
       reader2.merge(good({ repositories: read2.value.repositories }));
       return { index: index.value, cache: read2.value };
     }
   }
-  for (const named5 of index.value.files) {
-    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file2), named5);
-    const fileText = reader2.text(path2, file2);
+  for (const named6 of index.value.files) {
+    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file3), named6);
+    const fileText = reader2.text(path2, file3);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
   return { index: index.value };
 }
 async function readEntries(workspace, name6) {
   const { distro, root } = workspace;
-  const settings2 = distro.distributions[name6];
+  const settings3 = distro.distributions[name6];
   const reader2 = new EntryReader(root);
-  const { index, cache } = await readIndexed(reader2, workspace, name6, settings2);
-  for (const file2 of settings2.repos) {
-    const text6 = reader2.text(file2, workspace.file);
-    if (text6 === void 0) continue;
-    const read2 = parseRepos(text6, file2);
+  const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
+  for (const file3 of settings3.repos) {
+    const text7 = reader2.text(file3, workspace.file);
+    if (text7 === void 0) continue;
+    const read2 = parseRepos(text7, file3);
     reader2.merge(read2.ok ? good({ repositories: read2.value }, read2.diagnostics) : read2);
   }
   const { diagnostics } = reader2;
-  const rosVersion = settings2.ros_version ?? index?.rosVersion;
+  const rosVersion = settings3.ros_version ?? index?.rosVersion;
   if (rosVersion === void 0 && !reader2.unreadable)
     diagnostics.push(
       error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
@@ -23725,7 +23897,7 @@ async function readEntries(workspace, name6) {
     {
       repositories,
       rosVersion,
-      pythonVersion: settings2.python_version ?? index?.pythonVersion ?? 3,
+      pythonVersion: settings3.python_version ?? index?.pythonVersion ?? 3,
       ...cache ? { cache } : {}
     },
     diagnostics
@@ -23740,41 +23912,41 @@ init_source_entry();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text6, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text6}: ${why}`, {
+  const fault3 = (text7, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text7}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text6 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text6);
+  for (const text7 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text7);
     if (!m) {
-      fault3(text6, "not of a known form");
+      fault3(text7, "not of a known form");
       continue;
     }
     const [, name6, kind, value2] = m;
-    if (overrides.has(name6)) fault3(text6, `'${name6}' is overridden twice`);
+    if (overrides.has(name6)) fault3(text7, `'${name6}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path23.resolve)(value2);
       if (isFolder(folder)) overrides.set(name6, { folder });
-      else fault3(text6, "there is no such folder");
+      else fault3(text7, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name6, { ref: value2 });
-      else fault3(text6, "that is no branch, tag or commit");
+      else fault3(text7, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name6, { request: Number(value2) });
-    else fault3(text6, "a pull request is a number");
+    else fault3(text7, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
 var isFolder = (path2) => (0, import_node_fs20.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
-async function resolveRequest(url2, number6, reporter2) {
+async function resolveRequest(url2, number7, reporter2) {
   const refs = await resolveRefs(
     url2,
-    [`refs/pull/${number6}/merge`, `refs/merge-requests/${number6}/merge`, `refs/pull-requests/${number6}/merge`],
+    [`refs/pull/${number7}/merge`, `refs/merge-requests/${number7}/merge`, `refs/pull-requests/${number7}/merge`],
     reporter2
   );
   if (!refs.ok) return refs;
   return refs.value.find((r) => r.ok) ?? bad(
-    error("source-ref", `${url2} has no merge commit of the pull request ${number6}`, {
+    error("source-ref", `${url2} has no merge commit of the pull request ${number7}`, {
       hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
     })
   );
@@ -23785,14 +23957,14 @@ init_diagnostics();
 init_process();
 var fetchWidth = 8;
 function releasesOf(workspace, repositories) {
-  return repositories.flatMap((repository) => {
-    const { release: release2 } = repository;
+  return repositories.flatMap((repository2) => {
+    const { release: release2 } = repository2;
     if (!release2?.version) return [];
     const url2 = absoluteUrl(release2.url, workspace.urlBase);
     const tag = (release2.tag ?? "release/{package}/{version}").replaceAll("{version}", release2.version);
     return [
       {
-        repository,
+        repository: repository2,
         packages: release2.packages.map((packageName2) => ({
           packageName: packageName2,
           source: { url: url2, path: "", ref: tag.replaceAll("{package}", packageName2) }
@@ -23803,7 +23975,7 @@ function releasesOf(workspace, repositories) {
 }
 function cachedPackages(workspace, repositories, cache) {
   const read2 = [];
-  for (const { repository, packages } of releasesOf(workspace, repositories)) {
+  for (const { repository: repository2, packages } of releasesOf(workspace, repositories)) {
     for (const { packageName: packageName2, source } of packages) {
       const manifest = cache.manifest(packageName2) ?? {
         ok: false,
@@ -23811,19 +23983,19 @@ function cachedPackages(workspace, repositories, cache) {
           warning(
             "cache-manifest",
             `'${packageName2}' is released, but the cache has no manifest of it: it is left out`,
-            { file: cache.file, hint: `its entry is in '${repository.name}'; a newer cache may have it` }
+            { file: cache.file, hint: `its entry is in '${repository2.name}'; a newer cache may have it` }
           )
         ]
       };
-      read2.push({ repository, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
+      read2.push({ repository: repository2, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
     }
   }
   return read2;
 }
-async function releasedPackage(workspace, repository, { packageName: packageName2, source }, pin, reporter2) {
-  const { file: file2, line: line2 } = repository;
-  const released = { repository, packageName: packageName2, file: `${repository.name}:${packageName2}/package.xml`, source };
-  const at2 = (d) => ({ file: file2, line: line2, ...d });
+async function releasedPackage(workspace, repository2, { packageName: packageName2, source }, pin, reporter2) {
+  const { file: file3, line: line2 } = repository2;
+  const released = { repository: repository2, packageName: packageName2, file: `${repository2.name}:${packageName2}/package.xml`, source };
+  const at2 = (d) => ({ file: file3, line: line2, ...d });
   const failed4 = (diagnostics) => ({
     ...released,
     manifest: { ok: false, diagnostics: diagnostics.map(at2) }
@@ -23838,21 +24010,21 @@ async function releasedPackage(workspace, repository, { packageName: packageName
     ...released,
     source: { ...pin.value.source, ...one ? { tree: one.tree } : {} },
     ...one?.buildBackend === void 0 ? {} : { buildBackend: one.buildBackend },
-    manifest: one ? good(one.manifest, found2.diagnostics) : bad(error("package-name", `the release of '${packageName2}' has no package.xml at its root`, { file: file2, line: line2 }))
+    manifest: one ? good(one.manifest, found2.diagnostics) : bad(error("package-name", `the release of '${packageName2}' has no package.xml at its root`, { file: file3, line: line2 }))
   };
 }
 async function releasedPackages(workspace, repositories, locked2, reporter2) {
   const read2 = await parallel(
     releasesOf(workspace, repositories),
     fetchWidth,
-    async ({ repository, packages }) => {
-      reporter2.reading?.(repository.name);
+    async ({ repository: repository2, packages }) => {
+      reporter2.reading?.(repository2.name);
       const sources = packages.map(({ packageName: packageName2, source }) => {
-        const commit = locked2?.[repository.name]?.packages[packageName2]?.commit;
+        const commit = locked2?.[repository2.name]?.packages[packageName2]?.commit;
         return commit ? { ...source, commit } : source;
       });
       const pinned = await pinReleased(workspace, sources, "trees", reporter2);
-      return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository, p, pinned[i], reporter2)));
+      return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository2, p, pinned[i], reporter2)));
     }
   );
   return read2.flat();
@@ -23887,8 +24059,8 @@ async function pinCommits(distributions, reporter2) {
   for (const d of distributions) {
     for (const p of d.packages.values()) {
       if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list6 = byUrl.get(p.source.url);
-      if (list6) list6.push(p);
+      const list8 = byUrl.get(p.source.url);
+      if (list8) list8.push(p);
       else byUrl.set(p.source.url, [p]);
     }
   }
@@ -23916,23 +24088,23 @@ var PackageCollection = class {
   packages = /* @__PURE__ */ new Map();
   diagnostics = [];
   places = /* @__PURE__ */ new Map();
-  add(p, repository) {
+  add(p, repository2) {
     const other = this.packages.get(p.name);
     const first2 = this.places.get(p.name);
     if (!other || !first2) {
       this.packages.set(p.name, p);
-      this.places.set(p.name, repository);
+      this.places.set(p.name, repository2);
       return;
     }
     const at2 = first2.line === void 0 ? first2.file : `${first2.file}:${first2.line}`;
     this.diagnostics.push(
       error(
         "package-twice",
-        `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`,
+        `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository2.name}' (${p.file})`,
         {
-          file: repository.file,
-          line: repository.line,
-          hint: first2 === repository ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first2.name}' is at ${at2}`
+          file: repository2.file,
+          line: repository2.line,
+          hint: first2 === repository2 ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first2.name}' is at ${at2}`
         }
       )
     );
@@ -23940,42 +24112,42 @@ var PackageCollection = class {
   addReleased(r, locked2) {
     this.diagnostics.push(...r.manifest.diagnostics);
     if (!r.manifest.ok) return;
-    const { repository, packageName: packageName2 } = r;
+    const { repository: repository2, packageName: packageName2 } = r;
     const manifest = r.manifest.value;
     if (manifest.name !== packageName2)
       this.diagnostics.push(
         error("package-name", `the manifest of '${packageName2}' says it is '${manifest.name}'`, {
-          file: repository.file,
-          line: repository.line,
+          file: repository2.file,
+          line: repository2.line,
           hint: "the entry and package.xml must agree"
         })
       );
-    const pin = locked2?.[repository.name]?.packages[packageName2];
+    const pin = locked2?.[repository2.name]?.packages[packageName2];
     this.add(
       {
         name: manifest.name,
-        repository: repository.name,
+        repository: repository2.name,
         manifest,
         file: r.file,
         ...r.buildBackend === void 0 ? {} : { buildBackend: r.buildBackend },
         source: pin?.commit ? { ...r.source, commit: pin.commit, ...pin.tree ? { tree: pin.tree } : {} } : r.source,
-        released: repository.release.version
+        released: repository2.release.version
       },
-      repository
+      repository2
     );
   }
-  addRepository(found2, repository) {
+  addRepository(found2, repository2) {
     for (const p of found2.packages)
       this.add(
         {
           name: p.manifest.name,
-          repository: repository.name,
+          repository: repository2.name,
           manifest: p.manifest,
           file: p.file,
           ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
           source: { url: found2.url, commit: found2.commit, tree: p.tree, path: p.path }
         },
-        repository
+        repository2
       );
   }
   /** The packages of a folder of the distro repository, as they stand there. */
@@ -24008,8 +24180,8 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
   const { repositories, rosVersion, pythonVersion } = entries.value;
   const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name6) ? lock2.distributions[name6] : void 0);
   if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
-  const settings2 = workspace.distro.distributions[name6];
-  const released = settings2.sources === "release";
+  const settings3 = workspace.distro.distributions[name6];
+  const released = settings3.sources === "release";
   const collection = new PackageCollection();
   const { diagnostics, packages } = collection;
   diagnostics.push(...entries.diagnostics);
@@ -24017,31 +24189,31 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
     for (const r of await readReleased(workspace, entries.value, locked2, overrides, reporter2))
       collection.addReleased(r, locked2);
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
-  const read2 = await parallel(developed, fetchWidth, async (repository) => {
-    reporter2.reading?.(repository.name);
+  const read2 = await parallel(developed, fetchWidth, async (repository2) => {
+    reporter2.reading?.(repository2.name);
     const found2 = await readRepository({
       workspace,
-      repository,
+      repository: repository2,
       locked: lock2 !== void 0,
-      pinned: locked2?.[repository.name]?.commit,
-      override: overrides.get(repository.name),
+      pinned: locked2?.[repository2.name]?.commit,
+      override: overrides.get(repository2.name),
       reporter: reporter2
     });
-    const at2 = (d) => ({ file: repository.file, line: repository.line, ...d });
-    return { repository, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
+    const at2 = (d) => ({ file: repository2.file, line: repository2.line, ...d });
+    return { repository: repository2, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
   });
-  for (const { repository, found: found2 } of read2) {
+  for (const { repository: repository2, found: found2 } of read2) {
     diagnostics.push(...found2.diagnostics);
-    if (found2.ok) collection.addRepository(found2.value, repository);
+    if (found2.ok) collection.addRepository(found2.value, repository2);
   }
-  for (const folder of settings2.folders) collection.addFolder(workspace, folder);
+  for (const folder of settings3.folders) collection.addFolder(workspace, folder);
   return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name6, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
 }
 async function readRepository(request) {
-  const { workspace, repository, override, reporter: reporter2 } = request;
+  const { workspace, repository: repository2, override, reporter: reporter2 } = request;
   const { state } = workspace;
   const found2 = async (url3, snapshot) => {
-    const read2 = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url3, reporter2) : snapshot;
+    const read2 = snapshot.ok ? await readPackages(state, repository2.name, snapshot.value, url3, reporter2) : snapshot;
     return read2.ok ? good({ ...read2.value, url: url3 }, read2.diagnostics) : read2;
   };
   if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
@@ -24050,18 +24222,18 @@ async function readRepository(request) {
   const source = readable.value;
   const url2 = absoluteUrl(source.url, workspace.urlBase);
   if (source.type === "tar" || source.type === "zip") {
-    const remembered5 = recall(state, source.sha256, repository.name);
+    const remembered5 = recall(state, source.sha256, repository2.name);
     return remembered5 ? good({ ...remembered5.value, url: url2 }, remembered5.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
   }
   const commit = await commitOf(request, url2, source.version);
   if (!commit.ok) return commit;
-  const remembered4 = recall(state, commit.value, repository.name);
+  const remembered4 = recall(state, commit.value, repository2.name);
   if (remembered4) return good({ ...remembered4.value, url: url2 }, remembered4.diagnostics);
   const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
   return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
-function readableSource({ repository, locked: locked2, pinned, override }) {
-  const { name: name6, source } = repository;
+function readableSource({ repository: repository2, locked: locked2, pinned, override }) {
+  const { name: name6, source } = repository2;
   if (!source)
     return bad(
       error("override-invalid", `'${name6}' has no source entry, so there is no branch or pull request to take`, {
@@ -24094,10 +24266,10 @@ async function commitOf({ pinned, override, reporter: reporter2 }, url2, version
   return pinned ? good(pinned) : resolveRef(url2, version3, reporter2);
 }
 function neededNames(distributions) {
-  const names2 = /* @__PURE__ */ new Set();
+  const names3 = /* @__PURE__ */ new Set();
   for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
-  return names2;
+    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names3.add(dependency.name);
+  return names3;
 }
 
 // ts-src/read/rosdep-files.ts
@@ -24115,8 +24287,8 @@ function layerRosdep(files, wanted, memory2) {
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
-  for (const [index, { file: file2, text: text6 }] of files.entries()) {
-    const read2 = (wanted && readWanted(file2, text6, wanted, memory2)) ?? readWhole(file2, text6);
+  for (const [index, { file: file3, text: text7 }] of files.entries()) {
+    const read2 = (wanted && readWanted(file3, text7, wanted, memory2)) ?? readWhole(file3, text7);
     if (!read2.ok) {
       diagnostics.push(...read2.diagnostics);
       unreadable = true;
@@ -24130,8 +24302,8 @@ function layerRosdep(files, wanted, memory2) {
       if (!byOs) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
-            file: file2,
-            line: new Locator(text6).line([key]),
+            file: file3,
+            line: new Locator(text7).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -24141,8 +24313,8 @@ function layerRosdep(files, wanted, memory2) {
       if (wrong) {
         diagnostics.push(
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
-            file: file2,
-            line: new Locator(text6).line([key, ...wrong.path]),
+            file: file3,
+            line: new Locator(text7).line([key, ...wrong.path]),
             hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
@@ -24175,48 +24347,48 @@ function aptNames(rule) {
   const apt = own(asMap(rule) ?? {}, "apt");
   return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
-function splitKeys(text6) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text6)) return void 0;
+function splitKeys(text7) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text7)) return void 0;
   const parts2 = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text6); m; m = margin.exec(text6)) {
+  for (let m = margin.exec(text7); m; m = margin.exec(text7)) {
     const line2 = m[0];
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts2[parts2.length - 1].text = text6.slice(begun, m.index);
+    if (begun >= 0) parts2[parts2.length - 1].text = text7.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts2.push({ key, text: "" });
   }
-  if (begun >= 0) parts2[parts2.length - 1].text = text6.slice(begun);
+  if (begun >= 0) parts2[parts2.length - 1].text = text7.slice(begun);
   return parts2;
 }
-function readWhole(file2, text6) {
-  const parsed2 = parseYaml(text6, file2);
+function readWhole(file3, text7) {
+  const parsed2 = parseYaml(text7, file3);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
-  return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
+  return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
-function readWanted(file2, text6, wanted, memory2) {
-  const kept2 = memory2?.get(text6);
-  const parts2 = kept2 ? void 0 : splitKeys(text6);
-  if (!kept2 && !parts2) return void 0;
-  const keys = kept2 ? kept2.keys.split("\n") : parts2.map((p) => p.key);
-  const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
-  if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts2 ?? splitKeys(text6);
+function readWanted(file3, text7, wanted, memory2) {
+  const kept3 = memory2?.get(text7);
+  const parts2 = kept3 ? void 0 : splitKeys(text7);
+  if (!kept3 && !parts2) return void 0;
+  const keys = kept3 ? kept3.keys.split("\n") : parts2.map((p) => p.key);
+  const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept3 && Object.hasOwn(kept3.rules, key))));
+  if (kept3 && !lacking.size) return good({ keys, root: kept3.rules });
+  const all = parts2 ?? splitKeys(text7);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
-    file2
+    file3
   );
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
-  const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text6, () => ({ keys: keys.join("\n"), rules: root }));
+  const root = { ...kept3?.rules, ...found2 };
+  if (memory2 && !refers && isPlain(root)) memory2.put(text7, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -24226,19 +24398,19 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text6, key) {
-  const plain3 = text6.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain3 >= 0 ? plain3 + 1 : new Locator(text6).line([key]);
+function lineOfKey(text7, key) {
+  const plain3 = text7.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain3 >= 0 ? plain3 + 1 : new Locator(text7).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
-  const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text6 = readIf((0, import_node_path25.join)(workspace.root, file2));
-    if (text6 === void 0)
-      diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text6 === void 0 ? [] : [{ file: file2, text: text6 }];
+  const files = workspace.distro.rosdep.flatMap((file3) => {
+    const text7 = readIf((0, import_node_path25.join)(workspace.root, file3));
+    if (text7 === void 0)
+      diagnostics.push(error("file-missing", `'rosdep' names ${file3}, which is not there`, { file: workspace.file }));
+    return text7 === void 0 ? [] : [{ file: file3, text: text7 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -24253,27 +24425,27 @@ function readRosdep(workspace, wanted) {
 var import_node_path26 = require("node:path");
 init_diagnostics();
 init_files();
-async function readWorkspace(file2, given) {
-  const text6 = readIf(file2);
-  if (text6 === void 0)
+async function readWorkspace(file3, given) {
+  const text7 = readIf(file3);
+  if (text7 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
-        file: file2,
+        file: file3,
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path26.dirname)(file2);
+  const root = (0, import_node_path26.dirname)(file3);
   const state = given ?? (0, import_node_path26.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text6);
+  let distro = memory2.get(text7);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed2 = parseDistro2(text6, file2);
+    const parsed2 = parseDistro2(text7, file3);
     if (!parsed2.ok) return parsed2;
     distro = parsed2.value;
-    memory2.put(text6, () => parsed2.value);
+    memory2.put(text7, () => parsed2.value);
   }
-  return good({ root, file: file2, state, distro, urlBase: root });
+  return good({ root, file: file3, state, distro, urlBase: root });
 }
 
 // ts-src/read/underlay.ts
@@ -24362,28 +24534,28 @@ async function readIndex2(base, release2, path2, folder) {
     if (line2.startsWith("SHA256:")) inside = true;
     else if (!line2.startsWith(" ")) inside = false;
     else if (inside) {
-      const [digest3, , name6] = line2.trim().split(/\s+/);
-      if (digest3 && name6) digests.set(name6, digest3);
+      const [digest4, , name6] = line2.trim().split(/\s+/);
+      if (digest4 && name6) digests.set(name6, digest4);
     }
   }
   for (const ending of [".xz", ".gz", ""]) {
     const name6 = `${path2}/Packages${ending}`;
-    const digest3 = digests.get(name6);
-    if (!digest3) continue;
-    const kept2 = (0, import_node_path27.join)(folder, digest3);
-    const text6 = readIf(kept2);
-    if (text6 !== void 0) return good(text6);
-    const file2 = temporaryBeside(kept2);
+    const digest4 = digests.get(name6);
+    if (!digest4) continue;
+    const kept3 = (0, import_node_path27.join)(folder, digest4);
+    const text7 = readIf(kept3);
+    if (text7 !== void 0) return good(text7);
+    const file3 = temporaryBeside(kept3);
     try {
-      const got = await download(`${base}/${name6}`, file2);
+      const got = await download(`${base}/${name6}`, file3);
       if (!got.ok) continue;
-      if (await sha256File(file2) !== digest3)
+      if (await sha256File(file3) !== digest4)
         return bad(
           error("underlay-digest", `${base}/${name6} is not what InRelease says`, {
             hint: "it may be in the middle of an update: try again"
           })
         );
-      const unpacked = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file2]) : void 0;
+      const unpacked = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file3]) : void 0;
       if (unpacked && unpacked.code !== 0)
         return bad(
           error(
@@ -24391,11 +24563,11 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name6}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
-      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib4.gunzipSync)((0, import_node_fs23.readFileSync)(file2)) : (0, import_node_fs23.readFileSync)(file2)).toString("utf8");
-      writeWhole(kept2, whole2);
+      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib4.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
+      writeWhole(kept3, whole2);
       return good(whole2);
     } finally {
-      (0, import_node_fs22.rmSync)(file2, { force: true });
+      (0, import_node_fs22.rmSync)(file3, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
@@ -24403,20 +24575,20 @@ async function readIndex2(base, release2, path2, folder) {
 
 // ts-src/cli/planning.ts
 init_urls();
-async function readLock2(file2, state) {
+async function readLock2(file3, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text6 = readIf(file2);
-  const known3 = text6 === void 0 ? void 0 : memory2.get(text6);
+  const text7 = readIf(file3);
+  const known3 = text7 === void 0 ? void 0 : memory2.get(text7);
   if (known3) return good(known3);
-  const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text6);
-  if (read2.ok && text6 !== void 0) memory2.put(text6, () => read2.value);
+  const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file3, text7);
+  if (read2.ok && text7 !== void 0) memory2.put(text7, () => read2.value);
   return read2;
 }
 var reporter = {
   reading(name6) {
     if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name6))}\r`);
   },
-  waiting: (text6) => writeMessage(`${text6}
+  waiting: (text7) => writeMessage(`${text7}
 `)
 };
 async function openWorkspace(values) {
@@ -24425,28 +24597,28 @@ async function openWorkspace(values) {
   const root = (0, import_node_path28.resolve)(read2.value.root);
   return good({ ...read2.value, root, state: (0, import_node_path28.resolve)(read2.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options6 = {}) {
-  const inputs = await readValues(values, packages, options6);
+async function readAndPlan(values, packages, options7 = {}) {
+  const inputs = await readValues(values, packages, options7);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options6 = {}) {
-  const workspace = options6.workspace ? good(options6.workspace) : await openWorkspace(values);
+async function readValues(values, packages, options7 = {}) {
+  const workspace = options7.workspace ? good(options7.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options6.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options6);
+  const selection = { ...selectionOf(values, packages), ...options7.tests ? { tests: true } : {} };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options7);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
-    const changed = await changedSince(inputs.value, values["changed-since"], selection);
-    if (!changed.ok) return changed;
-    selection.changed = changed.value;
+    const changed2 = await changedSince(inputs.value, values["changed-since"], selection);
+    if (!changed2.ok) return changed2;
+    selection.changed = changed2.value;
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options7 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name6 of Object.keys(workspace.distro.distributions).sort()) {
@@ -24457,7 +24629,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
   }
   if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options6.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options7.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -24492,7 +24664,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file2) => sha256(readIf((0, import_node_path28.join)(workspace.root, file2), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path28.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
@@ -24519,12 +24691,12 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder.ok) return folder;
-  const file2 = (0, import_node_path28.join)(
+  const file3 = (0, import_node_path28.join)(
     folder.value.folder,
     (0, import_node_path28.relative)(folder.value.top, workspace.root),
     (0, import_node_path28.relative)(workspace.root, (0, import_node_path28.resolve)(workspace.file))
   );
-  const read2 = await readWorkspace(file2, workspace.state);
+  const read2 = await readWorkspace(file3, workspace.state);
   if (!read2.ok) return read2;
   const then = { ...read2.value, urlBase: workspace.urlBase };
   const lockFile = (0, import_node_path28.join)(then.root, "lock.yaml");
@@ -24532,8 +24704,8 @@ async function planAt(workspace, ref2, selection) {
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
 }
-async function planFromLock(workspace, file2, selection) {
-  const lock2 = await readLock2(file2, workspace.state);
+async function planFromLock(workspace, file3, selection) {
+  const lock2 = await readLock2(file3, workspace.state);
   return lock2.ok ? planWorkspace(workspace, lock2.value, selection) : lock2;
 }
 async function changedSince(inputs, ref2, selection) {
@@ -24548,12 +24720,12 @@ async function compareWith(inputs, ref2, { tests }) {
   return whole2.ok ? good({ whole: whole2.value, changes: await comparePlanned(before2.value, whole2.value) }) : whole2;
 }
 function changedIn(changes) {
-  const changed = {};
+  const changed2 = {};
   for (const d of changes) {
-    const names2 = changed[d.distribution] ??= /* @__PURE__ */ new Set();
-    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names2.add(p.name);
+    const names3 = changed2[d.distribution] ??= /* @__PURE__ */ new Set();
+    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names3.add(p.name);
   }
-  return Object.fromEntries(Object.entries(changed).map(([d, names2]) => [d, [...names2].sort()]));
+  return Object.fromEntries(Object.entries(changed2).map(([d, names3]) => [d, [...names3].sort()]));
 }
 
 // ts-src/cli/abi.ts
@@ -24597,23 +24769,23 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
     }
   }
 });
-async function filesOf(store2, build3) {
-  if (build3.endsWith(".deb")) {
-    if (!(0, import_node_fs24.existsSync)(build3)) return bad(error("file-missing", "there is no such package", { file: build3 }));
-    const symbols = build3.replace(
+async function filesOf(store2, build4) {
+  if (build4.endsWith(".deb")) {
+    if (!(0, import_node_fs24.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
+    const symbols = build4.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name6) => `${at2 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path29.resolve)(build3), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path29.resolve)(symbols)] : []]);
+    return good([(0, import_node_path29.resolve)(build4), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path29.resolve)(symbols)] : []]);
   }
-  const record2 = /^[0-9a-f]{8,64}$/.test(build3) ? await recordOf(store2, build3) : void 0;
-  if (!record2)
+  const record3 = /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
+  if (!record3)
     return bad(
-      error("selection", `'${build3}' is neither a .deb file nor the key of a build in the store`, {
+      error("selection", `'${build4}' is neither a .deb file nor the key of a build in the store`, {
         hint: "result.json in the output of a build has the keys"
       })
     );
-  return filesOfBuild(store2, record2.debs);
+  return filesOfBuild(store2, record3.debs);
 }
 async function recordOf(store2, prefix) {
   if (prefix.length === 64) return store2.get(prefix);
@@ -24711,11 +24883,11 @@ function parseTemplate(template, tags2) {
     closingCurlyRe = new RegExp("\\s*" + escapeRegExp("}" + tagsToCompile[1]));
   }
   compileTags2(tags2 || mustache.tags);
-  var scanner = new Scanner(template);
+  var scanner2 = new Scanner(template);
   var start, type, value2, chr, token3, openSection;
-  while (!scanner.eos()) {
-    start = scanner.pos;
-    value2 = scanner.scanUntil(openingTagRe);
+  while (!scanner2.eos()) {
+    start = scanner2.pos;
+    value2 = scanner2.scanUntil(openingTagRe);
     if (value2) {
       for (var i = 0, valueLength = value2.length; i < valueLength; ++i) {
         chr = value2.charAt(i);
@@ -24737,29 +24909,29 @@ function parseTemplate(template, tags2) {
         }
       }
     }
-    if (!scanner.scan(openingTagRe))
+    if (!scanner2.scan(openingTagRe))
       break;
     hasTag = true;
-    type = scanner.scan(tagRe) || "name";
-    scanner.scan(whiteRe);
+    type = scanner2.scan(tagRe) || "name";
+    scanner2.scan(whiteRe);
     if (type === "=") {
-      value2 = scanner.scanUntil(equalsRe);
-      scanner.scan(equalsRe);
-      scanner.scanUntil(closingTagRe);
+      value2 = scanner2.scanUntil(equalsRe);
+      scanner2.scan(equalsRe);
+      scanner2.scanUntil(closingTagRe);
     } else if (type === "{") {
-      value2 = scanner.scanUntil(closingCurlyRe);
-      scanner.scan(curlyRe);
-      scanner.scanUntil(closingTagRe);
+      value2 = scanner2.scanUntil(closingCurlyRe);
+      scanner2.scan(curlyRe);
+      scanner2.scanUntil(closingTagRe);
       type = "&";
     } else {
-      value2 = scanner.scanUntil(closingTagRe);
+      value2 = scanner2.scanUntil(closingTagRe);
     }
-    if (!scanner.scan(closingTagRe))
-      throw new Error("Unclosed tag at " + scanner.pos);
+    if (!scanner2.scan(closingTagRe))
+      throw new Error("Unclosed tag at " + scanner2.pos);
     if (type == ">") {
-      token3 = [type, value2, start, scanner.pos, indentation, tagIndex, lineHasNonSpace];
+      token3 = [type, value2, start, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
     } else {
-      token3 = [type, value2, start, scanner.pos];
+      token3 = [type, value2, start, scanner2.pos];
     }
     tagIndex++;
     tokens.push(token3);
@@ -24780,7 +24952,7 @@ function parseTemplate(template, tags2) {
   stripSpace();
   openSection = sections2.pop();
   if (openSection)
-    throw new Error('Unclosed section "' + openSection[1] + '" at ' + scanner.pos);
+    throw new Error('Unclosed section "' + openSection[1] + '" at ' + scanner2.pos);
   return nestTokens(squashTokens(tokens));
 }
 function squashTokens(tokens) {
@@ -24873,16 +25045,16 @@ Context.prototype.lookup = function lookup(name6) {
   if (cache.hasOwnProperty(name6)) {
     value2 = cache[name6];
   } else {
-    var context = this, intermediateValue, names2, index, lookupHit = false;
+    var context = this, intermediateValue, names3, index, lookupHit = false;
     while (context) {
       if (name6.indexOf(".") > 0) {
         intermediateValue = context.view;
-        names2 = name6.split(".");
+        names3 = name6.split(".");
         index = 0;
-        while (intermediateValue != null && index < names2.length) {
-          if (index === names2.length - 1)
-            lookupHit = hasProperty(intermediateValue, names2[index]) || primitiveHasOwnProperty(intermediateValue, names2[index]);
-          intermediateValue = intermediateValue[names2[index++]];
+        while (intermediateValue != null && index < names3.length) {
+          if (index === names3.length - 1)
+            lookupHit = hasProperty(intermediateValue, names3[index]) || primitiveHasOwnProperty(intermediateValue, names3[index]);
+          intermediateValue = intermediateValue[names3[index++]];
         }
       } else {
         intermediateValue = context.view[name6];
@@ -24906,7 +25078,7 @@ function Writer() {
     set: function set(key, value2) {
       this._cache[key] = value2;
     },
-    get: function get(key) {
+    get: function get2(key) {
       return this._cache[key];
     },
     clear: function clear() {
@@ -25093,14 +25265,14 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text6) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text6) ? text6 : `'${text6.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text7) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text7) ? text7 : `'${text7.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text6) => `'${text6.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
-function jobNames(names2) {
+var groovy = (text7) => `'${text7.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+function jobNames(names3) {
   const used = /* @__PURE__ */ new Set();
-  return names2.map((name6) => {
+  return names3.map((name6) => {
     const plain3 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain3;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain3}-${i}`;
@@ -25109,7 +25281,7 @@ function jobNames(names2) {
   });
 }
 function renderJobDsl(input) {
-  const names2 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const names3 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
@@ -25118,7 +25290,7 @@ function renderJobDsl(input) {
   const onGithub = (url2) => /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2);
   const job = (path2, url2, title2, of) => {
     const github = onGithub(url2);
-    const [, owner = "", repository = ""] = github ?? [];
+    const [, owner = "", repository2 = ""] = github ?? [];
     return {
       path: groovy(`${input.folder}/${path2}`),
       id: groovy(`slipway-${input.folder}-${of.id}`),
@@ -25127,8 +25299,8 @@ function renderJobDsl(input) {
       github: github ? [
         {
           owner: groovy(owner),
-          repository: groovy(repository),
-          url: groovy(`https://github.com/${owner}/${repository}`),
+          repository: groovy(repository2),
+          url: groovy(`https://github.com/${owner}/${repository2}`),
           credentials: credentials3,
           branches: of.branches,
           requests: of.requests
@@ -25159,17 +25331,17 @@ function renderJobDsl(input) {
         tags: input.buildTags
       }),
       ...onGithub(input.distroUrl) ? [
-        job(names2[1], input.distroUrl, "Pull requests on the distro repository", {
+        job(names3[1], input.distroUrl, "Pull requests on the distro repository", {
           branches: false,
           requests: true,
           id: "distro-requests"
         })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(names2[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+        (r, i) => job(names3[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
           branches: true,
           requests: true,
-          id: names2[i + 2]
+          id: names3[i + 2]
         })
       )
     ]
@@ -25215,11 +25387,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text6 = (name6, fallback) => values[name6] ?? fallback;
-    const numbers = [text6("keep-branches", "30"), text6("every", "60")];
-    const format = text6("format", "jobdsl");
-    const [url2, branch] = text6("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text6("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text6("credentials", "x"))) {
+    const text7 = (name6, fallback) => values[name6] ?? fallback;
+    const numbers = [text7("keep-branches", "30"), text7("every", "60")];
+    const format = text7("format", "jobdsl");
+    const [url2, branch] = text7("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text7("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text7("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -25247,7 +25419,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text6("folder", distro.organization),
+      folder: text7("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -25283,7 +25455,7 @@ init_process();
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most6 = 25) {
+function tellingPart(log, most7 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start = Math.max(
     0,
@@ -25292,10 +25464,10 @@ function tellingPart(log, most6 = 25) {
   const first2 = lines.findIndex(
     (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most6) : Math.max(start, first2 - 3);
-  return lines.slice(at2, at2 + most6).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start, first2 - 3);
+  return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text6) => printable(text6.trim()).slice(0, 300);
+var short = (text7) => printable(text7.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -25485,16 +25657,16 @@ var keyrings = {
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
   const folder = (0, import_node_path31.join)(root, "etc/apt/sources.list.d");
-  let names2 = [];
+  let names3 = [];
   try {
-    names2 = (0, import_node_fs25.readdirSync)(folder).sort();
+    names3 = (0, import_node_fs25.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
     readIf((0, import_node_path31.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder, n)) ?? "")
+    ...names3.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
-  for (const n of names2.filter((n2) => n2.endsWith(".sources")))
+  for (const n of names3.filter((n2) => n2.endsWith(".sources")))
     found2.push(...parseDeb822(readIf((0, import_node_path31.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
@@ -25502,16 +25674,16 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text6) {
-  return text6.split("\n").flatMap((line2) => {
+function parseOneLine(text7) {
+  return text7.split("\n").flatMap((line2) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text6) {
-  return text6.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text7) {
+  return text7.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line2 of stanza.split("\n")) {
@@ -25535,8 +25707,8 @@ function parseDeb822(text6) {
 }
 function baseSources(platform2, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options6 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options6 ? `[${options6}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options7 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options7 ? `[${options7}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform2;
   if (mirror) {
@@ -25562,11 +25734,29 @@ var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underl
     `deb ${u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
-function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options6) {
-  const include = ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
+var taskHooks = [
+  '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
+  '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"'
+];
+var imageHook = `--customize-hook=set -e
+mkdir -p "$1/etc/apt/keyrings"
+n=0
+grep -ohs 'signed-by=[^] ]*' "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list | sort -u |
+while read -r option; do
+  n=$((n + 1))
+  key="/etc/apt/keyrings/archive-$n.\${option##*.}"
+  cp "\${option#signed-by=}" "$1$key"
+  chmod 644 "$1$key"
+  for list in "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list; do
+    if [ ! -e "$list" ]; then continue; fi
+    FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
+  done
+done`;
+function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options7) {
+  const include = platform2.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
   const args = [
-    "--variant=buildd",
-    `--mode=${options6.plain ? "unshare" : "root"}`,
+    `--variant=${platform2.image ? "apt" : "buildd"}`,
+    `--mode=${options7.plain ? "unshare" : "root"}`,
     `--architectures=${architecture2}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -25576,9 +25766,7 @@ function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, op
     ...(sources.underlays ?? []).map(
       (line2) => `--setup-hook=echo '${line2}' >> "$1/etc/apt/sources.list.d/underlays.list"`
     ),
-    // No service starts in a root, and builds run as a user of no privileges.
-    '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
-    '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
+    ...platform2.image ? [imageHook] : taskHooks,
     `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...platform2.os === "ubuntu" ? ["--components=main,universe"] : [],
@@ -25674,9 +25862,9 @@ function limitMemory(folder, version3, bytes) {
   if ((0, import_node_fs26.existsSync)(swap)) (0, import_node_fs26.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version3, controllers }) {
-  const count3 = (file2, key) => {
+  const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path32.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path32.join)(folder, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -25722,28 +25910,28 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text6) => text6.split("\n").flatMap((line2) => {
+var parse6 = (text7) => text7.split("\n").flatMap((line2) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text6, user, users2) {
-  const all = parse6(text6);
-  const mine = (r) => r.owner === user.name || r.owner === String(user.id);
+function idProblem(file3, text7, user2, users2) {
+  const all = parse6(text7);
+  const mine = (r) => r.owner === user2.name || r.owner === String(user2.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
   if (!own3.some((r) => r.count >= needed))
-    return { what: `${user.name} has no ${needed} subordinate ids in ${file2}`, free };
+    return { what: `${user2.name} has no ${needed} subordinate ids in ${file3}`, free };
   for (const range of own3) {
     const other = all.find((r) => !mine(r) && overlap(r, range));
-    if (other) return { what: `${user.name} and ${other.owner} have the same subordinate ids in ${file2}`, free };
+    if (other) return { what: `${user2.name} and ${other.owner} have the same subordinate ids in ${file3}`, free };
     const real = users2.split("\n").find((line2) => {
       const [name6, , id] = line2.split(":");
-      return id && name6 !== user.name && Number(id) >= range.first && Number(id) < range.first + range.count;
+      return id && name6 !== user2.name && Number(id) >= range.first && Number(id) < range.first + range.count;
     });
     if (real)
-      return { what: `the subordinate ids of ${user.name} in ${file2} hold the user ${real.split(":")[0]}`, free };
+      return { what: `the subordinate ids of ${user2.name} in ${file3} hold the user ${real.split(":")[0]}`, free };
   }
   return void 0;
 }
@@ -25770,7 +25958,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path33.join)(d, command)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path33.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -25819,16 +26007,16 @@ async function examine(driver, systems) {
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain3 && driver === "unshare") {
-    const user = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
+    const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
     const users2 = readIf("/etc/passwd") ?? "";
-    const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user, users2) ?? []);
+    const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
     if (problems[0]) {
       const first2 = Math.max(...problems.map((p) => p.free ?? 0));
       const range = `${first2}-${first2 + 65535}`;
       const taken = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
         what: problems.map((p) => p.what).join("; "),
-        fix: `${taken ? `remove the line of ${user.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user.name}`
+        fix: `${taken ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
       });
     }
     if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refusedNamespaces() !== void 0)
@@ -25854,9 +26042,9 @@ async function examine(driver, systems) {
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
-    const user = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
     const tried = await run("unshare", [
-      ...user,
+      ...user2,
       "--mount",
       "--propagation",
       "unchanged",
@@ -25886,17 +26074,17 @@ async function missingTools(driver, plan2) {
   const lacking = toolsFor(driver, plain3).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
-  const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused3 = !names2.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const names3 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const refused3 = !names3.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
         hint: "slipway doctor tells more"
       })
     ];
-  return names2.length ? [
-    error("tool-missing", `this machine lacks ${names2.join(", ")}`, {
-      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names2.join(" ")}    (slipway doctor tells more)`
+  return names3.length ? [
+    error("tool-missing", `this machine lacks ${names3.join(", ")}`, {
+      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names3.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -25977,8 +26165,8 @@ init_names();
 var fieldOf = (stanza, name6) => new RegExp(`^${name6}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
 function stanzaOf(parts2, name6) {
-  const { text: text6, faults: faults4 } = controlText(parts2);
-  const stanza = `${text6.trim()}
+  const { text: text7, faults: faults4 } = controlText(parts2);
+  const stanza = `${text7.trim()}
 `;
   return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
@@ -26049,25 +26237,25 @@ async function unpackTogether(kind, archives) {
   }
   return parts2.length === archives.length ? parts2 : void 0;
 }
-async function repackDeb(file2, target2, { from, to, seconds }) {
+async function repackDeb(file3, target2, { from, to, seconds }) {
   let parts2;
   try {
-    parts2 = controlText(await readControlPart(file2));
+    parts2 = controlText(await readControlPart(file3));
   } catch (e) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text6, members: members2, faults: faults4 } = parts2;
-  if (faults4.length || fieldOf(text6, "Version") !== from) return false;
-  const control = text6.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const { text: text7, members: members2, faults: faults4 } = parts2;
+  if (faults4.length || fieldOf(text7, "Version") !== from) return false;
+  const control = text7.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
   const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
-  const { data } = debParts(file2);
+  const { data } = debParts(file3);
   await writeAr(
     target2,
     [
       { name: "debian-binary", data: Buffer.from("2.0\n") },
       { name: "control.tar", data: writeTar(written, seconds) },
-      { name: data.name, from: file2, member: data }
+      { name: data.name, from: file3, member: data }
     ],
     seconds
   );
@@ -26076,32 +26264,32 @@ async function repackDeb(file2, target2, { from, to, seconds }) {
 
 // ts-src/publish/indices.ts
 var import_node_crypto7 = require("node:crypto");
-function poolPath(stanza, file2) {
+function poolPath(stanza, file3) {
   const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
   const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
-  return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file2}`;
+  return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file3}`;
 }
-function packageEntry(stanza, file2) {
+function packageEntry(stanza, file3) {
   const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
   return `${own3}
-Filename: ${poolPath(stanza, file2.name)}
-Size: ${file2.size}
-SHA256: ${file2.sha256}
+Filename: ${poolPath(stanza, file3.name)}
+Size: ${file3.size}
+SHA256: ${file3.sha256}
 `;
 }
-function readPackages2(text6) {
+function readPackages2(text7) {
   const entries = [];
-  for (let at2 = 0; at2 < text6.length; ) {
-    const end2 = text6.indexOf("\n\n", at2);
-    const entry = end2 < 0 ? `${text6.slice(at2).trim()}
-` : text6.slice(at2, end2 + 1);
-    at2 = end2 < 0 ? text6.length : end2 + 2;
+  for (let at2 = 0; at2 < text7.length; ) {
+    const end2 = text7.indexOf("\n\n", at2);
+    const entry = end2 < 0 ? `${text7.slice(at2).trim()}
+` : text7.slice(at2, end2 + 1);
+    at2 = end2 < 0 ? text7.length : end2 + 2;
     const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
       entry.slice(entry.lastIndexOf("\nFilename: "))
     );
-    const [, filename, size2, digest3] = tail ?? [];
-    if (filename !== void 0 && digest3 !== void 0)
-      entries.push({ text: entry, filename, size: Number(size2), sha256: digest3 });
+    const [, filename, size3, digest4] = tail ?? [];
+    if (filename !== void 0 && digest4 !== void 0)
+      entries.push({ text: entry, filename, size: Number(size3), sha256: digest4 });
   }
   return entries;
 }
@@ -26109,8 +26297,8 @@ var renderPackages = (entries) => entries.map((e) => `${e.text}
 `).join("");
 function renderRelease(fields, files) {
   const sums = (name6) => files.map((f) => {
-    const digest3 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name6).update(f.data).digest("hex");
-    return ` ${digest3} ${f.data.length} ${f.path}
+    const digest4 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name6).update(f.data).digest("hex");
+    return ` ${digest4} ${f.data.length} ${f.path}
 `;
   }).join("");
   return [
@@ -26133,21 +26321,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text6) {
+function readRelease(text7) {
   const date3 = (name6) => {
-    const value2 = Date.parse(fieldOf(text6, name6) ?? "");
+    const value2 = Date.parse(fieldOf(text7, name6) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text6)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text7)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text6, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text7, "Slipway-State") ?? "")?.[0],
     date: date3("Date"),
     validUntil: date3("Valid-Until"),
-    signedBy: (fieldOf(text6, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text7, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text6.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text7.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
@@ -26173,31 +26361,31 @@ async function packIndex(data) {
 }
 var remembered = /* @__PURE__ */ new WeakMap();
 var most = 64;
-function readIndex3(store2, file2) {
+function readIndex3(store2, file3) {
   const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
   remembered.set(store2, known3);
-  const before2 = known3.get(file2.sha256);
+  const before2 = known3.get(file3.sha256);
   if (before2) return before2;
-  const read2 = store2.readData(file2).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
+  const read2 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
   for (const first2 of known3.size >= most ? known3.keys() : []) {
     known3.delete(first2);
     break;
   }
-  known3.set(file2.sha256, read2);
+  known3.set(file3.sha256, read2);
   return read2;
 }
-var entriesOf = async (store2, file2) => (await readIndex3(store2, file2))?.entries ?? [];
+var entriesOf = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
 async function readPacked(store2, packed2) {
   const found2 = [];
-  for (const file2 of packed2 ?? []) {
-    const data = await store2.readData(file2);
-    if (data) found2.push({ file: file2, data });
+  for (const file3 of packed2 ?? []) {
+    const data = await store2.readData(file3);
+    if (data) found2.push({ file: file3, data });
   }
   return packed2?.length && found2.length === packed2.length ? found2 : void 0;
 }
 function filesOf2({ key, plain: plain3, packed: packed2 }) {
   const path2 = `main/binary-${key.slice(key.lastIndexOf("/") + 1)}/`;
-  return [plain3, ...packed2].map(({ file: file2, data }) => ({ path: `${path2}${file2.name}`, data, sha256: file2.sha256 }));
+  return [plain3, ...packed2].map(({ file: file3, data }) => ({ path: `${path2}${file3.name}`, data, sha256: file3.sha256 }));
 }
 
 // ts-src/publish/draft.ts
@@ -26206,24 +26394,24 @@ async function makeIndices(store2, suites, former) {
   const missing = /* @__PURE__ */ new Map();
   for (const packages of Object.values(suites))
     for (const held of Object.values(packages))
-      for (const file2 of held.files) if (!known3.has(file2.sha256)) missing.set(file2.sha256, file2);
+      for (const file3 of held.files) if (!known3.has(file3.sha256)) missing.set(file3.sha256, file3);
   const files = [...missing.values()];
-  const paths2 = await store2.many(files, (file2) => store2.path(file2));
-  const there = files.flatMap((file2, i) => {
+  const paths2 = await store2.many(files, (file3) => store2.path(file3));
+  const there = files.flatMap((file3, i) => {
     const path2 = paths2[i];
-    return path2 === void 0 ? [] : [{ file: file2, path: path2 }];
+    return path2 === void 0 ? [] : [{ file: file3, path: path2 }];
   });
   const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
   if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
-  const stanzas = await controlStanzas(there.map(({ file: file2, path: path2 }) => ({ name: file2.name, path: path2 })));
+  const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
   const faults4 = [];
-  there.forEach(({ file: file2 }, i) => {
+  there.forEach(({ file: file3 }, i) => {
     const stanza = stanzas[i];
-    const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file2));
-    if (entry[0]) known3.set(file2.sha256, entry[0]);
+    const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
+    if (entry[0]) known3.set(file3.sha256, entry[0]);
     else
       faults4.push(
-        error("publish-failed", `${file2.name} is no Debian package of that name: its control file can't be read`)
+        error("publish-failed", `${file3.name} is no Debian package of that name: its control file can't be read`)
       );
   });
   if (faults4.length) return bad(...faults4);
@@ -26261,14 +26449,14 @@ async function knownEntries(store2, suites, former) {
 async function indicesOf(store2, state) {
   const lost3 = [];
   const found2 = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const file2 = state.indices[key];
-    const read2 = file2 && await readIndex3(store2, file2);
-    if (!file2 || !read2) {
+    const file3 = state.indices[key];
+    const read2 = file3 && await readIndex3(store2, file3);
+    if (!file3 || !read2) {
       lost3.push(key);
       return [];
     }
     const packed2 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read2.data);
-    return [{ key, plain: { file: file2, data: read2.data }, packed: packed2, entries: read2.entries }];
+    return [{ key, plain: { file: file3, data: read2.data }, packed: packed2, entries: read2.entries }];
   });
   if (!lost3.length) return good(found2.flat());
   const made2 = await makeIndices(store2, state.suites, []);
@@ -26319,7 +26507,7 @@ function orderedSuites(suites) {
       const held = packages[debian2];
       if (!held) continue;
       const { abi: abi2, files, key, needs, requires, version: version3 } = held;
-      const ordered3 = files.map(({ name: name6, sha256: digest3, size: size2 }) => ({ name: name6, sha256: digest3, size: size2 }));
+      const ordered3 = files.map(({ name: name6, sha256: digest4, size: size3 }) => ({ name: name6, sha256: digest4, size: size3 }));
       of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
     }
     ordered2[suite2] = of;
@@ -26358,17 +26546,17 @@ function sortedValue(value2) {
   return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
 }
 function stateText(state) {
-  const text6 = JSON.stringify(sortedKeys(state));
-  const id = sha256(text6);
-  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text6, { level: 1 }) };
+  const text7 = JSON.stringify(sortedKeys(state));
+  const id = sha256(text7);
+  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text7, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text6 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text6) === id ? JSON.parse(text6.toString("utf8")) : void 0;
+    const text7 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text7) === id ? JSON.parse(text7.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
@@ -26376,22 +26564,22 @@ async function readState(store2, id) {
 async function openChannel(store2, name6, restorable = false) {
   const { value: value2, tag } = await store2.readTagged(channelFile(name6), restorable);
   if (value2?.schema === 1) {
-    const file3 = { schema: 2, states: [], switching: false, endpoints: [] };
+    const file4 = { schema: 2, states: [], switching: false, endpoints: [] };
     const { suites, versions } = value2;
-    return { name: name6, file: file3, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
+    return { name: name6, file: file4, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
   }
-  const file2 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
-  for (const { id } of file2.states) {
+  const file3 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
+  for (const { id } of file3.states) {
     const head = await readState(store2, id);
-    if (head) return { name: name6, file: file2, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
+    if (head) return { name: name6, file: file3, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
   }
-  return { name: name6, file: file2, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
+  return { name: name6, file: file3, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
 }
 async function claimHead(store2, channel2, id, state, endpoints) {
   const states = [{ id, when: state.when, kind: state.kind }, ...channel2.file.states.filter((s) => s.id !== id)];
-  const file2 = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
-  if (!await store2.replaceJson(channelFile(channel2.name), file2, channel2.tag)) return void 0;
-  return reread(store2, { ...channel2, file: file2, headId: id, head: state, former: void 0 });
+  const file3 = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
+  if (!await store2.replaceJson(channelFile(channel2.name), file3, channel2.tag)) return void 0;
+  return reread(store2, { ...channel2, file: file3, headId: id, head: state, former: void 0 });
 }
 async function finishSwitch(store2, channel2) {
   if (channel2.file.switching)
@@ -26443,8 +26631,8 @@ async function restoreChannel(store2, channel2, endpoints, suites) {
         states.push({ id: at2, when: state.when, kind: state.kind });
         at2 = state.previous;
       }
-      const file2 = { ...channel2.file, states };
-      return { ...channel2, file: file2, headId: id, head, value: { versions: versionsOf2(head) } };
+      const file3 = { ...channel2.file, states };
+      return { ...channel2, file: file3, headId: id, head, value: { versions: versionsOf2(head) } };
     }
   }
   return channel2;
@@ -26468,14 +26656,14 @@ async function stagePool(store2, endpoint, pool, known3) {
   const lost3 = [];
   const faults4 = [];
   const wanted = pool.filter((p) => !known3.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
-  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest3, size: size2 }) => {
+  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
     const name6 = filename.slice(filename.lastIndexOf("/") + 1);
-    const path2 = await store2.path({ name: name6, sha256: digest3, size: size2 });
-    if (path2 === void 0) return void lost3.push(digest3);
-    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size: size2 });
-    if (placed === "other" && known3.has(digest3)) {
+    const path2 = await store2.path({ name: name6, sha256: digest4, size: size3 });
+    if (path2 === void 0) return void lost3.push(digest4);
+    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+    if (placed === "other" && known3.has(digest4)) {
       await endpoint.remove(filename);
-      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size: size2 });
+      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
     }
     if (placed === "other")
       faults4.push(
@@ -26487,19 +26675,19 @@ async function stagePool(store2, endpoint, pool, known3) {
   return faults4.length ? bad(...faults4) : good(lost3);
 }
 async function stageSuite(input) {
-  const { endpoint, signer, state, id, suite: suite2, settings: settings2, pooled } = input;
+  const { endpoint, signer, state, id, suite: suite2, settings: settings3, pooled } = input;
   const { name: name6, files } = suite2;
   const folder = `dists/${name6}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
   const before2 = seen && readRelease(seen.data.toString("utf8"));
   const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
   const fields = {
-    origin: settings2.organization,
+    origin: settings3.organization,
     architectures: suite2.architectures,
     fingerprints: signer.fingerprints,
     channel: state.channel,
     state: id,
-    sha512: settings2.sha512
+    sha512: settings3.sha512
   };
   const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
   hashed.catch(() => void 0);
@@ -26512,7 +26700,7 @@ async function stageSuite(input) {
   if (release2?.ok === false) return release2;
   return good({ name: name6, files, release: release2?.value, before: seen?.tag, current });
 }
-async function signRelease({ signer, suite: suite2, settings: settings2, now }, fields, last) {
+async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last) {
   const date3 = last > now && last - now < 864e5 ? last + 1e3 : now;
   const release2 = renderRelease(
     {
@@ -26521,7 +26709,7 @@ async function signRelease({ signer, suite: suite2, settings: settings2, now }, 
       codename: suite2.name,
       date: date3,
       byHash: true,
-      validUntil: settings2.validDays === void 0 ? void 0 : date3 + settings2.validDays * 864e5
+      validUntil: settings3.validDays === void 0 ? void 0 : date3 + settings3.validDays * 864e5
     },
     suite2.files
   );
@@ -26533,7 +26721,7 @@ async function signRelease({ signer, suite: suite2, settings: settings2, now }, 
   if (!detached.ok) return detached;
   return good({ release: release2, detached: detached.value, inRelease: inRelease.value });
 }
-var hashedName = (suite2, file2) => `dists/${suite2.name}/${byHashPath(file2.path, file2.sha256)}`;
+var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.path, file3.sha256)}`;
 async function placeHashed(endpoint, suite2) {
   const files = suite2.files.map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
   const placed = await endpoint.placeAll(files);
@@ -26559,7 +26747,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
   return good(void 0);
 }
 async function switchSuites(endpoint, staged) {
-  const changed = staged.filter((s) => s.release);
+  const changed2 = staged.filter((s) => s.release);
   const plain3 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...files.map((f) => ({
       name: `dists/${name6}/${f.path}`,
@@ -26574,13 +26762,13 @@ async function switchSuites(endpoint, staged) {
   const wanted = await parallel(
     plain3,
     endpoint.width,
-    async (file2) => (
+    async (file3) => (
       // What is there of a suite that stays as it is is looked at first.
-      staged.length !== changed.length && (await endpoint.read(file2.name))?.data.equals(file2.data) ? [] : [file2]
+      staged.length !== changed2.length && (await endpoint.read(file3.name))?.data.equals(file3.data) ? [] : [file3]
     )
   );
   await endpoint.putAll(wanted.flat());
-  for (const { name: name6, release: release2, before: before2 } of changed) {
+  for (const { name: name6, release: release2, before: before2 } of changed2) {
     if (!release2) continue;
     if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before2))
       return bad(
@@ -26589,7 +26777,7 @@ async function switchSuites(endpoint, staged) {
         })
       );
   }
-  return good(changed.map((s) => `dists/${s.name}/InRelease`));
+  return good(changed2.map((s) => `dists/${s.name}/InRelease`));
 }
 
 // ts-src/publish/publication.ts
@@ -26617,9 +26805,9 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     lock: written?.file ?? storedLock,
     when: outlet.now
   };
-  const { id, ...text6 } = stateText(state);
+  const { id, ...text7 } = stateText(state);
   const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...written ? [written] : []];
-  await store2.putObjects(objects, text6);
+  await store2.putObjects(objects, text7);
   return bringIndices(channel2, { id, state, indices }, outlet, false);
 }
 async function fromState(store2, draft) {
@@ -26648,11 +26836,11 @@ async function bringAll(channel2, { id, state, indices }, outlet, renew2) {
     if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
     staged.push({ endpoint, suites: at2.value.suites });
   }
-  const changed = staged.some((s) => s.suites.some((suite2) => !suite2.current));
+  const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
   let claimed = channel2;
   const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
   const listed = channel2.file.states[0]?.id === id && served;
-  if (!listed || changed && !channel2.file.switching) {
+  if (!listed || changed2 && !channel2.file.switching) {
     const claim2 = await claimHead(store2, channel2, id, state, endpoints);
     if (!claim2) return moved(channel2.name);
     claimed = claim2;
@@ -26663,7 +26851,7 @@ async function bringAll(channel2, { id, state, indices }, outlet, renew2) {
     await endpoint.switched?.(switched.value);
   }
   await finishSwitch(store2, claimed);
-  return good({ id, state, lost: [], changed });
+  return good({ id, state, lost: [], changed: changed2 });
 }
 var moved = (name6) => bad(
   error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
@@ -26672,16 +26860,16 @@ var moved = (name6) => bad(
 );
 async function stageAt(input) {
   const { endpoint, channel: channel2, id, state, suites, outlet, renew: renew2 } = input;
-  const { store: store2, signer, settings: settings2, now } = outlet;
+  const { store: store2, signer, settings: settings3, now } = outlet;
   const key = Buffer.from(signer.publicKey);
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve21) => packagesAre = resolve21);
+  const pooled = new Promise((resolve22) => packagesAre = resolve22);
   const staging = parallel(
     suites,
     endpoint.width,
-    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: settings2, now, renew: renew2, pooled })
+    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: settings3, now, renew: renew2, pooled })
   );
   staging.catch(() => void 0);
   let brought;
@@ -26701,7 +26889,7 @@ function knownPool(channel2, endpoint) {
   const known3 = /* @__PURE__ */ new Set();
   if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
   for (const packages of Object.values(channel2.head?.suites ?? {}))
-    for (const held of Object.values(packages)) for (const file2 of held.files) known3.add(file2.sha256);
+    for (const held of Object.values(packages)) for (const file3 of held.files) known3.add(file3.sha256);
   return known3;
 }
 
@@ -26742,13 +26930,13 @@ async function raiseVersions(input) {
 var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i].sha256 && f.name === b.files[i].name);
 async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
-  for (const file2 of held.files) {
-    const path2 = await store2.path(file2);
-    const [name6 = "", , architecture2 = ""] = file2.name.replace(/\.deb$/, "").split("_");
+  for (const file3 of held.files) {
+    const path2 = await store2.path(file3);
+    const [name6 = "", , architecture2 = ""] = file3.name.replace(/\.deb$/, "").split("_");
     const own3 = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)(scratch, "raise-"));
     const target2 = (0, import_node_path35.join)(own3, debFile(name6, to, architecture2));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
-    if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file2.sha256] };
+    if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
     (0, import_node_fs30.rmSync)(own3, { recursive: true, force: true });
   }
@@ -26897,11 +27085,11 @@ function checkSigners(wanted, made2, primaries) {
     })
   ) : good(void 0);
 }
-async function checkSignature(signature, text6, form, publicKey, wanted) {
+async function checkSignature(signature, text7, form, publicKey, wanted) {
   const folder = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
   try {
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text6);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text7);
     const gpg2 = (args2, input) => run("gpg", ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2], {
       ...input === void 0 ? {} : { input }
     });
@@ -26917,7 +27105,7 @@ async function checkSignature(signature, text6, form, publicKey, wanted) {
     const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
-    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text6.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
+    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text7.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
     (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
   }
@@ -26940,8 +27128,8 @@ cat >/dev/null
 gpgconf --homedir "$1/g" --kill all 2>/dev/null
 rm -rf "$1"`;
 async function openRoom() {
-  const user = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
-  const namespaces = [...user, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
+  const user2 = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
+  const namespaces = [...user2, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
   const held = await holder("unshare", [...namespaces, "sh", "-c", hold]);
   if (!held) return watchedRoom();
   const enter = [
@@ -26949,11 +27137,11 @@ async function openRoom() {
     held.said,
     "--mount",
     "--pid",
-    ...user.length ? ["--user", "--preserve-credentials"] : []
+    ...user2.length ? ["--user", "--preserve-credentials"] : []
   ];
   return {
     home: "/dev/shm/g",
-    run: (command, args, options6) => run("nsenter", [...enter, "--", command, ...args], options6),
+    run: (command2, args, options7) => run("nsenter", [...enter, "--", command2, ...args], options7),
     close: held.end
   };
 }
@@ -26965,16 +27153,16 @@ async function watchedRoom() {
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
-function holder(command, args) {
-  return new Promise((resolve21) => {
-    const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+function holder(command2, args) {
+  return new Promise((resolve22) => {
+    const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve21(void 0));
-    child.once("exit", () => resolve21(void 0));
+    child.once("error", () => resolve22(void 0));
+    child.once("exit", () => resolve22(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve21({
+      (said) => resolve22({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -27005,7 +27193,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options6) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options6);
+var gpg = (at2, args, options7) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options7);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -27024,14 +27212,14 @@ for grip in $(gpg --batch --no-tty --homedir "$1" --with-colons --with-keygrip -
   printf %s "$passphrase" | GNUPGHOME=$1 "$preset" --preset "$grip"
 done`;
 async function importKeys(room, keys) {
-  for (const { file: file2, passphrase } of keys) {
+  for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs34.openSync)(file2, "r");
+      descriptor = (0, import_node_fs34.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
-          file: file2
+          file: file3
         })
       );
     }
@@ -27044,7 +27232,7 @@ async function importKeys(room, keys) {
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
-          file: file2,
+          file: file3,
           hint: "gpg --armor --export-secret-keys makes such a file"
         })
       );
@@ -27079,8 +27267,8 @@ async function bringMadeKey(room, key) {
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
   (0, import_node_fs34.mkdirSync)(key.home, { recursive: true, mode: 448 });
-  const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
-  return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
+  const kept3 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
+  return kept3.code === 0 ? good(void 0) : failed("keep the key", kept3);
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
 async function signerOf(at2, keys) {
@@ -27104,33 +27292,33 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text6, form) {
+    async sign(text7, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text6 });
+      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text7 });
       if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
       const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
       return checked.ok ? good(signed.stdout) : checked;
     },
-    run: (command, args, options6 = {}) => at2.run(command, args, { ...options6, env: { ...process.env, ...options6.env, GNUPGHOME: at2.home } })
+    run: (command2, args, options7 = {}) => at2.run(command2, args, { ...options7, env: { ...process.env, ...options7.env, GNUPGHOME: at2.home } })
   });
 }
-async function commandSigner({ command, publicKey }) {
-  const text6 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
+async function commandSigner({ command: command2, publicKey }) {
+  const text7 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
-  if (!fingerprints.length || !isWholeKey(text6))
+  if (!fingerprints.length || !isWholeKey(text7))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
-  const [program, ...args] = command;
+  const [program, ...args] = command2;
   return good({
     fingerprints,
-    publicKey: text6,
+    publicKey: text7,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
       if (signed.code === 0 && signed.stdout.startsWith(begin)) {
-        const checked = await checkSignature(signed.stdout, message, form, text6, fingerprints);
+        const checked = await checkSignature(signed.stdout, message, form, text7, fingerprints);
         return checked.ok ? good(signed.stdout) : checked;
       }
       return bad(
@@ -27143,11 +27331,11 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text6) => text6?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named5, state, organization) => named5 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
+var isWholeKey = (text7) => text7?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var keyOf = (named6, state, organization) => named6 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path39.join)(process.env.HOME ?? "/root", ".gnupg"),
-  keys: [named5].flat()
+  keys: [named6].flat()
 };
 function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
@@ -27209,17 +27397,17 @@ function keysIn(colons) {
 }
 var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
 function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
-  const told7 = [];
+  const told8 = [];
   const short4 = fingerprint2.slice(-16);
   const date3 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
-    told7.push(
+    told8.push(
       error("key-expired", `the signing key ${short4} expired on ${date3(ends)}`, {
         hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
       })
     );
   else if (ends !== void 0 && ends - now < notice)
-    told7.push(
+    told8.push(
       warning(
         "key-expiring",
         `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day)} days`,
@@ -27227,12 +27415,12 @@ function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
       )
     );
   if (weak !== void 0)
-    told7.push(
+    told8.push(
       warning("key-weak", `the signing key ${short4} is ${weak}: newer releases of apt refuse what it signs`, {
         hint: "sign with an rsa4096 or ed25519 key beside it"
       })
     );
-  return told7;
+  return told8;
 }
 
 // ts-src/publish/suite.ts
@@ -27248,7 +27436,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names2, most6, count3 = names2.length) => count3 > most6 + 1 ? `${names2.slice(0, most6).join(", ")} and ${count3 - most6} more` : names2.join(", ");
+var someOf = (names3, most7, count3 = names3.length) => count3 > most7 + 1 ? `${names3.slice(0, most7).join(", ")} and ${count3 - most7} more` : names3.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -27352,16 +27540,16 @@ var Selector = class {
   holding(chosen) {
     const dependents = /* @__PURE__ */ new Map();
     for (const [name6, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name6);
-    const changed = [...this.made].flatMap(([name6, m]) => {
+    const changed2 = [...this.made].flatMap(([name6, m]) => {
       const former = this.former.get(name6);
       return former && former.abi !== m.abi ? [former.abi] : [];
     });
     const holding = /* @__PURE__ */ new Set();
-    for (const abi2 of changed)
+    for (const abi2 of changed2)
       for (const name6 of dependents.get(abi2) ?? []) {
         if (holding.has(name6) || this.made.has(name6) || chosen.get(name6)?.from !== "former") continue;
         holding.add(name6);
-        changed.push(this.former.get(name6).abi);
+        changed2.push(this.former.get(name6).abi);
       }
     return [...holding].sort(compare);
   }
@@ -27385,8 +27573,8 @@ function dropUnfit(chosen) {
   return dropped;
 }
 function push2(lists, key, value2) {
-  const list6 = lists.get(key);
-  if (list6) list6.push(value2);
+  const list8 = lists.get(key);
+  if (list8) list8.push(value2);
   else lists.set(key, [value2]);
 }
 
@@ -27394,16 +27582,16 @@ function push2(lists, key, value2) {
 function suiteOf(graph2, before2, input, diagnostics) {
   const former = new Map(Object.entries(before2));
   const made2 = /* @__PURE__ */ new Map();
-  graph2.records.forEach((record2, n) => {
+  graph2.records.forEach((record3, n) => {
     const p = graph2.scope.packages[n];
-    if (!record2 || "forTests" in p.why && !former.has(p.debian)) return;
+    if (!record3 || "forTests" in p.why && !former.has(p.debian)) return;
     const held = former.get(p.debian);
     const needs = (graph2.closures.runtimeDependencies[n] ?? []).map((d) => graph2.scope.packages[d].debian);
-    const stays = held?.key === record2.key && compareDebianVersions(held.version, record2.version) >= 0;
+    const stays = held?.key === record3.key && compareDebianVersions(held.version, record3.version) >= 0;
     made2.set(p.debian, {
-      ...stays ? held : { version: record2.version, key: record2.key, files: record2.debs },
-      abi: record2.abi,
-      requires: record2.requires,
+      ...stays ? held : { version: record3.version, key: record3.key, files: record3.debs },
+      abi: record3.abi,
+      requires: record3.requires,
       needs
     });
   });
@@ -27417,9 +27605,9 @@ function suiteOf(graph2, before2, input, diagnostics) {
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
 function told4(graph2, former, reasons2, holding, elsewhere) {
-  const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf4 = (debian2) => names2.get(debian2) ?? elsewhere(debian2) ?? debian2;
-  const list6 = (all) => someOf(all.map(nameOf4), 8);
+  const names3 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf4 = (debian2) => names3.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const list8 = (all) => someOf(all.map(nameOf4), 8);
   const diagnostics = [];
   const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -27427,7 +27615,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
     diagnostics.push(
       warning(
         "held-back",
-        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list6(back)}: ${list6(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list8(back)}: ${list8(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
         { hint: `build too: ${holding.map(nameOf4).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
@@ -27464,8 +27652,8 @@ function safeUser() {
 }
 async function publishChannel(opened, input) {
   const diagnostics = [];
-  const names2 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
-  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names2);
+  const names3 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
+  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names3);
   const published = await withSigner(input.signingKey, (signer) => publishRuns(channel2, input, signer, diagnostics));
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
   return { ...published.value, diagnostics };
@@ -27474,7 +27662,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const { runs, store: store2, stamp } = input;
   const before2 = channel2.head?.suites ?? channel2.former ?? {};
   const next2 = { ...before2 };
-  const names2 = /* @__PURE__ */ new Set();
+  const names3 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const now = suiteOf(
@@ -27489,10 +27677,10 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     );
     if (!Object.keys(now).length) continue;
     next2[name6] = now;
-    names2.add(aptSuite(graph2.scope.distribution, graph2.target));
+    names3.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
-  if (!input.partial) dropArchitectures(next2, runs, names2);
-  if (!names2.size) return good({ sources: [], lost: [] });
+  if (!input.partial) dropArchitectures(next2, runs, names3);
+  if (!names3.size) return good({ sources: [], lost: [] });
   const scratch = (0, import_node_path41.join)(input.state, "incoming");
   (0, import_node_fs36.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
@@ -27520,7 +27708,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     ...input.run === void 0 ? {} : { run: input.run },
     lock: input.lock
   };
-  const settings2 = { organization: input.organization, sha512: false, validDays: void 0, ...input.settings };
+  const settings3 = { organization: input.organization, sha512: false, validDays: void 0, ...input.settings };
   diagnostics.push(...await keyHealth(signer.publicKey, input.now));
   if (diagnostics.some(isError)) return bad();
   const move = input.checked ? moveChecked : moveChannel;
@@ -27528,13 +27716,13 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     store: store2,
     endpoints: input.endpoints,
     signer,
-    settings: settings2,
+    settings: settings3,
     now: input.now
   });
   if (!moved3.ok) return moved3;
   if (moved3.value.lost.length) return good({ sources: [], lost: lostKeys(moved3.value.lost) });
   const [first2] = input.endpoints;
-  return good({ sources: first2 ? sourcesOf(first2, next2, [...names2], signer) : [], lost: [] });
+  return good({ sources: first2 ? sourcesOf(first2, next2, [...names3], signer) : [], lost: [] });
 }
 function testsOf(runs) {
   const all = {};
@@ -27548,8 +27736,8 @@ function testsOf(runs) {
   }
   return all;
 }
-function sourcesOf(endpoint, suites, names2, signer) {
-  return names2.map(
+function sourcesOf(endpoint, suites, names3, signer) {
+  return names3.map(
     (name6) => renderSources({
       uri: endpoint.uri,
       suite: name6,
@@ -27559,12 +27747,12 @@ function sourcesOf(endpoint, suites, names2, signer) {
     })
   );
 }
-function dropArchitectures(next2, runs, names2) {
+function dropArchitectures(next2, runs, names3) {
   const planned3 = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2))
-    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned3.has(key)) delete next2[key];
+    if (names3.has(key.slice(0, key.lastIndexOf("/"))) && !planned3.has(key)) delete next2[key];
 }
 
 // ts-src/publish/rules.ts
@@ -27614,37 +27802,37 @@ var FolderEndpoint = class {
   read(name6) {
     return this.blobs.getTagged(name6);
   }
-  has(name6, size2) {
-    return (0, import_node_fs37.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size2;
+  has(name6, size3) {
+    return (0, import_node_fs37.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
-  async placeFile(name6, file2) {
+  async placeFile(name6, file3) {
     const path2 = this.path(name6);
-    const there = await this.compare(path2, file2.sha256, file2.size);
+    const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
     (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs37.linkSync)(file2.path, path2);
+      (0, import_node_fs37.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
-      if (code === "EEXIST") return await this.compare(path2, file2.sha256, file2.size) ?? "other";
+      if (code === "EEXIST") return await this.compare(path2, file3.sha256, file3.size) ?? "other";
       if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code ?? "")) throw e;
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs37.copyFileSync)(file2.path, temporary);
+      (0, import_node_fs37.copyFileSync)(file3.path, temporary);
       const handle = (0, import_node_fs37.openSync)(temporary, "r");
       (0, import_node_fs37.fsyncSync)(handle);
       (0, import_node_fs37.closeSync)(handle);
-      return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
+      return this.claim(temporary, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
       (0, import_node_fs37.rmSync)(temporary, { force: true });
     }
   }
   async placeAll(files) {
     const placed = /* @__PURE__ */ new Map();
-    for (const { name: name6, data, sha256: digest3 } of files) {
-      const there = await this.compare(this.path(name6), digest3, data.length);
+    for (const { name: name6, data, sha256: digest4 } of files) {
+      const there = await this.compare(this.path(name6), digest4, data.length);
       if (there) placed.set(name6, there);
     }
     const wanted = files.filter(({ name: name6 }) => !placed.has(name6));
@@ -27652,14 +27840,14 @@ var FolderEndpoint = class {
     await writeTogether(
       wanted.map(({ name: name6, data }) => ({ path: this.path(name6), data })),
       (temporary, path2, at2) => {
-        const file2 = wanted[at2];
-        if (!file2) return;
-        if (this.claim(temporary, path2)) placed.set(file2.name, "written");
-        else late.push(file2);
+        const file3 = wanted[at2];
+        if (!file3) return;
+        if (this.claim(temporary, path2)) placed.set(file3.name, "written");
+        else late.push(file3);
       }
     );
-    for (const { name: name6, data, sha256: digest3 } of late)
-      placed.set(name6, await this.compare(this.path(name6), digest3, data.length) ?? "other");
+    for (const { name: name6, data, sha256: digest4 } of late)
+      placed.set(name6, await this.compare(this.path(name6), digest4, data.length) ?? "other");
     return files.map(({ name: name6 }) => placed.get(name6) ?? "other");
   }
   /** Gives a file its name where nothing has it yet. */
@@ -27676,15 +27864,15 @@ var FolderEndpoint = class {
    * Undefined where there is no such file. One of another size or content is `other`, but for an empty or shorter one:
    * a crash of the machine leaves these, and they are removed.
    */
-  async compare(path2, digest3, size2) {
+  async compare(path2, digest4, size3) {
     let there;
     try {
       there = (0, import_node_fs37.statSync)(path2).size;
     } catch {
       return void 0;
     }
-    if (there === size2 && await sha256File(path2) === digest3) return "there";
-    if (there >= size2) return "other";
+    if (there === size3 && await sha256File(path2) === digest4) return "there";
+    if (there >= size3) return "other";
     (0, import_node_fs37.rmSync)(path2, { force: true });
     return void 0;
   }
@@ -27745,22 +27933,22 @@ init_files();
 
 // ts-src/plan/archive.ts
 init_diagnostics();
-function missingPackages(scope2, resolver, names2) {
+function missingPackages(scope2, resolver, names3) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
-  const look2 = (p, list6, tests) => {
-    for (const written of list6) {
+  const look2 = (p, list8, tests) => {
+    for (const written of list8) {
       const name6 = /^[^=:/<>( ]*/.exec(written)[0];
-      if (names2.has(name6)) continue;
+      if (names3.has(name6)) continue;
       let missing = found2.get(name6);
       if (!missing) {
-        near ??= new NearNames(names2);
+        near ??= new NearNames(names3);
         missing = {
           name: name6,
           ...originOf(p, name6, resolver),
           neededBy: [],
           testedBy: [],
-          near: nearName(name6, near, names2)
+          near: nearName(name6, near, names3)
         };
         found2.set(name6, missing);
       }
@@ -27776,8 +27964,8 @@ function missingPackages(scope2, resolver, names2) {
   return [...found2.values()].sort((a, b) => compare(a.name, b.name));
 }
 function originOf(p, name6, resolver) {
-  const number6 = resolver.evaluated.number.get(p.name);
-  for (const need of number6 === void 0 ? [] : resolver.evaluated.needs(number6)) {
+  const number7 = resolver.evaluated.number.get(p.name);
+  for (const need of number7 === void 0 ? [] : resolver.evaluated.needs(number7)) {
     const r = resolver.resolve(need);
     if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name6)) continue;
     const rule = resolver.rosdepRule(r.key);
@@ -27785,13 +27973,13 @@ function originOf(p, name6, resolver) {
   }
   return { key: void 0, file: void 0 };
 }
-function nearName(name6, near, names2) {
+function nearName(name6, near, names3) {
   const [similar] = near.of(name6, 1);
   if (similar !== void 0) return similar;
   const parts2 = name6.split("-");
   for (let n = parts2.length - 1; n > 1; n--) {
     const start = parts2.slice(0, n).join("-");
-    if (names2.has(start)) return start;
+    if (names3.has(start)) return start;
   }
   return void 0;
 }
@@ -27802,27 +27990,27 @@ var import_node_path43 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path43.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
-  const known3 = readIf(kept2);
+  const kept3 = (0, import_node_path43.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
   const files = (0, import_node_fs38.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
-  const names2 = /* @__PURE__ */ new Set();
-  for (const file2 of files) {
-    const path2 = (0, import_node_path43.join)(base.lists, file2);
+  const names3 = /* @__PURE__ */ new Set();
+  for (const file3 of files) {
+    const path2 = (0, import_node_path43.join)(base.lists, file3);
     if ((0, import_node_fs38.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs38.readFileSync)(path2, "latin1"), names2);
+    addNames((0, import_node_fs38.readFileSync)(path2, "latin1"), names3);
   }
-  if (!names2.size) return void 0;
-  writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
-  return names2;
+  if (!names3.size) return void 0;
+  writeWhole(kept3, [...names3].sort().join("\n"), { sync: false });
+  return names3;
 }
-function addNames(list6, names2) {
+function addNames(list8, names3) {
   const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list6); m; m = field.exec(list6)) {
-    if (m[1] === "Package") names2.add(m[2]);
-    else for (const provided of m[2].split(",")) names2.add(provided.trim().split(/[ (:]/)[0]);
+  for (let m = field.exec(list8); m; m = field.exec(list8)) {
+    if (m[1] === "Package") names3.add(m[2]);
+    else for (const provided of m[2].split(",")) names3.add(provided.trim().split(/[ (:]/)[0]);
   }
 }
 function baseAtHand(state, platform2, architecture2) {
@@ -27834,10 +28022,10 @@ function baseAtHand(state, platform2, architecture2) {
 }
 
 // ts-src/cli/archive-check.ts
-var archiveCheck = (planned3) => (scope2, target2, names2) => {
+var archiveCheck = (planned3) => (scope2, target2, names3) => {
   const blocked = /* @__PURE__ */ new Map();
   const resolver = planned3.resolvers[planned3.plan.scopes.indexOf(scope2)];
-  const missing = resolver ? missingPackages(scope2, resolver, names2) : [];
+  const missing = resolver ? missingPackages(scope2, resolver, names3) : [];
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
@@ -27846,8 +28034,8 @@ var archiveCheck = (planned3) => (scope2, target2, names2) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
-  const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
+  const text7 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
+  const line2 = text7 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text7, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users2} (${scope2.distribution})`,
@@ -27859,14 +28047,14 @@ function told5(m, scope2, target2, workspace) {
   );
 }
 function checkArchives(planned3) {
-  const check3 = archiveCheck(planned3);
+  const check4 = archiveCheck(planned3);
   const diagnostics = /* @__PURE__ */ new Map();
   for (const scope2 of planned3.plan.scopes) {
     const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
     for (const target2 of architectures.values()) {
       const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
-      const names2 = base && archiveNames(base);
-      for (const d of names2 ? check3(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
+      const names3 = base && archiveNames(base);
+      for (const d of names3 ? check4(scope2, target2, names3).diagnostics : []) diagnostics.set(d.message, d);
     }
   }
   return [...diagnostics.values()];
@@ -27880,7 +28068,7 @@ init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text6) => sha256(text6).slice(0, 32);
+var digest2 = (text7) => sha256(text7).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
     this.interfaceOf = interfaceOf3;
@@ -27991,7 +28179,7 @@ function documentationNeeds(closures) {
   const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...closures.runtimeDependencies[n] ?? []])]);
   const cycle = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
-  return all.map((list6, n) => list6.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+  return all.map((list8, n) => list8.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
 }
 function tasksBefore(graph2, testsStop) {
   const { results, count: count3 } = graph2;
@@ -28002,19 +28190,19 @@ function tasksBefore(graph2, testsStop) {
     return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
   });
   if (!testsStop) return needs;
-  const all = needs.map((list6, task) => [
-    ...list6,
-    ...(task < 2 * count3 ? list6 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
+  const all = needs.map((list8, task) => [
+    ...list8,
+    ...(task < 2 * count3 ? list8 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list6, task) => list6.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+  return all.map((list8, task) => list8.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
 }
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
-  const { build: build3, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
-  const count3 = build3.length;
+  const { build: build4, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
+  const count3 = build4.length;
   const setOf = new Int32Array(count3).fill(-1);
   const sets = [];
   for (let n = 0; n < count3; n++) {
@@ -28025,10 +28213,10 @@ function packageReadiness(closures, isTask) {
   }
   const usable2 = (packages) => packages.map((d) => setOf[d]);
   return readiness([
-    ...build3.map(usable2),
-    ...build3.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable2(built), ...usable2(test3[n])] : []),
+    ...build4.map(usable2),
+    ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable2(built), ...usable2(test3[n])] : []),
     ...documentationNeeds(closures).map(
-      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable2(build3[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
+      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable2(build4[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
     ),
     ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 3 * count3 + i)]))
   ]);
@@ -28045,11 +28233,11 @@ var import_node_path46 = require("node:path");
 // ts-src/model/docs.ts
 var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
 var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
-var filesOfDocs = (record2) => [
-  record2.interface,
-  record2.facts,
-  record2.pages,
-  record2.log
+var filesOfDocs = (record3) => [
+  record3.interface,
+  record3.facts,
+  record3.pages,
+  record3.log
 ];
 var apiFolder = "api";
 var proseFolder = "doc";
@@ -28064,19 +28252,19 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/store-repair.ts
 var StoreRepair = class {
-  constructor(options6) {
-    this.options = options6;
+  constructor(options7) {
+    this.options = options7;
   }
   restoring = /* @__PURE__ */ new Map();
   async run(graph2, work2) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options6.state);
+      const folder = newScratch(options7.state);
       let outcome;
       try {
         outcome = await work2(folder);
       } finally {
-        await options6.driver.remove(folder);
+        await options7.driver.remove(folder);
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
@@ -28094,31 +28282,31 @@ var StoreRepair = class {
   }
   /** Builds a package again whose files the store lost, once for all that need it. */
   restore(graph2, d) {
-    const record2 = graph2.records[d];
-    let under = this.restoring.get(record2);
-    if (!under) this.restoring.set(record2, under = this.restoreNow(graph2, d));
+    const record3 = graph2.records[d];
+    let under = this.restoring.get(record3);
+    if (!under) this.restoring.set(record3, under = this.restoreNow(graph2, d));
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, d);
-    options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options6.taskKeys.resolveKey(graph2, d);
+    options7.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options7.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path45.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path45.join)(options7.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options6.restored(graph2, d, outcome.value);
+    options7.restored(graph2, d, outcome.value);
     return void 0;
   }
 };
 
 // ts-src/engine/task-runner.ts
 var TaskRunner = class {
-  constructor(options6, reports) {
-    this.options = options6;
+  constructor(options7, reports) {
+    this.options = options7;
     this.reports = reports;
-    this.repair = new StoreRepair({ ...options6, ...reports });
+    this.repair = new StoreRepair({ ...options7, ...reports });
   }
   repair;
   /** Looks a key up, in the hints first. */
@@ -28127,41 +28315,41 @@ var TaskRunner = class {
     return kindOf2(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
   }
   async findDocs(graph2, task, key) {
-    const record2 = await this.docsOf(key);
-    if (record2 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record2 };
-    return { kind: "todo", reason: record2 ? "forced" : "new or changed inputs" };
+    const record3 = await this.docsOf(key);
+    if (record3 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record3 };
+    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
   }
   async docsOf(key) {
-    const record2 = await this.options.store.readJson(docsRecordName(key));
-    if (!isDocRecord(record2) || record2.key !== key) return void 0;
-    return this.options.store.holds(filesOfDocs(record2)) ? record2 : void 0;
+    const record3 = await this.options.store.readJson(docsRecordName(key));
+    if (!isDocRecord(record3) || record3.key !== key) return void 0;
+    return this.options.store.holds(filesOfDocs(record3)) ? record3 : void 0;
   }
   async findTest(graph2, task, key) {
-    const { options: options6 } = this;
-    const hint = options6.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options6.store.getTest(key);
-    if (there && !options6.rebuild(packageOf(graph2, task).name) && !options6.retest(there))
+    const { options: options7 } = this;
+    const hint = options7.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options7.store.getTest(key);
+    if (there && !options7.rebuild(packageOf(graph2, task).name) && !options7.retest(there))
       return { kind: "test", record: there };
     return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
   }
   async findBuild(graph2, task, key) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, task);
-    const hint = options6.hints.builds.get(key);
-    const record2 = hint && options6.store.holds(hint.debs) ? hint : await options6.store.get(key);
-    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
-    const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
-    if (record2 && !goesDown && !options6.rebuild(p.name)) return { kind: "build", record: record2 };
+    const hint = options7.hints.builds.get(key);
+    const record3 = hint && options7.store.holds(hint.debs) ? hint : await options7.store.get(key);
+    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
+    const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
+    if (record3 && !goesDown && !options7.rebuild(p.name)) return { kind: "build", record: record3 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
-    const reason = goesDown ? `packed anew: the channel holds ${held}` : record2 ? "forced" : "new or changed inputs";
+    const reason = goesDown ? `packed anew: the channel holds ${held}` : record3 ? "forced" : "new or changed inputs";
     return { kind: "todo", reason };
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path46.join)(options6.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path46.join)(options7.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
@@ -28170,7 +28358,7 @@ var TaskRunner = class {
         const kind = kindOf2(graph2, task);
         const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options6.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options7.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -28178,24 +28366,24 @@ var TaskRunner = class {
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, task);
     if (kindOf2(graph2, task) === "docs") {
-      const docs2 = options6.redocument(p.name) ? void 0 : await this.docsOf(key);
+      const docs2 = options7.redocument(p.name) ? void 0 : await this.docsOf(key);
       return docs2 && { kind: "docs", record: docs2, another: true };
     }
-    if (options6.rebuild(p.name)) return void 0;
+    if (options7.rebuild(p.name)) return void 0;
     if (kindOf2(graph2, task) === "test") {
-      const record3 = await options6.store.getTest(key);
-      return record3 && !options6.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
+      const record4 = await options7.store.getTest(key);
+      return record4 && !options7.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
     }
-    const record2 = await options6.store.get(key);
-    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
-    if (!record2 || held !== void 0 && compareDebianVersions(record2.version, held) < 0) return void 0;
-    return { kind: "build", record: record2, another: true };
+    const record3 = await options7.store.get(key);
+    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
+    if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
+    return { kind: "build", record: record3, another: true };
   }
   async doNow(graph2, task, resolved, log) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
     if (kindOf2(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
@@ -28203,14 +28391,14 @@ var TaskRunner = class {
       return { kind: "build", record: outcome2.value, another: false };
     }
     if (kindOf2(graph2, task) === "docs") {
-      const docs2 = await this.repair.run(graph2, (work2) => options6.builder.document({ ...request, work: work2 }));
+      const docs2 = await this.repair.run(graph2, (work2) => options7.builder.document({ ...request, work: work2 }));
       if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
-      await options6.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      await options7.store.writeJson(docsRecordName(resolved.key), docs2.value);
       return { kind: "docs", record: docs2.value, another: false };
     }
-    const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
+    const outcome = await this.repair.run(graph2, (work2) => options7.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options6.store.putTest(outcome.value);
+    await options7.store.putTest(outcome.value);
     return { kind: "test", record: outcome.value, another: false };
   }
 };
@@ -28224,13 +28412,13 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options6, graphs, alone = false) {
-    this.options = options6;
+  constructor(options7, graphs, alone = false) {
+    this.options = options7;
     this.graphs = graphs;
-    this.runner = new TaskRunner(options6, {
-      note: (text6) => options6.progress.note(text6),
-      restored: (graph2, n, record2) => {
-        this.setRecord(graph2, n, record2);
+    this.runner = new TaskRunner(options7, {
+      note: (text7) => options7.progress.note(text7),
+      restored: (graph2, n, record3) => {
+        this.setRecord(graph2, n, record3);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
       }
     });
@@ -28238,7 +28426,7 @@ var Scheduler = class {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options6.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options7.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -28260,26 +28448,26 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve21) => {
+    await new Promise((resolve22) => {
       this.wake = () => {
-        if (!this.resolving) resolve21();
+        if (!this.resolving) resolve22();
       };
       this.wake();
     });
     const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-    const kept2 = tasks.filter((t) => isDone(t.state)).length;
+    const kept3 = tasks.filter((t) => isDone(t.state)).length;
     return {
-      cached: kept2,
+      cached: kept3,
       todo: this.ready.length,
       open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
     };
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve21) => {
+    const finished = new Promise((resolve22) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve21();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve22();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -28355,49 +28543,49 @@ var Scheduler = class {
     if (typeof settled2 === "string") this.finish(graph2, task, "failed", settled2);
     else await this.runTask(graph2, task, settled2);
   }
-  useRecord(graph2, n, record2, how) {
-    this.setRecord(graph2, n, record2);
+  useRecord(graph2, n, record3, how) {
+    this.setRecord(graph2, n, record3);
     this.finish(graph2, n, how, how === "cached" ? "unchanged" : graph2.results[n].reason);
   }
-  setRecord(graph2, n, record2) {
-    graph2.records[n] = record2;
-    Object.assign(graph2.results[n], { version: record2.version, debs: record2.debs });
+  setRecord(graph2, n, record3) {
+    graph2.records[n] = record3;
+    Object.assign(graph2.results[n], { version: record3.version, debs: record3.debs });
   }
-  useTestRecord(graph2, task, record2, how) {
+  useTestRecord(graph2, task, record3, how) {
     const n = task - graph2.count;
-    graph2.tests[n] = record2;
+    graph2.tests[n] = record3;
     const t = graph2.results[task];
     t.tests = {
-      tests: record2.tests,
-      failures: record2.failures,
-      skipped: record2.skipped,
-      flaky: record2.flaky.length,
-      ...record2.junit ? { junit: record2.junit.sha256 } : {}
+      tests: record3.tests,
+      failures: record3.failures,
+      skipped: record3.skipped,
+      flaky: record3.flaky.length,
+      ...record3.junit ? { junit: record3.junit.sha256 } : {}
     };
-    if (record2.outcome === "failed") {
-      const [first2] = record2.failed;
+    if (record3.outcome === "failed") {
+      const [first2] = record3.failed;
       this.finish(
         graph2,
         task,
         "failed",
-        `${how === "cached" ? "cached: " : ""}${record2.failures} of ${record2.tests} tests failed${first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : ""}`
+        `${how === "cached" ? "cached: " : ""}${record3.failures} of ${record3.tests} tests failed${first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : ""}`
       );
     } else
       this.finish(
         graph2,
         task,
         how,
-        record2.outcome === "none" ? "it has no tests" : record2.flaky.length ? `flaky: ${record2.flaky.map((f) => `${f.suite}.${f.name}`).join(", ")}` : t.reason || "unchanged"
+        record3.outcome === "none" ? "it has no tests" : record3.flaky.length ? `flaky: ${record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ")}` : t.reason || "unchanged"
       );
   }
-  useDocRecord(graph2, task, record2, how) {
-    graph2.docs[task % graph2.count] = record2;
+  useDocRecord(graph2, task, record3, how) {
+    graph2.docs[task % graph2.count] = record3;
     const t = graph2.results[task];
     if (!t) return;
-    const [first2] = record2.faults;
-    t.docs = { ...record2.coverage, warnings: record2.warnings };
+    const [first2] = record3.faults;
+    t.docs = { ...record3.coverage, warnings: record3.warnings };
     if (first2 === void 0) return this.finish(graph2, task, how, how === "cached" ? "unchanged" : t.reason);
-    const more = record2.faults.length > 1 ? `, and ${record2.faults.length - 1} more` : "";
+    const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
     this.finish(graph2, task, "failed", `${how === "cached" ? "cached: " : ""}${first2}${more}`);
   }
   /** What a task came to; who waits for it goes on, or is stopped. Documentation that fails stops no other. */
@@ -28443,12 +28631,12 @@ var Scheduler = class {
     return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const t = graph2.results[task];
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options6.now();
+      t.started = options7.now();
       t.log = log;
-      options6.progress.started(t);
+      options7.progress.started(t);
     });
     if (outcome.kind === "build")
       return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
@@ -28456,7 +28644,7 @@ var Scheduler = class {
       return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
     if (outcome.kind === "docs")
       return this.useDocRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
-    const stopped = options6.signal.aborted;
+    const stopped = options7.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
@@ -28475,7 +28663,7 @@ var schedulerOf = (session2, request) => new Scheduler(
     testsStop: request.testsStop ?? session2.input.distro.tests.stop_dependents,
     rebuild: request.rebuild ?? (() => false),
     redocument: request.redocument ?? (() => false),
-    retest: (record2) => request.retest && record2.outcome === "failed",
+    retest: (record3) => request.retest && record3.outcome === "failed",
     channelVersion: session2.channelVersion,
     hints: session2.hints,
     progress: request.progress ?? notesOnly(session2.say),
@@ -28507,7 +28695,7 @@ init_lockfile();
 
 // ts-src/render/lock.ts
 init_urls();
-var q = (text6) => JSON.stringify(text6);
+var q = (text7) => JSON.stringify(text7);
 var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
@@ -28539,19 +28727,19 @@ function renderLock(lock2) {
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text6) => text6.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text7) => text7.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
 function renderJunit(name6, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list6] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count3 = (result2) => list6.filter((c) => c.result === result2).length;
+  for (const [suite2, list8] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count3 = (result2) => list8.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list6.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list6.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list8.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list8.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
-    for (const c of list6) {
+    for (const c of list8) {
       const open3 = `    <testcase classname="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
@@ -28567,7 +28755,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text6) => text6.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text7) => text7.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -28756,8 +28944,8 @@ function renderReport(report2) {
       const count3 = tasks.filter((t) => t.state === state).length;
       return count3 ? [{ state, count: String(count3) }] : [];
     }),
-    notes: report2.notes.map((text6) => ({ text: escapeMarkup(text6) })),
-    pictures: pictures.map(({ name: name6, file: file2 }) => ({ name: escapeMarkup(name6), file: escapeMarkup(file2) })),
+    notes: report2.notes.map((text7) => ({ text: escapeMarkup(text7) })),
+    pictures: pictures.map(({ name: name6, file: file3 }) => ({ name: escapeMarkup(name6), file: escapeMarkup(file3) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(taskTitle(t, t.id)),
       name: escapeMarkup(t.name),
@@ -28834,9 +29022,9 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain3 = process.getuid?.() !== 0;
-  const input = (text6) => text6 === void 0 ? {} : { input: text6 };
+  const input = (text7) => text7 === void 0 ? {} : { input: text7 };
   if (plain3 || !await canConfine()) {
-    const command2 = mmdebstrapCommand(
+    const command3 = mmdebstrapCommand(
       platform2,
       architecture2,
       base.sources,
@@ -28847,12 +29035,12 @@ async function makeBaseArchive(base) {
       }
     );
     const folder = plain3 && !openToAll(temporary) ? void 0 : temporary;
-    return run("mmdebstrap", command2.args, {
+    return run("mmdebstrap", command3.args, {
       log,
       cwd: "/",
       detached: true,
       env: env(folder),
-      ...input(command2.input)
+      ...input(command3.input)
     });
   }
   (0, import_node_fs40.chmodSync)(temporary, 1023);
@@ -28860,7 +29048,7 @@ async function makeBaseArchive(base) {
   (0, import_node_fs40.chmodSync)((0, import_node_path47.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
-  const command = mmdebstrapCommand(
+  const command2 = mmdebstrapCommand(
     platform2,
     architecture2,
     { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
@@ -28881,9 +29069,9 @@ async function makeBaseArchive(base) {
       temporary,
       subordinate,
       "mmdebstrap",
-      ...command.args
+      ...command2.args
     ],
-    { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
+    { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
     (0, import_node_fs40.renameSync)((0, import_node_path47.join)(temporary, "base.tar"), (0, import_node_path47.join)(work2, "base.tar"));
@@ -28934,7 +29122,14 @@ function watchRoom(folder) {
 function wantedBase(distroRoot, platform2, architecture2) {
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
   const wanted = sha256(
-    JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
+    JSON.stringify([
+      platform2.os,
+      platform2.release,
+      architecture2,
+      platform2.image ? "image" : platform2.include,
+      sources.lines,
+      sources.underlays
+    ])
   );
   return { sources, wanted };
 }
@@ -28988,7 +29183,7 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
           )
         );
       }
-      const digest3 = await sha256File(tar);
+      const digest4 = await sha256File(tar);
       const root = (0, import_node_path48.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
@@ -29005,11 +29200,11 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
       const archive = sha256(
         JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path48.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path48.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path48.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs41.renameSync)(work2, final);
       const base = {
-        digest: digest3,
+        digest: digest4,
         archive,
         wanted,
         folder: final,
@@ -29086,18 +29281,18 @@ var import_node_path49 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
-var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
+var nameOf = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name6 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs42.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path49.join)(work2, "base.tar.gz");
   const lists = (0, import_node_path49.join)(work2, "lists.tar.gz");
-  for (const [command, args] of [
+  for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
   ]) {
-    const packed2 = await run(command, [...args]);
+    const packed2 = await run(command2, [...args]);
     if (packed2.code !== 0)
       throw Object.assign(new Error(`can't pack a base: ${packed2.stderr.trim().split("\n").pop()}`), {
         code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
@@ -29111,8 +29306,8 @@ async function keepBase(store2, base, work2) {
   });
 }
 async function toldBase(store2, state, platform2, wanted) {
-  const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-  if (!stored) return lost2("base", platform2, wanted.digest);
+  const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
+  if (!stored2) return lost2("base", platform2, wanted.digest);
   const folder = (0, import_node_path49.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
@@ -29120,13 +29315,13 @@ async function toldBase(store2, state, platform2, wanted) {
     root: (0, import_node_path49.join)(folder, "root"),
     lists: (0, import_node_path49.join)(folder, "lists"),
     tar: (0, import_node_path49.join)(folder, "base.tar"),
-    packages: stored.packages,
-    made: stored.made,
+    packages: stored2.packages,
+    made: stored2.made,
     sources: "store"
   });
 }
-var lost2 = (what, platform2, digest3) => bad(
-  error("base-failed", `the store has no ${what} of '${platform2}' with the digest ${digest3.slice(0, 12)}`, {
+var lost2 = (what, platform2, digest4) => bad(
+  error("base-failed", `the store has no ${what} of '${platform2}' with the digest ${digest4.slice(0, 12)}`, {
     hint: "plan again: then the base is made anew"
   })
 );
@@ -29136,10 +29331,10 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
     (0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path49.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept3 = (0, import_node_path49.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path49.join)(folder, "current.json"), kept2]) {
-      const base = readJson(file2);
+    for (const file3 of [(0, import_node_path49.join)(folder, "current.json"), kept3]) {
+      const base = readJson(file3);
       if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path49.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
@@ -29152,10 +29347,10 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
     async () => {
       const other = await there();
       if (other) return good(other);
-      const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-      if (!stored) return lost2("base", platform2, wanted.digest);
+      const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
+      if (!stored2) return lost2("base", platform2, wanted.digest);
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
-      const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
+      const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
       const work2 = (0, import_node_path49.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
@@ -29190,19 +29385,19 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
         root: (0, import_node_path49.join)(final, "root"),
         lists: (0, import_node_path49.join)(final, "lists"),
         tar: (0, import_node_path49.join)(final, "base.tar"),
-        packages: stored.packages,
-        made: stored.made,
+        packages: stored2.packages,
+        made: stored2.made,
         sources: "store"
       };
       const prepared2 = await prepareBase(driver, state, base);
       if (!prepared2.ok) return prepared2;
-      writeWhole(kept2, JSON.stringify(base));
+      writeWhole(kept3, JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that fetches the base of ${platform2}`)
   );
 }
-var sharedName = (digest3) => `bases/shared/${digest3}.json`;
+var sharedName = (digest4) => `bases/shared/${digest4}.json`;
 async function sharedBase(request) {
   const { driver, store: store2, state, name: name6, platform: platform2, architecture: architecture2, progress, pinned } = request;
   const { wanted } = wantedBase(request.distroRoot, platform2, architecture2);
@@ -29228,14 +29423,14 @@ async function sharedBase(request) {
     pinned
   );
   if (!made2.ok) return made2;
-  const { digest: digest3, archive, made: when } = made2.value;
+  const { digest: digest4, archive, made: when } = made2.value;
   await keepBase(store2, made2.value, newScratch(state));
-  for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest3)])) {
+  for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest4)])) {
     const { value: value2, tag } = await store2.readTagged(target2);
     const first2 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
     if (first2) return good(first2);
     if (value2 && target2 !== pointer) continue;
-    if (await store2.replaceJson(target2, { digest: digest3, archive, made: when }, tag)) continue;
+    if (await store2.replaceJson(target2, { digest: digest4, archive, made: when }, tag)) continue;
     const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
     if (other) return good(other);
   }
@@ -29293,8 +29488,8 @@ var AptResolver = class {
   /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
   learn(resolved, sets) {
     this.elsewhere = sets;
-    for (const [names2, digest3] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names2)) this.resolved.set(names2, digest3);
+    for (const [names3, digest4] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names3)) this.resolved.set(names3, digest4);
     this.learned = this.resolved.size;
   }
   /** All that is known, where it is more than was learned from others. */
@@ -29302,47 +29497,47 @@ var AptResolver = class {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
   }
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
-  async resolve(names2) {
-    if (!names2.length) return noPackages;
-    const wrong = names2.find((name6) => !isDebianName(name6));
+  async resolve(names3) {
+    if (!names3.length) return noPackages;
+    const wrong = names3.find((name6) => !isDebianName(name6));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text6 = names2.join(" ");
-    if (!this.resolved.has(text6)) await this.asked(text6);
-    return this.refused.get(text6) ?? this.handle(text6, this.resolved.get(text6));
+    const text7 = names3.join(" ");
+    if (!this.resolved.has(text7)) await this.asked(text7);
+    return this.refused.get(text7) ?? this.handle(text7, this.resolved.get(text7));
   }
-  asked(names2) {
+  asked(names3) {
     return new Promise((done, failed4) => {
-      this.pending.push({ names: names2, done, failed: failed4 });
+      this.pending.push({ names: names3, done, failed: failed4 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
       }
     });
   }
-  handle(names2, digest3) {
-    let handle = this.handles.get(digest3);
-    if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
+  handle(names3, digest4) {
+    let handle = this.handles.get(digest4);
+    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names3, digest4) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path50.join)(this.base.folder, "sets", `${digest3}.json`);
-  async packagesOf(names2, digest3) {
-    const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
-    const here = readJson(this.setFile(digest3));
+  setFile = (digest4) => (0, import_node_path50.join)(this.base.folder, "sets", `${digest4}.json`);
+  async packagesOf(names3, digest4) {
+    const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
+    const here = readJson(this.setFile(digest4));
     if (sound(here)) return here;
-    const there = await this.elsewhere(digest3);
+    const there = await this.elsewhere(digest4);
     if (sound(there)) {
-      writeWhole(this.setFile(digest3), JSON.stringify(there), { sync: false });
+      writeWhole(this.setFile(digest4), JSON.stringify(there), { sync: false });
       return there;
     }
-    this.resolved.delete(names2);
-    await this.asked(names2);
-    return this.refused.get(names2) ?? readJson(this.setFile(this.resolved.get(names2))) ?? "its answer could not be kept";
+    this.resolved.delete(names3);
+    await this.asked(names3);
+    return this.refused.get(names3) ?? readJson(this.setFile(this.resolved.get(names3))) ?? "its answer could not be kept";
   }
   /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
-  remember(names2, set) {
-    const digest3 = sha256(set.join(" "));
-    if (!exists(this.setFile(digest3))) writeWhole(this.setFile(digest3), JSON.stringify(set), { sync: false });
-    this.resolved.set(names2, digest3);
+  remember(names3, set) {
+    const digest4 = sha256(set.join(" "));
+    if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
+    this.resolved.set(names3, digest4);
   }
   /** Keeps for the next run what is known. */
   save() {
@@ -29458,10 +29653,10 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path50.join)(work2, "kept");
+      const keep2 = (0, import_node_path50.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
-        root: { layers: lower, keep },
+        root: { layers: lower, keep: keep2 },
         network: false,
         user: "root",
         work: work2,
@@ -29496,8 +29691,8 @@ var AptResolver = class {
       (0, import_node_fs43.mkdirSync)(this.all(), { recursive: true });
       const staged = (0, import_node_path50.join)(work2, "layer");
       (0, import_node_fs43.mkdirSync)(staged);
-      (0, import_node_fs43.rmSync)((0, import_node_path50.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs43.renameSync)(keep, (0, import_node_path50.join)(staged, "root"));
+      (0, import_node_fs43.rmSync)((0, import_node_path50.join)(keep2, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs43.renameSync)(keep2, (0, import_node_path50.join)(staged, "root"));
       writeWhole((0, import_node_path50.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
       (0, import_node_fs43.renameSync)(staged, this.folder(id));
@@ -29514,12 +29709,12 @@ var AptResolver = class {
   nearestBelow(set, common2) {
     const wanted = new Set(set);
     let best;
-    let names2 = [];
+    let names3 = [];
     try {
-      names2 = (0, import_node_fs43.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names3 = (0, import_node_fs43.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
-    for (const id of names2) {
+    for (const id of names3) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
       if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
@@ -29535,13 +29730,13 @@ var AptResolver = class {
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    const file2 = (p) => {
+    const file3 = (p) => {
       const [name6, version3] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
     return withMutex((0, import_node_path50.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs43.readdirSync)(this.archives());
-      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
+      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
       const got = await this.driver.enter({
@@ -29596,12 +29791,12 @@ var History = class {
   }
   learn(runs) {
     for (const graph2 of runs) {
-      for (const record2 of graph2.records)
-        if (record2 && record2.milliseconds > 0) this.known[record2.package] = record2.milliseconds;
-      for (const record2 of graph2.docs)
-        if (record2 && record2.milliseconds > 0) this.known[`${record2.package} docs`] = record2.milliseconds;
-      for (const record2 of graph2.tests)
-        if (record2 && record2.milliseconds > 0) this.known[`${record2.package} test`] = record2.milliseconds;
+      for (const record3 of graph2.records)
+        if (record3 && record3.milliseconds > 0) this.known[record3.package] = record3.milliseconds;
+      for (const record3 of graph2.docs)
+        if (record3 && record3.milliseconds > 0) this.known[`${record3.package} docs`] = record3.milliseconds;
+      for (const record3 of graph2.tests)
+        if (record3 && record3.milliseconds > 0) this.known[`${record3.package} test`] = record3.milliseconds;
     }
     writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
   }
@@ -29622,9 +29817,9 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path52.join)(this.state, "unpacked", digest3);
+  folder = (digest4) => (0, import_node_path52.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
-  contents = (digest3) => `${this.folder(digest3)}.json`;
+  contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
   async unpack({ deb: deb2, policy }) {
     const there = this.known.get(deb2.sha256) ?? readJson(this.contents(deb2.sha256));
@@ -29632,25 +29827,25 @@ var Packages = class {
       this.known.set(deb2.sha256, there);
       return there;
     }
-    const file2 = await this.store.path(deb2);
-    if (!file2) return void 0;
-    const unpacked = await this.unpackFile(file2, deb2.sha256, policy);
+    const file3 = await this.store.path(deb2);
+    if (!file3) return void 0;
+    const unpacked = await this.unpackFile(file3, deb2.sha256, policy);
     this.known.set(deb2.sha256, unpacked);
     return unpacked;
   }
   /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
-  async take(file2, policy) {
-    const digest3 = await sha256File(file2);
-    const unpacked = await this.unpackFile(file2, digest3, policy);
-    this.known.set(digest3, unpacked);
+  async take(file3, policy) {
+    const digest4 = await sha256File(file3);
+    const unpacked = await this.unpackFile(file3, digest4, policy);
+    this.known.set(digest4, unpacked);
     return unpacked;
   }
-  async unpackFile(file2, digest3, policy) {
-    const target2 = this.folder(digest3);
+  async unpackFile(file3, digest4, policy) {
+    const target2 = this.folder(digest4);
     (0, import_node_fs44.mkdirSync)((0, import_node_path52.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
-      const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
+      const { control, members: members2, files, folders } = await unpackPackage(file3, staged, policy);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
       const info = (0, import_node_path52.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs44.mkdirSync)(info, { recursive: true });
@@ -29658,14 +29853,14 @@ var Packages = class {
       (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text6] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.${member}`), text6, { flag: "wx" });
+      for (const [member, text7] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.${member}`), text7, { flag: "wx" });
       const unpacked = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
       this.place(staged, target2);
-      writeWhole(this.contents(digest3), JSON.stringify(unpacked), { sync: false });
+      writeWhole(this.contents(digest4), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
       (0, import_node_fs44.rmSync)(staged, { recursive: true, force: true });
@@ -29719,14 +29914,14 @@ ${all.map((u) => `${u.status}
 function clashOf(packages) {
   const owners = /* @__PURE__ */ new Map();
   for (const { package: name6, files } of packages)
-    for (const file2 of files) {
-      const owner = owners.get(file2);
-      if (owner !== void 0 && owner !== name6) return `'${owner}' and '${name6}' both ship ${file2}`;
-      owners.set(file2, name6);
+    for (const file3 of files) {
+      const owner = owners.get(file3);
+      if (owner !== void 0 && owner !== name6) return `'${owner}' and '${name6}' both ship ${file3}`;
+      owners.set(file3, name6);
     }
   for (const { package: name6, files } of packages)
-    for (const file2 of files)
-      for (let folder = (0, import_node_path52.dirname)(file2); folder !== "/"; folder = (0, import_node_path52.dirname)(folder)) {
+    for (const file3 of files)
+      for (let folder = (0, import_node_path52.dirname)(file3); folder !== "/"; folder = (0, import_node_path52.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
@@ -29756,7 +29951,7 @@ var vary_default = '/* Preloaded into a second build of a package, compiled in i
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build3) => (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(build3, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -29804,13 +29999,13 @@ async function keepSource(store2, tree, folder, work2) {
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
-  const stored = await store2.readJson(nameOf2(tree));
-  const archive = isStoredFile(stored) ? await store2.path(stored) : void 0;
+  const stored2 = await store2.readJson(nameOf2(tree));
+  const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
   (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
-  const out = await run("sh", [...args, ...options6]);
+  const options7 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
+  const out = await run("sh", [...args, ...options7]);
   if (out.code === 0) return true;
   (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   return false;
@@ -29845,7 +30040,7 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
-async function prepareEnvironment(options6, packages, request, roots) {
+async function prepareEnvironment(options7, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
   (0, import_node_fs48.mkdirSync)((0, import_node_path56.dirname)(log), { recursive: true });
   (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
@@ -29863,27 +30058,27 @@ async function prepareEnvironment(options6, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build3 = (0, import_node_path56.join)(work2, "build");
-  const source = (0, import_node_path56.join)(build3, p.name);
-  const fault3 = await bringSource(options6.state, options6.store, p, source) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
-  if (request.repeat) writeVariation(build3);
-  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path56.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  const build4 = (0, import_node_path56.join)(work2, "build");
+  const source = (0, import_node_path56.join)(build4, p.name);
+  const fault3 = await bringSource(options7.state, options7.store, p, source) ?? await applyPatches(options7.distroRoot, options7.taskKeys.settingsOf(p.name).patches ?? [], source, build4);
+  if (request.repeat) writeVariation(build4);
+  return fault3 === void 0 ? made({ source, build: build4, recipe: (0, import_node_path56.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
-function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
+function enterEnvironment(options7, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
   const old = oldReleases.includes(graph2.target.release);
-  return options6.driver.enter({
+  return options7.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
-    network: network2,
+    network: network3,
     user: "builder",
     work: (0, import_node_path56.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
+    limits: taskLimits(options7.state, options7.limits, options7.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options6.jobs) : options6.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options7.jobs) : options7.jobs),
       SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
       ...env
@@ -29904,8 +30099,8 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options6, outcome, limit, log, what) {
-  if (limit.signal.aborted && !options6.signal.aborted) {
+function reasonOf(options7, outcome, limit, log, what) {
+  if (limit.signal.aborted && !options7.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
@@ -29918,11 +30113,11 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-var buildLimit = (options6, name6) => {
-  const own3 = options6.taskKeys.settingsOf(name6).limits?.minutes;
-  return own3 === void 0 ? timeLimit(options6.signal, options6.minutes) : timeLimit(options6.signal, own3, "limits.minutes in package_settings gives it longer");
+var buildLimit = (options7, name6) => {
+  const own3 = options7.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options7.signal, options7.minutes) : timeLimit(options7.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options6, name6, ofAll) => options6.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options6.minutes ? timeLimit(options6.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options6, name6);
+var testLimit = (options7, name6, ofAll) => options7.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options7.minutes ? timeLimit(options7.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options7, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -29984,7 +30179,7 @@ function messagesOf(share, files) {
 }
 function generatedHeader(name6, prefix, messages) {
   if (!messages.length) return (path2) => visibility.test(path2) && path2.includes("/msg/");
-  const names2 = new Set(
+  const names3 = new Set(
     messages.flatMap((m) => [
       m.name,
       ...["Request", "Response", "Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].filter(() => m.kind !== "msg").map((e) => m.name + e)
@@ -29993,16 +30188,16 @@ function generatedHeader(name6, prefix, messages) {
   const folder = new RegExp(`^${escaped(`${prefix}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
   return (path2) => {
     if (folder.test(path2) || visibility.test(path2)) return true;
-    const file2 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
-    return path2.startsWith(`${prefix}/include/${name6}/`) && names2.has(file2);
+    const file3 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
+    return path2.startsWith(`${prefix}/include/${name6}/`) && names3.has(file3);
   };
 }
-var escaped = (text6) => text6.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+var escaped = (text7) => text7.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 function modulesOf(prefix, files, generated) {
   const found2 = /* @__PURE__ */ new Map();
-  const place = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
+  const place2 = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
   for (const path2 of files) {
-    const at2 = place.exec(path2)?.[0];
+    const at2 = place2.exec(path2)?.[0];
     if (at2 === void 0 || !path2.endsWith(".py")) continue;
     const rest2 = path2.slice(at2.length);
     const top = rest2.split("/")[0] ?? "";
@@ -30039,32 +30234,32 @@ async function takePages(root, skip) {
 }
 var magic2 = "slipway-pages-1\n";
 function packPages(files) {
-  const list6 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
-  return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list6}
+  const list8 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
+  return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list8}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed2) {
   let whole2;
-  let list6;
+  let list8;
   let at2;
   try {
     whole2 = (0, import_node_zlib7.gunzipSync)(packed2, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole2.indexOf(10, magic2.length);
     if (!whole2.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
-    list6 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
+    list8 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
   } catch {
     return void 0;
   }
-  if (!Array.isArray(list6) || list6.length > mostFiles3) return void 0;
+  if (!Array.isArray(list8) || list8.length > mostFiles3) return void 0;
   const files = [];
-  for (const entry of list6) {
+  for (const entry of list8) {
     if (!Array.isArray(entry)) return void 0;
-    const [path2, size2] = entry;
+    const [path2, size3] = entry;
     if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
-    if (typeof size2 !== "number" || !Number.isSafeInteger(size2) || size2 < 0 || at2 + size2 > whole2.length)
+    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at2 + size3 > whole2.length)
       return void 0;
-    files.push({ path: path2, data: whole2.subarray(at2, at2 + size2) });
-    at2 += size2;
+    files.push({ path: path2, data: whole2.subarray(at2, at2 + size3) });
+    at2 += size3;
   }
   return files;
 }
@@ -30076,7 +30271,7 @@ var sections = [
   { title: "Namespaces", kinds: ["namespace"] },
   { title: "Headers", kinds: ["file"] }
 ];
-function renderApiOverview(name6, compounds, options6) {
+function renderApiOverview(name6, compounds, options7) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
@@ -30087,9 +30282,9 @@ function renderApiOverview(name6, compounds, options6) {
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
     ];
   });
-  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
+  const percent = options7.total ? Math.floor(100 * options7.documented / options7.total) : 100;
   return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
-<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+<p class="lead">${options7.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options7.total ? `${options7.documented} of ${options7.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
 ${parts2.join("\n")}`;
 }
 var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
@@ -30105,12 +30300,12 @@ var tabs = [
 function docFrame(page) {
   const own3 = page.package;
   const crumbs = page.crumbs.map(
-    ({ text: text6, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text6)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text6)}</a>`
+    ({ text: text7, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text7)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text7)}</a>`
   );
   const shown5 = own3 ? tabs.filter((t) => t.part === void 0 || own3.parts[t.part]) : [];
-  const links = shown5.map(({ tab, text: text6, href }) => {
+  const links = shown5.map(({ tab, text: text7, href }) => {
     const current = tab === own3?.tab ? ' aria-current="true"' : "";
-    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text6}</a>`;
+    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text7}</a>`;
   });
   const before2 = `<!DOCTYPE html>
 <html lang="en">
@@ -30572,7 +30767,7 @@ var theme_default = "[theme]\ninherit = none\nstylesheet = none\npygments_style 
 init_digest();
 
 // ts-src/render/doxyfile.ts
-var quoted = (text6) => `"${text6.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var quoted = (text7) => `"${text7.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 var preferred = [
   "EXTRACT_ALL = YES",
   "EXTRACT_STATIC = YES",
@@ -30648,24 +30843,24 @@ var required2 = [
   "NUM_PROC_THREADS = 1"
 ];
 function renderDoxyfile(input) {
-  const list6 = (values) => values.map(quoted).join(" ");
+  const list8 = (values) => values.map(quoted).join(" ");
   return `${[
     ...preferred,
     `PROJECT_NAME = ${quoted(input.name)}`,
     `PROJECT_NUMBER = ${quoted(input.version)}`,
     `PROJECT_BRIEF = ${quoted(input.description)}`,
-    `INPUT = ${list6([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
-    `STRIP_FROM_PATH = ${list6([...input.includes, input.source])}`,
-    `STRIP_FROM_INC_PATH = ${list6([...input.includes, input.source])}`,
-    `INCLUDE_PATH = ${list6(input.includes)}`,
+    `INPUT = ${list8([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
+    `STRIP_FROM_PATH = ${list8([...input.includes, input.source])}`,
+    `STRIP_FROM_INC_PATH = ${list8([...input.includes, input.source])}`,
+    `INCLUDE_PATH = ${list8(input.includes)}`,
     "RECURSIVE = NO",
     "FILE_PATTERNS = *",
     "EXTENSION_MAPPING = h=C++ tpp=C++ cuh=C++",
     ...input.own ? [`@INCLUDE = ${input.own.file}`] : [],
-    ...input.own && !input.own.hasInput ? [`INPUT = ${list6([...input.headers, ...input.pages])}`] : [],
+    ...input.own && !input.own.hasInput ? [`INPUT = ${list8([...input.headers, ...input.pages])}`] : [],
     ...input.statements,
     ...required2,
-    `TAGFILES = ${list6(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
+    `TAGFILES = ${list8(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
   ].join("\n")}
 `;
 }
@@ -30690,7 +30885,7 @@ function docRecipe(page) {
     ...own3 ? { package: { ...own3, folder: "SLIPWAY-UP/../", tab: "prose" } } : {},
     crumbs: page.crumbs.map((c) => c.href === void 0 ? c : { ...c, href: `SLIPWAY-UP/../${c.href}` })
   });
-  const jinja = (text6) => text6.replaceAll("SLIPWAY-UP/", `${up}`);
+  const jinja = (text7) => text7.replaceAll("SLIPWAY-UP/", `${up}`);
   return {
     "docs.sh": docs_default2,
     "docs.py": docs_default,
@@ -31105,19 +31300,19 @@ function renderRecipe(recipe) {
   };
 }
 function homeOf(manifest) {
-  const named5 = (type) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
-  const url2 = named5("repository") ?? named5("website");
+  const named6 = (type) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+  const url2 = named6("repository") ?? named6("website");
   return url2 === void 0 ? [] : [{ url: url2 }];
 }
-var oneLine = (text6) => text6.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text7) => text7.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text6) {
-  const first2 = oneLine(text6).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text7) {
+  const first2 = oneLine(text7).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first2.length <= 78 ? first2 : `${first2.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text6) {
+function paragraphs(text7) {
   const lines = [];
-  for (const paragraph of text6.split(/\n\s*\n/)) {
+  for (const paragraph of text7.split(/\n\s*\n/)) {
     const words5 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words5.length) continue;
     if (lines.length) lines.push(".");
@@ -31252,21 +31447,21 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function plannedControl(options6, request) {
-  const { distro, taskKeys } = options6;
+function plannedControl(options7, request) {
+  const { distro, taskKeys } = options7;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer),
-    version: versionOf(options6, request),
+    version: versionOf(options7, request),
     depends: sorted3([...relationsOn(request, p.run), ...p.systemRun]),
-    conflicts: relationsOf(options6, request, "conflict"),
-    replaces: relationsOf(options6, request, "replace")
+    conflicts: relationsOf(options7, request, "conflict"),
+    replaces: relationsOf(options7, request, "replace")
   };
 }
-var sorted3 = (names2) => [...new Set(names2)].sort(compare);
-function relationsOf(options6, request, kind) {
-  const { distro, taskKeys } = options6;
+var sorted3 = (names3) => [...new Set(names3)].sort(compare);
+function relationsOf(options7, request, kind) {
+  const { distro, taskKeys } = options7;
   const { graph: graph2, package: p } = request;
   const input = taskKeys.distribution(graph2);
   const { conditions } = distro.distributions[graph2.scope.distribution];
@@ -31275,17 +31470,17 @@ function relationsOf(options6, request, kind) {
     input.packages.get(p.name).manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name))
   );
 }
-var relationsOn = ({ graph: graph2, package: p }, names2) => names2.flatMap((d) => {
+var relationsOn = ({ graph: graph2, package: p }, names3) => names3.flatMap((d) => {
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options6, request, source, folder) {
-  const { distro, taskKeys } = options6;
-  const version3 = versionOf(options6, request);
-  const stamp = stampOfBuild(options6, request);
+function writeRecipe(options7, request, source, folder) {
+  const { distro, taskKeys } = options7;
+  const version3 = versionOf(options7, request);
+  const stamp = stampOfBuild(options7, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
-  const settings2 = taskKeys.settingsOf(p.name);
+  const settings3 = taskKeys.settingsOf(p.name);
   const variant2 = distro.variants[graph2.target.variant];
   const licenses = manifest.licenses.flatMap(
     (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
@@ -31298,7 +31493,7 @@ function writeRecipe(options6, request, source, folder) {
     release: graph2.target.release,
     prefix: graph2.scope.prefix,
     underlayPrefixes: graph2.scope.underlayPrefixes,
-    cmakeArgs: [...variant2?.cmake_args ?? [], ...settings2.cmake_args ?? []],
+    cmakeArgs: [...variant2?.cmake_args ?? [], ...settings3.cmake_args ?? []],
     environment: taskKeys.environment(graph2, p),
     buildDepends: sorted3([
       ...relationsOn(request, p.build),
@@ -31321,25 +31516,25 @@ function writeReadable(folder, files) {
   }
 }
 var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
-function versionOf(options6, { graph: graph2, package: p, repeat }) {
+function versionOf(options7, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options6.lockedVersion(graph2, p);
+  const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options7.lockedVersion(graph2, p);
   if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options6.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options7.stamp, heldEpoch + (down ? 1 : 0));
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names2 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names2)].sort(compare);
+  const names3 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names3)].sort(compare);
 }
 var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
 var largestText = 8 << 20;
-function firstText(source, names2) {
-  for (const name6 of names2) {
+function firstText(source, names3) {
+  for (const name6 of names3) {
     try {
       const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path57.join)(source, name6));
       if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
@@ -31350,11 +31545,11 @@ function firstText(source, names2) {
   }
   return void 0;
 }
-var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options6, request)) ?? options6.stamp;
+var stampOfBuild = (options7, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options7, request)) ?? options7.stamp;
 
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
-  const { results, settings: settings2, installed } = judged;
+  const { results, settings: settings3, installed } = judged;
   const faults4 = [];
   for (const { tool, code } of results.tools)
     if (code !== 0)
@@ -31365,12 +31560,12 @@ function faultsOf(judged) {
   const modules = results.failed_modules.slice(0, 3).join(", ");
   if (modules)
     faults4.push(`Python can't import ${modules}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
-  if (settings2.warnings !== void 0 && judged.warnings > settings2.warnings)
-    faults4.push(`${judged.warnings} warnings, ${settings2.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
+  if (settings3.warnings !== void 0 && judged.warnings > settings3.warnings)
+    faults4.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
   const percent = results.total ? 100 * results.documented / results.total : 100;
-  if (settings2.coverage !== void 0 && percent < settings2.coverage)
+  if (settings3.coverage !== void 0 && percent < settings3.coverage)
     faults4.push(
-      `${percent.toFixed(1)} % of its public entities are described, ${settings2.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
+      `${percent.toFixed(1)} % of its public entities are described, ${settings3.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
     );
   return faults4;
 }
@@ -31398,12 +31593,12 @@ var titles = {
 };
 var constantLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[\S*\])?)\s+([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*)$/;
 var fieldLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[(?:<=)?\d*\])?)\s+([A-Za-z][A-Za-z0-9_]*)(?:\s+(.*))?$/;
-function parseMessage(kind, name6, text6) {
+function parseMessage(kind, name6, text7) {
   const parts2 = titles[kind].map((title) => ({ title, fields: [] }));
   let at2 = 0;
   let pending2 = [];
   let comment = "";
-  for (const whole2 of text6.split(/\r?\n/)) {
+  for (const whole2 of text7.split(/\r?\n/)) {
     const line2 = whole2.trim();
     if (/^---+$/.test(line2) && at2 + 1 < parts2.length) {
       at2++;
@@ -31418,7 +31613,7 @@ function parseMessage(kind, name6, text6) {
       pending2 = [];
     }
   }
-  return { kind, name: name6, comment, parts: parts2, text: text6 };
+  return { kind, name: name6, comment, parts: parts2, text: text7 };
 }
 function fieldOf2(line2) {
   const constant = constantLine.exec(line2);
@@ -31434,9 +31629,9 @@ function fieldOf2(line2) {
   const [, type = "", name6 = "", value2] = field;
   return { type, name: name6, constant: false, comment, ...value2 === void 0 ? {} : { value: value2 } };
 }
-function splitComment(text6) {
-  const found2 = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text6);
-  return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text6.trim(), ""];
+function splitComment(text7) {
+  const found2 = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text7);
+  return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text7.trim(), ""];
 }
 function typeOfField(type) {
   const plain3 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
@@ -31451,15 +31646,15 @@ function typeOfField(type) {
 var largestText2 = 1 << 20;
 var largestFragment = 16 << 20;
 async function factsOf2({ environment: environment3, installed }, pages) {
-  const { build: build3, own: own3 } = environment3;
-  const text6 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
+  const { build: build4, own: own3 } = environment3;
+  const text7 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
   const there = new Set(pages.map((p) => p.path));
-  const fragment = async (name6) => (await readLeft(build3, `docs/${name6}.html`, largestFragment))?.toString("utf8");
+  const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
   const messages = [];
-  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text6(m.path)));
+  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text7(m.path)));
   const plugins2 = [];
-  for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text6(path2)));
+  for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text7(path2)));
   const firstOf = (path2) => there.has(path2) ? path2 : void 0;
   const [api, prose2] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];
   return {
@@ -31492,14 +31687,14 @@ function pluginsIn(xml) {
     };
   });
 }
-var unescapeXml = (text6) => text6.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var unescapeXml = (text7) => text7.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
 
 // ts-src/engine/docs/results.ts
 var import_node_zlib8 = require("node:zlib");
 init_digest();
 var largest2 = 64 << 20;
-async function readDocResults(build3) {
-  const data = await readLeft(build3, "docs/results.json", largest2);
+async function readDocResults(build4) {
+  const data = await readLeft(build4, "docs/results.json", largest2);
   let value2;
   try {
     value2 = JSON.parse(data?.toString("utf8") ?? "null");
@@ -31538,8 +31733,8 @@ async function readWishes(source) {
       return false;
     }
   };
-  const first2 = async (names2) => {
-    for (const name6 of names2) if (top.has(name6) && await isFile(name6)) return name6;
+  const first2 = async (names3) => {
+    for (const name6 of names3) if (top.has(name6) && await isFile(name6)) return name6;
     return void 0;
   };
   const said = await readRosdoc(source, notes);
@@ -31549,13 +31744,13 @@ async function readWishes(source) {
   const prose2 = conf === void 0 ? folder : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
   const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
-  const text6 = doxyfile === void 0 ? void 0 : await textOf3(source, doxyfile, notes);
+  const text7 = doxyfile === void 0 ? void 0 : await textOf3(source, doxyfile, notes);
   const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
   const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
   return {
     ...readme === void 0 ? {} : { readme },
     ...changelog === void 0 ? {} : { changelog },
-    ...doxyfile === void 0 || text6 === void 0 ? {} : { doxyfile: { path: doxyfile, hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text6) } },
+    ...doxyfile === void 0 || text7 === void 0 ? {} : { doxyfile: { path: doxyfile, hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text7) } },
     ...prose2 !== void 0 && (conf !== void 0 || hasProse) ? { prose: prose2 } : {},
     ...conf === void 0 ? {} : { conf },
     statements: said.statements,
@@ -31604,52 +31799,52 @@ var settingsKnown = /* @__PURE__ */ new Set([
 ]);
 async function readRosdoc(source, notes) {
   const said = { statements: [], doxygen: true, python: true };
-  for (const file2 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
-    const text6 = await textOf3(source, file2, notes);
-    if (text6 === void 0) continue;
-    const part = text6.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
-    const read2 = parseYaml(part, file2);
+  for (const file3 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
+    const text7 = await textOf3(source, file3, notes);
+    if (text7 === void 0) continue;
+    const part = text7.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
+    const read2 = parseYaml(part, file3);
     if (!read2.ok) {
-      notes.push(`${file2}:1: ${read2.diagnostics[0]?.message ?? "it can not be read"}`);
+      notes.push(`${file3}:1: ${read2.diagnostics[0]?.message ?? "it can not be read"}`);
       continue;
     }
     const whole2 = asMap(read2.value);
     const builders = Array.isArray(read2.value) ? read2.value : whole2?.builders;
-    takeSettings(asMap(whole2?.settings) ?? {}, said, file2, notes);
-    if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file2, notes);
+    takeSettings(asMap(whole2?.settings) ?? {}, said, file3, notes);
+    if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file3, notes);
   }
   return said;
 }
-function takeSettings(settings2, said, file2, notes) {
-  if (settings2.never_run_doxygen === true) said.doxygen = false;
-  if (settings2.never_run_sphinx_apidoc === true) said.python = false;
-  takePath(settings2.user_doc_dir, (p) => said.prose = p, `${file2}: user_doc_dir`, notes);
-  for (const key of Object.keys(settings2))
-    if (!settingsKnown.has(key)) notes.push(`${file2}:1: the setting '${key}' is not known`);
+function takeSettings(settings3, said, file3, notes) {
+  if (settings3.never_run_doxygen === true) said.doxygen = false;
+  if (settings3.never_run_sphinx_apidoc === true) said.python = false;
+  takePath(settings3.user_doc_dir, (p) => said.prose = p, `${file3}: user_doc_dir`, notes);
+  for (const key of Object.keys(settings3))
+    if (!settingsKnown.has(key)) notes.push(`${file3}:1: the setting '${key}' is not known`);
 }
-function takeBuilder(builder, said, file2, notes) {
+function takeBuilder(builder, said, file3, notes) {
   const old = typeof builder.builder === "string";
-  const [kind, settings2] = old ? [builder.builder, builder] : Object.entries(builder)[0] ?? ["", {}];
-  const values = asMap(settings2) ?? {};
+  const [kind, settings3] = old ? [builder.builder, builder] : Object.entries(builder)[0] ?? ["", {}];
+  const values = asMap(settings3) ?? {};
   if (kind === "doxygen") {
-    takePath(values.doxyfile ?? values.config, (p) => said.doxyfile = p, `${file2}: doxyfile`, notes);
+    takePath(values.doxyfile ?? values.config, (p) => said.doxyfile = p, `${file3}: doxyfile`, notes);
     const lines = values.extra_doxyfile_statements;
-    if (Array.isArray(lines)) said.statements.push(...lines.flatMap((l) => statementOf(l, file2, notes)));
+    if (Array.isArray(lines)) said.statements.push(...lines.flatMap((l) => statementOf(l, file3, notes)));
     const left = values.exclude_patterns;
-    if (typeof left === "string") said.statements.push(...statementOf(`EXCLUDE_PATTERNS = ${left}`, file2, notes));
+    if (typeof left === "string") said.statements.push(...statementOf(`EXCLUDE_PATTERNS = ${left}`, file3, notes));
   } else if (kind === "sphinx")
     takePath(
       values.sphinx_sourcedir ?? values.user_doc_dir ?? values.sphinx_root_dir,
       (p) => said.prose = p,
-      file2,
+      file3,
       notes
     );
   else if (kind !== "epydoc" && kind !== "external")
-    notes.push(`${file2}:1: the builder '${String(kind)}' is not known`);
+    notes.push(`${file3}:1: the builder '${String(kind)}' is not known`);
 }
-function statementOf(line2, file2, notes) {
+function statementOf(line2, file3, notes) {
   if (typeof line2 === "string" && /^[A-Z][A-Z0-9_]*\s*\+?=[^\n\r\0]*$/.test(line2.trim())) return [line2.trim()];
-  notes.push(`${file2}:1: ${JSON.stringify(line2)} is no setting of Doxygen`);
+  notes.push(`${file3}:1: ${JSON.stringify(line2)} is no setting of Doxygen`);
   return [];
 }
 function takePath(value2, take, where, notes) {
@@ -31661,25 +31856,25 @@ function takePath(value2, take, where, notes) {
 }
 
 // ts-src/engine/docs/documentation.ts
-async function documentPackage(options6, packages, request) {
-  const begun = options6.now();
-  const { graph: graph2, number: number6 } = request;
+async function documentPackage(options7, packages, request) {
+  const begun = options7.now();
+  const { graph: graph2, number: number7 } = request;
   const tools2 = await graph2.system.resolve(documentationTools);
   if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
   const common2 = await tools2.packages();
   if (typeof common2 === "string") return failed2(`apt can't install the documentation tools: ${common2}`);
-  const roots = graph2.closures.docsRoot(number6);
-  const prepared2 = await prepareEnvironment(options6, packages, { ...request, common: common2 }, roots);
+  const roots = graph2.closures.docsRoot(number7);
+  const prepared2 = await prepareEnvironment(options7, packages, { ...request, common: common2 }, roots);
   if (prepared2.state !== "made") return prepared2;
   const environment3 = prepared2.value;
-  const unpacked = await packages.unpack(ownPackage(graph2, number6));
-  if (!unpacked) return { state: "lost", packages: [number6] };
-  const interfaces = await interfacesOf(options6, request);
+  const unpacked = await packages.unpack(ownPackage(graph2, number7));
+  if (!unpacked) return { state: "lost", packages: [number7] };
+  const interfaces = await interfacesOf(options7, request);
   if (typeof interfaces === "string") return failed2(interfaces);
   const job = await jobOf(request, environment3, unpacked.files, interfaces);
-  writeInputs(options6, job);
-  const limit = timeLimit(options6.signal, options6.minutes);
-  const outcome = await enterEnvironment(options6, request, environment3, {
+  writeInputs(options7, job);
+  const limit = timeLimit(options7.signal, options7.minutes);
+  const outcome = await enterEnvironment(options7, request, environment3, {
     script: "docs.sh",
     steps: ["docs"],
     folder: `/build/${request.package.name}`,
@@ -31690,19 +31885,19 @@ async function documentPackage(options6, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed2(reasonOf(options6, outcome, limit, request.log, "the making of its documentation"));
+    return failed2(reasonOf(options7, outcome, limit, request.log, "the making of its documentation"));
   const results = await readDocResults(environment3.build);
   if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
-  return made(await recordOf2(options6, job, results, begun));
+  return made(await recordOf2(options7, job, results, begun));
 }
-async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number6 }) {
+async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
   const found2 = /* @__PURE__ */ new Map();
-  for (const d of taskKeys.documentationNeeds(graph2)[number6] ?? []) {
+  for (const d of taskKeys.documentationNeeds(graph2)[number7] ?? []) {
     const name6 = graph2.scope.packages[d]?.name;
-    const record2 = graph2.docs[d];
-    if (!record2 || name6 === void 0) continue;
-    const text6 = await store2.readText(record2.interface);
-    const value2 = text6 === void 0 ? void 0 : JSON.parse(text6);
+    const record3 = graph2.docs[d];
+    if (!record3 || name6 === void 0) continue;
+    const text7 = await store2.readText(record3.interface);
+    const value2 = text7 === void 0 ? void 0 : JSON.parse(text7);
     if (!isDocInterface(value2)) return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it anew`;
     found2.set(name6, value2);
   }
@@ -31723,10 +31918,10 @@ async function jobOf(request, environment3, files, interfaces) {
   };
   return { request, environment: environment3, installed: { ...installed, modules }, wishes, parts: parts2, doxygen, sphinx, interfaces };
 }
-function frameOf(options6, { request, parts: parts2 }) {
+function frameOf(options7, { request, parts: parts2 }) {
   const { graph: graph2, package: p } = request;
   return {
-    organization: options6.distro.organization,
+    organization: options7.distro.organization,
     crumbs: [
       { text: graph2.scope.distribution, href: "../index.html" },
       { text: p.name, href: "index.html" }
@@ -31734,20 +31929,20 @@ function frameOf(options6, { request, parts: parts2 }) {
     package: { version: p.version, parts: parts2, folder: "", tab: "none" }
   };
 }
-function writeInputs(options6, job) {
+function writeInputs(options7, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
   const source = `/build/${p.name}`;
   const { recipe } = environment3;
-  writeRecipe(options6, request, environment3.source, recipe);
+  writeRecipe(options7, request, environment3.source, recipe);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
   const inventories = [...interfaces].flatMap(
     ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
   );
-  const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const description = options7.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
   const own3 = wishes.doxyfile;
   write(recipe, {
-    ...docRecipe(frameOf(options6, job)),
+    ...docRecipe(frameOf(options7, job)),
     ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -31790,18 +31985,18 @@ function write(folder, files) {
   }
 }
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(pygments\.css|documentation_options\.js|language_data\.js|alabaster\.css|file\.png|plus\.png|minus\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js|search\.html|genindex\.html|py-modindex\.html))$/;
-async function recordOf2(options6, job, results, begun) {
+async function recordOf2(options7, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
-  const { store: store2 } = options6;
-  const { build: build3 } = environment3;
+  const { store: store2 } = options7;
+  const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages = await pagesOf(options6, job, results);
+  const pages = await pagesOf(options7, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed2 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
   (0, import_node_fs50.writeFileSync)(packed2, packPages(pages));
-  await checkLeft(build3, "docs/results.json", 64 << 20);
+  await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
     key: request.resolved.key,
@@ -31814,7 +32009,7 @@ async function recordOf2(options6, job, results, begun) {
       doxygen: job.doxygen,
       warnings: warnings.length - results.warnings.length + results.warning_count,
       told: warnings,
-      settings: documentationSettings(options6.distro, name6)
+      settings: documentationSettings(options7.distro, name6)
     }),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
@@ -31826,13 +32021,13 @@ async function recordOf2(options6, job, results, begun) {
     pages: await store2.put(packed2),
     log: await store2.put(request.log),
     inputs: request.resolved.inputs(),
-    milliseconds: Math.round(options6.now() - begun)
+    milliseconds: Math.round(options7.now() - begun)
   };
 }
 async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
-  const { build: build3 } = environment3;
-  const tag = doxygen ? await readLeft(build3, "docs/api.tag", 64 << 20) : void 0;
-  const inventory = sphinx ? await readLeft(build3, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : void 0;
+  const { build: build4 } = environment3;
+  const tag = doxygen ? await readLeft(build4, "docs/api.tag", 64 << 20) : void 0;
+  const inventory = sphinx ? await readLeft(build4, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : void 0;
   return {
     schema: 1,
     ...tag ? { tag: tag.toString("utf8") } : {},
@@ -31840,7 +32035,7 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
     messages: installed.messages.map(({ kind, name: name6 }) => ({ kind, name: name6 }))
   };
 }
-async function pagesOf(options6, job, results) {
+async function pagesOf(options7, job, results) {
   const { request, environment: environment3 } = job;
   const folder = (0, import_node_path58.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
@@ -31850,7 +32045,7 @@ async function pagesOf(options6, job, results) {
   if (!job.doxygen) return pages;
   for (const page of pages)
     if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
-  const frame = frameOf(options6, job);
+  const frame = frameOf(options7, job);
   const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
   const there = new Set(pages.map((p) => p.path));
   const overview2 = docPage({
@@ -31883,23 +32078,23 @@ var FileOwners = class {
   async claim(graph2, n, files) {
     const name6 = graph2.scope.packages[n].name;
     await this.readOthers(graph2, n);
-    for (const file2 of files) {
-      const owner = graph2.owners.get(file2);
-      if (owner !== void 0 && owner !== name6) return `it ships ${file2}, which '${owner}' ships too`;
+    for (const file3 of files) {
+      const owner = graph2.owners.get(file3);
+      if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
     }
-    for (const file2 of files) graph2.owners.set(file2, name6);
+    for (const file3 of files) graph2.owners.set(file3, name6);
     return void 0;
   }
   async readOthers(graph2, n) {
     let listed = this.listed.get(graph2);
     if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
     const missing = graph2.records.flatMap(
-      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
+      (record3, i) => record3 && i !== n && !listed.has(record3.key) ? [{ record: record3, name: graph2.scope.packages[i].name }] : []
     );
-    for (const { record: record2 } of missing) listed.add(record2.key);
-    await this.store.many(missing, async ({ record: record2, name: name6 }) => {
-      const text6 = await this.store.readText(record2.files);
-      if (text6 !== void 0) for (const file2 of JSON.parse(text6)) graph2.owners.set(file2, name6);
+    for (const { record: record3 } of missing) listed.add(record3.key);
+    await this.store.many(missing, async ({ record: record3, name: name6 }) => {
+      const text7 = await this.store.readText(record3.files);
+      if (text7 !== void 0) for (const file3 of JSON.parse(text7)) graph2.owners.set(file3, name6);
     });
   }
 };
@@ -31983,7 +32178,7 @@ function abiOf(graph2, n, api, linked) {
   const declared = graph2.closures.run(n).filter((d) => root.has(d));
   const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
   const covered = /* @__PURE__ */ new Set();
-  const cover = (record2) => record2.requires.forEach((abi2) => {
+  const cover = (record3) => record3.requires.forEach((abi2) => {
     if (covered.has(abi2)) return;
     covered.add(abi2);
     const next2 = byAbi.get(abi2);
@@ -32012,16 +32207,16 @@ function checkStaged(request, environment3) {
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
 var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build, "stage");
-async function finishPackages(options6, request, environment3, folder) {
-  const { graph: graph2, number: number6, package: p } = request;
+async function finishPackages(options7, request, environment3, folder) {
+  const { graph: graph2, number: number7, package: p } = request;
   const out = (0, import_node_path60.join)(folder, "out");
-  const text6 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
-  const lines = async (name6) => (await text6(name6)).split("\n").filter(Boolean);
+  const text7 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
+  const lines = async (name6) => (await text7(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
-  const abi2 = abiOf(graph2, number6, seen.api, linked);
-  const planned3 = plannedControl(options6, request);
+  const abi2 = abiOf(graph2, number7, seen.api, linked);
+  const planned3 = plannedControl(options7, request);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture2 } = graph2.target;
@@ -32038,14 +32233,14 @@ async function finishPackages(options6, request, environment3, folder) {
   };
   const target2 = (0, import_node_path60.join)(request.work, "packages");
   (0, import_node_fs52.mkdirSync)(target2);
-  const seconds = stampSeconds(stampOfBuild(options6, request));
+  const seconds = stampSeconds(stampOfBuild(options7, request));
   const finish3 = async (from, c, allowed, more) => {
     const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
-      { path: "md5sums", data: await text6(`${from}.md5sums`) }
+      { path: "md5sums", data: await text7(`${from}.md5sums`) }
     ];
-    for (const name6 of more) members2.push({ path: name6, data: await text6(name6) });
+    for (const name6 of more) members2.push({ path: name6, data: await text7(name6) });
     await assemble((0, import_node_path60.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
@@ -32053,7 +32248,7 @@ async function finishPackages(options6, request, environment3, folder) {
     "package.deb",
     control,
     placesOf2(graph2, p.debian),
-    await text6("shlibs") ? ["shlibs"] : []
+    await text7("shlibs") ? ["shlibs"] : []
   );
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], interface: seen, abi: abi2 });
@@ -32211,33 +32406,33 @@ var shortCase = (c) => ({
   message: c.message.slice(0, 2e3)
 });
 var mostAttempts = 100;
-async function readTestRun(step) {
+async function readTestRun(step2) {
   const whole2 = (message) => ({
-    suite: step.package,
+    suite: step2.package,
     name: "tests",
-    seconds: step.seconds,
+    seconds: step2.seconds,
     result: "failed",
     message,
-    output: readEnd(step.log, 2e4)
+    output: readEnd(step2.log, 2e4)
   });
   try {
-    return await readAttempts(step, whole2);
+    return await readAttempts(step2, whole2);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
     const cases = [whole2(`its results can't be read: ${e.message}`)];
     return { outcome: "failed", cases, flaky: [], attempts: 1 };
   }
 }
-async function readAttempts(step, whole2) {
-  const numbers = await attemptsIn(step);
+async function readAttempts(step2, whole2) {
+  const numbers = await attemptsIn(step2);
   const attempts2 = [];
-  for (const a of numbers) attempts2.push(await readResults(step.build, `${step.results}/${a}`));
+  for (const a of numbers) attempts2.push(await readResults(step2.build, `${step2.results}/${a}`));
   const last = attempts2.at(-1);
-  if (step.outcome.code !== 0 || !last) {
-    const cases2 = [...last?.cases ?? [], whole2(step.reason())];
+  if (step2.outcome.code !== 0 || !last) {
+    const cases2 = [...last?.cases ?? [], whole2(step2.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
-  const exit2 = await readLeft(step.build, `${step.results}/${numbers.at(-1)}/exit`, 100);
+  const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
   if (last.damaged.length) cases.push(whole2(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
   else if (!exit2) cases.push(whole2("its results have no file `exit`: something in its tests removed it"));
@@ -32250,8 +32445,8 @@ async function readAttempts(step, whole2) {
   const someFailed = cases.some((c) => c.result === "failed");
   return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-async function attemptsIn({ build: build3, results }) {
-  const numbers = (await listLeft(build3, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
+async function attemptsIn({ build: build4, results }) {
+  const numbers = (await listLeft(build4, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
   if (numbers.length > mostAttempts) throw new LeftBehindError(`${results} holds more than ${mostAttempts} attempts`);
   return numbers;
 }
@@ -32267,52 +32462,52 @@ function markFlaky(cases, earlier) {
 }
 var mostWords = 4 << 20;
 function hasTests(source, p) {
-  const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
+  const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
   const visit = (folder, depth2) => (0, import_node_fs53.readdirSync)(folder, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path62.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options6) {
-    this.options = options6;
-    this.packages = new Packages(options6.state, options6.store);
-    this.owners = new FileOwners(options6.store);
+  constructor(options7) {
+    this.options = options7;
+    this.packages = new Packages(options7.state, options7.store);
+    this.owners = new FileOwners(options7.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options6 } = this;
-    const { graph: graph2, number: number6 } = request;
-    const begun = options6.now();
-    const roots = graph2.closures.root(number6);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const { options: options7 } = this;
+    const { graph: graph2, number: number7 } = request;
+    const begun = options7.now();
+    const roots = graph2.closures.root(number7);
+    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const packed2 = await this.compileAndPack(request, prepared2.value);
     if (packed2.state !== "made") return packed2;
-    const kept2 = await this.keep(request, packed2.value.files);
-    if (kept2.state !== "made") return kept2;
-    const { paths: paths2, ...parts2 } = kept2.value;
-    const record2 = {
+    const kept3 = await this.keep(request, packed2.value.files);
+    if (kept3.state !== "made") return kept3;
+    const { paths: paths2, ...parts2 } = kept3.value;
+    const record3 = {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf(options6, request),
+      version: versionOf(options7, request),
       ...parts2,
       interface: packed2.value.interface,
       abi: packed2.value.abi.name,
       requires: packed2.value.abi.requires,
       inputs: request.resolved.inputs(),
       system: prepared2.value.system,
-      roots: rootsOf(graph2, number6, roots),
-      milliseconds: Math.round(options6.now() - begun)
+      roots: rootsOf(graph2, number7, roots),
+      milliseconds: Math.round(options7.now() - begun)
     };
-    const clash = await this.owners.claim(graph2, number6, paths2);
-    return clash === void 0 ? made(record2) : failed2(clash);
+    const clash = await this.owners.claim(graph2, number7, paths2);
+    return clash === void 0 ? made(record3) : failed2(clash);
   }
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
   async repeat(request) {
@@ -32327,11 +32522,11 @@ var PackageBuilder = class {
    * where no code of the package ran.
    */
   async compileAndPack(request, environment3) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const { package: p, work: work2, log } = request;
-    writeRecipe(options6, request, environment3.source, environment3.recipe);
-    const limit = buildLimit(options6, p.name);
-    const enter = (entry) => enterEnvironment(options6, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    writeRecipe(options7, request, environment3.source, environment3.recipe);
+    const limit = buildLimit(options7, p.name);
+    const enter = (entry) => enterEnvironment(options7, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter({
         script: "slipway.sh",
@@ -32339,7 +32534,7 @@ var PackageBuilder = class {
         folder: `/build/${p.name}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options7, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
       const folder = (0, import_node_path63.join)(work2, "pack");
@@ -32353,8 +32548,8 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed2.code !== 0) return failed2(reasonOf(options6, packed2, limit, log, "packing it"));
-      return await finishPackages(options6, request, environment3, folder);
+      if (packed2.code !== 0) return failed2(reasonOf(options7, packed2, limit, log, "packing it"));
+      return await finishPackages(options7, request, environment3, folder);
     } finally {
       limit.done();
     }
@@ -32389,26 +32584,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options6 } = this;
-    const begun = options6.now();
+    const { options: options7 } = this;
+    const begun = options7.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
-    if (options6.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
+    if (options7.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options7.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const { log } = request;
-    writeRecipe(options6, request, environment3.source, environment3.recipe);
+    writeRecipe(options7, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = testLimit(options6, request.package.name, options6.distro.tests.minutes);
+    const limit = testLimit(options7, request.package.name, options7.distro.tests.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options6.retries),
+      SLIPWAY_TEST_RETRIES: String(options7.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options6, request, environment3, {
+    const outcome = await enterEnvironment(options7, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
       folder: `/build/${request.package.name}`,
@@ -32424,8 +32619,8 @@ var PackageBuilder = class {
       results: "results",
       outcome,
       log,
-      seconds: (options6.now() - begun) / 1e3,
-      reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
+      seconds: (options7.now() - begun) / 1e3,
+      reason: () => reasonOf(options7, outcome, limit, log, "the build of its tests")
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -32477,7 +32672,7 @@ init_digest();
 var recipeVersion = "3";
 var schemasDigest = sha256(JSON.stringify(manifestSchemas));
 function ownInputs(parts2) {
-  const { package: p, settings: settings2, variant: variant2, target: target2, scope: scope2 } = parts2;
+  const { package: p, settings: settings3, variant: variant2, target: target2, scope: scope2 } = parts2;
   return {
     recipe: recipeVersion,
     templates: parts2.templates,
@@ -32499,7 +32694,7 @@ function ownInputs(parts2) {
       p.impliedBuild ?? []
     ]),
     settings: JSON.stringify([
-      settings2.cmake_args ?? [],
+      settings3.cmake_args ?? [],
       variant2?.cmake_args ?? [],
       parts2.environment,
       variant2?.build_depends ?? [],
@@ -32516,10 +32711,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text6 = "";
-  for (const part of Object.keys(inputs)) text6 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text7 = "";
+  for (const part of Object.keys(inputs)) text7 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text6;
+  return text7;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -32532,8 +32727,8 @@ var NameIndex = class {
     for (const name6 of [...new Set(known3)].sort()) this.meet(name6);
   }
   meet(name6) {
-    const number6 = this.names.push(name6) - 1;
-    this.numbers.set(name6, number6);
+    const number7 = this.names.push(name6) - 1;
+    this.numbers.set(name6, number7);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
@@ -32541,14 +32736,14 @@ var NameIndex = class {
       if (this.names[this.ordered[middle]] < name6) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number6);
-    return number6;
+    this.ordered.splice(low, 0, number7);
+    return number7;
   }
-  add(set, names2) {
-    for (const name6 of names2) {
-      const number6 = this.numbers.get(name6) ?? this.meet(name6);
-      reach(set, (number6 >> 5) + 1);
-      set[number6 >> 5] |= 1 << (number6 & 31);
+  add(set, names3) {
+    for (const name6 of names3) {
+      const number7 = this.numbers.get(name6) ?? this.meet(name6);
+      reach(set, (number7 >> 5) + 1);
+      set[number7 >> 5] |= 1 << (number7 & 31);
     }
   }
   /** The names of a set, sorted. */
@@ -32596,20 +32791,20 @@ var TaskKeys = class {
     const isTest = kind === "test";
     const variant2 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
-    const names2 = [];
-    for (const list6 of [
+    const names3 = [];
+    for (const list8 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
       ...kind === "docs" ? [documentationTools] : []
     ])
-      vocabulary.add(names2, list6);
+      vocabulary.add(names3, list8);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
-    for (const d of direct) join54(names2, this.namesOf(graph2, d));
-    const set = await graph2.system.resolve(vocabulary.sorted(names2));
+    for (const d of direct) join54(names3, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names3));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
     if (kind === "docs") return this.documentationKey(graph2, n, set, direct);
@@ -32656,39 +32851,39 @@ var TaskKeys = class {
     let there = own3[n];
     if (!there) {
       const p = graph2.scope.packages[n];
-      const settings2 = this.settingsOf(p.name);
+      const settings3 = this.settingsOf(p.name);
       const parts2 = ownInputs({
         scope: graph2.scope,
         target: graph2.target,
         package: p,
         distro: this.distro,
-        settings: settings2,
+        settings: settings3,
         variant: this.distro.variants[graph2.target.variant],
         environment: this.environment(graph2, p),
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path64.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path64.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
     return there;
   }
   templatesDigest(type) {
-    let digest3 = this.templates.get(type);
-    if (digest3 === void 0) this.templates.set(type, digest3 = sha256(packagingText(type)));
-    return digest3;
+    let digest4 = this.templates.get(type);
+    if (digest4 === void 0) this.templates.set(type, digest4 = sha256(packagingText(type)));
+    return digest4;
   }
   /** Whether all that a task's key needs is known. */
   canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
   manifestDigest(graph2, name6) {
     const id = `${graph2.scope.distribution} ${name6}`;
-    let digest3 = this.manifests.get(id);
-    if (digest3 === void 0) {
+    let digest4 = this.manifests.get(id);
+    if (digest4 === void 0) {
       const { manifest } = this.distribution(graph2).packages.get(name6);
-      this.manifests.set(id, digest3 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
+      this.manifests.set(id, digest4 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
     }
-    return digest3;
+    return digest4;
   }
   factsOf(graph2) {
     let known3 = this.facts.get(graph2);
@@ -32708,21 +32903,21 @@ var TaskKeys = class {
     const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
     if (there) return there;
-    const names2 = [];
+    const names3 = [];
     const addOwn = (d) => {
-      vocabulary.add(names2, graph2.scope.packages[d].systemRun);
-      vocabulary.add(names2, graph2.records[d].systemDepends);
+      vocabulary.add(names3, graph2.scope.packages[d].systemRun);
+      vocabulary.add(names3, graph2.records[d].systemDepends);
     };
     addOwn(n);
     for (const name6 of graph2.scope.packages[n].run) {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join54(names2, below2);
+      if (below2) join54(names3, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
-    brought[n] = names2;
-    return names2;
+    brought[n] = names3;
+    return names3;
   }
 };
 
@@ -32730,8 +32925,8 @@ var TaskKeys = class {
 var lockedVersions = (lock2) => ({ id, scope: scope2 }, p) => {
   const own3 = (map2, name6) => map2 && Object.hasOwn(map2, name6) ? map2[name6] : void 0;
   const version3 = own3(own3(lock2?.versions, id), p.name);
-  const repository = own3(own3(lock2?.distributions, scope2.distribution), p.repository);
-  const tree = own3(repository?.packages, p.name)?.tree;
+  const repository2 = own3(own3(lock2?.distributions, scope2.distribution), p.repository);
+  const tree = own3(repository2?.packages, p.name)?.tree;
   return tree !== void 0 && tree === p.source.tree ? version3 : void 0;
 };
 var versionsOf3 = (graphs) => Object.fromEntries(
@@ -32741,18 +32936,18 @@ var versionsOf3 = (graphs) => Object.fromEntries(
   ])
 );
 var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
-var setName = (digest3) => `sets/${digest3.slice(0, 2)}/${digest3}.json`;
+var setName = (digest4) => `sets/${digest4.slice(0, 2)}/${digest4}.json`;
 async function shareResolved({ graphs: runs, store: store2 }) {
   for (const system of new Set(runs.map((r) => r.system))) {
     const news = system.news();
     if (!news) continue;
     const there = await store2.readJson(resolvedName(system.base)) ?? {};
     const known3 = new Set(Object.values(there));
-    const fresh = Object.entries(news).filter(([, digest3]) => !known3.has(digest3) && known3.add(digest3));
-    await store2.many(fresh, async ([names2, digest3]) => {
-      const set = await system.resolve(names2.split(" "));
+    const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
+    await store2.many(fresh, async ([names3, digest4]) => {
+      const set = await system.resolve(names3.split(" "));
       const packages = typeof set === "string" ? void 0 : await set.packages();
-      if (Array.isArray(packages)) await store2.writeJson(setName(digest3), packages);
+      if (Array.isArray(packages)) await store2.writeJson(setName(digest4), packages);
     });
     await store2.writeJson(resolvedName(system.base), { ...there, ...news });
   }
@@ -32766,62 +32961,62 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options6) {
+async function openSession(input, options7) {
   const { state, distro } = input;
-  const store2 = options6.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options7.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options6.driver,
+    driver: options7.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options6.limits.jobs,
-    minutes: options6.limits.minutes,
-    limits: options6.limits.task,
-    retries: options6.retries ?? distro.tests.retries,
-    channelVersion: options6.channelVersion,
+    jobs: options7.limits.jobs,
+    minutes: options7.limits.minutes,
+    limits: options7.limits.task,
+    retries: options7.retries ?? distro.tests.retries,
+    channelVersion: options7.channelVersion,
     lockedVersion: lockedVersions(input.lock),
-    signal: options6.signal,
+    signal: options7.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options6.hinted !== false)
+  if (options7.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
-      for (const [key, record2] of index.builds) hints.builds.set(key, record2);
-      for (const [key, record2] of index.tests) hints.tests.set(key, record2);
+      for (const [key, record3] of index.builds) hints.builds.set(key, record3);
+      for (const [key, record3] of index.tests) hints.tests.set(key, record3);
     }
   history.hint(hints.builds.values());
-  const prepared2 = await prepareScopes(input, options6, store2, history);
+  const prepared2 = await prepareScopes(input, options7, store2, history);
   if (!("graphs" in prepared2)) return prepared2;
   return {
-    say: options6.say,
+    say: options7.say,
     input,
-    driver: options6.driver,
+    driver: options7.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared2,
     history,
     hints,
-    channelVersion: options6.channelVersion
+    channelVersion: options7.channelVersion
   };
 }
-function newBase(input, options6, store2, of, architecture2) {
-  const { driver, say: progress } = options6;
+function newBase(input, options7, store2, of, architecture2) {
+  const { driver, say: progress } = options7;
   const { state, distroRoot } = input;
   const pinned = input.lock?.platforms[of.id]?.base;
   const { name: name6, platform: platform2, log } = of;
   const now = Date.now();
-  if (options6.sharesBases)
+  if (options7.sharesBases)
     return sharedBase({ driver, store: store2, state, distroRoot, name: name6, platform: platform2, architecture: architecture2, now, log, progress, pinned });
   return ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned);
 }
-async function prepareScopes(input, options6, store2, history) {
+async function prepareScopes(input, options7, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
   const log = (0, import_node_path65.join)(state, "slipway.log");
@@ -32834,33 +33029,33 @@ async function prepareScopes(input, options6, store2, history) {
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
       const id = `${target2.platform}-${target2.architecture}`;
-      const tells = options6.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options7.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
         waiting2.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
-      if (options6.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options7.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target2.platform], ...options6.renewBase ? { renew_days: 0 } : {} };
+        const platform2 = { ...distro.platforms[target2.platform], ...options7.renewBase ? { renew_days: 0 } : {} };
         const planned3 = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options6.driver, store2, state, target2.platform, target2.architecture, planned3, options6.say) : await newBase(input, options6, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
+        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options7.driver, store2, state, target2.platform, target2.architecture, planned3, options7.say) : await newBase(input, options7, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new AptResolver(options6.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options7.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
-          (digest3) => store2.readJson(setName(digest3))
+          (digest4) => store2.readJson(setName(digest4))
         );
         systems.set(id, system);
       }
-      const names2 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
-      const check3 = names2 && input.checkArchive?.(scope2, target2, names2);
-      for (const d of check3?.diagnostics ?? []) lacking.set(d.message, d);
+      const names3 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
+      const check4 = names3 && input.checkArchive?.(scope2, target2, names3);
+      for (const d of check4?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope2,
@@ -32870,7 +33065,7 @@ async function prepareScopes(input, options6, store2, history) {
           distro.reuse === "full",
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
-          check3?.blocked,
+          check4?.blocked,
           (p) => !p.blocked && input.documented?.(scope2, target2, p) === true
         )
       );
@@ -32891,7 +33086,7 @@ function writeReports(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text6);
+  for (const [name6, text7] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text7);
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
@@ -32922,16 +33117,16 @@ async function writeJunit(runs, store2, output) {
   const lost3 = [];
   let cases = 0;
   for (const graph2 of runs) {
-    for (const record2 of graph2.tests) {
-      if (!record2?.junit) continue;
-      const text6 = await store2.readText(record2.junit);
-      if (text6 === void 0)
+    for (const record3 of graph2.tests) {
+      if (!record3?.junit) continue;
+      const text7 = await store2.readText(record3.junit);
+      if (text7 === void 0)
         lost3.push(
-          warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
+          warning("results-lost", `the store lost the test results of '${record3.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path66.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
+      else writeWhole((0, import_node_path66.join)(output, "junit", graph2.id, `${record3.package}.xml`), text7, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -32963,7 +33158,7 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text6] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text6);
+  for (const [name6, text7] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text7);
   writeWhole((0, import_node_path66.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
@@ -32992,26 +33187,26 @@ async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
   const work2 = runs.flatMap(
     (graph2) => graph2.tests.flatMap(
-      (record2, n) => record2 && record2.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record2, task: graph2.results[graph2.count + n] }] : []
+      (record3, n) => record3 && record3.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record3, task: graph2.results[graph2.count + n] }] : []
     )
   );
-  await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
-    const name6 = historyOf(graph2.id, record2.package);
-    const cases = (list6) => list6.map((c) => `${c.suite}.${c.name}`).sort(compare);
+  await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
+    const name6 = historyOf(graph2.id, record3.package);
+    const cases = (list8) => list8.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name6) ?? [];
     const now = {
       stamp,
-      key: record2.key.slice(0, 16),
-      outcome: record2.outcome,
-      failed: cases(record2.failed),
-      flaky: cases(record2.flaky)
+      key: record3.key.slice(0, 16),
+      outcome: record3.outcome,
+      failed: cases(record3.failed),
+      flaky: cases(record3.flaky)
     };
     const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
     if (ran) {
       history.push(now);
       await store2.writeJson(name6, history.slice(-remembered2));
     }
-    if (record2.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
+    if (record3.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
   });
   return verdicts;
 }
@@ -33030,7 +33225,7 @@ function verdictOf(history) {
 // ts-src/cli/progress.ts
 var doing = { build: "building", test: "testing", docs: "documenting" };
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write3 = (text6) => void process.stderr.write(text6);
+  const write3 = (text7) => void process.stderr.write(text7);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -33073,11 +33268,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
-    note(text6) {
+    note(text7) {
       if (live) {
-        note = text6;
+        note = text7;
         draw();
-      } else write3(printable(`${text6}
+      } else write3(printable(`${text7}
 `));
     },
     close() {
@@ -33115,14 +33310,14 @@ function search(data, at2) {
   const little = data[5] === 1;
   const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
   const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
-  const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
-  const table2 = word(wide ? 40 : 32);
-  const [size2, count3, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
-  const offset = (section) => word(table2 + section * size2 + (wide ? 24 : 16));
-  const strings = offset(names2);
+  const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
+  const table3 = word3(wide ? 40 : 32);
+  const [size3, count3, names3] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
+  const strings = offset(names3);
   for (let i = 0; i < count3; i++) {
-    const header2 = table2 + i * size2;
-    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header2 + (wide ? 32 : 20))) continue;
+    const header2 = table3 + i * size3;
+    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
     const name6 = strings + u32(header2);
     return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
   }
@@ -33192,9 +33387,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block3 = 1 << 16;
+  const block6 = 1 << 16;
   let at2 = 0;
-  while (at2 + block3 <= end2 && a.subarray(at2, at2 + block3).equals(b.subarray(at2, at2 + block3))) at2 += block3;
+  while (at2 + block6 <= end2 && a.subarray(at2, at2 + block6).equals(b.subarray(at2, at2 + block6))) at2 += block6;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -33209,9 +33404,9 @@ function memberAt(data, at2) {
   if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
   let header2 = 8;
   while (header2 + 60 <= data.length) {
-    const size2 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
-    const end2 = header2 + 60 + size2 + size2 % 2;
-    if (!Number.isSafeInteger(size2) || size2 < 0) return void 0;
+    const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
+    const end2 = header2 + 60 + size3 + size3 % 2;
+    if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
     if (at2 < end2)
       return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
     header2 = end2;
@@ -33223,57 +33418,57 @@ function memberAt(data, at2) {
 init_diagnostics();
 init_digest();
 init_names();
-async function checkReproducible(session2, options6) {
+async function checkReproducible(session2, options7) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number6) => graph2.records[number6] && options6.chosen(graph2, number6) ? [{ graph: graph2, number: number6 }] : []
+      (_, number7) => graph2.records[number7] && options7.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number6 }) => sha256(`${options6.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number6).name}`);
-  const chosen = options6.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options6.sample).map(({ task }) => task);
+  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options7.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
+  const chosen = options7.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options7.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options6.workers, async ({ graph: graph2, number: number6 }) => {
-    if (options6.signal.aborted) return;
-    options6.started(`${graph2.id}/${packageOf(graph2, number6).name}`);
-    found2.push(await checkOne(session2, options6, graph2, number6));
+  await parallel(chosen, options7.workers, async ({ graph: graph2, number: number7 }) => {
+    if (options7.signal.aborted) return;
+    options7.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
+    found2.push(await checkOne(session2, options7, graph2, number7));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options6, graph2, number6) {
-  const p = packageOf(graph2, number6);
-  const record2 = graph2.records[number6];
+async function checkOne(session2, options7, graph2, number7) {
+  const p = packageOf(graph2, number7);
+  const record3 = graph2.records[number7];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
-    output: options6.output,
+    output: options7.output,
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path68.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path68.join)(options7.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number6);
+    const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
-    const stamp = stampIn(record2.version);
-    if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
+    const stamp = stampIn(record3.version);
+    if (stamp === void 0) return failed2(`its version ${record3.version} has no stamp`);
     const again = await session2.builder.repeat({
       graph: graph2,
-      number: number6,
+      number: number7,
       package: p,
       resolved,
       work: work2,
       log,
-      repeat: { version: record2.version, stamp }
+      repeat: { version: record3.version, stamp }
     });
-    return again.state === "made" ? compareFiles(session2, options6, record2, again.value, work2) : again;
+    return again.state === "made" ? compareFiles(session2, options7, record3, again.value, work2) : again;
   });
   const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
   return { id: graph2.id, name: p.name, ...result2 };
 }
-async function compareFiles(session2, options6, record2, files, work2) {
+async function compareFiles(session2, options7, record3, files, work2) {
   const differences = [];
   let report2;
   const second = new Map(files.map((f) => [(0, import_node_path68.basename)(f), f]));
-  for (const [i, deb2] of record2.debs.entries()) {
+  for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
     if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
@@ -33283,7 +33478,7 @@ async function compareFiles(session2, options6, record2, files, work2) {
       const inside = await insideOf2(before2, after, deb2, (0, import_node_path68.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record2.package, options6);
+      report2 ??= await diffoscope(before2, after, record3.package, options7);
     }
   }
   for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
@@ -33296,12 +33491,12 @@ async function compareFiles(session2, options6, record2, files, work2) {
 async function insideOf2(before2, after, deb2, folder) {
   const [a, b] = [(0, import_node_path68.join)(folder, "before"), (0, import_node_path68.join)(folder, "after")];
   (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
-  for (const [file2, to] of [
+  for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
-    const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path68.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path68.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -33310,17 +33505,17 @@ async function insideOf2(before2, after, deb2, folder) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before2, after, name6, options6) {
+async function diffoscope(before2, after, name6, options7) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked = await run(
     "diffoscope",
     ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
-    { signal: AbortSignal.any([timeout, options6.signal]) }
+    { signal: AbortSignal.any([timeout, options7.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
   const report2 = (0, import_node_path68.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs58.mkdirSync)((0, import_node_path68.join)(options6.output, "reproducible"), { recursive: true });
-  (0, import_node_fs58.writeFileSync)((0, import_node_path68.join)(options6.output, report2), asked.stdout);
+  (0, import_node_fs58.mkdirSync)((0, import_node_path68.join)(options7.output, "reproducible"), { recursive: true });
+  (0, import_node_fs58.writeFileSync)((0, import_node_path68.join)(options7.output, report2), asked.stdout);
   return report2;
 }
 
@@ -33366,12 +33561,12 @@ function checkOf(values) {
     return "--sample takes a number from 1 on, and goes with --check-reproducible";
   return { sample: Number(values.sample) };
 }
-async function checkBuilds(session2, options6) {
-  const { output, signal } = options6;
+async function checkBuilds(session2, options7) {
+  const { output, signal } = options7;
   const builds = await checkReproducible(session2, {
-    ...options6,
+    ...options7,
     stamp: session2.input.plan.stamp,
-    chosen: (graph2, number6) => "named" in graph2.scope.packages[number6].why,
+    chosen: (graph2, number7) => "named" in graph2.scope.packages[number7].why,
     started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
@@ -33390,13 +33585,13 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
   for (const graph2 of runs) {
     for (const t of graph2.results)
       if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
-    for (const record2 of graph2.records)
-      for (const f of record2 ? [...record2.debs, record2.files] : []) objects.add(f.sha256);
+    for (const record3 of graph2.records)
+      for (const f of record3 ? [...record3.debs, record3.files] : []) objects.add(f.sha256);
   }
-  const changed = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
-  if (changed) store2.sweep();
+  const changed2 = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
+  if (changed2) store2.sweep();
   const fresh = runs.filter(
-    (graph2) => graph2.records.some((record2) => record2 && !hints.builds.has(record2.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
+    (graph2) => graph2.records.some((record3) => record3 && !hints.builds.has(record3.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
   );
   for (const graph2 of fresh) {
     const known3 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
@@ -33406,7 +33601,7 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
       merged(graph2.tests, known3.tests)
     );
   }
-  if (changed || fresh.length)
+  if (changed2 || fresh.length)
     await store2.writeJson(runName(input.plan.stamp, String(process.pid)), {
       schema: 1,
       stamp: input.plan.stamp,
@@ -33416,9 +33611,9 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
     });
 }
 function merged(now, known3) {
-  const there = now.flatMap((record2) => record2 ?? []);
-  const names2 = new Set(there.map((record2) => record2.package));
-  return [...there, ...[...known3.values()].filter((record2) => !names2.has(record2.package))];
+  const there = now.flatMap((record3) => record3 ?? []);
+  const names3 = new Set(there.map((record3) => record3.package));
+  return [...there, ...[...known3.values()].filter((record3) => !names3.has(record3.package))];
 }
 
 // ts-src/cli/run-options.ts
@@ -33531,8 +33726,8 @@ var Watch = class {
     return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
-  async count(options6) {
-    const counted = await this.du(["-s", "-x", "-c", ...options6, "--", ...this.folders]);
+  async count(options7) {
+    const counted = await this.du(["-s", "-x", "-c", ...options7, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === void 0 ? void 0 : Number(total);
@@ -33566,16 +33761,16 @@ var capabilities = [
 ];
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args, options6 = {}) => run("docker", args, options6);
+  const docker2 = (args, options7 = {}) => run("docker", args, options7);
   const imageOf = (folder) => readIf((0, import_node_path70.join)(folder, marker))?.trim();
-  const ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
+  const ranOutOfMemory = async (name6) => (await docker2(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
-    const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
+    const old = await docker2(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
     const alive = (pid) => exists(`/proc/${pid}`);
     for (const id of old.stdout.split("\n").filter(Boolean)) {
-      const owner = (await docker(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
-      if (!alive(owner)) await docker(["rm", "--force", id]);
+      const owner = (await docker2(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
+      if (!alive(owner)) await docker2(["rm", "--force", id]);
     }
   };
   const du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
@@ -33590,11 +33785,11 @@ function dockerDriver(state) {
         stdout: "",
         stderr: "the base image of this root is not there: run with --renew-base"
       };
-    const image = imageOf(entry.root.layers[at2]);
+    const image2 = imageOf(entry.root.layers[at2]);
     const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
-    const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
+    const command2 = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
     const limits2 = entry.limits ?? defaultLimits();
-    const created = await docker([
+    const created = await docker2([
       "create",
       "--cap-drop",
       "ALL",
@@ -33623,17 +33818,17 @@ function dockerDriver(state) {
       "--init",
       ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
       // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
-      ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place) => [
+      ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place2) => [
         "--tmpfs",
-        `${place}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
+        `${place2}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
       ]),
       ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
-      image,
+      image2,
       "sh",
       "-c",
       guarded,
       "sh",
-      ...command
+      ...command2
     ]);
     if (created.code !== 0) return created;
     try {
@@ -33645,7 +33840,7 @@ function dockerDriver(state) {
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
-      const stop = () => void docker(["kill", name6]);
+      const stop = () => void docker2(["kill", name6]);
       signal?.addEventListener("abort", stop, { once: true });
       const outcome = await run(
         "setpriv",
@@ -33662,9 +33857,9 @@ function dockerDriver(state) {
       if (outcome.code === 0 && entry.root.keep) {
         (0, import_node_fs59.mkdirSync)((0, import_node_path70.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
-        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
+        const committed = await docker2(["commit", "--change", 'CMD ["sh"]', name6, tag]);
         if (committed.code !== 0) return committed;
-        const status = await docker([
+        const status = await docker2([
           "cp",
           `${name6}:/var/lib/dpkg/status`,
           (0, import_node_path70.join)(entry.root.keep, "var/lib/dpkg/status")
@@ -33675,7 +33870,7 @@ function dockerDriver(state) {
       }
       return outcome;
     } finally {
-      await docker(["rm", "--force", name6]);
+      await docker2(["rm", "--force", name6]);
     }
   }
   return {
@@ -33683,7 +33878,7 @@ function dockerDriver(state) {
     enter: (entry) => withDiskLimit(entry, du, enter),
     async unpack(tar, folder) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
-      const imported = await docker(["import", tar, tag]);
+      const imported = await docker2(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
       (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(folder, marker), `${tag}
@@ -33692,23 +33887,23 @@ function dockerDriver(state) {
     },
     // Images may be pruned, or the daemon be another one than before.
     async ready(folder) {
-      const image = imageOf(folder);
-      return image !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image])).code === 0;
+      const image2 = imageOf(folder);
+      return image2 !== void 0 && (await docker2(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
     },
     async remove(folder) {
       if (!exists(folder)) return;
       const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder]);
       if (own3.code === 0) return;
-      const image = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
-      if (image)
-        await docker([
+      const image2 = (await docker2(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
+      if (image2)
+        await docker2([
           "run",
           "--rm",
           "--network",
           "none",
           "--volume",
           `${(0, import_node_path70.dirname)(folder)}:/parent`,
-          image,
+          image2,
           "rm",
           "-rf",
           `/parent/${(0, import_node_path70.basename)(folder)}`
@@ -33879,17 +34074,24 @@ var enter_default2 = '# Puts a root together from overlay layers inside namespac
 // ts-src/sandbox/unshare.ts
 init_files();
 init_process();
+var readScript = `set -eu
+cd "$1"
+lower=$2 options=$3
+shift 3
+mkdir -p m
+mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
+exec "$@"`;
 function unshareDriver() {
   const plain3 = process.getuid() !== 0;
-  const user = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command, options6) => run(
+  const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const inside = (namespaces, command2, options7) => run(
     "setpriv",
-    ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
+    ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
     // A session of its own: no terminal of ours is within reach.
-    { ...options6, detached: true }
+    { ...options7, detached: true }
   );
   let known3;
-  const isPrivate = () => known3 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
+  const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
   const unmount = async (folder) => {
     const own3 = mountsBelow(folder);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
@@ -33957,6 +34159,27 @@ function unshareDriver() {
   return {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du, enter),
+    async read(reading) {
+      (0, import_node_fs60.mkdirSync)(reading.work, { recursive: true });
+      const links = reading.layers.map((layer, i) => {
+        (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path71.join)(reading.work, `l${i}`));
+        return `l${i}`;
+      });
+      const propagation = await isPrivate() ? "private" : "unchanged";
+      const { env, log, signal, onOutput } = reading;
+      const outcome = await inside(
+        ["--mount", "--propagation", propagation],
+        ["sh", "-c", readScript, "read", reading.work, links.join(":"), plain3 ? ",userxattr" : "", ...reading.command],
+        {
+          ...env ? { env } : {},
+          ...log === void 0 ? {} : { log },
+          ...onOutput ? { onOutput } : {},
+          signal
+        }
+      );
+      await unmount(reading.work);
+      return outcome;
+    },
     unpack: (tar, folder) => {
       (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
@@ -34001,9 +34224,9 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 var limitKeys = ["memory", "processes", "temporary", "disk", "log"];
-function writtenLimits(text6) {
+function writtenLimits(text7) {
   const found2 = {};
-  for (const part of text6 === void 0 ? [] : text6.split(",")) {
+  for (const part of text7 === void 0 ? [] : text7.split(",")) {
     const [key, value2 = "", ...more] = part.split("=");
     const name6 = limitKeys.find((k) => k === key);
     const amount = name6 !== "processes" ? sizeOf(value2) : /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
@@ -34045,9 +34268,9 @@ var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(stat
 var import_node_path72 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path72.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path72.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
-  const known3 = readJson(file(workspace)) ?? {};
+  const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
     Object.entries(known3).filter(
       ([id]) => Object.entries(workspace.distro.platforms).some(
@@ -34072,7 +34295,7 @@ async function platformsOf(workspace, runs) {
       locked2.packages[p.slice(0, at2)] = p.slice(at2 + 1);
     }
   }
-  writeWhole(file(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
+  writeWhole(file2(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
   return platforms;
 }
 function moved2(lock2, platforms) {
@@ -34172,9 +34395,9 @@ async function runBuild(verb, values, packages, tests) {
     );
     return exit.usage;
   }
-  const check3 = checkOf(values);
-  if (typeof check3 === "string") {
-    writeMessage(`slipway ${verb}: ${check3}
+  const check4 = checkOf(values);
+  if (typeof check4 === "string") {
+    writeMessage(`slipway ${verb}: ${check4}
 `);
     return exit.usage;
   }
@@ -34203,7 +34426,7 @@ async function runBuild(verb, values, packages, tests) {
       output,
       limits: limits2,
       tests,
-      check: check3,
+      check: check4,
       publishes: verb === "build" && values.untrusted === void 0,
       signal: stop.signal
     });
@@ -34417,13 +34640,13 @@ var isPartial = (planned3) => planned3.plan.scopes.some(
 function namesByDebian(planned3) {
   const known3 = /* @__PURE__ */ new Map();
   return ({ distribution: distribution2 }, debian2) => {
-    let names2 = known3.get(distribution2);
-    if (!names2) {
+    let names3 = known3.get(distribution2);
+    if (!names3) {
       const debianOf = debianNames(planned3.workspace.distro, distribution2);
       const packages = planned3.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known3.set(distribution2, names2 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
+      known3.set(distribution2, names3 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
     }
-    return names2.get(debian2);
+    return names3.get(debian2);
   };
 }
 function notForAll(path2) {
@@ -34607,9 +34830,9 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text6) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text6);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text6.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text7) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text7);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text7.trim() }] : [];
     })
   );
 }
@@ -34710,7 +34933,7 @@ async function rollBack(input, outlet) {
     const [now, then] = [before2[s]?.[d], state.suites[s]?.[d]];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
-  const kept2 = pointer ? count3(differs) : 0;
+  const kept3 = pointer ? count3(differs) : 0;
   const gone = count3((s, d) => suites[s]?.[d] === void 0);
   const draft = {
     kind: "rollback",
@@ -34722,14 +34945,14 @@ async function rollBack(input, outlet) {
     verdicts: []
   };
   const moved3 = await moveChecked(channel2, draft, outlet, state.lock);
-  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept2, gone }) : moved3;
+  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept3, gone }) : moved3;
 }
 
 // ts-src/publish/retention.ts
 var day2 = 864e5;
-function expiredStates(states, keep, graceDays, now) {
-  if (keep === void 0) return [];
-  return states.filter((_, i) => i >= keep && i > 0 && now - states[i - 1].when > graceDays * day2);
+function expiredStates(states, keep2, graceDays, now) {
+  if (keep2 === void 0) return [];
+  return states.filter((_, i) => i >= keep2 && i > 0 && now - states[i - 1].when > graceDays * day2);
 }
 var dropStates = (store2, channel2, expired) => store2.replaceJson(
   channelFile(channel2.name),
@@ -34747,13 +34970,13 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
     for (const folder of ["pool", "dists"]) {
-      for await (const { name: name6, size: size2 } of endpoint.list(folder)) {
+      for await (const { name: name6, size: size3 } of endpoint.list(folder)) {
         if (marked(name6)) {
           swept.kept++;
           continue;
         }
         const found2 = before2[name6] ?? now;
-        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name6, size: size2 });
+        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name6, size: size3 });
         else {
           since[name6] = found2;
           swept.waiting++;
@@ -34809,9 +35032,9 @@ async function markAll(store2, channel2, endpoint) {
 }
 async function markRelease(endpoint, folder, suite2, files) {
   const read2 = await endpoint.read(`${folder}/InRelease`);
-  for (const [path2, { sha256: digest3 }] of readRelease(read2?.data.toString("utf8") ?? "").files) {
+  for (const [path2, { sha256: digest4 }] of readRelease(read2?.data.toString("utf8") ?? "").files) {
     files.add(`dists/${suite2}/${path2}`);
-    files.add(`dists/${suite2}/${byHashPath(path2, digest3)}`);
+    files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
   }
 }
 
@@ -34837,7 +35060,7 @@ function renderDifference(difference3) {
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most4))}${rest(rows.length)}`);
   }
-  const short4 = (text6) => text6.slice(0, 12);
+  const short4 = (text7) => text7.slice(0, 12);
   if (difference3.repositories.length)
     parts2.push(
       `
@@ -34876,13 +35099,13 @@ async function openEndpoint(uri, root) {
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
   return new FolderEndpoint((0, import_node_path75.isAbsolute)(path2) ? path2 : (0, import_node_path75.join)(root, path2));
 }
-function channelUri(place, channel2) {
-  const query2 = place.indexOf("?");
-  const [path2, options6] = query2 < 0 ? [place, ""] : [place.slice(0, query2), place.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options6}`;
+function channelUri(place2, channel2) {
+  const query2 = place2.indexOf("?");
+  const [path2, options7] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options7}`;
 }
 async function endpointsOf(distro, channel2, folder) {
-  const uris = distro.publish.to.map((place) => channelUri(place, channel2));
+  const uris = distro.publish.to.map((place2) => channelUri(place2, channel2));
   return Promise.all((uris.length ? uris : [folder]).map((uri) => openEndpoint(uri, process.cwd())));
 }
 
@@ -34921,15 +35144,15 @@ async function readChannel(store2, name6) {
     );
   return good(await openChannel(store2, name6));
 }
-async function placesOf3({ workspace: { distro, root } }, channel2, named5, from) {
-  const configured = distro.publish.to.map((place) => channelUri(place, channel2.name));
+async function placesOf3({ workspace: { distro, root } }, channel2, named6, from) {
+  const configured = distro.publish.to.map((place2) => channelUri(place2, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
     const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
     const tail = `/${from.name}/apt`;
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named5?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path76.resolve)(n)),
+    named6?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path76.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -34972,13 +35195,13 @@ grace has passed. renew brings a channel's head to its repositories again and si
 Valid-Until ends, or where a repository lost files.`,
   examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
   options: options2,
-  async run(values, [what, ...names2]) {
+  async run(values, [what, ...names3]) {
     const opened = await openChannels(values);
     if (!opened.ok) {
       showDiagnostics(opened.diagnostics);
       return exit.failed;
     }
-    const done = what === void 0 ? await list3(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names2, values.json === true) : what === "gc" ? await collect(opened.value, names2, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names2, values.repository) : names2.length ? void 0 : await show(opened.value, what, values.json === true);
+    const done = what === void 0 ? await list3(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names3, values.json === true) : what === "gc" ? await collect(opened.value, names3, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names3, values.repository) : names3.length ? void 0 : await show(opened.value, what, values.json === true);
     if (done === void 0) {
       writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
       return exit.usage;
@@ -34989,9 +35212,9 @@ Valid-Until ends, or where a repository lost files.`,
   }
 });
 async function channelNames(store2) {
-  const names2 = [];
-  for (const name6 of await store2.names("channels")) names2.push(name6.slice("channels/".length).replace(/\.json$/, ""));
-  return names2.sort();
+  const names3 = [];
+  for (const name6 of await store2.names("channels")) names3.push(name6.slice("channels/".length).replace(/\.json$/, ""));
+  return names3.sort();
 }
 var ago = (milliseconds) => {
   const hours = milliseconds / 36e5;
@@ -35059,7 +35282,7 @@ async function show(opened, name6, json2) {
       `${JSON.stringify({ name: name6, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
-  const table2 = renderTable(
+  const table3 = renderTable(
     ["state", "age", "kind", "packages", "size", "who", "from"],
     states.map(({ id, when, kind, state }) => [
       shortId(id),
@@ -35080,7 +35303,7 @@ ${renderVerdicts(b.verdicts)}`).join("");
   );
   return good(
     `${name6}, served at ${read2.value.file.endpoints.join(", ")}
-${signed.join("")}${table2}${promotions}`,
+${signed.join("")}${table3}${promotions}`,
     notes
   );
 }
@@ -35093,42 +35316,42 @@ async function servedKeys(opened, channel2, now) {
   }
   const notes = [];
   const keys = /* @__PURE__ */ new Map();
-  for (const text6 of texts) {
-    const found2 = await keysOf2(text6);
+  for (const text7 of texts) {
+    const found2 = await keysOf2(text7);
     for (const { fingerprint: fingerprint2, ends } of found2.ok ? found2.value : [])
       keys.set(fingerprint2, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
-    notes.push(...(await keyHealth(text6, now)).map((d) => ({ ...d, severity: "warning" })));
+    notes.push(...(await keyHealth(text7, now)).map((d) => ({ ...d, severity: "warning" })));
   }
   return { keys: [...keys].map(([fingerprint2, expires]) => ({ fingerprint: fingerprint2, expires })), notes };
 }
-async function named3(store2, text6) {
-  const [name6, id] = text6.split("@");
+async function named3(store2, text7) {
+  const [name6, id] = text7.split("@");
   const read2 = await readChannel(store2, name6);
   if (!read2.ok) return read2;
   const found2 = await stateOf(store2, read2.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text6 = state.lock && await store2.readText(state.lock);
-  const read2 = text6 === void 0 ? void 0 : readLock("lock.yaml", text6);
+  const text7 = state.lock && await store2.readText(state.lock);
+  const read2 = text7 === void 0 ? void 0 : readLock("lock.yaml", text7);
   return read2?.ok ? read2.value : void 0;
 }
-async function diff({ store: store2 }, names2, json2) {
-  if (names2.length !== 2) return void 0;
-  const [a, b] = [await named3(store2, names2[0]), await named3(store2, names2[1])];
+async function diff({ store: store2 }, names3, json2) {
+  if (names3.length !== 2) return void 0;
+  const [a, b] = [await named3(store2, names3[0]), await named3(store2, names3[1])];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const difference3 = differenceOf(a.value, b.value, [await lockOf(store2, a.value), await lockOf(store2, b.value)]);
   return good(json2 ? `${JSON.stringify(difference3)}
 ` : renderDifference(difference3).replace(/^\n/, ""));
 }
-async function collect(opened, names2, dryRun) {
+async function collect(opened, names3, dryRun) {
   const { store: store2, workspace } = opened;
   const { distro } = workspace;
   const now = Date.now();
   const lines = [];
   const notes = [];
-  for (const name6 of names2.length ? names2 : await channelNames(store2)) {
+  for (const name6 of names3.length ? names3 : await channelNames(store2)) {
     const read2 = await readChannel(store2, name6);
     if (!read2.ok) return read2;
     const expired = expiredStates(read2.value.file.states, keepOf(distro, name6), distro.publish.grace_days, now);
@@ -35158,10 +35381,10 @@ var busy = (where) => ({
   code: "channel-busy",
   message: `${where} is left alone: a publication goes on there, or one of its states can't be read`
 });
-async function renew(opened, names2, to) {
-  if (!names2.length) return void 0;
+async function renew(opened, names3, to) {
+  if (!names3.length) return void 0;
   const lines = [];
-  for (const name6 of names2) {
+  for (const name6 of names3) {
     const read2 = await readChannel(opened.store, name6);
     if (!read2.ok) return read2;
     const found2 = await stateOf(opened.store, read2.value, void 0);
@@ -35190,7 +35413,7 @@ async function renew(opened, names2, to) {
 var import_node_fs63 = require("node:fs");
 var import_node_path77 = require("node:path");
 init_process();
-var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
+var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
   usage: "clean [--all]",
@@ -35230,8 +35453,8 @@ subordinate ids, which rm can't remove; this can.`,
     const parts2 = (0, import_node_fs63.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
       const folder = (0, import_node_path77.join)(state, part);
-      const size2 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
-      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size2}
+      const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
+      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
@@ -35280,7 +35503,7 @@ function renderComparison(changes) {
     const blocks = Object.keys(titles2).flatMap((change) => {
       const rows = packages.filter((p) => p.change === change);
       if (!rows.length) return [];
-      const table2 = renderTable(
+      const table3 = renderTable(
         ["", "", ""],
         rows.map((p) => [
           `  ${p.name}`,
@@ -35289,7 +35512,7 @@ function renderComparison(changes) {
         ])
       );
       return [`${titles2[change]} (${rows.length})
-${table2.slice(table2.indexOf("\n") + 1)}`];
+${table3.slice(table3.indexOf("\n") + 1)}`];
     });
     return `${where.join(", ")}:
 ${blocks.join("")}`;
@@ -35494,24 +35717,24 @@ var schema2 = strictObject({
   }).optional(),
   jobs: array(strictObject({ script: text5 })).optional()
 });
-function checkCasc(content, file2) {
+function checkCasc(content, file3) {
   if (/^# slipway: unchecked$/m.test(content)) return [];
-  const parsed2 = parseYaml(content, file2);
+  const parsed2 = parseYaml(content, file3);
   if (!parsed2.ok) return parsed2.diagnostics;
   const checked = schema2.safeParse(parsed2.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
-  return checked.error.issues.flatMap((issue2) => faults2(issue2, [], file2, locator));
+  return checked.error.issues.flatMap((issue2) => faults2(issue2, [], file3, locator));
 }
-function faults2(issue2, prefix, file2, locator) {
+function faults2(issue2, prefix, file3, locator) {
   const path2 = [...prefix, ...issue2.path];
-  const fault3 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file2, line: locator.line(at2) });
+  const fault3 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at2) });
   const where = path2.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => fault3(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
   if (issue2.code === "invalid_union") {
     const [meant] = [...issue2.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
-    return (meant ?? []).flatMap((inner) => faults2(inner, path2, file2, locator));
+    return (meant ?? []).flatMap((inner) => faults2(inner, path2, file3, locator));
   }
   return [fault3(`${where === "" ? "the file" : where}: ${issue2.message}`)];
 }
@@ -36564,13 +36787,13 @@ function compareVersions(a, b) {
   return 0;
 }
 var partsOf = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
-function parsePlugins(text6, file2) {
+function parsePlugins(text7, file3) {
   const diagnostics = [];
   const plugins2 = /* @__PURE__ */ new Map();
-  for (const [i, raw] of text6.split("\n").entries()) {
+  for (const [i, raw] of text7.split("\n").entries()) {
     const line2 = raw.replace(/#.*/, "").trim();
     if (line2 === "") continue;
-    const where = { file: file2, line: i + 1 };
+    const where = { file: file3, line: i + 1 };
     const [id = "", version3 = "", ...more] = line2.split(":");
     if (!/^[A-Za-z0-9_-]+$/.test(id) || more.length > 0)
       diagnostics.push(error("deploy-plugins", `'${line2}' is not ID:VERSION`, where));
@@ -36581,21 +36804,21 @@ function parsePlugins(text6, file2) {
   }
   return { plugins: plugins2, diagnostics };
 }
-function checkPlugins(text6, file2, jenkins2, known3 = pluginTable) {
-  const { plugins: plugins2, diagnostics } = parsePlugins(text6, file2);
+function checkPlugins(text7, file3, jenkins2, known3 = pluginTable) {
+  const { plugins: plugins2, diagnostics } = parsePlugins(text7, file3);
   for (const [id, { version: version3, line: line2 }] of plugins2) {
     const entry = known3.plugins[id];
     if (entry === void 0 || entry.version !== version3) {
       const what = entry === void 0 ? id : `${id} ${version3}`;
       diagnostics.push(
-        warning("deploy-plugins", `Slipway does not know what ${what} needs: not checked`, { file: file2, line: line2 })
+        warning("deploy-plugins", `Slipway does not know what ${what} needs: not checked`, { file: file3, line: line2 })
       );
       continue;
     }
     if (entry.core !== null && compareVersions(jenkins2, entry.core) < 0)
       diagnostics.push(
         error("deploy-plugins", `${id} ${version3} needs Jenkins ${entry.core}, the image has ${jenkins2}`, {
-          file: file2,
+          file: file3,
           line: line2
         })
       );
@@ -36603,10 +36826,10 @@ function checkPlugins(text6, file2, jenkins2, known3 = pluginTable) {
       const found2 = plugins2.get(other);
       const wanted = `${other}${least === null ? "" : ` ${least}`}`;
       if (found2 === void 0)
-        diagnostics.push(error("deploy-plugins", `${id} needs ${wanted}, which is not in the list`, { file: file2, line: line2 }));
+        diagnostics.push(error("deploy-plugins", `${id} needs ${wanted}, which is not in the list`, { file: file3, line: line2 }));
       else if (least !== null && compareVersions(found2.version, least) < 0)
         diagnostics.push(
-          error("deploy-plugins", `${id} needs ${wanted}, the list has ${found2.version}`, { file: file2, line: found2.line })
+          error("deploy-plugins", `${id} needs ${wanted}, the list has ${found2.version}`, { file: file3, line: found2.line })
         );
     }
   }
@@ -36631,11 +36854,11 @@ async function checkSecrets(root) {
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file") continue;
     const bytes = await readLeft(root, path2, mostBytes4).catch(() => void 0);
-    const text6 = bytes?.toString("latin1") ?? "";
+    const text7 = bytes?.toString("latin1") ?? "";
     for (const [form, what] of forms)
-      if (form.test(text6)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
+      if (form.test(text7)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
     for (const [name6, value2] of known3)
-      if (text6.includes(value2))
+      if (text7.includes(value2))
         found2.push(
           error("deploy-secret", `${path2} holds the secret of secrets/${name6}`, {
             file: path2,
@@ -36659,13 +36882,13 @@ async function envLines(root) {
 }
 async function knownSecrets(root) {
   const known3 = [];
-  let names2 = [];
+  let names3 = [];
   try {
-    names2 = (0, import_node_fs65.readdirSync)((0, import_node_path78.join)(root, "secrets")).sort();
+    names3 = (0, import_node_fs65.readdirSync)((0, import_node_path78.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
-  for (const name6 of names2.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
+  for (const name6 of names3.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
     const bytes = await readLeft(root, `secrets/${name6}`, mostBytes4).catch(() => void 0);
     const lines = (bytes?.toString("latin1") ?? "").trim().split("\n");
     const telling2 = lines[Math.floor(lines.length / 2)] ?? "";
@@ -36696,7 +36919,7 @@ async function checkDeployment(root) {
 }
 function plugins(root) {
   const dockerfile = readIf((0, import_node_path79.join)(root, "Dockerfile")) ?? "";
-  const list6 = readIf((0, import_node_path79.join)(root, "plugins.txt"));
+  const list8 = readIf((0, import_node_path79.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -36711,8 +36934,8 @@ function plugins(root) {
         }
       )
     );
-  if (list6 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
-  else found2.push(...checkPlugins(list6, "plugins.txt", version3 ?? pluginTable.jenkins));
+  if (list8 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
+  else found2.push(...checkPlugins(list8, "plugins.txt", version3 ?? pluginTable.jenkins));
   return found2;
 }
 async function casc(root) {
@@ -36727,7 +36950,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path79.join)(root, path2)) ?? "").split("\n").findIndex((text6) => /^(<{7}|>{7}) /.test(text6));
+    const line2 = (readIf((0, import_node_path79.join)(root, path2)) ?? "").split("\n").findIndex((text7) => /^(<{7}|>{7}) /.test(text7));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -36742,9 +36965,9 @@ async function runTool(name6, args, cwd) {
   const ran = await run(name6, args, { cwd, limit: 1 << 20 });
   if (ran.code === 127) return name6;
   if (ran.code === 0) return [];
-  const told7 = `${ran.stdout}
+  const told8 = `${ran.stdout}
 ${ran.stderr}`.trim().split("\n").slice(0, 40).join("\n");
-  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${told7}`)];
+  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${told8}`)];
 }
 var tools = [
   {
@@ -36759,7 +36982,7 @@ var tools = [
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file2) => (0, import_node_fs66.existsSync)((0, import_node_path79.join)(root, file2)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs66.existsSync)((0, import_node_path79.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -36801,29 +37024,29 @@ var questions = Object.entries(answersSchema.shape).map(([key, type]) => {
     needed: !empty.success
   };
 });
-function checkAnswers(given, file2) {
+function checkAnswers(given, file3) {
   const checked = answersSchema.safeParse(given ?? {});
   if (checked.success) return good(checked.data);
-  return bad(...checked.error.issues.flatMap((issue2) => faults3(issue2, given, file2)));
+  return bad(...checked.error.issues.flatMap((issue2) => faults3(issue2, given, file3)));
 }
-function faults3(issue2, given, file2) {
+function faults3(issue2, given, file3) {
   const at2 = issue2.path.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => {
       const near = nearest(key, Object.keys(answersSchema.shape));
       const known4 = `known answers: ${Object.keys(answersSchema.shape).sort(compare).join(", ")}`;
       return error("deploy-answers", `unknown answer '${key}'`, {
-        file: file2,
+        file: file3,
         hint: near === void 0 ? known4 : `did you mean '${near}'?`
       });
     });
-  if (at2 === "") return [error("deploy-answers", "the answers must be a map", { file: file2 })];
+  if (at2 === "") return [error("deploy-answers", "the answers must be a map", { file: file3 })];
   const known3 = questions.find((q3) => q3.name === at2);
   const missing = typeof given !== "object" || given === null || !Object.hasOwn(given, at2);
   const what = issue2.code === "invalid_format" || issue2.code === "custom" ? issue2.message : known3?.help ?? "";
   return [
-    missing ? error("deploy-answers", `${at2} is missing: ${known3?.help ?? ""}`, { file: file2 }) : error("deploy-answers", `${at2} must be ${what}${issue2.code === "invalid_value" ? ` (${issue2.message})` : ""}`, {
-      file: file2
+    missing ? error("deploy-answers", `${at2} is missing: ${known3?.help ?? ""}`, { file: file3 }) : error("deploy-answers", `${at2} must be ${what}${issue2.code === "invalid_value" ? ` (${issue2.message})` : ""}`, {
+      file: file3
     })
   ];
 }
@@ -37003,9 +37226,9 @@ function renderDeployment(answers) {
     java: pluginTable.java
   };
   return Object.fromEntries(
-    Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text6]) => {
+    Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text7]) => {
       const plain3 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain3] ?? plain3, plain3 === path2 ? text6 : renderTemplate(text6, values)];
+      return [dotted[plain3] ?? plain3, plain3 === path2 ? text7 : renderTemplate(text7, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
@@ -37017,13 +37240,13 @@ init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
-function writeRecord(folder, record2) {
-  writeWhole((0, import_node_path80.join)(folder, recordName), `${JSON.stringify(record2, null, 1)}
+function writeRecord(folder, record3) {
+  writeWhole((0, import_node_path80.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text6 = readIf((0, import_node_path80.join)(folder, recordName));
-  if (text6 === void 0)
+  const text7 = readIf((0, import_node_path80.join)(folder, recordName));
+  if (text7 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
         hint: "name the folder, or make one with `slipway deploy init FOLDER`"
@@ -37032,7 +37255,7 @@ function readRecord(folder) {
   const damaged = (why) => bad(error("deploy-folder", `${recordName} is damaged: ${why}`, { hint: "take it from git again" }));
   let value2;
   try {
-    value2 = JSON.parse(text6);
+    value2 = JSON.parse(text7);
   } catch {
     return damaged("it is no JSON");
   }
@@ -37067,9 +37290,9 @@ async function planUpdate(folder, base, next2) {
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
   if (next2 === base || next2 === ours) return void 0;
-  const diff2 = async (text6) => diffOf(scratch, path2, ours, text6);
+  const diff3 = async (text7) => diffOf(scratch, path2, ours, text7);
   if (ours === base) {
-    const wanted = await diff2(next2);
+    const wanted = await diff3(next2);
     if (next2 === void 0) return { path: path2, kind: "removed", diff: wanted };
     return { path: path2, kind: base === void 0 ? "added" : "changed", text: next2, diff: wanted };
   }
@@ -37077,13 +37300,13 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   if (ours === void 0) return { path: path2, kind: "kept", diff: "", note: "Slipway changed it; you removed it" };
   const merged2 = await merge2(scratch, ours, base ?? "", next2);
   const clean2 = merged2.conflicts === 0;
-  return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff2(merged2.text) };
+  return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names2 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path81.join)(scratch, name6));
-  for (const [i, text6] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names2[i] ?? "", text6);
-  const labels = ["-L", "yours", "-L", "base", "-L", "slipway"];
-  const ran = await run("git", ["merge-file", "-p", ...labels, ...names2]);
+  const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path81.join)(scratch, name6));
+  for (const [i, text7] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names3[i] ?? "", text7);
+  const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
+  const ran = await run("git", ["merge-file", "-p", ...labels2, ...names3]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
@@ -37138,9 +37361,9 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text6 = readIf((0, import_node_path82.resolve)(values.answers));
-    if (text6 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
-    const parsed2 = parseYaml(text6, values.answers);
+    const text7 = readIf((0, import_node_path82.resolve)(values.answers));
+    if (text7 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
+    const parsed2 = parseYaml(text7, values.answers);
     if (!parsed2.ok) return parsed2;
     if (typeof parsed2.value !== "object" || parsed2.value === null || Array.isArray(parsed2.value))
       return checkAnswers(parsed2.value ?? {}, values.answers);
@@ -37177,7 +37400,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path82.join)(root, path2), text6, { sync: false });
+  for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path82.join)(root, path2), text7, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -37191,15 +37414,15 @@ Elsewhere: README.md there. Commit the folder; secrets/ stays out of git.
   return exit.ok;
 }
 async function update(root, values) {
-  const record2 = readRecord(root);
-  const answers = record2.ok && values.answers !== void 0 ? await gather({ ...values, yes: true }) : void 0;
-  if (!record2.ok || answers?.ok === false) {
-    showDiagnostics(record2.ok ? answers?.diagnostics ?? [] : record2.diagnostics);
+  const record3 = readRecord(root);
+  const answers = record3.ok && values.answers !== void 0 ? await gather({ ...values, yes: true }) : void 0;
+  if (!record3.ok || answers?.ok === false) {
+    showDiagnostics(record3.ok ? answers?.diagnostics ?? [] : record3.diagnostics);
     return exit.failed;
   }
-  const wanted = answers?.value ?? record2.value.answers;
+  const wanted = answers?.value ?? record3.value.answers;
   const files = renderDeployment(wanted);
-  const changes = await planUpdate(root, record2.value.files, files);
+  const changes = await planUpdate(root, record3.value.files, files);
   for (const change of changes) show2(change);
   if (!changes.length) writeOutput("Nothing to change.\n");
   if (values.apply !== true) {
@@ -37228,9 +37451,9 @@ function write2(root, change) {
   else if (change.text !== void 0) writeWhole((0, import_node_path82.join)(root, change.path), change.text);
 }
 async function check(root) {
-  const record2 = readRecord(root);
-  if (!record2.ok) {
-    showDiagnostics(record2.diagnostics);
+  const record3 = readRecord(root);
+  if (!record3.ok) {
+    showDiagnostics(record3.diagnostics);
     return exit.failed;
   }
   const { diagnostics, ran, missing } = await checkDeployment(root);
@@ -37253,8 +37476,8 @@ init_diagnostics();
 init_names();
 init_urls();
 async function readChannels(store2) {
-  const names2 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
-  const channels = await store2.many(names2.sort(compare), async (name6) => ({
+  const names3 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
+  const channels = await store2.many(names3.sort(compare), async (name6) => ({
     name: name6,
     head: (await openChannel(store2, name6)).head
   }));
@@ -37279,18 +37502,18 @@ function dependentsOf(graph2) {
   const users2 = graph2.scope.packages.map(() => /* @__PURE__ */ new Set());
   for (const p of graph2.scope.packages)
     for (const name6 of [...p.build, ...p.run]) users2[graph2.closures.index.get(name6) ?? -1]?.add(p.name);
-  return users2.map((names2) => [...names2].sort(compare));
+  return users2.map((names3) => [...names3].sort(compare));
 }
 async function packageOf2(graph2, n, input, store2, channels) {
   const planned3 = graph2.scope.packages[n];
   const task = graph2.results[2 * graph2.count + n];
   if (!planned3) throw new Error(`there is no package ${n}`);
   const manifest = input?.packages.get(planned3.name)?.manifest;
-  const record2 = graph2.docs[n];
-  const facts = record2 && await readStored(store2, record2.facts, isDocFacts);
-  const shown5 = record2 && await readStored(store2, record2.interface, isDocInterface);
+  const record3 = graph2.docs[n];
+  const facts = record3 && await readStored(store2, record3.facts, isDocFacts);
+  const shown5 = record3 && await readStored(store2, record3.interface, isDocInterface);
   const done = task?.state === "built" || task?.state === "cached";
-  const lost3 = record2 && (!facts || !shown5) ? "The store lost it." : void 0;
+  const lost3 = record3 && (!facts || !shown5) ? "The store lost it." : void 0;
   const problem = lost3 ?? (done ? void 0 : `${task?.reason.split("\n")[0] ?? "It was not made."}`);
   const version3 = graph2.records[n]?.version;
   const { commit } = planned3.source;
@@ -37316,16 +37539,16 @@ async function packageOf2(graph2, n, input, store2, channels) {
     ...commit === void 0 ? {} : { commit },
     ...version3 === void 0 ? {} : { debianVersion: version3 },
     ...problem === void 0 ? {} : { problem },
-    ...record2 ? { record: record2 } : {},
+    ...record3 ? { record: record3 } : {},
     ...facts ? { facts } : {},
     ...shown5 ? { interface: shown5 } : {}
   };
 }
-async function readStored(store2, file2, check3) {
-  const text6 = await store2.readText(file2);
+async function readStored(store2, file3, check4) {
+  const text7 = await store2.readText(file3);
   try {
-    const value2 = text6 === void 0 ? void 0 : JSON.parse(text6);
-    return check3(value2) ? value2 : void 0;
+    const value2 = text7 === void 0 ? void 0 : JSON.parse(text7);
+    return check4(value2) ? value2 : void 0;
   } catch {
     return void 0;
   }
@@ -37363,18 +37586,18 @@ init_diagnostics();
 // ts-src/docs/package-info.ts
 var idOf = ({ distribution: distribution2, name: name6 }) => `${distribution2}/${name6}`;
 var messagePage = (kind, name6) => `${kind}/${name6}.html`;
-function sourceLink({ url: url2, commit, path: path2 }, file2 = "") {
+function sourceLink({ url: url2, commit, path: path2 }, file3 = "") {
   const m = /^(?:https?:\/\/(?:[^/@]*@)?|ssh:\/\/git@|git@)([A-Za-z0-9.-]+)[/:]([A-Za-z0-9._~/-]+?)(?:\.git)?\/?$/.exec(
     url2
   );
   if (!m || commit === void 0) return void 0;
-  const [, host2 = "", repository = ""] = m;
-  const [name6, fragment] = file2.split("#");
+  const [, host2 = "", repository2 = ""] = m;
+  const [name6, fragment] = file3.split("#");
   const below2 = [path2, name6].filter((p) => p).map((p) => encodeURI(p ?? "")).join("/");
   const tail = fragment === void 0 ? "" : `#${encodeURIComponent(fragment)}`;
   const kind = /(^|\.)gitlab\./.test(host2) ? "-/tree" : "tree";
-  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository}/src/${commit}/${below2}${tail}`;
-  return `https://${host2}/${repository}/${kind}/${commit}/${below2}${tail}`;
+  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit}/${below2}${tail}`;
+  return `https://${host2}/${repository2}/${kind}/${commit}/${below2}${tail}`;
 }
 
 // ts-src/docs/landing.ts
@@ -37402,10 +37625,10 @@ function packageFrame(site, p, tab, depth2 = 0) {
   };
 }
 var list4 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
-var withSourceLinks = (html, p) => html.replace(/href="source:([^"]*)"/g, (_, file2) => {
-  if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file2))
+var withSourceLinks = (html, p) => html.replace(/href="source:([^"]*)"/g, (_, file3) => {
+  if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file3))
     return 'href="changelog.html"';
-  const link = sourceLink(p, file2.replaceAll("&amp;", "&").replaceAll("&quot;", '"'));
+  const link = sourceLink(p, file3.replaceAll("&amp;", "&").replaceAll("&quot;", '"'));
   return link === void 0 ? "" : `href="${escape2(link)}"`;
 });
 function landingPage(site, p, known3) {
@@ -37430,7 +37653,7 @@ var plural2 = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 function parts(p) {
   const { facts } = p;
   if (!facts) return "";
-  const item = (href, title, text6) => `<li><a href="${escape2(href)}"><strong>${title}</strong><span>${escape2(text6)}</span></a></li>`;
+  const item = (href, title, text7) => `<li><a href="${escape2(href)}"><strong>${title}</strong><span>${escape2(text7)}</span></a></li>`;
   const modules = facts.python.length ? `Python: ${facts.python.slice(0, 3).join(", ")}` : "Guides";
   const items = [
     ...facts.api === void 0 ? [] : [item(facts.api, "C++ API", plural2(facts.headers.length, "header"))],
@@ -37444,7 +37667,7 @@ function contents(p) {
   const { facts } = p;
   if (!facts) return "";
   const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list4(items, "names")}</section>` : "";
-  const code = (text6) => `<code>${escape2(text6)}</code>`;
+  const code = (text7) => `<code>${escape2(text7)}</code>`;
   const messages = facts.messages.map(
     (m) => `<a href="${messagePage(m.kind, m.name)}"><code>${m.kind}/${escape2(m.name)}</code></a>`
   );
@@ -37463,8 +37686,8 @@ function contents(p) {
 }
 function aside(p, known3) {
   const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
-  const others2 = (names2) => names2.length ? list4(
-    names2.map(
+  const others2 = (names3) => names3.length ? list4(
+    names3.map(
       (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
     ),
     "names"
@@ -37473,7 +37696,7 @@ function aside(p, known3) {
   const link = sourceLink(p);
   const at2 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
   const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
-  const { build: build3, run: run2 } = p;
+  const { build: build4, run: run2 } = p;
   const coverage = p.record?.coverage;
   const percent = coverage?.total ? Math.floor(100 * coverage.documented / coverage.total) : void 0;
   const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
@@ -37493,7 +37716,7 @@ ${part(
     ) : ""
   )}
 ${percent === void 0 || !coverage ? "" : part("Described", `<div class="meter" role="img" aria-label="${percent} % of public entities are described"><span style="width:${percent}%"></span></div><p>${coverage.documented} of ${coverage.total} public entities (${percent} %)</p>`)}
-${part("Needs", others2([.../* @__PURE__ */ new Set([...build3, ...run2])].sort()))}
+${part("Needs", others2([.../* @__PURE__ */ new Set([...build4, ...run2])].sort()))}
 ${part("Needed by", others2(p.dependents))}
 ${part(
     "System packages",
@@ -37516,15 +37739,15 @@ function changelogPage(site, p) {
 }
 
 // ts-src/docs/index-page.ts
-var short3 = (text6) => text6.length > 160 ? `${text6.slice(0, 157).trimEnd()}\u2026` : text6;
+var short3 = (text7) => text7.length > 160 ? `${text7.slice(0, 157).trimEnd()}\u2026` : text7;
 function card(p, root, several) {
-  const { facts, record: record2 } = p;
+  const { facts, record: record3 } = p;
   const chips = [
     ...several ? [`<span class="chip">${escape2(p.distribution)}</span>`] : [],
     ...facts?.api === void 0 ? [] : ['<span class="chip">C++</span>'],
     ...facts?.python.length ? ['<span class="chip">Python</span>'] : [],
     ...facts?.messages.length ? [`<span class="chip">${facts.messages.length} ${facts.messages.length === 1 ? "message" : "messages"}</span>`] : [],
-    ...p.problem === void 0 ? [] : [`<span class="chip bad">${record2 ? "faults" : "no documentation"}</span>`]
+    ...p.problem === void 0 ? [] : [`<span class="chip bad">${record3 ? "faults" : "no documentation"}</span>`]
   ];
   return `<li><div><a class="name" href="${root}${escape2(idOf(p))}/index.html">${escape2(p.name)}</a><span class="v">${escape2(p.version)}</span></div><p>${escape2(short3(p.description))}</p><div class="chips">${chips.join("")}</div></li>`;
 }
@@ -37556,7 +37779,7 @@ var import_node_path83 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-var unescape = (text6) => text6.replace(
+var unescape = (text7) => text7.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
   (whole2, decimal, hex, name6) => {
     if (name6 !== void 0) return named4[name6.toLowerCase()] ?? whole2;
@@ -37575,12 +37798,12 @@ var LinkChecker = class {
   add(path2, data) {
     this.files.add(path2);
     if (!path2.endsWith(".html")) return;
-    const text6 = (typeof data === "string" ? data : data.toString("utf8")).replace(/<!--[^]*?-->/g, keepLines);
+    const text7 = (typeof data === "string" ? data : data.toString("utf8")).replace(/<!--[^]*?-->/g, keepLines);
     const anchors = /* @__PURE__ */ new Set();
     this.anchors.set(path2, anchors);
     let line2 = 1;
     let at2 = 0;
-    const body = text6.replace(
+    const body = text7.replace(
       /(<script\b[^>]*>)([^]*?)<\/script>/gi,
       (_, tag, code) => tag + keepLines(code)
     );
@@ -37638,12 +37861,12 @@ var LinkChecker = class {
     return found2.sort((a, b) => compare(a.page, b.page) || a.line - b.line || compare(a.link, b.link));
   }
 };
-var keepLines = (text6) => text6.replace(/[^\n]+/g, "");
-function decoded2(text6) {
+var keepLines = (text7) => text7.replace(/[^\n]+/g, "");
+function decoded2(text7) {
   try {
-    return decodeURIComponent(text6);
+    return decodeURIComponent(text7);
   } catch {
-    return text6;
+    return text7;
   }
 }
 
@@ -37675,11 +37898,11 @@ function messageDocument(site, p, m, index) {
     const value2 = f.value === void 0 ? "" : ` = ${f.value}`;
     return `<tr id="${escape2(id)}"><td>${typeLink(f.type, p, index, "../../")}</td><td><a href="#${escape2(id)}">${escape2(f.name)}</a>${escape2(value2)}</td><td class="comment">${escape2(f.comment)}</td></tr>`;
   };
-  const table2 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
+  const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
     const plain3 = fields.filter((f) => !f.constant);
     const constants4 = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ""}${table2(plain3, "Fields", title)}${table2(constants4, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain3, "Fields", title)}${table3(constants4, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
   });
   const users2 = usersOf2(p, m.name, site.packages);
   const usedBy = users2.map(
@@ -37706,15 +37929,15 @@ function usersOf2(p, name6, packages) {
     users.set(packages, known3 = /* @__PURE__ */ new Map());
     for (const q3 of packages)
       for (const m of q3.facts?.messages ?? []) {
-        const types3 = /* @__PURE__ */ new Set();
+        const types4 = /* @__PURE__ */ new Set();
         for (const f of m.parts.flatMap((part) => part.fields)) {
           const type = typeOfField(f.type);
-          if (type) types3.add(`${q3.distribution}/${type.package ?? q3.name}/${type.name}`);
+          if (type) types4.add(`${q3.distribution}/${type.package ?? q3.name}/${type.name}`);
         }
-        for (const type of types3) {
-          const list6 = known3.get(type) ?? [];
-          list6.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
-          known3.set(type, list6);
+        for (const type of types4) {
+          const list8 = known3.get(type) ?? [];
+          list8.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
+          known3.set(type, list8);
         }
       }
   }
@@ -37765,41 +37988,41 @@ var kindsOfMember = {
   enumvalue: "e",
   define: "d"
 };
-var plain2 = (text6) => text6.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
-var first = (text6, tag) => plain2(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text6)?.[1] ?? "");
-function symbolsOfTag(tag, number6, there) {
+var plain2 = (text7) => text7.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var first = (text7, tag) => plain2(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text7)?.[1] ?? "");
+function symbolsOfTag(tag, number7, there) {
   const rows = [];
   for (const [, kind = "", body = ""] of tag.matchAll(/<compound kind="([a-z]+)"[^>]*>([^]*?)<\/compound>/g)) {
     const name6 = first(body, "name");
-    const file2 = first(body, "filename");
+    const file3 = first(body, "filename");
     const of = kindsOfCompound[kind];
-    const page = `${apiFolder}/${file2.endsWith(".html") ? file2 : `${file2}.html`}`;
-    if (of !== void 0 && there(page)) rows.push([name6.replace(/^.*::/, ""), name6, of, page, number6]);
+    const page = `${apiFolder}/${file3.endsWith(".html") ? file3 : `${file3}.html`}`;
+    if (of !== void 0 && there(page)) rows.push([name6.replace(/^.*::/, ""), name6, of, page, number7]);
     const scoped = kind === "file" || kind === "group" ? "" : `${name6}::`;
     for (const [, what = "", member = ""] of body.matchAll(/<member kind="([a-z]+)"[^>]*>([^]*?)<\/member>/g)) {
       const at2 = `${apiFolder}/${first(member, "anchorfile")}`;
       const symbol = first(member, "name");
       const memberKind = kindsOfMember[what];
       if (memberKind !== void 0 && symbol && there(at2))
-        rows.push([symbol, scoped + symbol, memberKind, `${at2}#${first(member, "anchor")}`, number6]);
+        rows.push([symbol, scoped + symbol, memberKind, `${at2}#${first(member, "anchor")}`, number7]);
     }
   }
   return rows;
 }
-function symbolsOfInventory(inventory, number6, there) {
+function symbolsOfInventory(inventory, number7, there) {
   return inventoryLines(inventory).flatMap((line2) => {
     const m = /^(.+?) ([a-z]+):([a-z]+) -?\d+ (\S*) (.*)$/.exec(line2);
     if (!m) return [];
     const [, name6 = "", domain, , uri = "", shown5 = "-"] = m;
     const path2 = `${proseFolder}/${uri.replace(/\$$/, name6)}`;
     if (!there(path2.replace(/#.*$/, ""))) return [];
-    if (domain === "py") return [[name6.replace(/^.*\./, ""), name6, "p", path2, number6]];
-    return domain === "std" && line2.includes(" std:doc ") ? [[shown5 === "-" ? name6 : shown5, "", "g", path2, number6]] : [];
+    if (domain === "py") return [[name6.replace(/^.*\./, ""), name6, "p", path2, number7]];
+    return domain === "std" && line2.includes(" std:doc ") ? [[shown5 === "-" ? name6 : shown5, "", "g", path2, number7]] : [];
   });
 }
-var wordsOf = (text6) => [
+var wordsOf = (text7) => [
   ...new Set(
-    text6.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2").split(/[^\p{L}\p{N}]+/u).filter((w) => w !== "").map((w) => w.toLowerCase())
+    text7.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2").split(/[^\p{L}\p{N}]+/u).filter((w) => w !== "").map((w) => w.toLowerCase())
   )
 ];
 function searchFiles(packages, there) {
@@ -37808,20 +38031,20 @@ function searchFiles(packages, there) {
   for (const row of rows) {
     const [name6, qualified, , path2, n] = row;
     const whole2 = name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
-    for (const word of /* @__PURE__ */ new Set([...wordsOf(name6), ...whole2 ? [whole2] : []])) {
-      const key = word.slice(0, longestKey);
-      const list7 = byWord.get(key) ?? /* @__PURE__ */ new Map();
-      list7.set(`${n} ${path2} ${qualified}`, row);
-      byWord.set(key, list7);
+    for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), ...whole2 ? [whole2] : []])) {
+      const key = word3.slice(0, longestKey);
+      const list9 = byWord.get(key) ?? /* @__PURE__ */ new Map();
+      list9.set(`${n} ${path2} ${qualified}`, row);
+      byWord.set(key, list9);
     }
   }
   const shards = /* @__PURE__ */ new Map();
   split2([...byWord.keys()].sort(compare), 2, byWord, shards);
   const script = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
-  const list6 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
+  const list8 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
   return [
-    { path: "_site/search/packages.js", data: script("packages", list6) },
+    { path: "_site/search/packages.js", data: script("packages", list8) },
     { path: "_site/search/shards.js", data: script("shards", [...shards.keys()].sort(compare)) },
     ...[...shards].map(([key, own3]) => ({
       path: `_site/search/s-${key}.js`,
@@ -37856,26 +38079,26 @@ function split2(keys, length, byWord, into) {
     } else into.set(name6, [...into.get(name6) ?? [], ...rows.values()]);
   }
 }
-function rowsOf(p, number6, there) {
+function rowsOf(p, number7, there) {
   const messages = (p.facts?.messages ?? []).map((m) => [
     m.name,
     `${p.name}/${m.name}`,
     m.kind[0] ?? "m",
     messagePage(m.kind, m.name),
-    number6
+    number7
   ]);
   return distinct([
     ...messages,
-    ...p.interface?.tag === void 0 ? [] : symbolsOfTag(p.interface.tag, number6, there),
-    ...p.interface?.inventory === void 0 ? [] : symbolsOfInventory(p.interface.inventory, number6, there)
+    ...p.interface?.tag === void 0 ? [] : symbolsOfTag(p.interface.tag, number7, there),
+    ...p.interface?.inventory === void 0 ? [] : symbolsOfInventory(p.interface.inventory, number7, there)
   ]);
 }
 function distinct(rows) {
   const byPlace = /* @__PURE__ */ new Map();
   for (const row of rows) {
-    const place = `${row[3]} ${row[0]}`;
-    const there = byPlace.get(place);
-    if (!there || there[1].length < row[1].length) byPlace.set(place, row);
+    const place2 = `${row[3]} ${row[0]}`;
+    const there = byPlace.get(place2);
+    if (!there || there[1].length < row[1].length) byPlace.set(place2, row);
   }
   return [...byPlace.values()];
 }
@@ -37971,20 +38194,20 @@ async function readHistory(store2, distribution2) {
   const value2 = await store2.readJson(nameOf3(distribution2));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
-    Object.entries(value2).map(([name6, list6]) => [
+    Object.entries(value2).map(([name6, list8]) => [
       name6,
-      Array.isArray(list6) ? list6.filter(isMeasured) : []
+      Array.isArray(list8) ? list8.filter(isMeasured) : []
     ])
   );
 }
 async function addHistory(store2, stamp, packages) {
   for (const distribution2 of new Set(packages.map((p) => p.distribution))) {
     const history = await readHistory(store2, distribution2);
-    for (const { name: name6, record: record2, ...p } of packages) {
-      if (p.distribution !== distribution2 || !record2) continue;
+    for (const { name: name6, record: record3, ...p } of packages) {
+      if (p.distribution !== distribution2 || !record3) continue;
       const own3 = Object.hasOwn(history, name6) ? history[name6] ?? [] : [];
       const last = own3.at(-1);
-      const now = { stamp, ...record2.coverage, warnings: record2.warnings };
+      const now = { stamp, ...record3.coverage, warnings: record3.warnings };
       if (last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings) continue;
       history[name6] = [...own3, now].slice(-remembered3);
     }
@@ -38014,7 +38237,7 @@ var siteDigest = (organization, packages, program) => sha256(
     }))
   ])
 );
-var stateFolder = (stamp, digest3) => `${stamp}-${digest3.slice(0, 8)}`;
+var stateFolder = (stamp, digest4) => `${stamp}-${digest4.slice(0, 8)}`;
 var list5 = "states.json";
 async function readStates(endpoint) {
   const found2 = await endpoint.read(list5);
@@ -38031,15 +38254,15 @@ function isState(value2) {
   const fields = { ...value2 };
   return typeof fields.path === "string" && /^\d{14}-[0-9a-f]{8}$/.test(fields.path) && typeof fields.name === "string" && typeof fields.digest === "string" && ["packages", "documented", "total", "warnings"].every((name6) => typeof fields[name6] === "number");
 }
-async function publishSite(endpoint, folder, state, keep) {
+async function publishSite(endpoint, folder, state, keep2) {
   const done = await endpoint.during("publication", async () => {
     const files = await walkLeft(folder, "");
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
       const local2 = (0, import_node_path85.join)(folder, path2);
-      const file2 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs71.statSync)(local2).size };
-      const placed = await endpoint.placeFile(`${state.path}/${path2}`, file2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs71.statSync)(local2).size };
+      const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
     });
@@ -38051,13 +38274,13 @@ async function publishSite(endpoint, folder, state, keep) {
       );
     const before2 = await readStates(endpoint);
     const states = [state, ...before2.states.filter((s) => s.path !== state.path)];
-    const kept2 = states.slice(0, keep);
-    if (!await endpoint.replace(list5, Buffer.from(`${JSON.stringify(kept2, void 0, 1)}
+    const kept3 = states.slice(0, keep2);
+    if (!await endpoint.replace(list5, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
 `), before2.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
-    await switchLatest(endpoint, kept2, state);
+    await switchLatest(endpoint, kept3, state);
     let removed = 0;
-    for (const { path: path2 } of states.slice(keep)) removed += await removeState(endpoint, path2);
+    for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
     return good({ written, removed });
   });
   return done ?? bad(error("docs-moved", `a clean-up goes on in ${endpoint.where}: run it again`));
@@ -38087,10 +38310,10 @@ async function removeState(endpoint, path2) {
     (0, import_node_fs71.rmSync)((0, import_node_path85.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
-  const names2 = [];
-  for await (const { name: name6 } of endpoint.list(`${path2}/`)) names2.push(name6);
-  await parallel(names2, endpoint.width, (name6) => endpoint.remove(name6));
-  return names2.length;
+  const names3 = [];
+  for await (const { name: name6 } of endpoint.list(`${path2}/`)) names3.push(name6);
+  await parallel(names3, endpoint.width, (name6) => endpoint.remove(name6));
+  return names3.length;
 }
 
 // ts-src/cli/docs.ts
@@ -38137,7 +38360,7 @@ function unbundled({ manifest: packed2, ...rest2 }) {
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto10.randomBytes)(4).toString("hex")}`;
-var isRunId = (text6) => /^\d{14}-[0-9a-f]{8}$/.test(text6);
+var isRunId = (text7) => /^\d{14}-[0-9a-f]{8}$/.test(text7);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
@@ -38161,14 +38384,14 @@ var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), 
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
   const copy = (0, import_node_path86.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
-  const kept2 = readJson(copy);
-  if (kept2) return kept2;
+  const kept3 = readJson(copy);
+  if (kept3) return kept3;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
-  const text6 = unzipped2(data);
-  const value2 = text6 && parsed(text6.toString("utf8"));
-  if (!text6 || !is(value2)) return void 0;
-  writeWhole(copy, text6, { sync: false });
+  const text7 = unzipped2(data);
+  const value2 = text7 && parsed(text7.toString("utf8"));
+  if (!text7 || !is(value2)) return void 0;
+  writeWhole(copy, text7, { sync: false });
   return value2;
 }
 var largest3 = 512 << 20;
@@ -38179,9 +38402,9 @@ function unzipped2(data) {
     return void 0;
   }
 }
-function parsed(text6) {
+function parsed(text7) {
   try {
-    return JSON.parse(text6);
+    return JSON.parse(text7);
   } catch {
     return void 0;
   }
@@ -38231,8 +38454,8 @@ function writeFiles({ id, files }, state) {
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
-      const names2 = new Set(tested[i]);
-      return s.packages.filter((p) => names2.has(p.name));
+      const names3 = new Set(tested[i]);
+      return s.packages.filter((p) => names3.has(p.name));
     })
   );
 }
@@ -38274,7 +38497,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name6, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text6) => `${text6.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text6).slice(0, 8)}`;
+var namespaceName = (text7) => `${text7.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text7).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -38283,8 +38506,8 @@ function applyResults(graph2, tasks) {
   }
 }
 function applyShard(graph2, part) {
-  part.records[graph2.id]?.forEach((record2, n) => record2 && (graph2.records[n] = record2));
-  part.tests[graph2.id]?.forEach((record2, n) => record2 && (graph2.tests[n] = record2));
+  part.records[graph2.id]?.forEach((record3, n) => record3 && (graph2.records[n] = record3));
+  part.tests[graph2.id]?.forEach((record3, n) => record3 && (graph2.tests[n] = record3));
   applyResults(graph2, part.results[graph2.id] ?? []);
 }
 
@@ -38353,14 +38576,14 @@ var Worker = class {
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
-      for (const [other, number6] of this.numberOf.get(run2)) {
+      for (const [other, number7] of this.numberOf.get(run2)) {
         const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
         if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number6, result: result2 });
+        found2.push({ number: number7, result: result2 });
         if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
       }
     }
@@ -38386,17 +38609,17 @@ function reduceNeeds(count3, needs) {
     return set;
   };
   return Array.from({ length: count3 }, (_, t) => {
-    const list6 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = new Uint32Array(words5);
-    const kept2 = [];
-    for (const d of list6) {
+    const kept3 = [];
+    for (const d of list8) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
-      kept2.push(d);
+      kept3.push(d);
       const set = setOf(d);
       for (let i = 0; i < words5; i++) covered[i] |= set[i];
       covered[d >> 5] |= 1 << (d & 31);
     }
-    return kept2.sort((a, b) => a - b);
+    return kept3.sort((a, b) => a - b);
   });
 }
 
@@ -38443,8 +38666,8 @@ async function makeShard(session2, architecture2, first2, retest, signal) {
       await keepBase(store2, graph2.base, work2);
       part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
     }
-    part.records[graph2.id] = graph2.records.map((record2) => record2 ?? null);
-    part.tests[graph2.id] = graph2.tests.map((record2) => record2 ?? null);
+    part.records[graph2.id] = graph2.records.map((record3) => record3 ?? null);
+    part.tests[graph2.id] = graph2.tests.map((record3) => record3 ?? null);
     part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
     graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
@@ -38583,9 +38806,9 @@ function planOf({ input, parts: parts2 }, numbers) {
   }));
   return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
 }
-function lately(file2) {
+function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs74.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs74.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -38663,8 +38886,8 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     ]);
     return exit.failed;
   }
-  for (const number6 of numbers) {
-    const at2 = lane.byNumber.get(number6);
+  for (const number7 of numbers) {
+    const at2 = lane.byNumber.get(number7);
     const result2 = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
     if (missing.length)
@@ -38674,11 +38897,11 @@ async function doTasks(values, session2, loaded, numbers, signal) {
       });
     else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number6, result2);
-    writeMessage(renderEvent(result2, numbers.indexOf(number6) + 1, numbers.length));
+    await keepResult(session2, output, loaded.bundle.id, number7, result2);
+    writeMessage(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number6, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -38686,14 +38909,14 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number6, result2) {
+async function keepResult(session2, output, id, number7, result2) {
   const log = result2.log === void 0 ? void 0 : (0, import_node_path88.join)(output, result2.log);
-  const kept2 = {
+  const kept3 = {
     schema: 1,
     result: result2,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number6), kept2);
+  await session2.store.writeJson(resultName(id, number7), kept3);
 }
 async function prepareArchitecture(values) {
   const limits2 = limitsOf("prepare", values);
@@ -38877,8 +39100,8 @@ async function makeDocs(values, opened, workers, signal) {
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
   const { organization } = distro;
-  const digest3 = siteDigest(organization, packages, sha256((0, import_node_fs76.readFileSync)(process.argv[1] ?? "")));
-  const state = stateOf2(session2.input.plan.stamp, digest3, packages);
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs76.readFileSync)(process.argv[1] ?? "")));
+  const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
     output,
@@ -38894,13 +39117,13 @@ function told6(fault3) {
   showDiagnostics([fault3]);
   return exit.failed;
 }
-function stateOf2(stamp, digest3, packages) {
+function stateOf2(stamp, digest4, packages) {
   const sum = (of) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
   const [day3, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
   return {
-    path: stateFolder(stamp, digest3),
+    path: stateFolder(stamp, digest4),
     name: `${day3.slice(0, 4)}-${day3.slice(4, 6)}-${day3.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
-    digest: digest3,
+    digest: digest4,
     packages: packages.length,
     documented: sum((p) => p.record?.coverage.documented),
     total: sum((p) => p.record?.coverage.total),
@@ -38909,8 +39132,8 @@ function stateOf2(stamp, digest3, packages) {
 }
 async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
   const faults4 = [];
-  for (const place of distro.docs.to) {
-    const [path2 = "", query2] = place.split("?");
+  for (const place2 of distro.docs.to) {
+    const [path2 = "", query2] = place2.split("?");
     const uri = `${path2.replace(/\/+$/, "")}/${channel2}${query2 === void 0 ? "" : `?${query2}`}`;
     const endpoint = await openEndpoint(uri, root);
     const { states } = await readStates(endpoint);
@@ -39033,7 +39256,7 @@ var doctor = defineCommand({
     const packages = [...new Set(findings.flatMap((f) => f.package?.split(" ") ?? []))].sort();
     const sudo = process.getuid() === 0 ? [] : ["sudo"];
     if (packages.length && values.install) {
-      const command = [
+      const command2 = [
         ...sudo,
         "apt-get",
         "install",
@@ -39043,12 +39266,12 @@ var doctor = defineCommand({
         "DPkg::Lock::Timeout=300",
         ...packages
       ];
-      writeMessage(`this machine lacks ${packages.join(", ")}; running: ${command.join(" ")}
+      writeMessage(`this machine lacks ${packages.join(", ")}; running: ${command2.join(" ")}
 `);
       const updated = await run([...sudo, "apt-get"][0], [...sudo, "apt-get", "update", "-q"].slice(1), {
         inherit: true
       });
-      const installed = updated.code === 0 ? await run(command[0], command.slice(1), { inherit: true }) : updated;
+      const installed = updated.code === 0 ? await run(command2[0], command2.slice(1), { inherit: true }) : updated;
       if (installed.code !== 0) {
         writeMessage("slipway doctor: apt-get failed, its words are above\n");
         return exit.failed;
@@ -39078,22 +39301,22 @@ function explain(plan2, resolvers, name6) {
   plan2.scopes.forEach((scope2, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
-    const number6 = evaluated.number.get(name6);
-    if (number6 !== void 0 && !explanation.package) describe3(explanation, evaluated, number6);
+    const number7 = evaluated.number.get(name6);
+    if (number7 !== void 0 && !explanation.package) describe3(explanation, evaluated, number7);
     const e = explainScope(scope2, resolver, name6);
-    if (number6 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
+    if (number7 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe3(explanation, evaluated, number6) {
-  const p = evaluated.packages[number6];
+function describe3(explanation, evaluated, number7) {
+  const p = evaluated.packages[number7];
   const { manifest } = p;
-  const { repository, source } = evaluated.input.packages.get(p.name);
+  const { repository: repository2, source } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
   explanation.package = {
     version: p.version,
     buildType: p.buildType,
-    repository,
+    repository: repository2,
     file: p.file,
     url: source.url,
     at: source.commit ?? source.ref ?? "",
@@ -39108,9 +39331,9 @@ function describe3(explanation, evaluated, number6) {
 }
 function explainScope(scope2, resolver, name6) {
   const { evaluated } = resolver;
-  const number6 = evaluated.number.get(name6);
-  const place = scope2.packages.findIndex((p2) => p2.name === name6);
-  const p = scope2.packages[place];
+  const number7 = evaluated.number.get(name6);
+  const place2 = scope2.packages.findIndex((p2) => p2.name === name6);
+  const p = scope2.packages[place2];
   const dependents = p ? dependentsOf2(scope2) : [];
   const direct = scope2.packages.filter(
     (q3) => q3.build.includes(name6) || q3.run.includes(name6) || q3.test.includes(name6) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name6)
@@ -39119,15 +39342,15 @@ function explainScope(scope2, resolver, name6) {
     distribution: scope2.distribution,
     platform: scope2.platform,
     count: scope2.packages.length,
-    ...p ? { debian: p.debian, place: place + 1 } : {},
+    ...p ? { debian: p.debian, place: place2 + 1 } : {},
     from: originText(resolver, resolver.find(name6)),
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope2, name6) : [],
-    needs: number6 === void 0 ? [] : needsOf2(resolver, number6),
+    needs: number7 === void 0 ? [] : needsOf2(resolver, number7),
     neededBy: direct,
-    neededByAll: p ? closureUp(dependents, place) : 0,
-    longest: p ? longestThrough(scope2, dependents, place) : []
+    neededByAll: p ? closureUp(dependents, place2) : 0,
+    longest: p ? longestThrough(scope2, dependents, place2) : []
   };
 }
 var roleNames = [
@@ -39135,36 +39358,36 @@ var roleNames = [
   [forRun, "run"],
   [forTest, "test"]
 ];
-function needsOf2(resolver, number6) {
+function needsOf2(resolver, number7) {
   const { evaluated } = resolver;
-  const found2 = evaluated.needs(number6).map((n) => ({
+  const found2 = evaluated.needs(number7).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text6]) => text6),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text7]) => text7),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
     from: originText(resolver, resolver.resolve(n))
   }));
   const said = new Set(found2.map((n) => n.name));
-  const inside = evaluated.inside[number6];
+  const inside = evaluated.inside[number7];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = evaluated.names[d];
     if (said.has(n)) continue;
     found2.push({
       name: n,
       for: [...inside.build.includes(d) ? ["build"] : [], ...inside.run.includes(d) ? ["run"] : []],
-      tag: edgeOf(evaluated, number6, d).tag,
+      tag: edgeOf(evaluated, number7, d).tag,
       line: 0,
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
-  const p = evaluated.packages[number6];
+  const p = evaluated.packages[number7];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
-  for (const [names2, purpose] of [
+  for (const [names3, purpose] of [
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name6 of names2.filter((n) => !said.has(n)))
+    for (const name6 of names3.filter((n) => !said.has(n)))
       found2.push({ name: name6, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name6}` });
   return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
@@ -39199,9 +39422,9 @@ function dependentsOf2(scope2) {
   });
   return dependents;
 }
-function closureUp(dependents, place) {
-  const seen = /* @__PURE__ */ new Set([place]);
-  const stack = [place];
+function closureUp(dependents, place2) {
+  const seen = /* @__PURE__ */ new Set([place2]);
+  const stack = [place2];
   for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
     for (const d of dependents[n]) {
       if (seen.has(d)) continue;
@@ -39211,11 +39434,11 @@ function closureUp(dependents, place) {
   }
   return seen.size - 1;
 }
-function longestThrough(scope2, dependents, place) {
+function longestThrough(scope2, dependents, place2) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const chain = [packages[place].name];
-  for (let p = packages[place]; p.depth > 0; ) {
+  const chain = [packages[place2].name];
+  for (let p = packages[place2]; p.depth > 0; ) {
     const below2 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
     if (!below2) break;
     chain.unshift(below2.name);
@@ -39224,7 +39447,7 @@ function longestThrough(scope2, dependents, place) {
   const height = new Int32Array(packages.length);
   for (let n = packages.length - 1; n >= 0; n--)
     for (const d of dependents[n]) if (d > n) height[n] = Math.max(height[n], height[d] + 1);
-  for (let n = place; height[n] > 0; ) {
+  for (let n = place2; height[n] > 0; ) {
     const up = dependents[n].find((d) => d > n && height[d] === height[n] - 1);
     chain.push(packages[up].name);
     n = up;
@@ -39244,7 +39467,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text6] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text6)}`);
+    for (const [what, text7] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text7)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -39260,7 +39483,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text6) => void lines.push(`  ${what.padEnd(15)} ${text6}`);
+  const fact = (what, text7) => void lines.push(`  ${what.padEnd(15)} ${text7}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -39355,11 +39578,11 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text6) => /^[0-9a-f]{40,}$/.test(text6) ? text6.slice(0, 12) : text6.length > 200 ? `${text6.slice(0, 200)}\u2026` : text6;
+var clip = (text7) => /^[0-9a-f]{40,}$/.test(text7) ? text7.slice(0, 12) : text7.length > 200 ? `${text7.slice(0, 200)}\u2026` : text7;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
-  const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
-  const texts = names2.map(
+  const names3 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
+  const texts = names3.map(
     (n) => before2[n] === void 0 ? `${n} is new` : now[n] === void 0 ? `${n} is gone` : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n]) ? `${n} ${before2[n]} \u2192 ${now[n]}` : `${n} shows something else`
   );
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
@@ -39369,10 +39592,10 @@ function difference2(before2, now) {
 var most5 = 100;
 async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
-  const names2 = [];
+  const names3 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
-    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
-  const runs = (await store2.many(names2.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names3.push(run2);
+  const runs = (await store2.many(names3.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
     if (!scope2.packages.some((p) => p.name === name6)) continue;
@@ -41359,9 +41582,9 @@ function drawingOf(scope2, by) {
     }));
     return { title, nodes: nodes2, edges: reduced(needs).map(([d, n]) => [scope2.packages[d].name, scope2.packages[n].name]) };
   }
-  const place = /* @__PURE__ */ new Map();
-  for (const p of scope2.packages) if (!place.has(p.repository)) place.set(p.repository, place.size);
-  const order3 = [...place.keys()];
+  const place2 = /* @__PURE__ */ new Map();
+  for (const p of scope2.packages) if (!place2.has(p.repository)) place2.set(p.repository, place2.size);
+  const order3 = [...place2.keys()];
   const nodes = order3.map((name6) => {
     const mine = scope2.packages.filter((p) => p.repository === name6);
     return {
@@ -41374,23 +41597,23 @@ function drawingOf(scope2, by) {
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
   const back = /* @__PURE__ */ new Set();
-  needs.forEach((list6, n) => {
-    const b = place.get(scope2.packages[n].repository);
-    for (const d of list6) {
-      const a = place.get(scope2.packages[d].repository);
+  needs.forEach((list8, n) => {
+    const b = place2.get(scope2.packages[n].repository);
+    for (const d of list8) {
+      const a = place2.get(scope2.packages[d].repository);
       if (a < b) forward[b].add(a);
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
     }
   });
-  const kept2 = reduced(forward.map((f) => [...f])).map(([x, y]) => [order3[x], order3[y]]);
-  return { title, nodes, edges: [...kept2, ...[...back].sort().map((e) => e.split(" "))] };
+  const kept3 = reduced(forward.map((f) => [...f])).map(([x, y]) => [order3[x], order3[y]]);
+  return { title, nodes, edges: [...kept3, ...[...back].sort().map((e) => e.split(" "))] };
 }
 function reduced(needs) {
   const reach3 = [];
   const edges = [];
-  needs.forEach((list6, n) => {
+  needs.forEach((list8, n) => {
     const reached2 = /* @__PURE__ */ new Set();
-    for (const d of [...list6].sort((a, b) => b - a)) {
+    for (const d of [...list8].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
       for (const e of reach3[d]) reached2.add(e);
@@ -41400,7 +41623,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text6) => `"${text6.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text7) => `"${text7.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -41437,7 +41660,7 @@ function columns(drawing, widths) {
   const needs = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
-  needs.forEach((list6, n) => rank[n] = Math.max(0, ...list6.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list8, n) => rank[n] = Math.max(0, ...list8.filter((d) => d < n).map((d) => rank[d] + 1)));
   const layers = [];
   rank.forEach((r, n) => (layers[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -41471,11 +41694,11 @@ function renderSvg(drawing) {
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
-  const number6 = (n) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number6(p.x)} ${number6(p.y)}`).join("")).sort();
+  const number7 = (n) => String(Math.round(n * 10) / 10);
+  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number6(at2.x - at2.width / 2)}" y="${number6(at2.y - boxHeight / 2)}" width="${number6(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number6(at2.x)}" y="${number6(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number6(at2.x)}" y="${number6(at2.y + 13)}">${escape3(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number7(at2.x - at2.width / 2)}" y="${number7(at2.y - boxHeight / 2)}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number7(at2.x)}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number7(at2.x)}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -41487,7 +41710,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape3 = (text6) => text6.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape3 = (text7) => text7.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -41519,10 +41742,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
-    const text6 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text6);
+    const text7 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text7);
     else {
-      writeWhole(output, text6);
+      writeWhole(output, text7);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -41530,9 +41753,2155 @@ repository, unless --by package is given. Where several platforms are selected t
   }
 });
 
-// ts-src/cli/init.ts
+// ts-src/cli/image.ts
+var import_node_fs87 = require("node:fs");
+var import_node_path100 = require("node:path");
+init_diagnostics();
+init_images();
+
+// ts-src/images/build.ts
+var import_node_fs86 = require("node:fs");
+var import_node_path99 = require("node:path");
+init_diagnostics();
+init_digest();
+init_names();
+init_files();
+
+// ts-src/images/closure.ts
+init_diagnostics();
+init_names();
+var needsOf3 = (stanza) => ["Depends", "Pre-Depends"].flatMap(
+  (field) => (fieldOf(stanza, field) ?? "").split(",").filter((relation) => relation.trim() !== "").map((relation) => relation.split("|").map((part) => part.trim().replace(/[\s:([<].*$/, "")))
+);
+function ownPackages(image2, index, patterns, debian2) {
+  const known3 = /* @__PURE__ */ new Map();
+  const providers = /* @__PURE__ */ new Map();
+  for (const { text: text7, sha256: sha2562, size: size3 } of readPackages2(index)) {
+    const name6 = fieldOf(text7, "Package") ?? "";
+    known3.set(name6, { name: name6, version: fieldOf(text7, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf3(text7) });
+    for (const provided of (fieldOf(text7, "Provides") ?? "").split(","))
+      providers.set(provided.trim().replace(/[\s:(].*$/, ""), name6);
+  }
+  const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
+  const wanted = /* @__PURE__ */ new Set();
+  const faults4 = patterns.flatMap((pattern) => {
+    const matches2 = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
+    const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches2);
+    for (const name6 of found2) wanted.add(name6);
+    if (found2.length) return [];
+    const near = nearest(debian2(pattern), usual);
+    return [
+      error("image-packages", `the state has no package for '${pattern}', which the image '${image2}' names`, {
+        hint: near ? `did you mean ${near}?` : `it has ${usual.length} packages`
+      })
+    ];
+  });
+  if (faults4.length) return bad(...faults4);
+  const queue = [...wanted];
+  for (let name6 = queue.pop(); name6 !== void 0; name6 = queue.pop())
+    for (const alternatives of known3.get(name6)?.needs ?? []) {
+      const own3 = alternatives.map((a) => known3.has(a) ? a : providers.get(a)).find((a) => a !== void 0);
+      if (own3 === void 0 || wanted.has(own3)) continue;
+      wanted.add(own3);
+      queue.push(own3);
+    }
+  return good(
+    [...wanted].sort().flatMap((name6) => {
+      const found2 = known3.get(name6);
+      return found2 ? [{ name: name6, version: found2.version, sha256: found2.sha256, size: found2.size }] : [];
+    })
+  );
+}
+
+// ts-src/images/config.ts
 var import_node_fs77 = require("node:fs");
 var import_node_path91 = require("node:path");
+init_names();
+init_digest();
+
+// ts-src/images/environment.ts
+function environmentScript(prefixes2) {
+  const one = (prefix) => `if [ -e ${prefix}/setup.sh ]; then
+  . ${prefix}/setup.sh
+else
+  PATH=${prefix}/bin:$PATH
+  LD_LIBRARY_PATH=${prefix}/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  CMAKE_PREFIX_PATH=${prefix}\${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
+  ROS_PACKAGE_PATH=${prefix}/share\${ROS_PACKAGE_PATH:+:$ROS_PACKAGE_PATH}
+  for site in ${prefix}/lib/python3*/site-packages ${prefix}/lib/python3/dist-packages; do
+    if [ -d "$site" ]; then PYTHONPATH=$site\${PYTHONPATH:+:$PYTHONPATH}; export PYTHONPATH; fi
+  done
+  unset site
+  export PATH LD_LIBRARY_PATH CMAKE_PREFIX_PATH ROS_PACKAGE_PATH
+fi
+`;
+  return `# Environment of the packages of this image; made by slipway.
+${prefixes2.map(one).join("")}`;
+}
+
+// ts-src/images/machine.ts
+init_names();
+
+// ts-src/images/tar-writer.ts
+var block3 = 512;
+var paddingOf = (size3) => Buffer.alloc((block3 - size3 % block3) % block3);
+var endOfTar = Buffer.alloc(2 * block3);
+function plainHeader(member) {
+  const h = Buffer.alloc(block3);
+  const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
+  h.write(member.path, 0, 100, "latin1");
+  octal(member.mode, 100, 8);
+  octal(0, 108, 8);
+  octal(0, 116, 8);
+  octal(member.time, 136, 12);
+  if (member.size < 8 ** 11) octal(member.size, 124, 12);
+  else {
+    h.writeUInt32BE(2147483648, 124);
+    h.writeBigUInt64BE(BigInt(member.size), 128);
+  }
+  h.write(member.flag, 156, "latin1");
+  h.write("ustar\x0000", 257, "latin1");
+  h.write("root", 265, "latin1");
+  h.write("root", 297, "latin1");
+  h.fill(" ", 148, 156);
+  const sum = h.reduce((all, b) => all + b, 0);
+  h.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+  return h;
+}
+function tarHeader(member) {
+  const flag2 = member.kind === "file" ? "0" : "5";
+  const path2 = member.kind === "directory" ? `${member.path}/` : member.path;
+  const header2 = plainHeader({ ...member, path: path2, flag: flag2 });
+  if (path2.length <= 100) return header2;
+  const name6 = Buffer.from(`${path2}\0`, "latin1");
+  return Buffer.concat([
+    plainHeader({ path: "././@LongLink", mode: 0, size: name6.length, time: 0, flag: "L" }),
+    name6,
+    paddingOf(name6.length),
+    header2
+  ]);
+}
+var tarFile = (path2, data, time2, mode = 420) => Buffer.concat([tarHeader({ path: path2, kind: "file", mode, size: data.length, time: time2 }), data, paddingOf(data.length)]);
+function tarOf(files, time2) {
+  const folders = /* @__PURE__ */ new Set();
+  for (const path2 of files.keys()) {
+    const parts2 = path2.split("/");
+    for (let i = 1; i < parts2.length; i++) folders.add(parts2.slice(0, i).join("/"));
+  }
+  const members2 = [
+    ...[...folders].map((path2) => ({
+      path: path2,
+      bytes: tarHeader({ path: path2, kind: "directory", mode: 493, size: 0, time: time2 })
+    })),
+    ...[...files].map(([path2, { data, mode }]) => ({ path: path2, bytes: tarFile(path2, Buffer.from(data), time2, mode) }))
+  ].sort((a, b) => a.path < b.path ? -1 : 1);
+  return Buffer.concat([...members2.map((m) => m.bytes), endOfTar]);
+}
+
+// resources/templates/image-check.sh
+var image_check_default = `#!/bin/sh
+# Runs in a started image, in the machine that slipway checks it in: the commands of \`check\` in distro.yaml, and whether
+# every program of the packages finds its libraries. Its last line tells what came of it, with the word that the machine
+# was started with.
+word=$(sed 's/^slipway-check-//' /sys/class/dmi/id/product_serial 2> /dev/null)
+. /usr/lib/slipway/environment
+failed=0
+fault() { echo "slipway-check: $1"; failed=1; }
+if [ -n "$(dpkg --audit)" ]; then fault 'dpkg --audit finds packages that are not whole'; fi
+for program in $(dpkg-query --showformat '\${Package}\\n' --show | while read -r package; do
+  dpkg --listfiles "$package" 2> /dev/null | grep -E '^/opt/.*/(bin|lib)/' || :
+done | sort -u); do
+  if [ -f "$program" ] && [ -x "$program" ] && ldd "$program" 2> /dev/null | grep -q 'not found'; then
+    fault "$program lacks libraries: $(ldd "$program" | grep 'not found' | head -n 3 | tr -s '\\t\\n' ' ')"
+  fi
+done
+while IFS= read -r line; do
+  if [ -z "$line" ]; then continue; fi
+  echo "slipway-check: $line"
+  if ! timeout 300 sh -c "$line" < /dev/null; then fault "failed: $line"; fi
+done < /usr/lib/slipway/check.commands
+if [ "$failed" = 0 ]; then echo "slipway-check: passed $word"; else echo "slipway-check: failed $word"; fi
+`;
+
+// ts-src/images/machine.ts
+var systemNames = (spec) => [
+  .../* @__PURE__ */ new Set([
+    ...spec.system,
+    ...spec.locale.startsWith("C") ? [] : ["locales"],
+    ...spec.timezone === "Etc/UTC" ? [] : ["tzdata"],
+    ...spec.users.some((u) => u.sudo) ? ["sudo"] : [],
+    ...spec.users.some((u) => u.keys.length) ? ["openssh-server"] : []
+  ])
+].sort();
+var kernelName = ({ spec, target: target2 }) => (spec.kernel ?? (target2.os === "ubuntu" ? "linux-image-generic" : "linux-image-{architecture}")).replaceAll(
+  "{architecture}",
+  target2.architecture
+);
+function machineNames(image2, kernel) {
+  const { spec, target: target2 } = image2;
+  const resolved = target2.os === "debian" && target2.release === "bookworm" ? [] : ["systemd-resolved"];
+  return [
+    "systemd-sysv",
+    "udev",
+    "dbus",
+    "netbase",
+    "iproute2",
+    ...resolved,
+    ...spec.cloud_init ? ["cloud-init"] : [],
+    ...kernel ? [kernelName(image2), "initramfs-tools", "e2fsprogs", "dosfstools", "fdisk", "systemd-boot"] : []
+  ].sort();
+}
+var labels = { esp: "ESP", root: "root", data: "data" };
+var fstabOf = (spec) => {
+  const root = `PARTLABEL=${labels.root} / ext4 defaults,x-systemd.growfs 0 1
+`;
+  const esp = `PARTLABEL=${labels.esp} /boot/efi vfat umask=0077,nofail 0 2
+`;
+  const data = `PARTLABEL=${labels.data} /data ext4 defaults,nofail,x-systemd.growfs 0 2
+`;
+  return spec.partitions === "ab" ? `${esp}${data}` : `${root}${esp}`;
+};
+var hostKeys = `[Unit]
+Description=Make SSH host keys at the first start
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
+ConditionPathExists=/usr/bin/ssh-keygen
+Before=ssh.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+
+[Install]
+WantedBy=multi-user.target
+`;
+var check3 = `[Unit]
+Description=Check this image in the machine that slipway starts it in
+After=basic.target systemd-user-sessions.service
+ConditionPathExists=/sys/class/dmi/id/product_serial
+
+[Service]
+Type=oneshot
+ExecCondition=/bin/grep -q ^slipway-check- /sys/class/dmi/id/product_serial
+ExecStart=/usr/lib/slipway/check
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
+TimeoutStartSec=15min
+
+[Install]
+WantedBy=multi-user.target
+`;
+var network2 = `[Match]
+Type=ether
+
+[Network]
+DHCP=yes
+`;
+var growRoot = "[Partition]\nType=root\n";
+var growData = `[Partition]
+Type=linux-generic
+Label=${labels.data}
+`;
+var quoted3 = (word3) => `'${word3.replaceAll("'", "'\\''")}'`;
+var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted3).join(" ")}
+`).join("");
+function sysupdate(image2, uri) {
+  const { name: name6, target: target2 } = image2;
+  const source = (pattern) => `[Transfer]
+Verify=no
+
+[Source]
+Type=url-file
+Path=${uri}
+MatchPattern=${name6}_@v_${target2.architecture}.${pattern}
+
+`;
+  const boot = (file3) => `[Target]
+Type=regular-file
+Path=/boot/efi${file3.includes("conf") ? "/loader/entries" : "/slipway"}
+MatchPattern=${file3}
+Mode=0644
+InstancesMax=2
+`;
+  return [
+    [
+      "10-root.conf",
+      `${source("root.raw.zst")}[Target]
+Type=partition
+Path=auto
+MatchPattern=${name6}_@v
+MatchPartitionType=root
+ReadOnly=0
+`
+    ],
+    ["20-kernel.conf", `${source("vmlinuz")}${boot(`${name6}_@v.vmlinuz`)}`],
+    ["30-initrd.conf", `${source("initrd")}${boot(`${name6}_@v.initrd`)}`],
+    [
+      "40-entry.conf",
+      `${source("conf")}${boot(`${name6}_@v+@l-@d.conf ${name6}_@v+@l.conf ${name6}_@v.conf`)}TriesLeft=3
+TriesDone=0
+`
+    ]
+  ];
+}
+function machineFiles(facts, time2) {
+  const { image: image2, repository: repository2 } = facts;
+  const { spec } = image2;
+  const files = /* @__PURE__ */ new Map();
+  const unit2 = (name6, data) => files.set(`usr/lib/systemd/system/${name6}`, { data });
+  unit2("slipway-host-keys.service", hostKeys);
+  unit2("slipway-check.service", check3);
+  files.set("usr/lib/slipway/check", { data: image_check_default, mode: 493 });
+  files.set("usr/lib/slipway/check.commands", { data: checkLines(spec) });
+  files.set("usr/lib/repart.d/50-slipway.conf", { data: spec.partitions === "ab" ? growData : growRoot });
+  files.set("etc/profile.d/slipway.sh", { data: ". /usr/lib/slipway/environment\n" });
+  if (!spec.cloud_init) files.set("etc/systemd/network/80-slipway.network", { data: network2 });
+  if (spec.partitions === "ab") {
+    const uri = repository2.uri.replace(/\/apt\/?$/, "/images");
+    for (const [name6, data] of sysupdate(image2, uri)) files.set(`usr/lib/sysupdate.d/${name6}`, { data });
+    files.set("data/.slipway", { data: `${hostName(image2.name)}
+` });
+  }
+  return tarOf(files, time2);
+}
+var machineUnits = (spec) => [
+  "slipway-host-keys.service",
+  "slipway-check.service",
+  ...spec.cloud_init ? [] : ["systemd-networkd.service"]
+];
+
+// resources/templates/image-entrypoint.sh
+var image_entrypoint_default = `#!/bin/sh
+# Runs a command with the environment of the image's packages.
+. /usr/lib/slipway/environment
+exec "$@"
+`;
+
+// resources/templates/image-setup.sh
+var image_setup_default = `# Sets an image's root up as /tmp/slipway/config says; run by image-layer.sh.
+config=/tmp/slipway/config
+mkdir -p /etc/slipway /usr/lib/slipway
+install -m 644 "$config/image.json" /etc/slipway/image.json
+install -m 755 "$config/entrypoint" /usr/lib/slipway/entrypoint
+install -m 644 "$config/environment" /usr/lib/slipway/environment
+install -D -m 644 "$config/key.asc" /etc/apt/keyrings/slipway.asc
+install -D -m 644 "$config/slipway.sources" /etc/apt/sources.list.d/slipway.sources
+cat "$config/hostname" > /etc/hostname
+printf '127.0.0.1\\tlocalhost\\n127.0.1.1\\t%s\\n::1\\tlocalhost ip6-localhost ip6-loopback\\n' "$(cat "$config/hostname")" > /etc/hosts
+
+locale=$(cat "$config/locale")
+if command -v locale-gen > /dev/null && [ "\${locale#C}" = "$locale" ]; then
+  echo "$locale UTF-8" > /etc/locale.gen
+  locale-gen >&2
+fi
+mkdir -p /etc/default
+echo "LANG=$locale" > /etc/default/locale
+zone=$(cat "$config/timezone")
+if [ -e "/usr/share/zoneinfo/$zone" ]; then
+  ln -sf "/usr/share/zoneinfo/$zone" /etc/localtime
+  echo "$zone" > /etc/timezone
+elif [ "$zone" != Etc/UTC ]; then
+  echo "slipway: there is no time zone $zone" >&2
+  exit 1
+fi
+
+# NAME SHELL SUDO GROUPS, by tabs.
+while IFS='	' read -r user shell sudo groups; do
+  if ! getent passwd "$user" > /dev/null; then useradd --create-home --shell "$shell" --user-group "$user"; fi
+  for group in $groups; do
+    if ! getent group "$group" > /dev/null; then groupadd --system "$group"; fi
+    usermod --append --groups "$group" "$user"
+  done
+  if [ "$sudo" = yes ]; then
+    mkdir -p /etc/sudoers.d
+    echo "$user ALL=(ALL:ALL) NOPASSWD: ALL" > "/etc/sudoers.d/slipway-$user"
+    chmod 440 "/etc/sudoers.d/slipway-$user"
+  fi
+  if [ -s "$config/keys/$user" ]; then
+    home=$(getent passwd "$user" | cut -d: -f6)
+    install -d -m 700 -o "$user" -g "$user" "$home/.ssh"
+    install -m 600 -o "$user" -g "$user" "$config/keys/$user" "$home/.ssh/authorized_keys"
+  fi
+done < "$config/users"
+
+if [ -e "$config/overlay.tar" ]; then
+  tar --extract --file "$config/overlay.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
+fi
+# MODE FROM TO, by tabs.
+while IFS='	' read -r mode from to; do
+  mkdir -p "$(dirname "$to")"
+  install -m "$mode" "$config/files/$from" "$to"
+done < "$config/files.tsv"
+
+if [ -e "$config/machine.tar" ]; then
+  tar --extract --file "$config/machine.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
+  mkdir -p /boot/efi
+fi
+if command -v systemctl > /dev/null; then
+  while read -r unit; do systemctl enable "$unit" >&2; done < "$config/services"
+elif [ -s "$config/services" ]; then
+  echo 'slipway: the image has no systemd, which \`services\` needs' >&2
+  exit 1
+fi
+`;
+
+// ts-src/images/config.ts
+var specDigest = ({ image: image2, inputs }) => sha256(JSON.stringify([image2.spec, inputs.digest]));
+var imageJson = (facts) => `${JSON.stringify(
+  {
+    schema: 1,
+    image: facts.image.name,
+    organization: facts.distro.organization,
+    channel: facts.channel,
+    state: facts.stateId,
+    lock: facts.state.lock?.sha256,
+    stamp: facts.state.stamp,
+    distribution: facts.image.distribution,
+    platform: facts.image.target.platform,
+    architecture: facts.image.target.architecture,
+    spec: specDigest(facts),
+    published: new Date(facts.state.when).toISOString()
+  },
+  null,
+  2
+)}
+`;
+function prefixesOf({ distro, image: image2 }) {
+  const platform2 = distro.platforms[image2.target.platform];
+  const below2 = (distro.distributions[image2.distribution]?.underlay ?? []).flatMap((u) => {
+    const prefix = platform2?.underlays[u]?.prefix;
+    return prefix === void 0 || prefix === "/usr" ? [] : [prefix];
+  });
+  return [...below2.reverse(), installPrefix(distro, image2.distribution)];
+}
+function writeConfig(facts, folder, machine) {
+  const { image: image2, inputs, repository: repository2 } = facts;
+  const { spec } = image2;
+  (0, import_node_fs77.mkdirSync)((0, import_node_path91.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs77.mkdirSync)((0, import_node_path91.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs77.writeFileSync)((0, import_node_path91.join)(folder, name6), data, { flag: "wx" });
+  write3("setup.sh", image_setup_default);
+  write3("image.json", imageJson(facts));
+  write3("entrypoint", image_entrypoint_default);
+  write3("environment", environmentScript(prefixesOf(facts)));
+  write3("key.asc", repository2.key);
+  const sources = renderSources({
+    uri: repository2.uri,
+    suite: repository2.suite,
+    architectures: [image2.target.architecture],
+    keyFile: "/etc/apt/keyrings/slipway.asc",
+    key: repository2.key
+  });
+  write3("slipway.sources", `${repository2.uri.startsWith("http") ? "" : "Enabled: no\n"}${sources}`);
+  write3("hostname", `${spec.hostname ?? hostName(image2.name)}
+`);
+  write3("locale", `${spec.locale}
+`);
+  write3("timezone", `${spec.timezone}
+`);
+  write3(
+    "users",
+    spec.users.map((u) => `${u.name}	${u.shell}	${u.sudo ? "yes" : "no"}	${u.groups.join(" ")}
+`).join("")
+  );
+  for (const [user2, keys] of inputs.keys) write3(`keys/${user2}`, keys);
+  write3("files.tsv", spec.files.map((f, i) => `${f.mode}	${i}	${f.to}
+`).join(""));
+  inputs.files.forEach((data, i) => write3(`files/${i}`, data));
+  write3("services", [...machine ? machineUnits(spec) : [], ...spec.services].map((s) => `${s}
+`).join(""));
+  if (inputs.overlay) write3("overlay.tar", inputs.overlay);
+  if (inputs.hook) write3("hook", inputs.hook);
+  if (machine) write3("machine.tar", machine);
+}
+
+// ts-src/images/inputs.ts
+var import_node_fs78 = require("node:fs");
+var import_node_path92 = require("node:path");
+init_diagnostics();
+init_digest();
+init_files();
+init_process();
+init_yaml();
+var largest4 = 256 << 20;
+async function readInputs2(root, distroFile, name6, spec) {
+  const faults4 = [];
+  const locator = new Locator(readIf(distroFile) ?? "");
+  const fault3 = (path2, message, hint) => faults4.push(
+    error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
+  );
+  const read2 = async (file3, path2, most7 = largest4) => {
+    try {
+      const data = await readLeft(root, normal(file3), most7);
+      if (data) return data;
+      fault3(path2, `images.${name6} names ${file3}, which is not there`);
+    } catch (e) {
+      if (!(e instanceof LeftBehindError)) throw e;
+      fault3(path2, `images.${name6}: ${e.message}`);
+    }
+    return void 0;
+  };
+  const keys = /* @__PURE__ */ new Map();
+  for (const [i, user2] of spec.users.entries()) {
+    const lines = [];
+    for (const [j, file3] of user2.keys.entries()) {
+      const text7 = (await read2(file3, ["users", i, "keys", j], 1 << 20))?.toString("utf8");
+      if (text7 === void 0) continue;
+      const found2 = publicKeys(text7);
+      if (found2 === void 0)
+        fault3(
+          ["users", i, "keys", j],
+          `${file3} holds something else than public SSH keys`,
+          "one key a line, as in *.pub"
+        );
+      else lines.push(...found2);
+    }
+    keys.set(user2.name, lines.map((l) => `${l}
+`).join(""));
+  }
+  const files = [];
+  for (const [i, { from }] of spec.files.entries()) files.push(await read2(from, ["files", i]) ?? Buffer.alloc(0));
+  const hook = spec.hook === void 0 ? void 0 : await read2(spec.hook, ["hook"], 1 << 20);
+  if (hook && !hook.subarray(0, 2).equals(Buffer.from("#!")))
+    fault3(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
+  const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
+  if (typeof overlay === "string") fault3(["overlay"], overlay);
+  if (faults4.length) return bad(...faults4);
+  const packed2 = typeof overlay === "string" ? void 0 : overlay;
+  const parts2 = [...files, hook, packed2].map((b) => b ? sha256(b) : null);
+  return good({
+    digest: sha256(JSON.stringify([parts2, [...keys]])),
+    keys,
+    files,
+    overlay: packed2,
+    hook
+  });
+}
+var normal = (path2) => path2.split("/").filter((p) => p !== "" && p !== ".").join("/");
+function publicKeys(text7) {
+  const lines = text7.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !l.startsWith("#"));
+  return lines.length && lines.every((l) => /^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]{16,}( [^\0-\x1f]*)?$/.test(l)) ? lines : void 0;
+}
+async function packOverlay(root, folder) {
+  const path2 = normal(folder);
+  try {
+    const found2 = await walkLeft(root, path2, { most: 1e5 });
+    const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
+    if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
+    if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
+    const total = found2.reduce((n, f) => n + (0, import_node_fs78.lstatSync)((0, import_node_path92.join)(root, f.path)).size, 0);
+    if (total > largest4) return `the overlay ${folder} is larger than ${largest4 >> 20} MiB`;
+  } catch (e) {
+    if (e instanceof LeftBehindError) return e.message;
+    throw e;
+  }
+  const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
+  const chunks = [];
+  const packed2 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path92.join)(root, path2), "."], {
+    env: { ...process.env, LC_ALL: "C" },
+    onOutput: (chunk) => chunks.push(chunk)
+  });
+  return packed2.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed2.stderr.trim()}`;
+}
+
+// ts-src/images/record.ts
+init_zod();
+init_images();
+var digest3 = string3().regex(/^[0-9a-f]{64}$/);
+var plainName2 = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
+var stored = strictObject({ name: plainName2, sha256: digest3, size: number3().int().min(0) });
+var artifact = strictObject({
+  kind: _enum(imageKinds),
+  files: array(stored).min(1),
+  /** Of docker: digest of its configuration. */
+  id: string3().optional(),
+  /** What was started, and when it was found good. */
+  checked: number3().optional()
+});
+var record2 = strictObject({
+  schema: literal(1),
+  key: digest3,
+  name: plainName2,
+  channel: string3(),
+  state: digest3,
+  version: plainName2,
+  platform: string3(),
+  architecture: string3(),
+  distribution: string3(),
+  spec: digest3,
+  base: digest3,
+  /** Packages of the distribution, and those of the platform beyond the base, with their versions. */
+  own: record(string3(), string3()),
+  system: record(string3(), string3()),
+  layers: array(strictObject({ what: string3(), file: stored })),
+  artifacts: array(artifact),
+  /** Milliseconds since 1970. */
+  made: number3(),
+  milliseconds: number3()
+});
+var recordName2 = (key) => `images/${key.slice(0, 2)}/${key}.json`;
+async function readRecord2(store2, key) {
+  const found2 = record2.safeParse(await store2.readJson(recordName2(key)));
+  return found2.success && found2.data.key === key ? found2.data : void 0;
+}
+var writeRecord2 = (store2, made2) => store2.writeJson(recordName2(made2.key), made2);
+var list6 = strictObject({
+  schema: literal(1),
+  images: array(
+    strictObject({
+      key: digest3,
+      name: plainName2,
+      architecture: string3(),
+      state: digest3,
+      version: string3(),
+      made: number3()
+    })
+  )
+});
+var imagesFolderName = "image-lists";
+var listName = (channel2) => `${imagesFolderName}/${channel2}.json`;
+async function listImages(store2, channel2) {
+  const found2 = list6.safeParse(await store2.readJson(listName(channel2)));
+  return found2.success ? found2.data.images : [];
+}
+async function addToList(store2, made2) {
+  const entry = {
+    key: made2.key,
+    name: made2.name,
+    architecture: made2.architecture,
+    state: made2.state,
+    version: made2.version,
+    made: made2.made
+  };
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { value: value2, tag } = await store2.readTagged(listName(made2.channel));
+    const read2 = list6.safeParse(value2);
+    const images = read2.success ? read2.data.images : [];
+    if (images[0]?.key === made2.key) return;
+    const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
+    if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
+  }
+  throw Object.assign(new Error(`the list of images of ${made2.channel} is being written all the time`), {
+    code: "EBUSY"
+  });
+}
+
+// ts-src/images/kinds.ts
+var import_node_path94 = require("node:path");
+init_diagnostics();
+init_names();
+
+// ts-src/images/disk.ts
+var import_node_fs81 = require("node:fs");
+var import_node_path93 = require("node:path");
+init_diagnostics();
+init_digest();
+init_images();
+init_names();
+init_files();
+init_process();
+
+// ts-src/images/bmap.ts
+var import_node_crypto11 = require("node:crypto");
+var import_node_fs79 = require("node:fs");
+init_digest();
+var block4 = 4096;
+var step = 1024;
+function mapped(file3) {
+  const handle = (0, import_node_fs79.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs79.fstatSync)(handle);
+  const chunk = Buffer.alloc(block4 * step);
+  const zero = Buffer.alloc(block4);
+  const ranges = [];
+  let first2 = -1;
+  let hash3 = (0, import_node_crypto11.createHash)("sha256");
+  const end2 = (last) => {
+    if (first2 >= 0) ranges.push({ first: first2, last, digest: hash3.digest("hex") });
+    first2 = -1;
+    hash3 = (0, import_node_crypto11.createHash)("sha256");
+  };
+  try {
+    for (let at2 = 0; at2 * block4 < size3; at2 += step) {
+      const n = (0, import_node_fs79.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      for (let i = 0; i * block4 < n; i++) {
+        const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
+        if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
+        else {
+          if (first2 < 0) first2 = at2 + i;
+          hash3.update(data);
+        }
+      }
+    }
+    end2(Math.ceil(size3 / block4) - 1);
+  } finally {
+    (0, import_node_fs79.closeSync)(handle);
+  }
+  return { size: size3, ranges };
+}
+async function writeBmap(raw, target2) {
+  const { size: size3, ranges } = mapped(raw);
+  const count3 = ranges.reduce((n, r) => n + r.last - r.first + 1, 0);
+  const lines = ranges.map(
+    (r) => `        <Range chksum="${r.digest}"> ${r.first === r.last ? r.first : `${r.first}-${r.last}`} </Range>`
+  );
+  const text7 = (own3) => `<?xml version="1.0" ?>
+<bmap version="2.0">
+    <ImageSize> ${size3} </ImageSize>
+    <BlockSize> ${block4} </BlockSize>
+    <BlocksCount> ${Math.ceil(size3 / block4)} </BlocksCount>
+    <MappedBlocksCount> ${count3} </MappedBlocksCount>
+    <ChecksumType> sha256 </ChecksumType>
+    <BmapFileChecksum> ${own3} </BmapFileChecksum>
+    <BlockMap>
+${lines.join("\n")}
+    </BlockMap>
+</bmap>
+`;
+  (0, import_node_fs79.writeFileSync)(target2, text7(sha256(text7("0".repeat(64)))), { flag: "wx" });
+  return Promise.resolve();
+}
+
+// ts-src/images/ext4.ts
+var import_node_fs80 = require("node:fs");
+var table = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
+  return c >>> 0;
+});
+function crc32c(seed, data) {
+  let c = seed;
+  for (const byte of data) c = (table[(c ^ byte) & 255] ?? 0) ^ c >>> 8;
+  return c >>> 0;
+}
+var word2 = (value2) => {
+  const b = Buffer.alloc(4);
+  b.writeUInt32LE(value2 >>> 0);
+  return b;
+};
+var changed = [
+  [8, 140],
+  [12, 132],
+  [16, 136],
+  [144, 148]
+];
+var checksumLow = 124;
+var checksumHigh = 130;
+function normalizeExt4(file3, latest) {
+  const handle = (0, import_node_fs80.openSync)(file3, "r+");
+  try {
+    const size3 = (0, import_node_fs80.fstatSync)(handle).size;
+    const read2 = (at2, length) => {
+      if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
+      const data = Buffer.alloc(length);
+      (0, import_node_fs80.readSync)(handle, data, 0, length, at2);
+      return data;
+    };
+    const sb = read2(1024, 1024);
+    if (sb.readUInt16LE(56) !== 61267) throw new Error("this is no ext4 file system");
+    const blockSize = 1024 << sb.readUInt32LE(24);
+    const perGroup = sb.readUInt32LE(40);
+    const inodeSize = sb.readUInt16LE(88);
+    const groups = Math.ceil(sb.readUInt32LE(0) / perGroup);
+    const wide = (sb.readUInt32LE(96) & 128) !== 0;
+    const descriptor = wide ? sb.readUInt16LE(254) : 32;
+    const checksums = (sb.readUInt32LE(100) & 1024) !== 0;
+    const seed = sb.readUInt32LE(96) & 8192 ? sb.readUInt32LE(624) : crc32c(4294967295, sb.subarray(104, 120));
+    const descriptors = read2((sb.readUInt32LE(20) + 1) * blockSize, groups * descriptor);
+    for (let g = 0; g < groups; g++) {
+      const d = descriptors.subarray(g * descriptor, (g + 1) * descriptor);
+      if (d.readUInt16LE(18) & 1) continue;
+      const high = wide ? d.readUInt32LE(40) : 0;
+      const at2 = (d.readUInt32LE(8) + high * 2 ** 32) * blockSize;
+      const unused = d.readUInt16LE(28) + (wide ? d.readUInt16LE(50) * 65536 : 0);
+      const length = (perGroup - unused) * inodeSize;
+      const inodes = read2(at2, length);
+      for (let i = 0; i < perGroup - unused; i++) {
+        const inode = inodes.subarray(i * inodeSize, (i + 1) * inodeSize);
+        if (inode.readUInt16LE(0) === 0) continue;
+        normalizeInode(inode, latest);
+        if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
+      }
+      (0, import_node_fs80.writeSync)(handle, inodes, 0, length, at2);
+    }
+  } finally {
+    (0, import_node_fs80.closeSync)(handle);
+  }
+}
+function normalizeInode(inode, latest) {
+  const time2 = Math.min(inode.readUInt32LE(16), latest);
+  const extra = inode.length > 128 ? inode.readUInt16LE(128) : 0;
+  for (const [seconds, fraction] of changed) {
+    if (seconds < 128 || seconds + 4 <= 128 + extra) inode.writeUInt32LE(time2, seconds);
+    if (fraction + 4 <= 128 + extra) inode.writeUInt32LE(0, fraction);
+  }
+}
+function sealInode(inode, number7, seed) {
+  const wide = inode.length > 128 && inode.readUInt16LE(128) >= 4;
+  inode.writeUInt16LE(0, checksumLow);
+  if (wide) inode.writeUInt16LE(0, checksumHigh);
+  const own3 = crc32c(crc32c(seed, word2(number7)), word2(inode.readUInt32LE(100)));
+  const sum = crc32c(own3, inode);
+  inode.writeUInt16LE(sum & 65535, checksumLow);
+  if (wide) inode.writeUInt16LE(sum >>> 16, checksumHigh);
+}
+
+// ts-src/images/rendered.ts
+init_diagnostics();
+var toolFailed = (what, stderr) => error("image-render", `${what} failed: ${stderr.trim().split("\n").pop() ?? ""}`, {
+  hint: /not found/.test(stderr) ? "`slipway doctor` says what this machine lacks" : void 0
+});
+
+// resources/templates/image-disk.sh
+var image_disk_default = '# Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway\n# with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.\n# Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID\n#   FOLDER       gets root.raw, esp.raw, vmlinuz and initrd; holds loader/ for the ESP\n#   EFI          name of systemd-boot\'s program, BOOT_NAME the name that firmware looks for\n#   ROOT_MIB     size of the root in MiB; 0: as much as it needs\nset -eu\nfolder=$1 epoch=$2 efi=$3 boot=$4 size=$5 uuid=$6 sectors=$7 id=$8\nexport LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH="$epoch" E2FSPROGS_FAKE_TIME="$epoch" MTOOLS_SKIP_CHECK=1\nPATH=$PATH:/usr/sbin:/sbin\ntop=$(realpath m)\ninside() {\n  path=$(realpath -e "$1") || { echo "slipway: the image has no ${1#m}" >&2; exit 1; }\n  case $path in "$top"/*) ;; *) echo "slipway: ${1#m} is a link out of the image" >&2; exit 1 ;; esac\n  if [ ! -f "$path" ]; then echo "slipway: ${1#m} is no file" >&2; exit 1; fi\n  cat "$path" > "$2"\n  touch --date="@$epoch" "$2"\n}\nnewest() {\n  found=$(find "$(realpath m/boot)" -maxdepth 1 -name "$1" -printf \'%f\\n\' | sort -V | tail -n 1)\n  if [ -z "$found" ]; then echo "slipway: the image has no kernel in /boot ($1)" >&2; exit 1; fi\n  echo "$found"\n}\nkernel=$(newest \'vmlinuz-*\')\ninside "m/boot/$kernel" "$folder/vmlinuz"\ninside "m/boot/initrd.img-${kernel#vmlinuz-}" "$folder/initrd"\ninside "m/usr/lib/systemd/boot/efi/$efi" "$folder/efi"\n\ntruncate --size=$((sectors * 512)) "$folder/esp.raw"\nmkfs.vfat --invariant -F 32 -n ESP -i "$id" "$folder/esp.raw" > /dev/null\nname=$(cat "$folder/name")\nmmd -i "$folder/esp.raw" ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/loader ::/loader/entries ::/slipway\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/BOOT/$boot"\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/systemd/$efi"\nmcopy -m -i "$folder/esp.raw" "$folder/vmlinuz" "::/slipway/$name.vmlinuz"\nmcopy -m -i "$folder/esp.raw" "$folder/initrd" "::/slipway/$name.initrd"\ntouch --date="@$epoch" "$folder/loader.conf" "$folder/entry.conf"\nmcopy -m -i "$folder/esp.raw" "$folder/loader.conf" ::/loader/loader.conf\nmcopy -m -i "$folder/esp.raw" "$folder/entry.conf" "::/loader/entries/$(cat "$folder/entry-name")"\n\nif [ "$size" = 0 ]; then\n  used=$(du --summarize --one-file-system --block-size=1M m | cut -f1)\n  inodes=$(find m -xdev | wc -l)\n  size=$((used + used / 4 + inodes / 2048 + 96))\nfi\ntruncate --size="${size}M" "$folder/root.raw"\nmke2fs -q -F -t ext4 -d m -L root -U "$uuid" -m 1 -E "hash_seed=$uuid,root_owner=0:0,nodiscard" "$folder/root.raw"\n';
+
+// ts-src/images/disk.ts
+var sector = 512;
+var mebibyte = 2 ** 20;
+var firmware = {
+  amd64: {
+    efi: "systemd-bootx64.efi",
+    boot: "BOOTX64.EFI",
+    root: "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
+    console: "ttyS0,115200"
+  },
+  arm64: {
+    efi: "systemd-bootaa64.efi",
+    boot: "BOOTAA64.EFI",
+    root: "b921b045-1df0-41c3-af44-4c6f280d3fae",
+    console: "ttyAMA0"
+  }
+};
+var types2 = {
+  esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+  linux: "0fc63daf-8483-4772-8e79-3d69d8477de4"
+};
+function uuidOf(text7) {
+  const h = sha256(text7);
+  const variant2 = (parseInt(h.slice(16, 17), 16) & 3 | 8).toString(16);
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant2}${h.slice(17, 20)}-${h.slice(20, 32)}`;
+}
+var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector;
+async function makeDisk(room, facts, root, options7) {
+  const { spec, target: target2, name: name6 } = facts.image;
+  const known3 = firmware[target2.architecture];
+  if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
+  const folder = (0, import_node_path93.join)(options7.folder, "disk");
+  (0, import_node_fs81.mkdirSync)(folder);
+  const { key, epoch } = options7;
+  const rootUuid = uuidOf(`${key} root`);
+  const version3 = `${name6}_${facts.state.stamp}`;
+  const ab = spec.partitions === "ab";
+  const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
+  const write3 = (file3, text7) => (0, import_node_fs81.writeFileSync)((0, import_node_path93.join)(folder, file3), text7, { flag: "wx" });
+  write3("name", version3);
+  write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
+  write3("loader.conf", "timeout 1\nconsole-mode keep\n");
+  write3(
+    "entry.conf",
+    [
+      `title ${facts.distro.organization} ${name6}`,
+      `version ${facts.state.stamp}`,
+      `linux /slipway/${version3}.vmlinuz`,
+      `initrd /slipway/${version3}.initrd`,
+      `options root=${partition} rw console=tty0 console=${known3.console}`,
+      ""
+    ].join("\n")
+  );
+  const esp = espSectors(facts);
+  const size3 = spec.size === void 0 ? 0 : bytesOf(spec.size);
+  const rootSize = ab || size3 === 0 ? size3 : size3 - esp * sector - 2 * mebibyte;
+  const made2 = await room.driver.read({
+    layers: root.layers.map((l) => l.root),
+    work: newScratch(room.state),
+    command: [
+      "sh",
+      "-c",
+      image_disk_default,
+      "disk",
+      folder,
+      String(epoch),
+      known3.efi,
+      known3.boot,
+      String(Math.floor(rootSize / mebibyte)),
+      rootUuid,
+      String(esp),
+      sha256(`${key} esp`).slice(0, 8)
+    ],
+    log: room.log,
+    signal: room.signal
+  });
+  if (made2.code !== 0) return bad(diskFailed(room, spec.size));
+  normalizeExt4((0, import_node_path93.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs81.statSync)((0, import_node_path93.join)(folder, "root.raw")).size / sector;
+  const parts2 = [
+    { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
+    { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
+  ];
+  if (ab) {
+    const data = await makeData(folder, uuidOf(`${key} data`), epoch);
+    if (!data.ok) return data;
+    parts2.push({ name: "_empty", type: known3.root, file: void 0, sectors: rootSectors });
+    parts2.push({ name: labels.data, type: types2.linux, file: "data.raw", sectors: data.value });
+  }
+  return assemble2(folder, key, parts2);
+}
+var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
+  file: room.log,
+  hint: "the end of that log tells why"
+});
+async function makeData(folder, uuid2, epoch) {
+  const file3 = (0, import_node_path93.join)(folder, "data.raw");
+  const size3 = 64 * mebibyte;
+  const made2 = await run("sh", [
+    "-c",
+    'PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1" && E2FSPROGS_FAKE_TIME="$4" mke2fs -q -F -t ext4 -L data -U "$3" -E "hash_seed=$3,nodiscard" "$1"',
+    "data",
+    file3,
+    String(size3),
+    uuid2,
+    String(epoch)
+  ]);
+  if (made2.code !== 0) return bad(toolFailed("mke2fs", made2.stderr));
+  normalizeExt4(file3, epoch);
+  return good(size3 / sector);
+}
+async function assemble2(folder, key, parts2) {
+  const raw = (0, import_node_path93.join)(folder, "disk.raw");
+  const align = mebibyte / sector;
+  let at2 = align;
+  const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
+  const places = [];
+  for (const [i, part] of parts2.entries()) {
+    places.push({ part, at: at2 });
+    lines.push(
+      `start=${at2}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`
+    );
+    at2 += Math.ceil(part.sectors / align) * align;
+  }
+  const script = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
+  const table3 = await run("sh", ["-c", script, "table", raw, String((at2 + align) * sector)], {
+    input: `${lines.join("\n")}
+`
+  });
+  if (table3.code !== 0) return bad(toolFailed("sfdisk", table3.stderr));
+  for (const { part, at: start } of places) {
+    if (part.file === void 0) continue;
+    const copied = await run("dd", [
+      `if=${(0, import_node_path93.join)(folder, part.file)}`,
+      `of=${raw}`,
+      "bs=1M",
+      `seek=${start / align}`,
+      "conv=notrunc,sparse",
+      "status=none"
+    ]);
+    if (copied.code !== 0) return bad(toolFailed("dd", copied.stderr));
+  }
+  return good({ raw, folder });
+}
+async function renderDisk(room, facts, root, options7) {
+  const made2 = await makeDisk(room, facts, root, options7);
+  if (!made2.ok) return made2;
+  const { raw, folder } = made2.value;
+  const named6 = (ending) => (0, import_node_path93.join)(options7.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+  const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
+  const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
+  const packed2 = await zstd(raw, named6("raw.zst"));
+  if (packed2.code !== 0) return bad(toolFailed("zstd", packed2.stderr));
+  await writeBmap(raw, named6("raw.bmap"));
+  const qcow = ["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", raw, named6("qcow2")];
+  const converted = await run("qemu-img", qcow);
+  if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
+  if (facts.image.spec.partitions === "ab") {
+    const slot = await zstd((0, import_node_path93.join)(folder, "root.raw"), named6("root.raw.zst"));
+    if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
+    for (const [from, ending] of [
+      ["vmlinuz", "vmlinuz"],
+      ["initrd", "initrd"],
+      ["entry.conf", "conf"]
+    ]) {
+      (0, import_node_fs81.renameSync)((0, import_node_path93.join)(folder, from), named6(ending));
+      files.push(named6(ending));
+    }
+    files.push(named6("root.raw.zst"));
+  }
+  (0, import_node_fs81.rmSync)(folder, { recursive: true, force: true });
+  return good({ files });
+}
+
+// ts-src/images/docker.ts
+var import_node_crypto12 = require("node:crypto");
+var import_node_fs82 = require("node:fs");
+init_digest();
+var oci = {
+  amd64: { architecture: "amd64" },
+  arm64: { architecture: "arm64", variant: "v8" },
+  armhf: { architecture: "arm", variant: "v7" },
+  i386: { architecture: "386" },
+  ppc64el: { architecture: "ppc64le" },
+  riscv64: { architecture: "riscv64" },
+  s390x: { architecture: "s390x" }
+};
+var ociPlatform = (architecture2) => ({
+  ...oci[architecture2] ?? { architecture: architecture2 },
+  os: "linux"
+});
+var iso = (seconds) => new Date(seconds * 1e3).toISOString().replace(".000", "");
+function ociConfig(image2) {
+  const { architecture: architecture2, variant: variant2 } = ociPlatform(image2.architecture);
+  return Buffer.from(
+    JSON.stringify({
+      created: iso(image2.time),
+      architecture: architecture2,
+      ...variant2 === void 0 ? {} : { variant: variant2 },
+      os: "linux",
+      config: {
+        Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        Entrypoint: ["/usr/lib/slipway/entrypoint"],
+        Cmd: image2.command.length ? image2.command : ["/bin/bash"],
+        Labels: image2.labels
+      },
+      rootfs: { type: "layers", diff_ids: image2.layers.map((l) => `sha256:${l.diffId}`) },
+      history: image2.layers.map((l) => ({ created: iso(image2.time), created_by: `slipway: ${l.what}` }))
+    })
+  );
+}
+var mediaTypes2 = {
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar",
+  packedLayer: "application/vnd.oci.image.layer.v1.tar+gzip"
+};
+var describeBlob = (mediaType, data) => ({
+  mediaType,
+  digest: `sha256:${sha256(data)}`,
+  size: data.length
+});
+var ociManifest = (config2, layers) => Buffer.from(
+  JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes2.manifest,
+    config: describeBlob(mediaTypes2.config, config2),
+    layers
+  })
+);
+function writeDockerTar(image2, tags2, target2) {
+  const config2 = ociConfig(image2);
+  const layers = image2.layers.map((l) => ({ mediaType: mediaTypes2.layer, digest: `sha256:${l.diffId}`, size: l.size }));
+  const manifest = ociManifest(config2, layers);
+  const described = describeBlob(mediaTypes2.manifest, manifest);
+  const blob = (digest4) => `blobs/sha256/${digest4.replace("sha256:", "")}`;
+  const index = {
+    schemaVersion: 2,
+    mediaType: mediaTypes2.index,
+    manifests: tags2.map((tag) => ({
+      ...described,
+      platform: ociPlatform(image2.architecture),
+      annotations: { "org.opencontainers.image.ref.name": tag.slice(tag.lastIndexOf(":") + 1) }
+    }))
+  };
+  const docker2 = [
+    {
+      Config: blob(describeBlob("", config2).digest),
+      RepoTags: tags2,
+      Layers: layers.map((l) => blob(l.digest))
+    }
+  ];
+  const out = (0, import_node_fs82.openSync)(target2, "w");
+  const hash3 = (0, import_node_crypto12.createHash)("sha256");
+  let size3 = 0;
+  const write3 = (data) => {
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs82.writeSync)(out, data, at2);
+    hash3.update(data);
+    size3 += data.length;
+  };
+  const json2 = (path2, value2) => write3(tarFile(path2, Buffer.from(JSON.stringify(value2)), image2.time));
+  try {
+    json2("oci-layout", { imageLayoutVersion: "1.0.0" });
+    json2("index.json", index);
+    json2("manifest.json", docker2);
+    write3(tarFile(blob(described.digest), manifest, image2.time));
+    write3(tarFile(blob(describeBlob("", config2).digest), config2, image2.time));
+    for (const layer of new Map(image2.layers.map((l) => [l.diffId, l])).values()) {
+      write3(tarHeader({ path: blob(layer.diffId), kind: "file", mode: 420, size: layer.size, time: image2.time }));
+      copyInto(layer.tar, write3);
+      write3(paddingOf(layer.size));
+    }
+    write3(endOfTar);
+    (0, import_node_fs82.fsyncSync)(out);
+  } finally {
+    (0, import_node_fs82.closeSync)(out);
+  }
+  return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
+}
+function copyInto(file3, write3) {
+  const buffer = Buffer.alloc(4 << 20);
+  const from = (0, import_node_fs82.openSync)(file3, "r");
+  try {
+    for (let n = (0, import_node_fs82.readSync)(from, buffer); n > 0; n = (0, import_node_fs82.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+  } finally {
+    (0, import_node_fs82.closeSync)(from);
+  }
+}
+
+// ts-src/images/kinds.ts
+async function render3(kind, room, facts, root, options7) {
+  switch (kind) {
+    case "docker":
+      return good(docker(facts, root, options7));
+    case "rootfs":
+      return rootfs(room, facts, root, options7);
+    case "disk":
+    case "ami":
+      return renderDisk(room, facts, root, options7);
+    case "lxd":
+      return bad(error("image-kind", `images of the kind ${kind} can't be made yet`));
+  }
+}
+var fileOf = (facts, ending) => imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending);
+function dockerTags(facts) {
+  const name6 = facts.image.spec.repository ?? dockerName(facts.distro.organization, facts.image.name);
+  return [`${name6}:${facts.state.stamp}`, `${name6}:${dockerTag(facts.channel)}`];
+}
+function docker(facts, root, { folder, epoch }) {
+  const file3 = (0, import_node_path94.join)(folder, fileOf(facts, "docker.tar"));
+  const written = writeDockerTar(
+    {
+      architecture: facts.image.target.architecture,
+      layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
+      command: facts.image.spec.command ?? [],
+      labels: {
+        "org.opencontainers.image.title": facts.image.name,
+        "org.opencontainers.image.vendor": facts.distro.organization,
+        "org.opencontainers.image.version": facts.state.stamp,
+        "org.slipway.channel": facts.channel,
+        "org.slipway.state": facts.stateId
+      },
+      time: epoch
+    },
+    dockerTags(facts),
+    file3
+  );
+  return { files: [file3], id: written.id };
+}
+var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
+  --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
+  --directory m . | zstd -3 -T0 --quiet -o "$2"`;
+async function rootfs(room, facts, root, options7) {
+  const file3 = (0, import_node_path94.join)(options7.folder, fileOf(facts, "rootfs.tar.zst"));
+  const packed2 = await room.driver.read({
+    layers: root.layers.map((l) => l.root),
+    work: newScratch(room.state),
+    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options7.epoch), file3],
+    env: { ...process.env, LC_ALL: "C" },
+    signal: room.signal
+  });
+  return packed2.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed2.stderr));
+}
+
+// ts-src/images/root.ts
+var import_node_fs85 = require("node:fs");
+var import_node_path98 = require("node:path");
+init_diagnostics();
+init_digest();
+init_names();
+
+// ts-src/images/layers.ts
+var import_node_fs83 = require("node:fs");
+var import_node_crypto13 = require("node:crypto");
+var import_node_path96 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/images/room.ts
+var import_node_path95 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path95.join)(state, "images");
+var listBinds = (base) => [
+  { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
+  { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
+];
+
+// ts-src/images/scan-tar.ts
+var block5 = 512;
+var largest5 = 16 << 20;
+var text6 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
+function number6(h, at2, length) {
+  if (((h[at2] ?? 0) & 128) !== 0) {
+    let value2 = (h[at2] ?? 0) & 127;
+    for (let i = 1; i < length; i++) value2 = value2 * 256 + (h[at2 + i] ?? 0);
+    return value2;
+  }
+  return parseInt(text6(h, at2, length).trim() || "0", 8);
+}
+var TarScanner = class {
+  constructor(found2) {
+    this.found = found2;
+  }
+  held = Buffer.alloc(0);
+  skip = 0;
+  collecting;
+  longName;
+  push(chunk) {
+    this.held = this.held.length ? Buffer.concat([this.held, chunk]) : chunk;
+    while (this.held.length) {
+      if (this.collecting) this.collect(this.collecting);
+      else if (this.skip > 0) this.skip -= this.take(this.skip).length;
+      else if (this.held.length >= block5) this.header(this.take(block5));
+      else return;
+    }
+  }
+  take(most7) {
+    const part = this.held.subarray(0, most7);
+    this.held = this.held.subarray(part.length);
+    return part;
+  }
+  collect(member) {
+    const part = this.take(member.left);
+    member.parts.push(part);
+    member.left -= part.length;
+    if (member.left > 0) return;
+    this.collecting = void 0;
+    member.done(Buffer.concat(member.parts));
+  }
+  header(h) {
+    if (h[0] === 0) return;
+    const size3 = number6(h, 124, 12);
+    const type = String.fromCharCode(h[156] ?? 0);
+    const padding = (block5 - size3 % block5) % block5;
+    const keep2 = (done) => {
+      this.skip = padding;
+      if (size3 > 0) this.collecting = { left: size3, parts: [], done };
+    };
+    if ((type === "L" || type === "x") && size3 <= 1 << 20) {
+      keep2((content) => {
+        this.longName = type === "L" ? text6(content, 0, content.length) : paxPath(content) ?? this.longName;
+      });
+      return;
+    }
+    const prefix = text6(h, 345, 155);
+    const path2 = this.longName ?? (prefix ? `${prefix}/${text6(h, 0, 100)}` : text6(h, 0, 100));
+    this.longName = void 0;
+    const plain3 = type === "0" || type === "\0";
+    if (plain3 && size3 > 0 && size3 <= largest5) {
+      keep2((content) => this.found(path2, size3, content));
+      return;
+    }
+    if (plain3) this.found(path2, size3, void 0);
+    this.skip = size3 + padding;
+  }
+};
+var paxPath = (content) => /(?:^|\n)\d+ path=([^\n]*)\n/.exec(content.toString("latin1"))?.[1];
+
+// ts-src/images/scan.ts
+var contents2 = [
+  [
+    /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----\s+(?:[\w-]+: [^\n]*\s+){0,8}[A-Za-z0-9+/=\s]{48}/,
+    "a private key"
+  ],
+  [/PuTTY-User-Key-File-\d: /, "a private key"],
+  [/(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/, "an AWS access key"],
+  [/aws_secret_access_key\s*[=:]\s*['"]?[A-Za-z0-9/+=]{40}/i, "an AWS secret key"],
+  [/(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{36}/, "a GitHub token"],
+  [/(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{60}/, "a GitHub token"],
+  [/(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{20}/, "a GitLab token"],
+  [/(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{20}/, "a Slack token"]
+];
+var settings2 = [
+  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'<>]{1,200}:[^\s/@"'<>]{1,200}@/,
+  "a URL with a password"
+];
+var names2 = [
+  [/^etc\/ssh\/ssh_host_[a-z0-9_]+_key$/, "an SSH host key"],
+  [/(^|\/)\.ssh\/id_[a-z0-9_]+$/, "an SSH key"],
+  [/(^|\/)\.netrc$/, "logins"],
+  [/(^|\/)\.git-credentials$/, "logins"],
+  [/(^|\/)\.docker\/config\.json$/, "logins"],
+  [/(^|\/)\.aws\/credentials$/, "logins"],
+  [/(^|\/)(private-keys-v1\.d\/.+|secring\.gpg)$/, "a GnuPG key"],
+  [/^etc\/apt\/auth\.conf(\.d\/.+)?$/, "logins"]
+];
+var ofMachines = /^(etc|root|home|var|opt|srv|usr\/local)\//;
+var settingsFiles = /^(etc|root|home)\//;
+function secretsIn(name6, size3, content, everywhere) {
+  const path2 = name6.replace(/^\.\//, "");
+  if (size3 === 0 || !(everywhere || ofMachines.test(path2))) return [];
+  const named6 = names2.find(([pattern]) => pattern.test(path2));
+  if (named6) return [{ path: path2, what: named6[1] }];
+  if (!content) return [];
+  const text7 = content.toString("latin1");
+  const found2 = contents2.find(([pattern]) => pattern.test(text7));
+  if (found2) return [{ path: path2, what: found2[1] }];
+  return settingsFiles.test(path2) && settings2[0].test(text7) ? [{ path: path2, what: settings2[1] }] : [];
+}
+
+// resources/templates/image-layer.sh
+var image_layer_default = `# Makes a layer of an image, as root in the root, without a network.
+# Arguments: install EPOCH PACKAGE...   packages of the platform's archive, as name=version
+#            own EPOCH                  packages of the distribution in /tmp/slipway/debs, then what /tmp/slipway/config says
+# EPOCH: seconds since 1970; nothing that the layer holds is newer.
+set -eu
+what=$1 epoch=$2
+shift 2
+config=/tmp/slipway/config
+umask 022
+
+# No service starts in a root.
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+
+if [ "$what" = install ]; then
+  if [ -e "$config/fstab" ]; then cp "$config/fstab" /etc/fstab; fi
+  cp /tmp/slipway/caches/*.bin /tmp/
+  apt-get -q -y -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Dpkg::Options::=--force-unsafe-io \\
+    -o Dpkg::Use-Pty=0 -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
+    -o Dir::Cache::archives=/tmp/slipway/archives -o Debug::NoLocking=1 --no-download --allow-downgrades \\
+    install -- "$@" >&2
+else
+  set -- /tmp/slipway/debs/*.deb
+  if [ -e "$1" ]; then dpkg --force-unsafe-io --install "$@" >&2; fi
+  sh -eu "$config/setup.sh"
+  if [ -e "$config/hook" ]; then
+    echo 'slipway: the hook' >&2
+    cp "$config/hook" /tmp/hook
+    chmod 755 /tmp/hook
+    (cd / && /tmp/hook >&2)
+    echo 'slipway: the hook ended well' >&2
+  fi
+  problems=$(dpkg --audit)
+  if [ -n "$problems" ]; then
+    echo "$problems" >&2
+    exit 1
+  fi
+fi
+
+rm -f /usr/sbin/policy-rc.d /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/dbus/machine-id
+rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
+rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log /var/log/fontconfig.log
+rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old
+rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
+rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
+# An empty machine-id: each machine makes its own at its first start.
+if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
+find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+`;
+
+// ts-src/images/layers.ts
+var most6 = 2e6;
+var folderOf = (room, key) => (0, import_node_path96.join)(imagesFolder(room.state), "layers", key);
+function kept2(room, key) {
+  const folder = folderOf(room, key);
+  const found2 = readJson((0, import_node_path96.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path96.join)(folder, "root"))) return void 0;
+  const { schema: _, ...layer } = found2;
+  return { ...layer, root: (0, import_node_path96.join)(folder, "root"), tar: (0, import_node_path96.join)(folder, "layer.tar"), names: (0, import_node_path96.join)(folder, "names") };
+}
+async function baseLayer(room) {
+  const { base } = room;
+  const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
+  const names3 = (0, import_node_path96.join)(folder, "names");
+  if (!exists(names3)) {
+    const nothing5 = (0, import_node_path96.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs83.mkdirSync)(nothing5);
+    writeWhole(names3, await namesOf(room, [nothing5, base.root]), { sync: false });
+  }
+  const known3 = readJson((0, import_node_path96.join)(folder, "base.json"));
+  const measured = known3 ?? await measure(base.tar);
+  if (!known3) writeWhole((0, import_node_path96.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
+}
+async function measure(tar) {
+  const { createReadStream: createReadStream6, statSync: statSync17 } = await import("node:fs");
+  const secrets = [];
+  const reader2 = scanner(secrets, false);
+  for await (const chunk of createReadStream6(tar, { highWaterMark: 1 << 20 }))
+    if (Buffer.isBuffer(chunk)) reader2.push(chunk);
+  return { size: statSync17(tar).size, secrets };
+}
+var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
+async function makeLayer(room, request) {
+  const there = kept2(room, request.key);
+  if (there) return good(there);
+  return withMutex(
+    `${folderOf(room, request.key)}.lock`,
+    async () => {
+      const other = kept2(room, request.key);
+      if (other) return good(other);
+      room.progress(`making ${request.what}`);
+      const work2 = newScratch(room.state);
+      const root = (0, import_node_path96.join)(work2, "kept");
+      const made2 = await room.driver.enter({
+        root: { layers: request.below.map((l) => l.root), keep: root },
+        network: false,
+        user: "root",
+        work: work2,
+        env: { ...aptEnvironment(void 0), SOURCE_DATE_EPOCH: String(request.epoch) },
+        log: room.log,
+        binds: [...request.binds],
+        command: ["sh", "-c", image_layer_default, "layer", request.kind, String(request.epoch), ...request.packages],
+        signal: room.signal
+      });
+      if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
+      const staged = (0, import_node_path96.join)(work2, "layer");
+      (0, import_node_fs83.mkdirSync)(staged);
+      (0, import_node_fs83.renameSync)(root, (0, import_node_path96.join)(staged, "root"));
+      const packed2 = await packLayer(room, request, staged);
+      if (!packed2.ok) return packed2;
+      const folder = folderOf(room, request.key);
+      await room.driver.remove(folder);
+      (0, import_node_fs83.renameSync)(staged, folder);
+      return good({
+        ...packed2.value,
+        root: (0, import_node_path96.join)(folder, "root"),
+        tar: (0, import_node_path96.join)(folder, "layer.tar"),
+        names: (0, import_node_path96.join)(folder, "names")
+      });
+    },
+    () => room.progress(`waiting for another slipway that makes ${request.what}`)
+  );
+}
+function failure2(room, request, exceeded) {
+  const end2 = exists(room.log) ? readEnd(room.log, 2e4) : "";
+  const full = /No space left on device/.test(end2);
+  const why = full ? ": the disk is full" : exceeded === void 0 ? "" : `: it took more ${exceeded} than it may`;
+  const line2 = end2.trimEnd().split("\n").filter((l) => /^(E: |dpkg: error|slipway: )|: (line \d+|not found)/.test(l)).pop();
+  const hook = end2.includes("slipway: the hook\n") && !end2.includes("slipway: the hook ended well");
+  return error(
+    hook && !full ? "image-hook" : "image-install",
+    `${hook ? "the hook failed, so " : ""}${request.what} could not be made${why}${why || line2 === void 0 ? "" : `: ${line2}`}`,
+    { file: room.log, hint: "the end of that log tells why" }
+  );
+}
+async function namesOf(room, layers) {
+  const chunks = [];
+  const listed = await room.driver.read({
+    layers,
+    work: newScratch(room.state),
+    command: ["sh", "-c", 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
+    onOutput: (chunk) => chunks.push(chunk),
+    signal: room.signal
+  });
+  if (listed.code !== 0) throw new Error(`a root could not be listed: ${listed.stderr.trim()}`);
+  return Buffer.concat(chunks);
+}
+var split3 = (names3) => names3.toString("latin1").split("\0").slice(0, -1);
+function whiteouts(before2, after) {
+  const parentOf = (path2) => path2.slice(0, Math.max(0, path2.lastIndexOf("/")));
+  return before2.filter((path2) => {
+    const parent = parentOf(path2);
+    return !after.has(path2) && (parent === "" || after.has(parent));
+  }).map((path2) => {
+    const parent = parentOf(path2);
+    const prefix = parent === "" ? "" : `${parent}/`;
+    return `${prefix}.wh.${path2.slice(prefix.length)}`;
+  }).sort();
+}
+var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -print0 | LC_ALL=C sort -z |
+  tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
+    --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
+async function packLayer(room, request, staged) {
+  const layers = [(0, import_node_path96.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const names3 = await namesOf(room, layers);
+  const after = split3(names3);
+  if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
+  writeWhole((0, import_node_path96.join)(staged, "names"), names3, { sync: false });
+  const below2 = request.below[0];
+  const before2 = below2 ? split3((0, import_node_fs83.readFileSync)(below2.names)) : [];
+  const secrets = [];
+  const reader2 = scanner(secrets, request.kind === "own");
+  const hash3 = (0, import_node_crypto13.createHash)("sha256");
+  const out = (0, import_node_fs83.openSync)((0, import_node_path96.join)(staged, "layer.tar"), "w");
+  let size3 = 0;
+  const write3 = (chunk) => {
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs83.writeSync)(out, chunk, at2);
+    hash3.update(chunk);
+    size3 += chunk.length;
+  };
+  try {
+    for (const path2 of whiteouts(before2, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
+    const packed2 = await room.driver.read({
+      layers,
+      work: newScratch(room.state),
+      command: ["sh", "-c", packScript, "pack", String(request.epoch)],
+      onOutput: (chunk) => {
+        write3(chunk);
+        reader2.push(chunk);
+      },
+      signal: room.signal
+    });
+    if (packed2.code !== 0) throw new Error(`a layer could not be packed: ${packed2.stderr.trim()}`);
+    (0, import_node_fs83.fsyncSync)(out);
+  } finally {
+    (0, import_node_fs83.closeSync)(out);
+  }
+  const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
+  writeWhole((0, import_node_path96.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  return good(layer);
+}
+function checkSecrets2(image2, layers) {
+  const found2 = layers.flatMap((l) => l.secrets);
+  if (!found2.length) return good(true);
+  return bad(
+    ...found2.slice(0, 20).map(
+      ({ path: path2, what }) => error("image-secret", `the image '${image2}' would hold ${what}: /${shownName(path2)}`, {
+        hint: "remove it in the hook, or do not put it there"
+      })
+    )
+  );
+}
+
+// ts-src/images/system.ts
+var import_node_fs84 = require("node:fs");
+var import_node_path97 = require("node:path");
+init_diagnostics();
+init_digest();
+init_names();
+init_files();
+var aptSimulate = `cp /tmp/slipway/caches/*.bin /tmp/
+apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=1 \\
+  -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
+  --simulate install -- "$@" 2>&1`;
+async function placeOwn(room, own3, folder) {
+  (0, import_node_fs84.mkdirSync)(folder, { recursive: true });
+  const lost3 = [];
+  const placed = await room.store.many(own3, async (p) => {
+    const name6 = `${p.name}.deb`;
+    const path2 = await room.store.path({ name: name6, sha256: p.sha256, size: p.size });
+    if (path2 === void 0) {
+      lost3.push(p.name);
+      return name6;
+    }
+    try {
+      (0, import_node_fs84.linkSync)(path2, (0, import_node_path97.join)(folder, name6));
+    } catch {
+      (0, import_node_fs84.copyFileSync)(path2, (0, import_node_path97.join)(folder, name6));
+    }
+    return name6;
+  });
+  return lost3.length ? bad(
+    error(
+      "state-lost",
+      `the store lost ${lost3.length} packages of the state: ${lost3.sort().slice(0, 5).join(", ")}`,
+      {
+        hint: "build them again, and make the image from that state"
+      }
+    )
+  ) : good(placed);
+}
+async function systemPackages(room, image2, own3, names3) {
+  const { base } = room;
+  const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names3]));
+  const memory2 = (0, import_node_path97.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const known3 = readJson(memory2);
+  const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
+  if (isSet(known3)) return good(known3);
+  const work2 = newScratch(room.state);
+  const placed = await placeOwn(room, own3, (0, import_node_path97.join)(work2, "debs"));
+  if (!placed.ok) return placed;
+  const asked = await room.driver.enter({
+    root: { layers: [base.root] },
+    network: false,
+    user: "root",
+    work: work2,
+    env: aptEnvironment(void 0),
+    binds: [...listBinds(base), { from: (0, import_node_path97.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    command: ["sh", "-ec", aptSimulate, "apt", ...names3, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
+    signal: room.signal
+  });
+  const lines = asked.stdout.split("\n");
+  if (asked.code !== 0) {
+    const told8 = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
+    return bad(
+      error("image-packages", `apt can't install what the image '${image2}' names: ${told8.slice(0, 8).join("; ")}`, {
+        hint: told8.length ? void 0 : asked.stderr.trim().split("\n").pop()
+      })
+    );
+  }
+  const ours = new Set(own3.map((p) => p.name));
+  const found2 = lines.flatMap((line2) => {
+    const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2);
+    const name6 = m?.[1]?.replace(/:.*/, "") ?? "";
+    return m && !ours.has(name6) ? [`${name6}=${m[2] ?? ""}`] : [];
+  });
+  const removed = lines.find((l) => l.startsWith("Remv "));
+  if (removed !== void 0)
+    return bad(error("image-packages", `apt would remove ${removed.slice(5)} to install what '${image2}' names`));
+  if (!isSet(found2)) return bad(error("image-packages", `apt named packages of '${image2}' that are none`));
+  writeWhole(memory2, JSON.stringify(found2.sort()), { sync: false });
+  return good(found2);
+}
+
+// ts-src/images/root.ts
+var revision = 1;
+async function installLayer(room, below2, packages, what, fstab) {
+  const resolver = new AptResolver(room.driver, room.state, room.base, room.proxy, room.log);
+  const fetched = await resolver.fetch([...packages]);
+  if (!fetched.ok) return fetched;
+  const config2 = newScratch(room.state);
+  if (fstab !== void 0) writeFstab(config2, fstab);
+  return makeLayer(room, {
+    key: sha256(JSON.stringify([revision, below2.map((l) => l.key), packages, room.epoch, fstab ?? null])),
+    what,
+    below: below2,
+    kind: "install",
+    packages,
+    epoch: room.epoch,
+    binds: [
+      ...listBinds(room.base),
+      { from: (0, import_node_path98.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: config2, to: "/tmp/slipway/config", readOnly: true }
+    ]
+  });
+}
+function writeFstab(folder, text7) {
+  (0, import_node_fs85.writeFileSync)((0, import_node_path98.join)(folder, "fstab"), text7);
+}
+async function makeRoot(room, facts, plan2, fstab) {
+  const base = await baseLayer(room);
+  const told8 = [{ layer: base, what: "base" }];
+  const layers = () => told8.map((t) => t.layer).reverse();
+  const steps = [
+    [plan2.system, "system", void 0],
+    [plan2.machine, "machine", fstab]
+  ];
+  for (const [packages, what, table3] of steps) {
+    if (!packages.length) continue;
+    const title = `the ${what} layer of '${facts.image.name}' (${packages.length} packages)`;
+    const layer = await installLayer(room, layers(), packages, title, table3);
+    if (!layer.ok) return layer;
+    told8.push({ layer: layer.value, what });
+  }
+  const work2 = newScratch(room.state);
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path98.join)(work2, "debs"));
+  if (!placed.ok) return placed;
+  writeConfig(facts, (0, import_node_path98.join)(work2, "config"), plan2.machineFiles);
+  const epoch = ownEpoch(room, facts);
+  const own3 = await makeLayer(room, {
+    key: ownKey(room, facts, plan2, layers()),
+    what: `the packages of '${facts.image.name}' (${plan2.own.length} of the distribution)`,
+    below: layers(),
+    kind: "own",
+    packages: [],
+    epoch,
+    binds: [
+      { from: (0, import_node_path98.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path98.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+    ]
+  });
+  if (!own3.ok) return own3;
+  told8.push({ layer: own3.value, what: "own" });
+  const safe = checkSecrets2(facts.image.name, layers());
+  return safe.ok ? good({ layers: layers(), told: told8 }) : safe;
+}
+var ownEpoch = (room, facts) => Math.max(room.epoch, stampSeconds(facts.state.stamp));
+var ownKey = (room, facts, plan2, below2) => sha256(
+  JSON.stringify([
+    revision,
+    below2.map((l) => l.key),
+    plan2.own.map((p) => p.sha256),
+    specDigest(facts),
+    facts.stateId,
+    facts.repository,
+    facts.channel,
+    plan2.machineFiles ? sha256(plan2.machineFiles) : null,
+    ownEpoch(room, facts)
+  ])
+);
+
+// ts-src/images/target.ts
+init_diagnostics();
+function targetsOf(distro, name6) {
+  const spec = Object.hasOwn(distro.images, name6) ? distro.images[name6] : void 0;
+  if (!spec)
+    return bad(
+      error("image-unknown", `distro.yaml has no image '${name6}'`, {
+        hint: `there ${Object.keys(distro.images).length ? `are ${Object.keys(distro.images).sort().join(", ")}` : "are none: add it under images"}`
+      })
+    );
+  const distribution2 = spec.distribution ?? Object.keys(distro.distributions)[0] ?? "";
+  const platformName = spec.platform ?? distro.distributions[distribution2]?.platforms[0] ?? "";
+  const platform2 = distro.platforms[platformName];
+  if (!platform2) throw new Error(`the platform ${platformName} of the image ${name6} was not checked`);
+  return good(
+    [...spec.architectures ?? platform2.architectures].sort().map((architecture2) => ({
+      name: name6,
+      spec,
+      distribution: distribution2,
+      target: {
+        platform: platformName,
+        os: platform2.os,
+        release: platform2.release,
+        architecture: architecture2,
+        variant: spec.variant
+      }
+    }))
+  );
+}
+var isMachine = (kind) => kind !== "docker" && kind !== "rootfs";
+var hasKernel = (kind) => kind === "disk" || kind === "ami";
+
+// ts-src/images/build.ts
+var revision2 = 1;
+function archiveTime(base) {
+  const dates = (0, import_node_fs86.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path99.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
+}
+async function repositoryOf(input, diagnostics) {
+  const { image: image2, channel: channel2, root } = input;
+  const [first2] = channel2.file.endpoints;
+  const endpoint = first2 === void 0 ? void 0 : await openEndpoint(first2, root);
+  const key = (await endpoint?.read("key.asc"))?.data.toString("utf8");
+  if (!endpoint || key === void 0)
+    return bad(
+      error("channel-place", `the public key of the channel '${channel2.name}' can't be read where it is served`, {
+        hint: "`slipway channel renew` brings it there"
+      })
+    );
+  const uri = image2.spec.apt ?? endpoint.uri;
+  if (!uri.startsWith("http"))
+    diagnostics.push(
+      warning("image-sources", `machines can't reach the channel '${channel2.name}': it is served at ${uri}`, {
+        hint: `name its URL with \`apt:\` of the image '${image2.name}'; until then its sources are disabled in the image`
+      })
+    );
+  return good({ uri, suite: aptSuite(image2.distribution, image2.target), key });
+}
+async function prepare(input) {
+  const { image: image2, store: store2, distro, channel: channel2 } = input;
+  const diagnostics = [];
+  const found2 = await stateOf(store2, channel2, input.stateId);
+  if (!found2.ok) return found2;
+  const { id: stateId, state } = found2.value;
+  const suite2 = channelSuite(image2.distribution, image2.target);
+  const stored2 = state.indices[suite2];
+  const index = stored2 && await store2.readText(stored2);
+  if (index === void 0)
+    return bad(
+      error("image-packages", `the state ${stateId.slice(0, 16)} of '${channel2.name}' has no packages for ${suite2}`, {
+        hint: `it has ${Object.keys(state.indices).sort().join(", ") || "none"}`
+      })
+    );
+  const inputs = await readInputs2(input.root, input.distroFile, image2.name, image2.spec);
+  const own3 = ownPackages(image2.name, index, image2.spec.packages, debianNames(distro, image2.distribution));
+  const repository2 = await repositoryOf(input, diagnostics);
+  if (!inputs.ok || !own3.ok || !repository2.ok)
+    return bad(...[inputs, own3, repository2].flatMap((r) => r.ok ? [] : r.diagnostics));
+  const facts = {
+    distro,
+    image: image2,
+    inputs: inputs.value,
+    channel: channel2.name,
+    stateId,
+    state,
+    repository: repository2.value
+  };
+  const room = await openRoom2(input);
+  if (!room.ok) return room;
+  const names3 = systemNames(image2.spec);
+  const system = await systemPackages(room.value, image2.name, own3.value, names3);
+  if (!system.ok) return system;
+  let machine = [];
+  if (input.kinds.some(isMachine)) {
+    const more = await systemPackages(room.value, image2.name, own3.value, [
+      ...names3,
+      ...machineNames(image2, input.kinds.some(hasKernel))
+    ]);
+    if (!more.ok) return more;
+    machine = more.value.filter((p) => !system.value.includes(p));
+  }
+  return good({ facts, room: room.value, own: own3.value, system: system.value, machine }, diagnostics);
+}
+async function openRoom2(input) {
+  const { image: image2, distro, driver, store: store2, state } = input;
+  const platform2 = distro.platforms[image2.target.platform];
+  if (!platform2) throw new Error(`no platform ${image2.target.platform}`);
+  const base = await sharedBase({
+    driver,
+    store: store2,
+    state,
+    distroRoot: input.root,
+    name: `image.${image2.target.platform}`,
+    platform: { ...platform2, image: true },
+    architecture: image2.target.architecture,
+    now: input.now,
+    log: input.log,
+    progress: input.progress,
+    pinned: void 0
+  });
+  if (!base.ok) return base;
+  const proxy = () => platform2.proxy === void 0 ? hostProxy() : Promise.resolve(platform2.proxy);
+  const epoch = archiveTime(base.value);
+  return good({
+    driver,
+    store: store2,
+    state,
+    base: base.value,
+    epoch,
+    log: input.log,
+    proxy,
+    progress: input.progress,
+    signal: input.signal
+  });
+}
+var keyOf2 = (input, { facts, room, own: own3, system, machine }) => sha256(
+  JSON.stringify([
+    revision2,
+    input.distro.organization,
+    facts.image.name,
+    facts.image.distribution,
+    facts.image.target,
+    input.kinds,
+    facts.channel,
+    facts.stateId,
+    specDigest(facts),
+    facts.repository,
+    room.base.digest,
+    room.epoch,
+    own3.map((p) => [p.name, p.sha256]),
+    system,
+    machine
+  ])
+);
+var asVersions = (pinned) => Object.fromEntries(pinned.map((p) => [p.slice(0, p.indexOf("=")), p.slice(p.indexOf("=") + 1)]));
+async function buildImage(input) {
+  const begun = Date.now();
+  const prepared2 = await prepare(input);
+  if (!prepared2.ok) return prepared2;
+  const { facts, room, own: own3, system, machine } = prepared2.value;
+  const key = keyOf2(input, prepared2.value);
+  const there = await readRecord2(input.store, key);
+  if (there?.artifacts.every((a) => input.store.holds(a.files))) {
+    await addToList(input.store, there);
+    return good({ record: there, cached: true }, prepared2.diagnostics);
+  }
+  const roots = /* @__PURE__ */ new Map();
+  const artifacts = [];
+  const layers = [];
+  const epoch = ownEpoch(room, facts);
+  for (const kind of input.kinds) {
+    const ofMachine = isMachine(kind);
+    let root = roots.get(ofMachine);
+    if (!root) {
+      const plan2 = ofMachine ? { own: own3, system, machine, machineFiles: machineFiles(facts, epoch) } : { own: own3, system, machine: [], machineFiles: void 0 };
+      const made2 = await makeRoot(room, facts, plan2, ofMachine ? fstabOf(facts.image.spec) : void 0);
+      if (!made2.ok) return made2;
+      roots.set(ofMachine, root = made2.value);
+    }
+    room.progress(`making the ${kind} image of '${facts.image.name}'`);
+    const rendered = await render3(kind, room, facts, root, { key, epoch, folder: newScratch(room.state) });
+    if (!rendered.ok) return rendered;
+    const kept3 = await keep(input.store, rendered.value);
+    artifacts.push({ kind, ...kept3 });
+    if (kind === "docker")
+      for (const { layer, what } of root.told)
+        layers.push({ what, file: await storedLayer(input.store, layer.tar, what) });
+  }
+  const record3 = {
+    schema: 1,
+    key,
+    name: facts.image.name,
+    channel: facts.channel,
+    state: facts.stateId,
+    version: facts.state.stamp,
+    platform: facts.image.target.platform,
+    architecture: facts.image.target.architecture,
+    distribution: facts.image.distribution,
+    spec: specDigest(facts),
+    base: room.base.digest,
+    own: Object.fromEntries(own3.map((p) => [p.name, p.version])),
+    system: asVersions([...system, ...machine].sort()),
+    layers,
+    artifacts,
+    made: input.now,
+    milliseconds: Date.now() - begun
+  };
+  await writeRecord2(input.store, record3);
+  await addToList(input.store, record3);
+  return good({ record: record3, cached: false }, prepared2.diagnostics);
+}
+async function keep(store2, rendered) {
+  const files = [];
+  for (const file3 of rendered.files) files.push(await store2.put(file3));
+  return { files, ...rendered.id === void 0 ? {} : { id: rendered.id } };
+}
+async function storedLayer(store2, tar, what) {
+  return { ...await store2.put(tar), name: `${what}.tar` };
+}
+
+// ts-src/images/difference.ts
+var packagesOf = (r) => new Map([...Object.entries(r.system), ...Object.entries(r.own)]);
+var told7 = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
+function differenceOfImages(before2, after) {
+  const [a, b] = [packagesOf(before2), packagesOf(after)];
+  const names3 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
+  const difference3 = {
+    from: told7(before2),
+    to: told7(after),
+    added: [],
+    removed: [],
+    changed: [],
+    sizes: []
+  };
+  for (const name6 of names3) {
+    const [from, to] = [a.get(name6), b.get(name6)];
+    if (from === void 0 && to !== void 0) difference3.added.push({ name: name6, version: to });
+    else if (to === void 0 && from !== void 0) difference3.removed.push({ name: name6, version: from });
+    else if (from !== void 0 && to !== void 0 && from !== to) difference3.changed.push({ name: name6, from, to });
+  }
+  const size3 = (r, kind) => r.artifacts.find((x) => x.kind === kind)?.files.reduce((n, f) => n + f.size, 0);
+  for (const { kind } of after.artifacts) {
+    const [from, to] = [size3(before2, kind), size3(after, kind)];
+    if (from !== void 0 && to !== void 0) difference3.sizes.push({ kind, from, to });
+  }
+  return difference3;
+}
+
+// ts-src/render/images.ts
+var megabytes2 = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+var ago2 = (milliseconds) => {
+  const hours = milliseconds / 36e5;
+  if (hours < 1) return `${Math.round(hours * 60)} min`;
+  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
+};
+function renderImages(images, now) {
+  if (!images.length) return "there are no images yet: `slipway image build` makes them\n";
+  return renderTable(
+    ["image", "version", "architecture", "channel", "state", "age", "kinds"],
+    images.map((i) => [
+      i.name,
+      i.version,
+      i.architecture,
+      i.channel,
+      i.state.slice(0, 16),
+      ago2(now - i.made),
+      (i.record?.artifacts ?? []).map(
+        (a) => `${a.kind} ${megabytes2(a.files.reduce((n, f) => n + f.size, 0))}${a.checked === void 0 ? "" : " (checked)"}`
+      ).join(", ") || "lost"
+    ])
+  );
+}
+function renderImageDifference(d) {
+  const lines = [
+    ...d.added.map((p) => ["+", p.name, "", p.version]),
+    ...d.removed.map((p) => ["-", p.name, p.version, ""]),
+    ...d.changed.map((p) => ["~", p.name, p.from, p.to])
+  ];
+  const packages = lines.length ? renderTable(["", "package", d.from.version, d.to.version], lines) : "the same packages in the same versions\n";
+  const sizes = d.sizes.map((s) => `${s.kind}: ${megabytes2(s.from)}, now ${megabytes2(s.to)}
+`).join("");
+  return `${packages}${sizes}`;
+}
+
+// ts-src/cli/image.ts
+var options4 = {
+  ...movingOptions,
+  output: { type: "string", short: "o", value: "DIR", help: "where files go (default: out beside the distro file)" },
+  channel: { type: "string", value: "NAME", help: "the channel to build from, in place of the image's own" },
+  local: { type: "boolean", help: "build from the last `slipway build` of the output folder instead of a channel" },
+  state: { type: "string", value: "ID", help: "the state of the channel (default: the one that it serves)" },
+  kind: { type: "string", multiple: true, value: "KIND", help: "only this kind (may be given again)" },
+  architecture: { type: "string", multiple: true, value: "NAME", help: "only this one (may be given again)" },
+  json: { type: "boolean", help: "as data on standard output" }
+};
+var image = defineCommand({
+  summary: "make docker images, disks and AMIs from a state of a channel",
+  usage: "image build|list|get|diff [NAME ...]",
+  details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
+was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
+image, NAME or NAME@VERSION, and diff compares the packages of two of them.`,
+  examples: [
+    "slipway image build robot --local",
+    "slipway image list",
+    "slipway image diff robot@20261101120000 robot"
+  ],
+  options: options4,
+  async run(values, [what, ...names3]) {
+    const kinds4 = values.kind ?? [];
+    if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff"].includes(what)) {
+      writeMessage("slipway image: build, list, get or diff; --kind is docker, rootfs, disk, lxd or ami\n");
+      return exit.usage;
+    }
+    if (what === "diff" && names3.length !== 2) {
+      writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    const done = opened.ok ? await dispatch(opened.value, what, names3, values, kinds4.filter(isImageKind)) : opened;
+    showDiagnostics(done.diagnostics);
+    if (done.ok) writeOutput(done.value);
+    return done.ok ? exit.ok : exit.failed;
+  }
+});
+function dispatch(opened, what, names3, values, kinds4) {
+  if (what === "build") return build3(opened, names3, values, kinds4);
+  if (what === "list") return list7(opened, names3, values);
+  if (what === "get") return get(opened, names3, values, kinds4);
+  return diff2(opened, names3, values);
+}
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path100.join)(opened.workspace.root, "out") : (0, import_node_path100.resolve)(values.output);
+function channelOf(opened, { name: name6, spec }, values) {
+  if (values.local) return good(folderChannel(outputOf(opened, values)));
+  const channel2 = values.channel ?? spec.channel;
+  if (channel2 !== void 0) return good(channel2);
+  return bad(
+    error("image-channel", `it is not said which channel the image '${name6}' is made from`, {
+      hint: "`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder"
+    })
+  );
+}
+function imagesOf(opened, names3, values) {
+  const { distro } = opened.workspace;
+  const wanted = names3.length ? names3 : Object.keys(distro.images);
+  if (!wanted.length)
+    return bad(error("image-unknown", "distro.yaml has no images", { hint: "docs/images.md shows a first one" }));
+  const found2 = wanted.map((name6) => targetsOf(distro, name6));
+  const faults4 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
+  if (faults4.length) return bad(...faults4);
+  const targets = found2.flatMap((f) => f.ok ? f.value : []);
+  const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
+  if (!chosen.length) return bad(error("image-unknown", "no image is made for this architecture"));
+  return good(chosen);
+}
+async function build3(opened, names3, values, kinds4) {
+  const images = imagesOf(opened, names3, values);
+  if (!images.ok) return images;
+  const { workspace } = opened;
+  const driver = unshareDriver();
+  const diagnostics = [];
+  const built = [];
+  await openScratch(workspace.state, driver);
+  const watch2 = untilStopped();
+  try {
+    for (const one of images.value) {
+      const made2 = await buildOne(opened, one, values, kinds4, driver, watch2.signal);
+      diagnostics.push(...made2.diagnostics);
+      if (made2.ok) built.push({ ...made2.value, files: await place(opened, values, made2.value.record, kinds4) });
+    }
+  } finally {
+    watch2.done();
+    await closeScratch(driver);
+  }
+  if (diagnostics.some(isError)) return bad(...diagnostics);
+  if (values.json) return good(`${JSON.stringify(built)}
+`, diagnostics);
+  for (const { record: record3, cached: cached3, files } of built) {
+    writeMessage(
+      `${record3.name} ${record3.version} ${record3.architecture} from state ${shortId(record3.state)}: ${cached3 ? "nothing to do" : `made in ${Math.round(record3.milliseconds / 1e3)} s`}
+`
+    );
+    if (!files.length) writeMessage(`no file of ${record3.name} was asked for
+`);
+  }
+  return good(built.flatMap((b) => b.files.map((f) => `${f}
+`)).join(""), diagnostics);
+}
+async function buildOne(opened, one, values, kinds4, driver, signal) {
+  const { workspace, store: store2 } = opened;
+  const name6 = channelOf(opened, one, values);
+  if (!name6.ok) return name6;
+  const channel2 = await readChannel(store2, name6.value);
+  if (!channel2.ok) return channel2;
+  const wanted = one.spec.kinds.filter((k) => !kinds4.length || kinds4.includes(k));
+  if (!wanted.length)
+    return bad(
+      error("image-kind", `the image '${one.name}' is not made as ${kinds4.join(", ")}`, {
+        hint: `it is made as ${one.spec.kinds.join(", ")}`
+      })
+    );
+  const logs2 = (0, import_node_path100.join)(outputOf(opened, values), "logs", "images");
+  (0, import_node_fs87.mkdirSync)(logs2, { recursive: true });
+  return buildImage({
+    driver,
+    store: store2,
+    state: workspace.state,
+    distro: workspace.distro,
+    distroFile: workspace.file,
+    root: workspace.root,
+    image: one,
+    kinds: wanted,
+    channel: channel2.value,
+    stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
+    log: (0, import_node_path100.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    now: Date.now(),
+    progress: (text7) => writeMessage(`${text7}
+`),
+    signal
+  });
+}
+async function place({ store: store2, workspace }, values, record3, kinds4) {
+  const folder = (0, import_node_path100.join)(values.output === void 0 ? (0, import_node_path100.join)(workspace.root, "out") : (0, import_node_path100.resolve)(values.output), "images");
+  const placed = [];
+  for (const artifact2 of record3.artifacts) {
+    if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
+    for (const file3 of artifact2.files) {
+      const target2 = (0, import_node_path100.join)(folder, file3.name);
+      if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
+        placed.push(target2);
+      else if (await store2.place(file3, target2)) placed.push(target2);
+    }
+  }
+  return placed;
+}
+function isSame(a, b, size3) {
+  try {
+    const [left, right] = [(0, import_node_fs87.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs87.statSync)(b)];
+    return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
+  } catch {
+    return false;
+  }
+}
+async function allImages(store2) {
+  const all = [];
+  for (const name6 of await store2.names("image-lists")) {
+    const channel2 = name6.slice("image-lists/".length).replace(/\.json$/, "");
+    all.push(...(await listImages(store2, channel2)).map((i) => ({ ...i, channel: channel2 })));
+  }
+  return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
+}
+async function list7({ store: store2 }, names3, values) {
+  const all = (await allImages(store2)).filter((i) => !names3.length || names3.includes(i.name));
+  const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord2(store2, i.key) }));
+  if (values.json) return good(`${JSON.stringify(records)}
+`);
+  return good(renderImages(records, Date.now()));
+}
+async function named5(store2, text7, values) {
+  const [name6, version3] = text7.split("@");
+  const found2 = (await allImages(store2)).find(
+    (i) => i.name === name6 && (version3 === void 0 || i.version === version3 || i.key.startsWith(version3)) && (values.channel === void 0 || i.channel === values.channel) && (values.architecture?.includes(i.architecture) ?? true)
+  );
+  const record3 = found2 && await readRecord2(store2, found2.key);
+  return record3 ? good(record3) : bad(
+    error("image-unknown", `there is no image '${text7}'`, {
+      hint: "`slipway image list` lists those that were built"
+    })
+  );
+}
+async function get(opened, names3, values, kinds4) {
+  const files = [];
+  for (const name6 of names3) {
+    const record3 = await named5(opened.store, name6, values);
+    if (!record3.ok) return record3;
+    const placed = await place(opened, values, record3.value, kinds4);
+    if (!placed.length)
+      return bad(
+        error("image-unknown", `the store has no files of '${name6}'${kinds4.length ? ` as ${kinds4.join(", ")}` : ""}`)
+      );
+    files.push(...placed);
+  }
+  return good(files.map((f) => `${f}
+`).join(""));
+}
+async function diff2({ store: store2 }, [a = "", b = ""], values) {
+  const [before2, after] = [await named5(store2, a, values), await named5(store2, b, values)];
+  if (!before2.ok || !after.ok) return bad(...before2.diagnostics, ...after.diagnostics);
+  const difference3 = differenceOfImages(before2.value, after.value);
+  return good(values.json ? `${JSON.stringify(difference3)}
+` : renderImageDifference(difference3));
+}
+
+// ts-src/cli/init.ts
+var import_node_fs88 = require("node:fs");
+var import_node_path101 = require("node:path");
 var import_promises9 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -41579,7 +43948,7 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
-var options4 = {
+var options5 = {
   organization: {
     type: "string",
     value: "NAME",
@@ -41590,8 +43959,8 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named5 = (0, import_node_path91.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
-  const organization = values.organization ?? (named5 || "acme");
+  const named6 = (0, import_node_path101.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const organization = values.organization ?? (named6 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
   const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
@@ -41606,7 +43975,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs77.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs88.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -41627,9 +43996,9 @@ var init2 = defineCommand({
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
-  options: options4,
+  options: options5,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path91.resolve)(folder);
+    const root = (0, import_node_path101.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -41638,9 +44007,9 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.usage;
     }
     const files = renderInit(answers);
-    const names2 = Object.keys(files);
-    (0, import_node_fs77.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs77.existsSync)((0, import_node_path91.join)(root, f)));
+    const names3 = Object.keys(files);
+    (0, import_node_fs88.mkdirSync)(root, { recursive: true });
+    const taken = names3.filter((f) => (0, import_node_fs88.existsSync)((0, import_node_path101.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -41650,11 +44019,11 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       ]);
       return exit.failed;
     }
-    if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path91.join)(root, path2), text6);
-    const git2 = (0, import_node_fs77.existsSync)((0, import_node_path91.join)(root, ".git")) ? "" : "git init && ";
+    if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
+    for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path101.join)(root, path2), text7);
+    const git2 = (0, import_node_fs88.existsSync)((0, import_node_path101.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
-${names2.map((f) => `    ${f}
+${names3.map((f) => `    ${f}
 `).join("")}
 Build it:
     cd ${folder}
@@ -41662,7 +44031,7 @@ Build it:
     slipway build
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
-    ${git2}git add ${names2.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+    ${git2}git add ${names3.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
 `);
     return exit.ok;
   }
@@ -41698,12 +44067,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text6 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text7 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text6);
+      writeWhole(values.output, text7);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text6);
+    } else writeOutput(text7);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -41810,23 +44179,23 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     "approved-by": { type: "string", value: "NAME", help: "who approves of it" },
     json: { type: "boolean", help: "verdicts as data on standard output" }
   },
-  async run(values, names2) {
-    if (names2.length !== 2 || names2[0] === names2[1]) {
+  async run(values, names3) {
+    if (names3.length !== 2 || names3[0] === names3[1]) {
       writeMessage("slipway promote: two different channels are needed, FROM and TO\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed3(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const [source, target2] = [await readChannel(store2, names2[0]), await readChannel(store2, names2[1])];
+    const [source, target2] = [await readChannel(store2, names3[0]), await readChannel(store2, names3[1])];
     if (!source.ok || !target2.ok) return failed3([...source.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source.value, values.state);
     const places = await placesOf3(opened.value, target2.value, values.repository, source.value);
-    const rules2 = rulesOf2(workspace.distro, names2[1]);
+    const rules2 = rulesOf2(workspace.distro, names3[1]);
     const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
-    if (!mayComeFrom(rules2, names2[0]))
+    if (!mayComeFrom(rules2, names3[0]))
       faults4.push(
-        error("channel-from", `distro.yaml lets nothing be promoted from '${names2[0]}' to '${names2[1]}'`, {
+        error("channel-from", `distro.yaml lets nothing be promoted from '${names3[0]}' to '${names3[1]}'`, {
           hint: `it names ${rules2.from.join(", ")}`
         })
       );
@@ -41835,11 +44204,11 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text6 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text7 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
-    else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text6}`);
+    else writeOutput(`state ${shortId(id)} of ${names3[0]} to ${names3[1]}:
+${text7}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -41854,7 +44223,7 @@ ${text6}`);
       places.value,
       (outlet) => promoteState(
         {
-          from: { channel: names2[0], state: id },
+          from: { channel: names3[0], state: id },
           state,
           to,
           verdicts: judged.verdicts,
@@ -41868,8 +44237,8 @@ ${text6}`);
     showDiagnostics(moved3.diagnostics);
     if (moved3.value.lost.length) return failed3([lostPackages(moved3.value.lost.length)]);
     writeMessage(
-      moved3.value.changed || moved3.value.id !== to.headId ? `${names2[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
-` : `${names2[1]} has these packages already
+      moved3.value.changed || moved3.value.id !== to.headId ? `${names3[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
+` : `${names3[1]} has these packages already
 `
     );
     return exit.ok;
@@ -41888,20 +44257,20 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     to: { type: "string", value: "STATE", help: "the state to go back to (default: the one before)" },
     pointer: { type: "boolean", help: "serve the very packages of then, under their versions" }
   },
-  async run(values, names2) {
-    if (names2.length !== 1) {
+  async run(values, names3) {
+    if (names3.length !== 1) {
       writeMessage("slipway rollback: one channel is needed\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed3(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const read2 = await readChannel(store2, names2[0]);
+    const read2 = await readChannel(store2, names3[0]);
     if (!read2.ok) return failed3(read2.diagnostics);
     const channel2 = read2.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
-      return failed3([error("channel-empty", `the channel '${names2[0]}' has no state before this one`)]);
+      return failed3([error("channel-empty", `the channel '${names3[0]}' has no state before this one`)]);
     const found2 = await stateOf(store2, channel2, former);
     const places = await placesOf3(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
@@ -41923,7 +44292,7 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     if (!done.ok) return failed3(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed3([lostPackages(done.value.moved.lost.length)]);
-    writeMessage(wordsOf2(names2[0], found2.value.id, channel2, values.pointer === true, done.value));
+    writeMessage(wordsOf2(names3[0], found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
   }
 });
@@ -41938,8 +44307,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -41975,7 +44344,7 @@ function runPolicyOf(distro, ref2, primary) {
   };
 }
 var matchesRef = (pattern, name6) => {
-  const slashed = (text6) => text6.replaceAll("/", "_");
+  const slashed = (text7) => text7.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
@@ -41987,8 +44356,8 @@ function channelPart(name6) {
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -42002,8 +44371,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path92.join)(at2.value.folder, (0, import_node_path92.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path92.join)(root, (0, import_node_path92.relative)(workspace.root, (0, import_node_path92.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path102.join)(at2.value.folder, (0, import_node_path102.relative)(at2.value.top, workspace.root));
+  const read2 = await readWorkspace((0, import_node_path102.join)(root, (0, import_node_path102.relative)(workspace.root, (0, import_node_path102.resolve)(workspace.file))), workspace.state);
   if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -42038,30 +44407,30 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read2.value, root: (0, import_node_path92.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read2.value, root: (0, import_node_path102.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
-function withLimitsOf(settings2, trusted) {
+function withLimitsOf(settings3, trusted) {
   const limitsOf2 = (name6) => Object.hasOwn(trusted, name6) ? trusted[name6]?.limits : void 0;
-  const own3 = Object.entries(settings2).map(([name6, { limits: _, ...more }]) => {
+  const own3 = Object.entries(settings3).map(([name6, { limits: _, ...more }]) => {
     const limits2 = limitsOf2(name6);
     return [name6, limits2 ? { ...more, limits: limits2 } : more];
   });
   const others2 = Object.entries(trusted).flatMap(
-    ([name6, { limits: limits2 }]) => limits2 && !Object.hasOwn(settings2, name6) ? [[name6, { ...noSettings, limits: limits2 }]] : []
+    ([name6, { limits: limits2 }]) => limits2 && !Object.hasOwn(settings3, name6) ? [[name6, { ...noSettings, limits: limits2 }]] : []
   );
   return Object.fromEntries([...own3, ...others2]);
 }
 var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs78.realpathSync)(root);
+  const top = (0, import_node_fs89.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs78.realpathSync)((0, import_node_path92.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs89.realpathSync)((0, import_node_path102.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -42071,7 +44440,7 @@ var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
-async function repositoryOf(workspace, folder, name6, distributions) {
+async function repositoryOf2(workspace, folder, name6, distributions) {
   const known3 = /* @__PURE__ */ new Map();
   for (const d of distributions) {
     const entries = await readEntries(workspace, d);
@@ -42135,9 +44504,9 @@ init_diagnostics();
 function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
   if (channel2 === void 0) return [];
   const faults4 = [];
-  const named5 = places.length || output === void 0 ? places : [output];
-  const apart = named5.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
-  if (!named5.length || apart !== void 0)
+  const named6 = places.length || output === void 0 ? places : [output];
+  const apart = named6.find((place2) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place2));
+  if (!named6.length || apart !== void 0)
     faults4.push(
       error(
         "publish-place",
@@ -42157,7 +44526,7 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
 }
 
 // ts-src/cli/farm/prepare.ts
-var options5 = {
+var options6 = {
   ...distroOptions,
   state: farmOptions.state,
   run: {
@@ -42222,14 +44591,14 @@ var options5 = {
   title: { type: "string", value: "TEXT", help: "what people call this run" },
   output: { type: "string", short: "o", value: "FILE", help: "write the schedule there (default: standard output)" }
 };
-var prepare = defineCommand({
+var prepare2 = defineCommand({
   summary: "plan a run for many machines: into the store goes all that agents need, out comes a schedule",
   usage: "prepare [PACKAGE|GLOB ...]",
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
 a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options5,
+  options: options6,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
@@ -42256,19 +44625,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text6 = (name6) => values[name6] || void 0;
-  const isChange = text6("change") !== void 0;
+  const text7 = (name6) => values[name6] || void 0;
+  const isChange = text7("change") !== void 0;
   const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text6("branch"), tag: text6("tag"), request: text6("request") },
+    { branch: text7("branch"), tag: text7("tag"), request: text7("request") },
     values.primary === true ? true : void 0
   );
-  if (text6("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text6("channel");
+  if (text7("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text7("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
       channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text6("publish-to"),
+      output: text7("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -42277,8 +44646,8 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place = pipeline3.kind === "request" ? namespaceName(text6("request") ?? text6("title") ?? text6("change") ?? "change") : void 0;
-  const store2 = await openStore(storeUri, root, state, place);
+  const place2 = pipeline3.kind === "request" ? namespaceName(text7("request") ?? text7("title") ?? text7("change") ?? "change") : void 0;
+  const store2 = await openStore(storeUri, root, state, place2);
   const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
     showDiagnostics([readable]);
@@ -42307,14 +44676,14 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs79.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs90.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
-    const testable = (name6, named5) => values["no-test"] !== true && named5 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
-    const [id, title, begun] = [newRunId(planned3.plan.stamp), text6("title") ?? titleOf(text6), Date.now()];
+    const testable = (name6, named6) => values["no-test"] !== true && named6 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
+    const [id, title, begun] = [newRunId(planned3.plan.stamp), text7("title") ?? titleOf(text7), Date.now()];
     const bundle = {
       schema: 2,
       id,
@@ -42323,7 +44692,7 @@ ${difference3}
       files,
       distributions: distributionsOf(planned3.plan, distro, planned3.distributions),
       lock: planned3.lock,
-      untrusted: place,
+      untrusted: place2,
       tested: planned3.plan.scopes.map(
         (s) => s.packages.filter((p) => testable(p.name, "named" in p.why)).map((p) => p.name)
       ),
@@ -42331,7 +44700,7 @@ ${difference3}
       faults: all.filter(isError).map((d) => d.message),
       pipeline: pipeline3,
       title,
-      lostBefore: await noteRun(store2, { id, pipeline: pipeline3, untrusted: place, title, begun }, buildUrl()),
+      lostBefore: await noteRun(store2, { id, pipeline: pipeline3, untrusted: place2, title, begun }, buildUrl()),
       subject,
       users: users2,
       channel: { name: channel2.name, held: channel2.value.versions },
@@ -42349,7 +44718,7 @@ ${difference3}
       state,
       distributions: planned3.distributions,
       lock: planned3.lock,
-      untrusted: place,
+      untrusted: place2,
       tested: (p) => tested.has(p),
       bases: {},
       checkArchive: archiveCheck(planned3)
@@ -42386,14 +44755,14 @@ ${difference3}
     const header2 = `kind ${pipeline3.kind}
 store ${absoluteStore(storeUri, root)}
 channel ${pipeline3.channel ?? ""}
-namespace ${place ?? ""}
+namespace ${place2 ?? ""}
 architectures ${architectures.filter((a) => a !== own3).join(" ")}
 `.replace(
       / +$/gm,
       ""
     );
-    if (text6("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path93.resolve)(text6("output")), header2 + schedule);
+    if (text7("output") === void 0) writeOutput(header2 + schedule);
+    else writeWhole((0, import_node_path103.resolve)(text7("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -42402,18 +44771,18 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path93.join)(root, "lock.yaml");
-    if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
+    const file4 = (0, import_node_path103.join)(root, "lock.yaml");
+    if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
       "a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml",
-      { file: file3, hint: "slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track" }
+      { file: file4, hint: "slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track" }
     );
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text6 = await store2.readJson(lockName(like));
-  if (!text6)
+  const text7 = await store2.readJson(lockName(like));
+  if (!text7)
     return {
       values,
       notes: [
@@ -42424,30 +44793,30 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path93.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text6.lock);
-  return { values: { ...values, lock: file2 }, notes: [] };
+  const file3 = (0, import_node_path103.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  writeWhole(file3, text7.lock);
+  return { values: { ...values, lock: file3 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text6) {
-  const [request, target2] = [text6("request"), text6("target")];
+function titleOf(text7) {
+  const [request, target2] = [text7("request"), text7("target")];
   if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
-  return text6("tag") ?? text6("branch") ?? "run";
+  return text7("tag") ?? text7("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
-    const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path93.isAbsolute)(file2) || !exists((0, import_node_path93.join)(file2, ".git"))) {
-      const line2 = readIf(file2)?.split("\n")[0]?.trim();
+    const file3 = url2.slice("file:".length);
+    if (!(0, import_node_path103.isAbsolute)(file3) || !exists((0, import_node_path103.join)(file3, ".git"))) {
+      const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
           error("distro-missing", "it is not known which distro repository this package belongs to", {
-            file: file2,
+            file: file3,
             hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
           })
         );
@@ -42462,18 +44831,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path93.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path93.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path103.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path103.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path93.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path103.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path93.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path103.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -42487,14 +44856,14 @@ async function planOf2(values, packages, workspace) {
     const { whole: whole2, changes } = compared.value;
     const planned4 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
     if (!planned4.ok) return planned4;
-    const named5 = new Set(
+    const named6 = new Set(
       planned4.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
       planned: planned4.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole2.plan.scopes, named5)
+      users: usersOf(whole2.plan.scopes, named6)
     };
   }
   const planned3 = planInputs(read2.value.inputs, read2.value.selection);
@@ -42535,24 +44904,24 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path93.resolve)(change);
+  const folder = (0, import_node_path103.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
-  const repository = await repositoryOf(
+  const repository2 = await repositoryOf2(
     workspace.value,
     folder,
     values["change-name"] || void 0,
     chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d))
   );
-  if (!repository.ok) return repository;
+  if (!repository2.ok) return repository2;
   const others2 = values.override ?? [];
-  const read2 = await readValues({ ...values, override: [...others2, `${repository.value}=${folder}`] }, [], {
+  const read2 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder}`] }, [], {
     tests: values["no-test"] !== true
   });
   if (!read2.ok) return read2;
   const { inputs, selection } = read2.value;
   const whole2 = planInputs(inputs, selection);
   if (!whole2.ok) return whole2;
-  const own3 = new Set(ownPackages(inputs, repository.value));
+  const own3 = new Set(ownPackages2(inputs, repository2.value));
   if (!own3.size)
     return {
       diagnostics: [
@@ -42574,26 +44943,26 @@ async function planChange(values, change) {
   const planned3 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
   return planned3.ok ? {
     planned: planned3.value,
-    subject: { repository: repository.value, own: [...own3].sort(), downstream: downstream.names },
+    subject: { repository: repository2.value, own: [...own3].sort(), downstream: downstream.names },
     difference: void 0,
     users: users2
   } : planned3;
 }
-var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
-  (d) => [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name)
+var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
+  (d) => [...d.packages.values()].filter((p) => p.repository === repository2).map((p) => p.name)
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text6) => printable(text6.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text7) => printable(text7.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name6) => (values[name6] ?? []).map((text6) => {
-    const [key = "", ...reason] = text6.split("=");
+  const pairs = (name6) => (values[name6] ?? []).map((text7) => {
+    const [key = "", ...reason] = text7.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -42618,22 +44987,22 @@ async function gather2(session2, loaded, output, happened) {
   }
   const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
   const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(done, async ({ number: number6, run: run2, task }) => {
-    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number6));
-    if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path94.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
-    run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
-    const { key } = kept2.result;
-    if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
+  await store2.many(done, async ({ number: number7, run: run2, task }) => {
+    const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
+    if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
+    const log = (0, import_node_path104.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
+    const { key } = kept3.result;
+    if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
-    if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text6 = await store2.readText(kept2.log);
-      if (text6 !== void 0) writeWhole((0, import_node_path94.join)(output, log), text6, { sync: false });
+    if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
+      const text7 = await store2.readText(kept3.log);
+      if (text7 !== void 0) writeWhole((0, import_node_path104.join)(output, log), text7, { sync: false });
     }
   });
-  for (const { number: number6, run: run2, task } of numbersOf(session2, loaded)) {
+  for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
     const result2 = run2.results[task];
-    const reason = happened.lost.get(number6);
+    const reason = happened.lost.get(number7);
     if (reason !== void 0 && result2?.state === "waiting")
       Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
   }
@@ -42659,7 +45028,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path94.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path104.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -42682,7 +45051,7 @@ An untrusted run publishes nothing.`,
 `);
         return exit.failed;
       }
-      const output = outputOf(values);
+      const output = outputOf2(values);
       const lacking = publishingFaults({
         channel: bundle.pipeline.channel,
         places: bundle.distro.publish.to,
@@ -42709,7 +45078,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path94.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path104.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -42766,7 +45135,7 @@ where anything failed.`,
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
-      return await tell2(session2, loaded, outputOf(values), happenedIn(values));
+      return await tell2(session2, loaded, outputOf2(values), happenedIn(values));
     } finally {
       await closeScratch(session2.driver);
       stop.done();
@@ -42803,7 +45172,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path94.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path104.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -42834,8 +45203,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path94.relative)(process.cwd(), (0, import_node_path94.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path94.join)(output, log);
+  const inside = (0, import_node_path104.relative)(process.cwd(), (0, import_node_path104.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path104.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -42852,11 +45221,11 @@ function factsOf3({ bundle, input }, results) {
   ].join("");
 }
 function unplanned(values, fault3) {
-  const output = outputOf(values);
+  const output = outputOf2(values);
   const title = oneLine2(values.title ?? "run");
-  const text6 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text6);
-  writeOutput(`${title}: planning failed: ${oneLine2(text6)}
+  const text7 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text7);
+  writeOutput(`${title}: planning failed: ${oneLine2(text7)}
 `);
   return exit.failed;
 }
@@ -42867,7 +45236,7 @@ async function lastGood({ graphs: runs, store: store2 }) {
       async (graph2) => [
         graph2,
         new Map(
-          [...(await store2.readIndex(graph2.id)).builds.values()].map((record2) => [record2.package, record2])
+          [...(await store2.readIndex(graph2.id)).builds.values()].map((record3) => [record3.package, record3])
         )
       ]
     )
@@ -42886,12 +45255,12 @@ this change broke it${good2.has(t.name) ? ": it was good in the last run without
 }
 async function tellAbi(session2, { bundle }, before2, output) {
   const texts = [];
-  const changed = /* @__PURE__ */ new Set();
+  const changed2 = /* @__PURE__ */ new Set();
   for (const graph2 of session2.graphs) {
     for (const [n, t] of graph2.results.slice(0, graph2.count).entries()) {
       const [old, now] = [before2.get(graph2).get(t.name), graph2.records[n]];
       if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
-      changed.add(t.name);
+      changed2.add(t.name);
       const users2 = bundle.users[t.name];
       const folder = newScratch(session2.input.state);
       const [a, b] = [await filesOfBuild(session2.store, old.debs), await filesOfBuild(session2.store, now.debs)];
@@ -42901,20 +45270,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs80.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs91.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path94.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path104.join)(output, "abi.txt"), texts.join("\n"));
   }
-  return [...changed].sort();
+  return [...changed2].sort();
 }
-function readLog(file2) {
+function readLog(file3) {
   try {
-    return (0, import_node_fs80.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs91.readFileSync)(file3, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -42989,18 +45358,18 @@ var cycleMeaning = {
 };
 var edgesAlong = (evaluated, trail2) => trail2.slice(0, -1).map((n, i) => {
   const to = trail2[i + 1];
-  const { build: build3, run: run2 } = evaluated.inside[n];
-  const roles = build3.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
+  const { build: build4, run: run2 } = evaluated.inside[n];
+  const roles = build4.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
   return { from: evaluated.names[n], to: evaluated.names[to], tag: edgeOf(evaluated, n, to, roles).tag };
 });
 function findCycles(evaluated) {
   const count3 = evaluated.names.length;
   const alone = (d, n) => groupOf(evaluated, n, d) === void 0;
-  const packagesOf = (set) => [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
+  const packagesOf2 = (set) => [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
   const found2 = [];
   const add2 = (kind, edges, set) => found2.push({
     kind,
-    packages: packagesOf(set).map((n) => evaluated.names[n]),
+    packages: packagesOf2(set).map((n) => evaluated.names[n]),
     trail: edgesAlong(evaluated, packageTrail(edges, set, count3))
   });
   const all = doubled(
@@ -43047,8 +45416,8 @@ var questions2 = {
     ask(planned3, [name6], values) {
       if (values.recursive) return reached(planned3, name6, false);
       const rows = planned3.resolvers.flatMap((r) => {
-        const number6 = r.evaluated.number.get(name6);
-        return number6 === void 0 ? [] : needsOf2(r, number6).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+        const number7 = r.evaluated.number.get(name6);
+        return number7 === void 0 ? [] : needsOf2(r, number7).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
@@ -43066,7 +45435,7 @@ var questions2 = {
       if (values.recursive) return reached(planned3, name6, true);
       const rows = perDistribution(planned3).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number6) => needsOf2(r, number6).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number7) => needsOf2(r, number7).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
@@ -43117,13 +45486,13 @@ var questions2 = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned3, [text6]) => grouped(planned3, "maintainers", text6)
+    ask: (planned3, [text7]) => grouped(planned3, "maintainers", text7)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned3, [text6]) => grouped(planned3, "licenses", text6)
+    ask: (planned3, [text7]) => grouped(planned3, "licenses", text7)
   },
   unreleased: {
     usage: "unreleased",
@@ -43171,9 +45540,9 @@ function reached(planned3, name6, up) {
     none: up ? `nothing needs '${name6}'` : `'${name6}' needs no package of the distribution`
   };
 }
-function grouped(planned3, of, text6 = "") {
+function grouped(planned3, of, text7 = "") {
   const rows = perDistribution(planned3).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text6.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text7.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -43230,9 +45599,9 @@ var query = defineCommand({
     recursive: { type: "boolean", short: "r", help: "through others too (deps, rdeps)" },
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [what, ...names2]) {
+  async run(values, [what, ...names3]) {
     const question = what !== void 0 && Object.hasOwn(questions2, what) ? questions2[what] : void 0;
-    if (!question || (question.names === "any" ? names2.length > 1 : names2.length !== question.names)) {
+    if (!question || (question.names === "any" ? names3.length > 1 : names3.length !== question.names)) {
       const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions2));
       writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions2).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
@@ -43252,7 +45621,7 @@ var query = defineCommand({
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
       );
-      const unknown2 = names2.filter((n) => !known3.has(n));
+      const unknown2 = names3.filter((n) => !known3.has(n));
       if (unknown2.length) {
         showDiagnostics(
           unknown2.map((n) => {
@@ -43265,7 +45634,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned3.value, names2, values);
+    const answer2 = await question.ask(planned3.value, names3, values);
     if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
     else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
@@ -43379,8 +45748,8 @@ function simulate(work2, lanes, costs) {
     }
     const hand = [];
     let sum = 0;
-    const most6 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most6 && ready.length > lanes)) {
+    const most7 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
+    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most7 && ready.length > lanes)) {
       const t = ready.shift();
       hand.push(t);
       sum += expected[t];
@@ -43470,20 +45839,20 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number6 = (name6, fallback) => values[name6] === void 0 ? fallback : Number(values[name6]);
+    const number7 = (name6, fallback) => values[name6] === void 0 ? fallback : Number(values[name6]);
     const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
-      agentStart: number6("agent-start", 30),
+      agentStart: number7("agent-start", 30),
       agentTake: 0.065,
-      agentIdle: number6("agent-idle", 300),
-      call: number6("call", 0.7)
+      agentIdle: number7("agent-idle", 300),
+      call: number7("call", 0.7)
     };
-    const text6 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text6 === void 0 || [...lanes, number6("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text7 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text7 === void 0 || [...lanes, number7("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text6 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text7 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -43491,7 +45860,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned3.diagnostics.filter(isError));
     if (!planned3.ok) return exit.failed;
     const known3 = new Map(
-      text6.split("\n").flatMap(
+      text7.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -43500,7 +45869,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned3.value.plan.scopes, known3, number6("seed", 1));
+    const work2 = workOf(planned3.value.plan.scopes, known3, number7("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -43552,12 +45921,12 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     return exit.ok;
   }
 });
-function writeSchedule(file2, { waits: waits2, expected, seconds }) {
+function writeSchedule(file3, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
-  const number6 = new Map(order3.map((t, i) => [t, i]));
+  const number7 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
-    file2,
+    file3,
     renderSchedule(
       "20260101000000-00000000",
       { cached: 0, todo: 0, open: seconds.length, failed: 0 },
@@ -43567,11 +45936,11 @@ function writeSchedule(file2, { waits: waits2, expected, seconds }) {
         group: 0,
         seconds: Math.max(1, Math.round(expected[t])),
         path: Math.round(path2[t]),
-        waits: waits2[t].map((d) => number6.get(d)).sort((a, b) => a - b)
+        waits: waits2[t].map((d) => number7.get(d)).sort((a, b) => a - b)
       }))
     )
   );
-  writeWhole(`${file2}.seconds`, JSON.stringify(order3.map((t) => seconds[t])));
+  writeWhole(`${file3}.seconds`, JSON.stringify(order3.map((t) => seconds[t])));
 }
 var minutes = (s) => `${(s / 60).toFixed(1)} min`;
 function workOf(scopes, known3, seed) {
@@ -43593,7 +45962,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path95 = require("node:path");
+var import_node_path105 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -43621,11 +45990,11 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path95.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path105.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
-var megabytes2 = (n) => `${(n / 1e6).toFixed(1)} MB`;
+var megabytes3 = (n) => `${(n / 1e6).toFixed(1)} MB`;
 async function show4(opened, json2) {
   const kinds4 = {};
   for (const kind of [
@@ -43644,10 +46013,10 @@ async function show4(opened, json2) {
     "resolved",
     "untrusted"
   ]) {
-    for await (const { size: size2 } of opened.blobs.list(kind)) {
+    for await (const { size: size3 } of opened.blobs.list(kind)) {
       const k = kinds4[kind] ??= { things: 0, bytes: 0 };
       k.things++;
-      k.bytes += size2;
+      k.bytes += size3;
     }
   }
   if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds4 })}
@@ -43657,7 +46026,7 @@ async function show4(opened, json2) {
       `${opened.blobs.where}
 ${renderTable(
         ["what", "how many", "size"],
-        Object.entries(kinds4).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
+        Object.entries(kinds4).map(([k, v]) => [k, String(v.things), megabytes3(v.bytes)])
       )}`
     );
   return exit.ok;
@@ -43689,7 +46058,7 @@ async function collect2(opened, days, dry) {
   const now = Date.now();
   const keys = /* @__PURE__ */ new Set();
   const objects = /* @__PURE__ */ new Set();
-  const keep = (files) => files.forEach((f) => f && objects.add(f.sha256));
+  const keep2 = (files) => files.forEach((f) => f && objects.add(f.sha256));
   const roots = [];
   const old = [];
   for await (const { name: name6, modified } of opened.blobs.list("runs"))
@@ -43705,12 +46074,12 @@ async function collect2(opened, days, dry) {
     const states = await opened.many(channel2.file.states, ({ id }) => readState(opened, id));
     for (const { id } of channel2.file.states) listed.add(id);
     for (const state of states)
-      keep([...Object.values(state?.indices ?? {}), ...Object.values(state?.packed ?? {}).flat(), state?.lock]);
+      keep2([...Object.values(state?.indices ?? {}), ...Object.values(state?.packed ?? {}).flat(), state?.lock]);
     for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
       for (const suite2 of Object.values(suites ?? {}))
         for (const held of Object.values(suite2)) {
           keys.add(held.key);
-          keep(held.files);
+          keep2(held.files);
         }
   }
   for await (const { name: name6 } of opened.blobs.list("index")) {
@@ -43718,55 +46087,55 @@ async function collect2(opened, days, dry) {
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
   const remove2 = [];
-  for await (const { name: name6, size: size2, modified } of opened.blobs.list("states"))
+  for await (const { name: name6, size: size3, modified } of opened.blobs.list("states"))
     if (!listed.has(name6.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
-      remove2.push({ name: name6, size: size2 });
+      remove2.push({ name: name6, size: size3 });
   const records = async (kind) => {
-    for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind)) {
+    for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind)) {
       const key = name6.split("/").pop().replace(/\.json$/, "");
-      const record2 = await opened.readJson(name6);
-      if (record2 && (keys.has(key) || now - modified < grace))
-        keep([
-          ...record2.debs ?? [],
-          record2.files,
-          record2.log,
-          record2.junit,
-          ...kind === "docs" ? filesOfDocs(record2) : []
+      const record3 = await opened.readJson(name6);
+      if (record3 && (keys.has(key) || now - modified < grace))
+        keep2([
+          ...record3.debs ?? [],
+          record3.files,
+          record3.log,
+          record3.junit,
+          ...kind === "docs" ? filesOfDocs(record3) : []
         ]);
-      else if (now - modified >= grace) remove2.push({ name: name6, size: size2 });
+      else if (now - modified >= grace) remove2.push({ name: name6, size: size3 });
     }
   };
   await records("tasks");
   await records("tests");
   await records("docs");
   for (const kind of ["sources", "bases"]) {
-    for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind)) {
+    for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind)) {
       const value2 = await opened.readJson(name6);
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size2 });
-      else if (value2) keep("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
+      else if (value2) keep2("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
     }
   }
   for (const kind of ["resolved", "sets"])
-    for await (const { name: name6, size: size2, modified } of opened.blobs.list(kind))
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size2 });
+    for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind))
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
   for (const name6 of [...roots, ...old]) {
     if (!name6.includes("/results/")) continue;
     const log = (await opened.readJson(name6))?.log;
-    if (roots.includes(name6)) keep([log]);
+    if (roots.includes(name6)) keep2([log]);
   }
-  let kept2 = 0;
-  for await (const { name: name6, size: size2, modified } of opened.blobs.list("objects")) {
-    if (objects.has(name6.split("/").pop()) || now - modified < grace) kept2++;
-    else remove2.push({ name: name6, size: size2 });
+  let kept3 = 0;
+  for await (const { name: name6, size: size3, modified } of opened.blobs.list("objects")) {
+    if (objects.has(name6.split("/").pop()) || now - modified < grace) kept3++;
+    else remove2.push({ name: name6, size: size3 });
   }
   for (const name6 of old) remove2.push({ name: name6, size: 0 });
-  for await (const { name: name6, size: size2, modified } of opened.blobs.list("untrusted"))
-    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size2 });
+  for await (const { name: name6, size: size3, modified } of opened.blobs.list("untrusted"))
+    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
   const order3 = (name6) => name6.startsWith("objects/") ? 1 : 0;
   remove2.sort((a, b) => order3(a.name) - order3(b.name));
   if (!dry) for (const { name: name6 } of remove2) await opened.blobs.remove(name6);
   writeOutput(
-    `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes2(remove2.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
+    `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes3(remove2.reduce((n, r) => n + r.size, 0))}; ${kept3} objects stay
 `
   );
   return exit.ok;
@@ -43796,19 +46165,19 @@ var schema4 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text6, columns2) {
+function wrap(text7, columns2) {
   const lines = [];
   let line2 = "";
-  for (const word of text6.split(/\s+/)) {
-    if (line2 && line2.length + 1 + word.length > columns2) {
+  for (const word3 of text7.split(/\s+/)) {
+    if (line2 && line2.length + 1 + word3.length > columns2) {
       lines.push(line2);
       line2 = "";
     }
-    line2 += `${line2 ? " " : ""}${word}`;
+    line2 += `${line2 ? " " : ""}${word3}`;
   }
   return [...lines, line2];
 }
-function table(rows) {
+function table2(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
@@ -43820,15 +46189,15 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text6) {
+function prose(text7) {
   const paragraphs2 = [];
-  for (const block3 of text6.trim().split(/\n\s*\n/)) {
+  for (const block6 of text7.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
       run2 = [];
     };
-    for (const line2 of block3.split("\n")) {
+    for (const line2 of block6.split("\n")) {
       if (!/^\s/.test(line2)) run2.push(line2);
       else {
         flush();
@@ -43841,8 +46210,8 @@ function prose(text6) {
   return `${paragraphs2.join("\n").trimEnd()}
 `;
 }
-var optionsOf = (command) => [
-  ...Object.entries(command.options),
+var optionsOf = (command2) => [
+  ...Object.entries(command2.options),
   ["help", { type: "boolean", short: "h", help: "print this text" }]
 ];
 var optionLabel = (name6, option) => `${option.short ? `-${option.short}, ` : "    "}--${name6}${option.value ? ` ${option.value}` : ""}`;
@@ -43850,37 +46219,37 @@ var overview = (commands2) => `Slipway turns a distro repository of catkin and a
 
 Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
 
-${table(Object.entries(commands2).map(([name6, c]) => [name6, c.summary]))}
+${table2(Object.entries(commands2).map(([name6, c]) => [name6, c.summary]))}
 slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
-function helpOf(name6, command) {
-  const options6 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
+function helpOf(name6, command2) {
+  const options7 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
-    prose(`${name6}: ${command.summary}`),
-    `Usage: slipway ${command.usage}
+    prose(`${name6}: ${command2.summary}`),
+    `Usage: slipway ${command2.usage}
 `,
-    ...command.details ? [prose(command.details)] : [],
+    ...command2.details ? [prose(command2.details)] : [],
     `Options:
-${table(options6)}`,
-    ...command.examples?.length ? [`Examples:
-${command.examples.map((e) => `    ${e}
+${table2(options7)}`,
+    ...command2.examples?.length ? [`Examples:
+${command2.examples.map((e) => `    ${e}
 `).join("")}`] : []
   ].join("\n");
 }
 
 // ts-src/cli/completion.ts
-var entriesOf2 = (commands2) => Object.entries(commands2).map(([name6, command]) => ({
+var entriesOf2 = (commands2) => Object.entries(commands2).map(([name6, command2]) => ({
   name: name6,
-  summary: command.summary,
-  options: optionsOf(command).map(([key, o]) => ({
+  summary: command2.summary,
+  options: optionsOf(command2).map(([key, o]) => ({
     name: key,
     short: o.short,
     takesValue: o.type === "string",
     help: o.help
   }))
 }));
-var quoted3 = (text6) => `'${text6.replaceAll("'", `'\\''`)}'`;
+var quoted4 = (text7) => `'${text7.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -43897,7 +46266,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text6) => text6.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text7) => text7.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -43910,24 +46279,24 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options6 = e.options.map(
+  const options7 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options7, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
 if [ "$funcstack[1]" = _slipway ]; then _slipway "$@"; else compdef _slipway slipway; fi
 `;
 var fish = (all) => `# fish completion for slipway
-${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted3(e.summary)}`).join("\n")}
+${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted4(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
     const short4 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted3(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted4(o.help)}`;
   })
 ).join("\n")}
 `;
@@ -43953,30 +46322,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path96.join)(output, "logs");
+  const root = (0, import_node_path106.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs81.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs92.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path96.join)(root, entry);
-    const status = (0, import_node_fs81.lstatSync)(path2);
+    const path2 = (0, import_node_path106.join)(root, entry);
+    const status = (0, import_node_fs92.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs81.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs92.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -43999,12 +46368,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path96.join)((0, import_node_path96.resolve)(findDistro(values), ".."), "out") : (0, import_node_path96.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path106.join)((0, import_node_path106.resolve)(findDistro(values), ".."), "out") : (0, import_node_path106.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path96.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path106.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -44016,7 +46385,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path96.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path106.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -44030,7 +46399,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text6) => text6.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text7) => text7.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version3) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version3}"`,
@@ -44042,13 +46411,13 @@ function manualPage(all, version3) {
     "[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]",
     ".SH COMMANDS"
   ];
-  for (const [name6, command] of Object.entries(all)) {
-    lines.push(`.SS ${troff(name6)}`, troff(`slipway ${command.usage}`), ".PP", troff(`${command.summary}.`));
-    if (command.details) lines.push(".PP", ".nf", troff(command.details.trim()), ".fi");
-    for (const [key, option] of optionsOf(command))
+  for (const [name6, command2] of Object.entries(all)) {
+    lines.push(`.SS ${troff(name6)}`, troff(`slipway ${command2.usage}`), ".PP", troff(`${command2.summary}.`));
+    if (command2.details) lines.push(".PP", ".nf", troff(command2.details.trim()), ".fi");
+    for (const [key, option] of optionsOf(command2))
       lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
-    if (command.examples?.length)
-      lines.push(".PP", "Examples:", ".nf", ...command.examples.map((e) => troff(`    ${e}`)), ".fi");
+    if (command2.examples?.length)
+      lines.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
   }
   lines.push(
     ".SH EXIT STATUS",
@@ -44077,17 +46446,17 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs82 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path97 = require("node:path");
+var import_node_path107 = require("node:path");
 init_diagnostics();
-var types2 = {
+var types3 = {
   html: "text/html; charset=utf-8",
   css: "text/css",
   svg: "image/svg+xml",
   xml: "application/xml"
 };
-function fileOf(root, url2) {
+function fileOf2(root, url2) {
   let path2;
   try {
     path2 = decodeURIComponent(new URL(url2, "http://localhost").pathname);
@@ -44096,27 +46465,27 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs82.realpathSync)((0, import_node_path97.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs82.realpathSync)(root)}/`) && (0, import_node_fs82.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file3 = (0, import_node_fs93.realpathSync)((0, import_node_path107.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs93.realpathSync)(root)}/`) && (0, import_node_fs93.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
 }
 function answer(root, request, response) {
   const { method = "GET", url: url2 = "/" } = request;
-  const file2 = method === "GET" || method === "HEAD" ? fileOf(root, url2) : void 0;
+  const file3 = method === "GET" || method === "HEAD" ? fileOf2(root, url2) : void 0;
   response.on("finish", () => writeMessage(`${response.statusCode} ${method} ${printable(url2)}
 `));
-  if (file2 === void 0) {
+  if (file3 === void 0) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size2 } = (0, import_node_fs82.lstatSync)(file2);
-  const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
-  response.writeHead(200, { "content-type": type, "content-length": size2, "x-content-type-options": "nosniff" });
+  const { size: size3 } = (0, import_node_fs93.lstatSync)(file3);
+  const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
+  response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs82.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs93.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -44141,9 +46510,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path97.join)((0, import_node_path97.resolve)(findDistro(values), ".."), "out") : (0, import_node_path97.resolve)(values.output);
-    const root = (0, import_node_path97.join)(output, "apt");
-    if (!(0, import_node_fs82.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path107.join)((0, import_node_path107.resolve)(findDistro(values), ".."), "out") : (0, import_node_path107.resolve)(values.output);
+    const root = (0, import_node_path107.join)(output, "apt");
+    if (!(0, import_node_fs93.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -44185,13 +46554,14 @@ var commands = {
   logs,
   serve,
   lock,
-  prepare,
+  prepare: prepare2,
   work,
   publish,
   report,
   channel,
   promote,
   rollback,
+  image,
   simulate: simulate2,
   store,
   clean,
@@ -44207,9 +46577,9 @@ var commands = {
 // ts-src/cli/cli.ts
 init_process();
 async function main(args) {
-  onSlow((text6) => writeMessage(`${text6}
+  onSlow((text7) => writeMessage(`${text7}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs83.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs94.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -44221,8 +46591,8 @@ async function main(args) {
 `);
     return exit.ok;
   }
-  const command = Object.hasOwn(commands, name6) ? commands[name6] : void 0;
-  if (!command) {
+  const command2 = Object.hasOwn(commands, name6) ? commands[name6] : void 0;
+  if (!command2) {
     const near = nearest(name6, Object.keys(commands));
     writeMessage(
       `slipway: '${name6}' is not a command${near ? `; did you mean '${near}'?` : ""}
@@ -44233,8 +46603,8 @@ async function main(args) {
   }
   let parsed2;
   try {
-    const options6 = Object.fromEntries(
-      Object.entries({ ...command.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
+    const options7 = Object.fromEntries(
+      Object.entries({ ...command2.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
           type: o.type,
@@ -44243,10 +46613,10 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options6, allowPositionals: true });
+    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options7, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
-    const near = unknown2 && nearest(unknown2, Object.keys(command.options));
+    const near = unknown2 && nearest(unknown2, Object.keys(command2.options));
     writeMessage(
       `slipway ${name6}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
     slipway ${name6} --help shows its options
@@ -44255,11 +46625,11 @@ async function main(args) {
     return exit.usage;
   }
   if (parsed2.values.help) {
-    writeOutput(helpOf(name6, command));
+    writeOutput(helpOf(name6, command2));
     return exit.ok;
   }
   try {
-    const code = await command.run(parsed2.values, parsed2.positionals);
+    const code = await command2.run(parsed2.values, parsed2.positionals);
     const ours = internalFaults();
     for (const trace of ours) writeMessage(`slipway: internal error, please report it
 ${trace}

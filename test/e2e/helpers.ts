@@ -82,7 +82,7 @@ export function workspace(name: string): string {
 
 export function shareState(state: string, from = cache): void {
   mkdirSync(state, { recursive: true });
-  for (const part of ['bases', 'archives', 'layers']) {
+  for (const part of ['bases', 'archives', 'layers', 'images']) {
     mkdirSync(join(from, 'shared', part), { recursive: true });
     symlinkSync(join(from, 'shared', part), join(state, part));
   }

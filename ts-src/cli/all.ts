@@ -10,6 +10,7 @@ import { docs } from './docs.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { graph } from './graph.ts';
+import { image } from './image.ts';
 import { init } from './init.ts';
 import { lock } from './lock.ts';
 import { plan, validate } from './plan.ts';
@@ -48,6 +49,7 @@ export const commands: Record<string, Command> = {
   channel,
   promote,
   rollback,
+  image,
   simulate,
   store,
   clean,

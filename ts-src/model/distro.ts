@@ -1,5 +1,21 @@
 import * as z from 'zod';
-import { isDebianName } from './names.ts';
+import {
+  absolutePath,
+  archiveUri,
+  architecture,
+  component,
+  debianName,
+  glob,
+  isNamePattern,
+  keyPath,
+  name,
+  packageName,
+  relativePath,
+  suite,
+  value,
+  variable,
+} from './fields.ts';
+import { imageSchema } from './images.ts';
 import { sizeOf } from './sizes.ts';
 import { isLocalUrl, isSourceUrl } from './urls.ts';
 
@@ -11,45 +27,6 @@ z.config({ jitless: true });
  * What a person writes is `WrittenDistro` (z.input), what the rest of the program sees is `Distro`.
  */
 
-const name = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
-const debianName = z
-  .string()
-  .refine(
-    isDebianName,
-    'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two',
-  );
-/** A pattern of package names, tried with a name of one letter in the place of each part. */
-const isNamePattern = (pattern: string): boolean =>
-  isDebianName(pattern.replace(/\{[a-z]+\}/g, 'x').replace(/^x$/, 'xx'));
-const packageName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'a package name (REP 144)');
-const glob = z.string().regex(/^[a-zA-Z0-9_*?-]+$/, 'a package name or a glob with * and ?');
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable');
-const value = z
-  .union([z.string(), z.number(), z.boolean()])
-  .transform(String)
-  .refine((v) => !/[\n\r\0]/.test(v), 'one line');
-const relativePath = z
-  .string()
-  .min(1)
-  .refine(
-    (p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p),
-    'a path inside the distro repository',
-  );
-const keyPath = relativePath.refine(
-  (p) => /^[A-Za-z0-9._+/-]+$/.test(p),
-  'a path of letters, digits, ".", "_", "+", "-" and "/"',
-);
-const absolutePath = z
-  .string()
-  .regex(/^\/[A-Za-z0-9_+./-]*$/, 'an absolute path')
-  .refine((p) => !p.split('/').includes('..'), 'no ".." in a path');
-const archiveUri = z.string().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, 'an http, https, file or copy URI');
-const suite = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'a suite of an apt repository');
-const component = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'a component of an apt repository');
-export const architectureNames = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'] as const;
-const architecture = z.enum(architectureNames);
 const environment = z.record(variable, value);
 
 const size = z
@@ -315,6 +292,7 @@ export const distroSchema = z.strictObject({
       skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
     })
     .default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
+  images: z.record(name, imageSchema).default({}).describe('Docker images, disks and AMIs made from a channel'),
   signing_key: z
     .union([fingerprint, z.array(fingerprint).min(1).max(4)])
     .optional()

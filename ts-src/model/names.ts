@@ -91,3 +91,18 @@ export const stampSeconds = (stamp: string): number =>
   );
 export const stampOf = (milliseconds: number): string =>
   new Date(milliseconds).toISOString().replace(/[-:T]/g, '').slice(0, 14);
+
+/** What files of an image are called: `NAME_VERSION_ARCHITECTURE` and what they are. */
+export const imageFile = (name: string, version: string, architecture: string, ending: string): string =>
+  `${name}_${version}_${architecture}.${ending}`;
+
+/** A docker image's name where distro.yaml names no registry. */
+export const dockerName = (organization: string, name: string): string =>
+  `${organization.replace(/[^a-z0-9]+/g, '-').replace(/-$/, '')}/${name.replace(/_{3,}/g, '_').replace(/[_-]+$/, '')}`;
+
+/** A channel as the tag of a docker image; what a folder's last build made is `local`. */
+export const dockerTag = (channel: string): string =>
+  /^folder-[0-9a-f]{16}$/.test(channel) ? 'local' : channel.replaceAll('/', '-').slice(0, 128);
+
+/** A machine's name where distro.yaml names none. */
+export const hostName = (image: string): string => image.replaceAll('_', '-').replace(/-+$/, '').slice(0, 63);

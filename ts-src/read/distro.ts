@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { bad, error, good, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { distroSchema, type Distro } from '../model/distro.ts';
+import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
 /** Reads distro.yaml's text: schema first, then the references between its parts; every fault is gathered. */
@@ -11,7 +12,7 @@ export function parseDistro(text: string, file: string): Result<Distro> {
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue) => faults(issue, [], parsed.value, locator, file)));
-  const diagnostics = references(checked.data, locator, file);
+  const diagnostics = [...references(checked.data, locator, file), ...imageReferences(checked.data, locator, file)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
 

@@ -121,21 +121,48 @@ export const underlaySources = (platform: Platform, distroRoot: string): string[
         : [],
     );
 
+/** No service starts in a root, and builds run as a user of no privileges. */
+const taskHooks = [
+  '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
+  '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
+];
+
+/** An image keeps the keys of its archives: where they lie on this machine says nothing there. */
+const imageHook = `--customize-hook=set -e
+mkdir -p "$1/etc/apt/keyrings"
+n=0
+grep -ohs 'signed-by=[^] ]*' "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list | sort -u |
+while read -r option; do
+  n=$((n + 1))
+  key="/etc/apt/keyrings/archive-$n.\${option##*.}"
+  cp "\${option#signed-by=}" "$1$key"
+  chmod 644 "$1$key"
+  for list in "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list; do
+    if [ ! -e "$list" ]; then continue; fi
+    FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
+  done
+done`;
+
+/** A platform whose base is made: of tasks, or (`image`) of images, which hold no compilers. */
+export type BasePlatform = Platform & { readonly image?: true };
+
 /**
  * The command that makes a platform's base system as a tar: text that tests compare for platforms that can't be
  * reached.
  */
 export function mmdebstrapCommand(
-  platform: Platform,
+  platform: BasePlatform,
   architecture: string,
   sources: { lines: string[]; underlays?: string[] },
   target: string,
   lists: string,
   options: { plain: boolean },
 ): { args: string[]; input: string | undefined } {
-  const include = ['build-essential', 'ca-certificates', 'cmake', 'debhelper', ...platform.include];
+  const include = platform.image
+    ? ['ca-certificates']
+    : ['build-essential', 'ca-certificates', 'cmake', 'debhelper', ...platform.include];
   const args = [
-    '--variant=buildd',
+    `--variant=${platform.image ? 'apt' : 'buildd'}`,
     `--mode=${options.plain ? 'unshare' : 'root'}`,
     `--architectures=${architecture}`,
     `--include=${include.join(',')}`,
@@ -146,9 +173,7 @@ export function mmdebstrapCommand(
     ...(sources.underlays ?? []).map(
       (line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`,
     ),
-    // No service starts in a root, and builds run as a user of no privileges.
-    '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
-    '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
+    ...(platform.image ? [imageHook] : taskHooks),
     `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...(platform.os === 'ubuntu' ? ['--components=main,universe'] : []),

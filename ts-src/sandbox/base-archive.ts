@@ -1,11 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
-import type { Platform } from '../model/distro.ts';
 import { run, type Outcome } from '../io/process.ts';
-import { mmdebstrapCommand } from './archive.ts';
+import { mmdebstrapCommand, type BasePlatform } from './archive.ts';
 
 export interface BaseArchive {
-  platform: Platform;
+  platform: BasePlatform;
   architecture: string;
   sources: { lines: string[]; underlays: string[] };
   /** Gets `base.tar`, and apt's lists in `lists`. */

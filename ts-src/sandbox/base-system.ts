@@ -2,12 +2,11 @@ import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node
 import { basename, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import type { Platform } from '../model/distro.ts';
 import { exists, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
-import { baseSources, underlaySources } from './archive.ts';
+import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { makeBaseArchive, watchRoom } from './base-archive.ts';
 import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
@@ -34,12 +33,19 @@ export interface Base {
 /** What makes a base, and the digest of it: two machines with the same digest want the same base. */
 export function wantedBase(
   distroRoot: string,
-  platform: Platform,
+  platform: BasePlatform,
   architecture: string,
 ): { sources: ReturnType<typeof baseSources> & { underlays: ReturnType<typeof underlaySources> }; wanted: string } {
   const sources = { ...baseSources(platform, distroRoot), underlays: underlaySources(platform, distroRoot) };
   const wanted = sha256(
-    JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines, sources.underlays]),
+    JSON.stringify([
+      platform.os,
+      platform.release,
+      architecture,
+      platform.image ? 'image' : platform.include,
+      sources.lines,
+      sources.underlays,
+    ]),
   );
   return { sources, wanted };
 }
@@ -53,7 +59,7 @@ export async function ensureBase(
   state: string,
   distroRoot: string,
   name: string,
-  platform: Platform,
+  platform: BasePlatform,
   architecture: string,
   now: number,
   log: string,

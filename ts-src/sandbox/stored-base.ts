@@ -6,7 +6,7 @@ import { exists, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { ensureBase, prepareBase, wantedBase, type Base } from './base-system.ts';
-import type { Platform } from '../model/distro.ts';
+import type { BasePlatform } from './archive.ts';
 import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
@@ -181,7 +181,7 @@ export interface BaseRequest {
   state: string;
   distroRoot: string;
   name: string;
-  platform: Platform;
+  platform: BasePlatform;
   architecture: string;
   now: number;
   log: string;

@@ -9,8 +9,35 @@ import { withDiskLimit, type Du } from './disk-limit.ts';
 import { countsProcesses, defaultLimits } from './limits.ts';
 import { openGroup } from './control-groups.ts';
 
+/** A root of layers, and a program of this machine that reads it. */
+export interface Reading {
+  /** Folders of files, topmost first; at least two. */
+  layers: readonly string[];
+  /** Folder of this call alone: the program's working folder, with the root at `m` and the layers at `l0`, `l1`, … . */
+  work: string;
+  command: string[];
+  env?: NodeJS.ProcessEnv;
+  log?: string;
+  signal?: AbortSignal | undefined;
+  onOutput?: (chunk: Buffer) => void;
+}
+
+export interface UnshareDriver extends Driver {
+  /** Runs a program of this machine beside a root that is mounted read-only, with the rights of the root's owner. */
+  read(reading: Reading): Promise<Outcome>;
+}
+
+/** Mounts the layers (`$2`) of the folder `$1` at its folder `m`; `$3`: further options of the overlay. */
+const readScript = `set -eu
+cd "$1"
+lower=$2 options=$3
+shift 3
+mkdir -p m
+mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
+exec "$@"`;
+
 /** Namespaces by unshare(1). As root the user namespace is left out; a plain user needs subordinate ids (newuidmap). */
-export function unshareDriver(): Driver {
+export function unshareDriver(): UnshareDriver {
   const plain = process.getuid!() !== 0;
   const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
   // When we die unshare is killed, and with it the first process of its namespace, and so all of them.
@@ -93,6 +120,27 @@ export function unshareDriver(): Driver {
   return {
     name: 'unshare',
     enter: (entry) => withDiskLimit(entry, du, enter),
+    async read(reading) {
+      mkdirSync(reading.work, { recursive: true });
+      const links = reading.layers.map((layer, i) => {
+        symlinkSync(layer, join(reading.work, `l${i}`));
+        return `l${i}`;
+      });
+      const propagation = (await isPrivate()) ? 'private' : 'unchanged';
+      const { env, log, signal, onOutput } = reading;
+      const outcome = await inside(
+        ['--mount', '--propagation', propagation],
+        ['sh', '-c', readScript, 'read', reading.work, links.join(':'), plain ? ',userxattr' : '', ...reading.command],
+        {
+          ...(env ? { env } : {}),
+          ...(log === undefined ? {} : { log }),
+          ...(onOutput ? { onOutput } : {}),
+          signal,
+        },
+      );
+      await unmount(reading.work);
+      return outcome;
+    },
     unpack: (tar, folder) => {
       mkdirSync(folder, { recursive: true });
       return inside([], ['tar', '-x', '--numeric-owner', '--exclude', './dev/*', '-f', tar, '-C', folder], {});

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Runs in a started image, in the machine that slipway checks it in: the commands of `check` in distro.yaml, and whether
+# every program of the packages finds its libraries. Its last line tells what came of it, with the word that the machine
+# was started with.
+word=$(sed 's/^slipway-check-//' /sys/class/dmi/id/product_serial 2> /dev/null)
+. /usr/lib/slipway/environment
+failed=0
+fault() { echo "slipway-check: $1"; failed=1; }
+if [ -n "$(dpkg --audit)" ]; then fault 'dpkg --audit finds packages that are not whole'; fi
+for program in $(dpkg-query --showformat '${Package}\n' --show | while read -r package; do
+  dpkg --listfiles "$package" 2> /dev/null | grep -E '^/opt/.*/(bin|lib)/' || :
+done | sort -u); do
+  if [ -f "$program" ] && [ -x "$program" ] && ldd "$program" 2> /dev/null | grep -q 'not found'; then
+    fault "$program lacks libraries: $(ldd "$program" | grep 'not found' | head -n 3 | tr -s '\t\n' ' ')"
+  fi
+done
+while IFS= read -r line; do
+  if [ -z "$line" ]; then continue; fi
+  echo "slipway-check: $line"
+  if ! timeout 300 sh -c "$line" < /dev/null; then fault "failed: $line"; fi
+done < /usr/lib/slipway/check.commands
+if [ "$failed" = 0 ]; then echo "slipway-check: passed $word"; else echo "slipway-check: failed $word"; fi

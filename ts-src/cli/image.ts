@@ -1,0 +1,260 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { isImageKind, type ImageKind } from '../model/images.ts';
+import { untilStopped } from '../io/signals.ts';
+import { buildImage, type BuiltImage } from '../images/build.ts';
+import { differenceOfImages } from '../images/difference.ts';
+import { listImages, readRecord, type ImageRecord, type ListedImage } from '../images/record.ts';
+import { targetsOf, type ImageTarget } from '../images/target.ts';
+import { folderChannel } from '../publish/channel.ts';
+import { shortId } from '../publish/state.ts';
+import { renderImageDifference, renderImages } from '../render/images.ts';
+import { closeScratch, openScratch } from '../sandbox/scratch.ts';
+import { unshareDriver } from '../sandbox/unshare.ts';
+import type { Store } from '../store/store.ts';
+import { movingOptions, openChannels, readChannel, type Opened } from './channels.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
+
+const options = {
+  ...movingOptions,
+  output: { type: 'string', short: 'o', value: 'DIR', help: 'where files go (default: out beside the distro file)' },
+  channel: { type: 'string', value: 'NAME', help: "the channel to build from, in place of the image's own" },
+  local: { type: 'boolean', help: 'build from the last `slipway build` of the output folder instead of a channel' },
+  state: { type: 'string', value: 'ID', help: 'the state of the channel (default: the one that it serves)' },
+  kind: { type: 'string', multiple: true, value: 'KIND', help: 'only this kind (may be given again)' },
+  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this one (may be given again)' },
+  json: { type: 'boolean', help: 'as data on standard output' },
+} as const;
+type Values = ValuesOf<typeof options>;
+
+export const image = defineCommand({
+  summary: 'make docker images, disks and AMIs from a state of a channel',
+  usage: 'image build|list|get|diff [NAME ...]',
+  details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
+was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
+image, NAME or NAME@VERSION, and diff compares the packages of two of them.`,
+  examples: [
+    'slipway image build robot --local',
+    'slipway image list',
+    'slipway image diff robot@20261101120000 robot',
+  ],
+  options,
+  async run(values, [what, ...names]) {
+    const kinds = values.kind ?? [];
+    if (!what || !kinds.every(isImageKind) || !['build', 'list', 'get', 'diff'].includes(what)) {
+      writeMessage('slipway image: build, list, get or diff; --kind is docker, rootfs, disk, lxd or ami\n');
+      return exit.usage;
+    }
+    if (what === 'diff' && names.length !== 2) {
+      writeMessage('slipway image diff: two images are needed, as NAME or NAME@VERSION\n');
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values['state-folder'] });
+    const done = opened.ok ? await dispatch(opened.value, what, names, values, kinds.filter(isImageKind)) : opened;
+    showDiagnostics(done.diagnostics);
+    if (done.ok) writeOutput(done.value);
+    return done.ok ? exit.ok : exit.failed;
+  },
+});
+
+function dispatch(
+  opened: Opened,
+  what: string,
+  names: string[],
+  values: Values,
+  kinds: ImageKind[],
+): Promise<Result<string>> {
+  if (what === 'build') return build(opened, names, values, kinds);
+  if (what === 'list') return list(opened, names, values);
+  if (what === 'get') return get(opened, names, values, kinds);
+  return diff(opened, names, values);
+}
+
+const outputOf = (opened: Opened, values: Values): string =>
+  values.output === undefined ? join(opened.workspace.root, 'out') : resolve(values.output);
+
+/** The channel that an image is built from. */
+export function channelOf(opened: Opened, { name, spec }: ImageTarget, values: Values): Result<string> {
+  if (values.local) return good(folderChannel(outputOf(opened, values)));
+  const channel = values.channel ?? spec.channel;
+  if (channel !== undefined) return good(channel);
+  return bad(
+    error('image-channel', `it is not said which channel the image '${name}' is made from`, {
+      hint: '`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder',
+    }),
+  );
+}
+
+function imagesOf(opened: Opened, names: readonly string[], values: Values): Result<ImageTarget[]> {
+  const { distro } = opened.workspace;
+  const wanted = names.length ? names : Object.keys(distro.images);
+  if (!wanted.length)
+    return bad(error('image-unknown', 'distro.yaml has no images', { hint: 'docs/images.md shows a first one' }));
+  const found = wanted.map((name) => targetsOf(distro, name));
+  const faults = found.flatMap((f) => (f.ok ? [] : f.diagnostics));
+  if (faults.length) return bad(...faults);
+  const targets = found.flatMap((f) => (f.ok ? f.value : []));
+  const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
+  if (!chosen.length) return bad(error('image-unknown', 'no image is made for this architecture'));
+  return good(chosen);
+}
+
+async function build(opened: Opened, names: string[], values: Values, kinds: ImageKind[]): Promise<Result<string>> {
+  const images = imagesOf(opened, names, values);
+  if (!images.ok) return images;
+  const { workspace } = opened;
+  const driver = unshareDriver();
+  const diagnostics: Diagnostic[] = [];
+  const built: { record: ImageRecord; cached: boolean; files: string[] }[] = [];
+  await openScratch(workspace.state, driver);
+  const watch = untilStopped();
+  try {
+    for (const one of images.value) {
+      const made = await buildOne(opened, one, values, kinds, driver, watch.signal);
+      diagnostics.push(...made.diagnostics);
+      if (made.ok) built.push({ ...made.value, files: await place(opened, values, made.value.record, kinds) });
+    }
+  } finally {
+    watch.done();
+    await closeScratch(driver);
+  }
+  if (diagnostics.some(isError)) return bad(...diagnostics);
+  if (values.json) return good(`${JSON.stringify(built)}\n`, diagnostics);
+  for (const { record, cached, files } of built) {
+    writeMessage(
+      `${record.name} ${record.version} ${record.architecture} from state ${shortId(record.state)}: ${cached ? 'nothing to do' : `made in ${Math.round(record.milliseconds / 1000)} s`}\n`,
+    );
+    if (!files.length) writeMessage(`no file of ${record.name} was asked for\n`);
+  }
+  return good(built.flatMap((b) => b.files.map((f) => `${f}\n`)).join(''), diagnostics);
+}
+
+async function buildOne(
+  opened: Opened,
+  one: ImageTarget,
+  values: Values,
+  kinds: readonly ImageKind[],
+  driver: ReturnType<typeof unshareDriver>,
+  signal: AbortSignal,
+): Promise<Result<BuiltImage>> {
+  const { workspace, store } = opened;
+  const name = channelOf(opened, one, values);
+  if (!name.ok) return name;
+  const channel = await readChannel(store, name.value);
+  if (!channel.ok) return channel;
+  const wanted = one.spec.kinds.filter((k) => !kinds.length || kinds.includes(k));
+  if (!wanted.length)
+    return bad(
+      error('image-kind', `the image '${one.name}' is not made as ${kinds.join(', ')}`, {
+        hint: `it is made as ${one.spec.kinds.join(', ')}`,
+      }),
+    );
+  const logs = join(outputOf(opened, values), 'logs', 'images');
+  mkdirSync(logs, { recursive: true });
+  return buildImage({
+    driver,
+    store,
+    state: workspace.state,
+    distro: workspace.distro,
+    distroFile: workspace.file,
+    root: workspace.root,
+    image: one,
+    kinds: wanted,
+    channel: channel.value,
+    stateId: values.state ?? (values.channel === undefined && !values.local ? one.spec.state : undefined),
+    log: join(logs, `${one.name}-${one.target.architecture}.log`),
+    now: Date.now(),
+    progress: (text) => writeMessage(`${text}\n`),
+    signal,
+  });
+}
+
+/** Brings an image's files into the output folder, by links where that can be. */
+async function place(
+  { store, workspace }: Opened,
+  values: Values,
+  record: ImageRecord,
+  kinds: readonly ImageKind[],
+): Promise<string[]> {
+  const folder = join(values.output === undefined ? join(workspace.root, 'out') : resolve(values.output), 'images');
+  const placed: string[] = [];
+  for (const artifact of record.artifacts) {
+    if (kinds.length && !kinds.includes(artifact.kind)) continue;
+    for (const file of artifact.files) {
+      const target = join(folder, file.name);
+      // A link to the store's own file was checked when it was made.
+      if (isSame(target, store.blobs.local(`objects/${file.sha256.slice(0, 2)}/${file.sha256}`), file.size))
+        placed.push(target);
+      else if (await store.place(file, target)) placed.push(target);
+    }
+  }
+  return placed;
+}
+
+function isSame(a: string, b: string | undefined, size: number): boolean {
+  try {
+    const [left, right] = [statSync(a), b === undefined ? undefined : statSync(b)];
+    return right !== undefined && left.ino === right.ino && left.dev === right.dev && left.size === size;
+  } catch {
+    return false;
+  }
+}
+
+async function allImages(store: Store): Promise<(ListedImage & { channel: string })[]> {
+  const all: (ListedImage & { channel: string })[] = [];
+  for (const name of await store.names('image-lists')) {
+    const channel = name.slice('image-lists/'.length).replace(/\.json$/, '');
+    all.push(...(await listImages(store, channel)).map((i) => ({ ...i, channel })));
+  }
+  return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
+}
+
+async function list({ store }: Opened, names: readonly string[], values: Values): Promise<Result<string>> {
+  const all = (await allImages(store)).filter((i) => !names.length || names.includes(i.name));
+  const records = await store.many(all, async (i) => ({ ...i, record: await readRecord(store, i.key) }));
+  if (values.json) return good(`${JSON.stringify(records)}\n`);
+  return good(renderImages(records, Date.now()));
+}
+
+/** The newest image of a name, or the one of a version. */
+async function named(store: Store, text: string, values: Values): Promise<Result<ImageRecord>> {
+  const [name, version] = text.split('@');
+  const found = (await allImages(store)).find(
+    (i) =>
+      i.name === name &&
+      (version === undefined || i.version === version || i.key.startsWith(version)) &&
+      (values.channel === undefined || i.channel === values.channel) &&
+      (values.architecture?.includes(i.architecture) ?? true),
+  );
+  const record = found && (await readRecord(store, found.key));
+  return record
+    ? good(record)
+    : bad(
+        error('image-unknown', `there is no image '${text}'`, {
+          hint: '`slipway image list` lists those that were built',
+        }),
+      );
+}
+
+async function get(opened: Opened, names: string[], values: Values, kinds: ImageKind[]): Promise<Result<string>> {
+  const files: string[] = [];
+  for (const name of names) {
+    const record = await named(opened.store, name, values);
+    if (!record.ok) return record;
+    const placed = await place(opened, values, record.value, kinds);
+    if (!placed.length)
+      return bad(
+        error('image-unknown', `the store has no files of '${name}'${kinds.length ? ` as ${kinds.join(', ')}` : ''}`),
+      );
+    files.push(...placed);
+  }
+  return good(files.map((f) => `${f}\n`).join(''));
+}
+
+async function diff({ store }: Opened, [a = '', b = '']: string[], values: Values): Promise<Result<string>> {
+  const [before, after] = [await named(store, a, values), await named(store, b, values)];
+  if (!before.ok || !after.ok) return bad(...before.diagnostics, ...after.diagnostics);
+  const difference = differenceOfImages(before.value, after.value);
+  return good(values.json ? `${JSON.stringify(difference)}\n` : renderImageDifference(difference));
+}

@@ -1,0 +1,78 @@
+import { bad, error, good, nearest, type Result } from '../model/diagnostics.ts';
+import { debianize } from '../model/names.ts';
+import { matcher } from '../plan/globs.ts';
+import { fieldOf } from '../publish/deb.ts';
+import { readPackages } from '../publish/indices.ts';
+
+/** A package of the distribution that an image holds. */
+export interface OwnPackage {
+  name: string;
+  version: string;
+  sha256: string;
+  size: number;
+}
+
+interface Known extends OwnPackage {
+  needs: string[][];
+}
+
+/** Alternatives of each relation of a stanza's Depends, by name. */
+const needsOf = (stanza: string): string[][] =>
+  ['Depends', 'Pre-Depends'].flatMap((field) =>
+    (fieldOf(stanza, field) ?? '')
+      .split(',')
+      .filter((relation) => relation.trim() !== '')
+      .map((relation) => relation.split('|').map((part) => part.trim().replace(/[\s:([<].*$/, ''))),
+  );
+
+/**
+ * The packages of a suite that the patterns name, and those that these need to run, sorted. `debian` makes the Debian
+ * name of a package. What they need of the system is left to apt.
+ */
+export function ownPackages(
+  image: string,
+  index: string,
+  patterns: readonly string[],
+  debian: (name: string) => string,
+): Result<OwnPackage[]> {
+  const known = new Map<string, Known>();
+  const providers = new Map<string, string>();
+  for (const { text, sha256, size } of readPackages(index)) {
+    const name = fieldOf(text, 'Package') ?? '';
+    known.set(name, { name, version: fieldOf(text, 'Version') ?? '', sha256, size, needs: needsOf(text) });
+    for (const provided of (fieldOf(text, 'Provides') ?? '').split(','))
+      providers.set(provided.trim().replace(/[\s:(].*$/, ''), name);
+  }
+  const usual = [...known.keys()].filter((name) => !name.endsWith('-dbgsym'));
+  const wanted = new Set<string>();
+  const faults = patterns.flatMap((pattern) => {
+    // A pattern of names is one of Debian names, as `debian` only adds to a name.
+    const matches = matcher([pattern === '*' ? '*' : debian(debianize(pattern)), pattern]);
+    const found = known.has(pattern) ? [pattern] : usual.filter(matches);
+    for (const name of found) wanted.add(name);
+    if (found.length) return [];
+    const near = nearest(debian(pattern), usual);
+    return [
+      error('image-packages', `the state has no package for '${pattern}', which the image '${image}' names`, {
+        hint: near ? `did you mean ${near}?` : `it has ${usual.length} packages`,
+      }),
+    ];
+  });
+  if (faults.length) return bad(...faults);
+  const queue = [...wanted];
+  for (let name = queue.pop(); name !== undefined; name = queue.pop())
+    for (const alternatives of known.get(name)?.needs ?? []) {
+      const own = alternatives
+        .map((a) => (known.has(a) ? a : providers.get(a)))
+        .find((a): a is string => a !== undefined);
+      if (own === undefined || wanted.has(own)) continue;
+      wanted.add(own);
+      queue.push(own);
+    }
+  return good(
+    [...wanted].sort().flatMap((name) => {
+      const found = known.get(name);
+      return found ? [{ name, version: found.version, sha256: found.sha256, size: found.size }] : [];
+    }),
+  );
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { ImageKind } from '../model/images.ts';
+import { dockerName, dockerTag, imageFile } from '../model/names.ts';
+import { newScratch } from '../sandbox/scratch.ts';
+import type { Facts } from './config.ts';
+import { renderDisk } from './disk.ts';
+import { writeDockerTar } from './docker.ts';
+import { toolFailed, type Rendered, type RenderOptions } from './rendered.ts';
+import type { MadeRoot } from './root.ts';
+import type { Room } from './room.ts';
+
+/** Renders a root as one kind of image. */
+export async function render(
+  kind: ImageKind,
+  room: Room,
+  facts: Facts,
+  root: MadeRoot,
+  options: RenderOptions,
+): Promise<Result<Rendered>> {
+  switch (kind) {
+    case 'docker':
+      return good(docker(facts, root, options));
+    case 'rootfs':
+      return rootfs(room, facts, root, options);
+    case 'disk':
+    case 'ami':
+      return renderDisk(room, facts, root, options);
+    case 'lxd':
+      return bad(error('image-kind', `images of the kind ${kind} can't be made yet`));
+  }
+}
+
+export const fileOf = (facts: Facts, ending: string): string =>
+  imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending);
+
+/** Names under which a docker image is loaded: by version and by channel. */
+export function dockerTags(facts: Pick<Facts, 'distro' | 'image' | 'state' | 'channel'>): string[] {
+  const name = facts.image.spec.repository ?? dockerName(facts.distro.organization, facts.image.name);
+  return [`${name}:${facts.state.stamp}`, `${name}:${dockerTag(facts.channel)}`];
+}
+
+function docker(facts: Facts, root: MadeRoot, { folder, epoch }: RenderOptions): Rendered {
+  const file = join(folder, fileOf(facts, 'docker.tar'));
+  const written = writeDockerTar(
+    {
+      architecture: facts.image.target.architecture,
+      layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
+      command: facts.image.spec.command ?? [],
+      labels: {
+        'org.opencontainers.image.title': facts.image.name,
+        'org.opencontainers.image.vendor': facts.distro.organization,
+        'org.opencontainers.image.version': facts.state.stamp,
+        'org.slipway.channel': facts.channel,
+        'org.slipway.state': facts.stateId,
+      },
+      time: epoch,
+    },
+    dockerTags(facts),
+    file,
+  );
+  return { files: [file], id: written.id };
+}
+
+const rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
+  --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
+  --directory m . | zstd -3 -T0 --quiet -o "$2"`;
+
+async function rootfs(room: Room, facts: Facts, root: MadeRoot, options: RenderOptions): Promise<Result<Rendered>> {
+  const file = join(options.folder, fileOf(facts, 'rootfs.tar.zst'));
+  const packed = await room.driver.read({
+    layers: root.layers.map((l) => l.root),
+    work: newScratch(room.state),
+    command: ['bash', '-o', 'pipefail', '-c', rootfsScript, 'rootfs', String(options.epoch), file],
+    env: { ...process.env, LC_ALL: 'C' },
+    signal: room.signal,
+  });
+  return packed.code === 0 ? good({ files: [file] }) : bad(toolFailed('tar and zstd', packed.stderr));
+}

@@ -1,0 +1,240 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { exists, readJson, writeWhole } from '../io/files.ts';
+import { withMutex } from '../io/mutex.ts';
+import { readEnd } from '../io/untrusted.ts';
+import { aptEnvironment } from '../sandbox/base-system.ts';
+import type { Bind } from '../sandbox/driver.ts';
+import { newScratch } from '../sandbox/scratch.ts';
+import { shownName } from '../io/untrusted.ts';
+import { imagesFolder, type Room } from './room.ts';
+import { TarScanner } from './scan-tar.ts';
+import { secretsIn, type Finding } from './scan.ts';
+import { tarFile } from './tar-writer.ts';
+import layerScript from '../../resources/templates/image-layer.sh';
+
+/** A layer of an image: what it adds to those below. */
+export interface Layer {
+  key: string;
+  /** Its files, as an overlay takes them. */
+  root: string;
+  /** The same as OCI has it, with `.wh.` files for what it removes. */
+  tar: string;
+  /** SHA-256 of the tar. */
+  diffId: string;
+  size: number;
+  /** Names of the root that ends with it, each with a NUL behind. */
+  names: string;
+  secrets: Finding[];
+}
+
+export interface LayerRequest {
+  key: string;
+  /** What it is, for people. */
+  what: string;
+  /** Topmost first, the base last. */
+  below: readonly Layer[];
+  kind: 'install' | 'own';
+  packages: readonly string[];
+  binds: readonly Bind[];
+  epoch: number;
+}
+
+const most = 2_000_000;
+const folderOf = (room: Room, key: string): string => join(imagesFolder(room.state), 'layers', key);
+
+interface Kept extends Omit<Layer, 'root' | 'tar' | 'names'> {
+  schema: 1;
+}
+
+function kept(room: Room, key: string): Layer | undefined {
+  const folder = folderOf(room, key);
+  const found = readJson<Kept>(join(folder, 'layer.json'));
+  if (found?.schema !== 1 || found.key !== key || !exists(join(folder, 'root'))) return undefined;
+  const { schema: _, ...layer } = found;
+  return { ...layer, root: join(folder, 'root'), tar: join(folder, 'layer.tar'), names: join(folder, 'names') };
+}
+
+/** The base as the lowest layer. */
+export async function baseLayer(room: Room): Promise<Layer> {
+  const { base } = room;
+  const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
+  const names = join(folder, 'names');
+  if (!exists(names)) {
+    const nothing = join(newScratch(room.state), 'nothing');
+    mkdirSync(nothing);
+    writeWhole(names, await namesOf(room, [nothing, base.root]), { sync: false });
+  }
+  const known = readJson<{ size: number; secrets: Finding[] }>(join(folder, 'base.json'));
+  const measured = known ?? (await measure(base.tar));
+  if (!known) writeWhole(join(folder, 'base.json'), JSON.stringify(measured), { sync: false });
+  return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names, ...measured };
+}
+
+async function measure(tar: string): Promise<{ size: number; secrets: Finding[] }> {
+  const { createReadStream, statSync } = await import('node:fs');
+  const secrets: Finding[] = [];
+  const reader = scanner(secrets, false);
+  for await (const chunk of createReadStream(tar, { highWaterMark: 1 << 20 }))
+    if (Buffer.isBuffer(chunk)) reader.push(chunk);
+  return { size: statSync(tar).size, secrets };
+}
+
+const scanner = (secrets: Finding[], everywhere: boolean): TarScanner =>
+  new TarScanner((path, size, content) => secrets.push(...secretsIn(path, size, content, everywhere)));
+
+/** Makes a layer, or takes the one that is there under its key. */
+export async function makeLayer(room: Room, request: LayerRequest): Promise<Result<Layer>> {
+  const there = kept(room, request.key);
+  if (there) return good(there);
+  return withMutex(
+    `${folderOf(room, request.key)}.lock`,
+    async () => {
+      const other = kept(room, request.key);
+      if (other) return good(other);
+      room.progress(`making ${request.what}`);
+      const work = newScratch(room.state);
+      const root = join(work, 'kept');
+      const made = await room.driver.enter({
+        root: { layers: request.below.map((l) => l.root), keep: root },
+        network: false,
+        user: 'root',
+        work,
+        env: { ...aptEnvironment(undefined), SOURCE_DATE_EPOCH: String(request.epoch) },
+        log: room.log,
+        binds: [...request.binds],
+        command: ['sh', '-c', layerScript, 'layer', request.kind, String(request.epoch), ...request.packages],
+        signal: room.signal,
+      });
+      if (made.code !== 0) return bad(failure(room, request, made.exceeded));
+      const staged = join(work, 'layer');
+      mkdirSync(staged);
+      renameSync(root, join(staged, 'root'));
+      const packed = await packLayer(room, request, staged);
+      if (!packed.ok) return packed;
+      const folder = folderOf(room, request.key);
+      await room.driver.remove(folder);
+      renameSync(staged, folder);
+      return good({
+        ...packed.value,
+        root: join(folder, 'root'),
+        tar: join(folder, 'layer.tar'),
+        names: join(folder, 'names'),
+      });
+    },
+    () => room.progress(`waiting for another slipway that makes ${request.what}`),
+  );
+}
+
+function failure(room: Room, request: LayerRequest, exceeded: string | undefined) {
+  const end = exists(room.log) ? readEnd(room.log, 20_000) : '';
+  const full = /No space left on device/.test(end);
+  const why = full ? ': the disk is full' : exceeded === undefined ? '' : `: it took more ${exceeded} than it may`;
+  const line = end
+    .trimEnd()
+    .split('\n')
+    .filter((l) => /^(E: |dpkg: error|slipway: )|: (line \d+|not found)/.test(l))
+    .pop();
+  const hook = end.includes('slipway: the hook\n') && !end.includes('slipway: the hook ended well');
+  return error(
+    hook && !full ? 'image-hook' : 'image-install',
+    `${hook ? 'the hook failed, so ' : ''}${request.what} could not be made${why}${why || line === undefined ? '' : `: ${line}`}`,
+    { file: room.log, hint: 'the end of that log tells why' },
+  );
+}
+
+/** Names of a root, sorted; the file systems that a root mounts are left out. */
+async function namesOf(room: Room, layers: readonly string[]): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const listed = await room.driver.read({
+    layers,
+    work: newScratch(room.state),
+    command: ['sh', '-c', 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
+    onOutput: (chunk) => chunks.push(chunk),
+    signal: room.signal,
+  });
+  if (listed.code !== 0) throw new Error(`a root could not be listed: ${listed.stderr.trim()}`);
+  return Buffer.concat(chunks);
+}
+
+const split = (names: Buffer): string[] => names.toString('latin1').split('\0').slice(0, -1);
+
+/** `.wh.` members for what a layer removes: of a folder that is gone the folder alone. */
+export function whiteouts(before: readonly string[], after: ReadonlySet<string>): string[] {
+  const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  return before
+    .filter((path) => {
+      const parent = parentOf(path);
+      return !after.has(path) && (parent === '' || after.has(parent));
+    })
+    .map((path) => {
+      const parent = parentOf(path);
+      const prefix = parent === '' ? '' : `${parent}/`;
+      return `${prefix}.wh.${path.slice(prefix.length)}`;
+    })
+    .sort();
+}
+
+/** All of a layer's own files as tar, but whiteouts, which overlays keep as devices. */
+const packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -print0 | LC_ALL=C sort -z |
+  tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
+    --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
+
+async function packLayer(
+  room: Room,
+  request: LayerRequest,
+  staged: string,
+): Promise<Result<Omit<Layer, 'root' | 'tar' | 'names'>>> {
+  const layers = [join(staged, 'root'), ...request.below.map((l) => l.root)];
+  const names = await namesOf(room, layers);
+  const after = split(names);
+  if (after.length > most) return bad(error('image-install', `${request.what} holds more than ${most} files`));
+  writeWhole(join(staged, 'names'), names, { sync: false });
+  const below = request.below[0];
+  const before = below ? split(readFileSync(below.names)) : [];
+  const secrets: Finding[] = [];
+  const reader = scanner(secrets, request.kind === 'own');
+  const hash = createHash('sha256');
+  const out = openSync(join(staged, 'layer.tar'), 'w');
+  let size = 0;
+  const write = (chunk: Buffer) => {
+    for (let at = 0; at < chunk.length;) at += writeSync(out, chunk, at);
+    hash.update(chunk);
+    size += chunk.length;
+  };
+  try {
+    for (const path of whiteouts(before, new Set(after))) write(tarFile(path, Buffer.alloc(0), request.epoch));
+    const packed = await room.driver.read({
+      layers,
+      work: newScratch(room.state),
+      command: ['sh', '-c', packScript, 'pack', String(request.epoch)],
+      onOutput: (chunk) => {
+        write(chunk);
+        reader.push(chunk);
+      },
+      signal: room.signal,
+    });
+    if (packed.code !== 0) throw new Error(`a layer could not be packed: ${packed.stderr.trim()}`);
+    fsyncSync(out);
+  } finally {
+    closeSync(out);
+  }
+  const layer = { key: request.key, diffId: hash.digest('hex'), size, secrets };
+  writeWhole(join(staged, 'layer.json'), JSON.stringify({ schema: 1, ...layer } satisfies Kept));
+  return good(layer);
+}
+
+/** Refuses what holds secrets. */
+export function checkSecrets(image: string, layers: readonly Layer[]): Result<true> {
+  const found = layers.flatMap((l) => l.secrets);
+  if (!found.length) return good(true);
+  return bad(
+    ...found.slice(0, 20).map(({ path, what }) =>
+      error('image-secret', `the image '${image}' would hold ${what}: /${shownName(path)}`, {
+        hint: 'remove it in the hook, or do not put it there',
+      }),
+    ),
+  );
+}

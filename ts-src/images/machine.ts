@@ -1,0 +1,148 @@
+import { hostName } from '../model/names.ts';
+import type { ImageSpec } from '../model/images.ts';
+import type { Facts } from './config.ts';
+import { tarOf } from './tar-writer.ts';
+import type { ImageTarget } from './target.ts';
+import checkScript from '../../resources/templates/image-check.sh';
+
+/** What every image takes of its platform beside what distro.yaml names. */
+export const systemNames = (spec: ImageSpec): string[] =>
+  [
+    ...new Set([
+      ...spec.system,
+      ...(spec.locale.startsWith('C') ? [] : ['locales']),
+      ...(spec.timezone === 'Etc/UTC' ? [] : ['tzdata']),
+      ...(spec.users.some((u) => u.sudo) ? ['sudo'] : []),
+      ...(spec.users.some((u) => u.keys.length) ? ['openssh-server'] : []),
+    ]),
+  ].sort();
+
+/** The kernel of an image as its platform's archive calls it. */
+export const kernelName = ({ spec, target }: ImageTarget): string =>
+  (spec.kernel ?? (target.os === 'ubuntu' ? 'linux-image-generic' : 'linux-image-{architecture}')).replaceAll(
+    '{architecture}',
+    target.architecture,
+  );
+
+/** What a machine takes of its platform: an init system, and what starts it where it has a kernel of its own. */
+export function machineNames(image: ImageTarget, kernel: boolean): string[] {
+  const { spec, target } = image;
+  const resolved = target.os === 'debian' && target.release === 'bookworm' ? [] : ['systemd-resolved'];
+  return [
+    'systemd-sysv',
+    'udev',
+    'dbus',
+    'netbase',
+    'iproute2',
+    ...resolved,
+    ...(spec.cloud_init ? ['cloud-init'] : []),
+    ...(kernel ? [kernelName(image), 'initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk', 'systemd-boot'] : []),
+  ].sort();
+}
+
+/** Labels of partitions; root and data carry them as file systems too. */
+export const labels = { esp: 'ESP', root: 'root', data: 'data' } as const;
+
+/** What a machine with a kernel mounts. */
+export const fstabOf = (spec: ImageSpec): string => {
+  const root = `PARTLABEL=${labels.root} / ext4 defaults,x-systemd.growfs 0 1\n`;
+  const esp = `PARTLABEL=${labels.esp} /boot/efi vfat umask=0077,nofail 0 2\n`;
+  const data = `PARTLABEL=${labels.data} /data ext4 defaults,nofail,x-systemd.growfs 0 2\n`;
+  return spec.partitions === 'ab' ? `${esp}${data}` : `${root}${esp}`;
+};
+
+const hostKeys = `[Unit]
+Description=Make SSH host keys at the first start
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
+ConditionPathExists=/usr/bin/ssh-keygen
+Before=ssh.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const check = `[Unit]
+Description=Check this image in the machine that slipway starts it in
+After=basic.target systemd-user-sessions.service
+ConditionPathExists=/sys/class/dmi/id/product_serial
+
+[Service]
+Type=oneshot
+ExecCondition=/bin/grep -q ^slipway-check- /sys/class/dmi/id/product_serial
+ExecStart=/usr/lib/slipway/check
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
+TimeoutStartSec=15min
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const network = `[Match]
+Type=ether
+
+[Network]
+DHCP=yes
+`;
+
+const growRoot = '[Partition]\nType=root\n';
+const growData = `[Partition]\nType=linux-generic\nLabel=${labels.data}\n`;
+
+/** A word in single quotes, for a shell. */
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** The commands of \`check\`, one a line, as a shell takes them. */
+const checkLines = (spec: ImageSpec): string => spec.check.map((c) => `${c.map(quoted).join(' ')}\n`).join('');
+
+/** Files of systemd-sysupdate: a new root goes into the slot that is not running (sysupdate.d(5)). */
+function sysupdate(image: ImageTarget, uri: string): [string, string][] {
+  const { name, target } = image;
+  const source = (pattern: string) =>
+    `[Transfer]\nVerify=no\n\n[Source]\nType=url-file\nPath=${uri}\nMatchPattern=${name}_@v_${target.architecture}.${pattern}\n\n`;
+  const boot = (file: string) =>
+    `[Target]\nType=regular-file\nPath=/boot/efi${file.includes('conf') ? '/loader/entries' : '/slipway'}\nMatchPattern=${file}\nMode=0644\nInstancesMax=2\n`;
+  return [
+    [
+      '10-root.conf',
+      `${source('root.raw.zst')}[Target]\nType=partition\nPath=auto\nMatchPattern=${name}_@v\nMatchPartitionType=root\nReadOnly=0\n`,
+    ],
+    ['20-kernel.conf', `${source('vmlinuz')}${boot(`${name}_@v.vmlinuz`)}`],
+    ['30-initrd.conf', `${source('initrd')}${boot(`${name}_@v.initrd`)}`],
+    [
+      '40-entry.conf',
+      `${source('conf')}${boot(`${name}_@v+@l-@d.conf ${name}_@v+@l.conf ${name}_@v.conf`)}TriesLeft=3\nTriesDone=0\n`,
+    ],
+  ];
+}
+
+/** Files and enabled units of a machine, as a tar. */
+export function machineFiles(facts: Facts, time: number): Buffer {
+  const { image, repository } = facts;
+  const { spec } = image;
+  const files = new Map<string, { data: string; mode?: number }>();
+  const unit = (name: string, data: string) => files.set(`usr/lib/systemd/system/${name}`, { data });
+  unit('slipway-host-keys.service', hostKeys);
+  unit('slipway-check.service', check);
+  files.set('usr/lib/slipway/check', { data: checkScript, mode: 0o755 });
+  files.set('usr/lib/slipway/check.commands', { data: checkLines(spec) });
+  files.set('usr/lib/repart.d/50-slipway.conf', { data: spec.partitions === 'ab' ? growData : growRoot });
+  files.set('etc/profile.d/slipway.sh', { data: '. /usr/lib/slipway/environment\n' });
+  if (!spec.cloud_init) files.set('etc/systemd/network/80-slipway.network', { data: network });
+  if (spec.partitions === 'ab') {
+    const uri = repository.uri.replace(/\/apt\/?$/, '/images');
+    for (const [name, data] of sysupdate(image, uri)) files.set(`usr/lib/sysupdate.d/${name}`, { data });
+    files.set('data/.slipway', { data: `${hostName(image.name)}\n` });
+  }
+  return tarOf(files, time);
+}
+/** Units that every machine enables. */
+export const machineUnits = (spec: ImageSpec): string[] => [
+  'slipway-host-keys.service',
+  'slipway-check.service',
+  ...(spec.cloud_init ? [] : ['systemd-networkd.service']),
+];

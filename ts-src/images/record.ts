@@ -1,0 +1,111 @@
+import * as z from 'zod';
+import { imageKinds, type ImageKind } from '../model/images.ts';
+import type { Store } from '../store/store.ts';
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const plainName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
+const stored = z.strictObject({ name: plainName, sha256: digest, size: z.number().int().min(0) });
+
+const artifact = z.strictObject({
+  kind: z.enum(imageKinds),
+  files: z.array(stored).min(1),
+  /** Of docker: digest of its configuration. */
+  id: z.string().optional(),
+  /** What was started, and when it was found good. */
+  checked: z.number().optional(),
+});
+
+/** What the store keeps of an image that was built, under its key. */
+const record = z.strictObject({
+  schema: z.literal(1),
+  key: digest,
+  name: plainName,
+  channel: z.string(),
+  state: digest,
+  version: plainName,
+  platform: z.string(),
+  architecture: z.string(),
+  distribution: z.string(),
+  spec: digest,
+  base: digest,
+  /** Packages of the distribution, and those of the platform beyond the base, with their versions. */
+  own: z.record(z.string(), z.string()),
+  system: z.record(z.string(), z.string()),
+  layers: z.array(z.strictObject({ what: z.string(), file: stored })),
+  artifacts: z.array(artifact),
+  /** Milliseconds since 1970. */
+  made: z.number(),
+  milliseconds: z.number(),
+});
+
+export type ImageRecord = z.output<typeof record>;
+export type Artifact = ImageRecord['artifacts'][number];
+
+const recordName = (key: string): string => `images/${key.slice(0, 2)}/${key}.json`;
+
+export async function readRecord(store: Store, key: string): Promise<ImageRecord | undefined> {
+  const found = record.safeParse(await store.readJson<unknown>(recordName(key)));
+  return found.success && found.data.key === key ? found.data : undefined;
+}
+
+export const writeRecord = (store: Store, made: ImageRecord): Promise<void> =>
+  store.writeJson(recordName(made.key), made);
+
+/** The newest images of a channel, the last one first. */
+const list = z.strictObject({
+  schema: z.literal(1),
+  images: z.array(
+    z.strictObject({
+      key: digest,
+      name: plainName,
+      architecture: z.string(),
+      state: digest,
+      version: z.string(),
+      made: z.number(),
+    }),
+  ),
+});
+export type ListedImage = z.output<typeof list>['images'][number];
+
+export const imagesFolderName = 'image-lists';
+const listName = (channel: string): string => `${imagesFolderName}/${channel}.json`;
+
+export async function listImages(store: Store, channel: string): Promise<ListedImage[]> {
+  const found = list.safeParse(await store.readJson<unknown>(listName(channel)));
+  return found.success ? found.data.images : [];
+}
+
+/** Lists an image first; another writer's entries stay. */
+export async function addToList(store: Store, made: ImageRecord): Promise<void> {
+  const entry: ListedImage = {
+    key: made.key,
+    name: made.name,
+    architecture: made.architecture,
+    state: made.state,
+    version: made.version,
+    made: made.made,
+  };
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { value, tag } = await store.readTagged<unknown>(listName(made.channel));
+    const read = list.safeParse(value);
+    const images = read.success ? read.data.images : [];
+    if (images[0]?.key === made.key) return;
+    const next = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made.key)] };
+    if (await store.replaceJson(listName(made.channel), next, tag)) return;
+  }
+  throw Object.assign(new Error(`the list of images of ${made.channel} is being written all the time`), {
+    code: 'EBUSY',
+  });
+}
+
+/** Changes which images a channel lists. */
+export async function dropFromList(store: Store, channel: string, keys: ReadonlySet<string>): Promise<boolean> {
+  const { value, tag } = await store.readTagged<unknown>(listName(channel));
+  const read = list.safeParse(value);
+  if (!read.success) return false;
+  const images = read.data.images.filter((i) => !keys.has(i.key));
+  return store.replaceJson(listName(channel), { schema: 1, images }, tag);
+}
+
+export const artifactOf = (made: ImageRecord, kind: ImageKind): Artifact | undefined =>
+  made.artifacts.find((a) => a.kind === kind);

@@ -1,0 +1,22 @@
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+
+/** The files of one kind of an image. */
+export interface Rendered {
+  files: string[];
+  /** Of docker: digest of its configuration. */
+  id?: string;
+}
+
+export interface RenderOptions {
+  /** The image's key. */
+  key: string;
+  epoch: number;
+  /** Where files are made. */
+  folder: string;
+}
+
+/** What to tell where a program that renders an image failed. */
+export const toolFailed = (what: string, stderr: string): Diagnostic =>
+  error('image-render', `${what} failed: ${stderr.trim().split('\n').pop() ?? ''}`, {
+    hint: /not found/.test(stderr) ? '`slipway doctor` says what this machine lacks' : undefined,
+  });

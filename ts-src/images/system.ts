@@ -1,0 +1,99 @@
+import { linkSync, copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import { isPinnedPackage } from '../model/names.ts';
+import { readJson, writeWhole } from '../io/files.ts';
+import { aptEnvironment } from '../sandbox/base-system.ts';
+import { newScratch } from '../sandbox/scratch.ts';
+import type { OwnPackage } from './closure.ts';
+import { imagesFolder, listBinds, type Room } from './room.ts';
+
+const aptSimulate = `cp /tmp/slipway/caches/*.bin /tmp/
+apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=1 \\
+  -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
+  --simulate install -- "$@" 2>&1`;
+
+/** Brings packages of the distribution from the store into a folder. */
+export async function placeOwn(room: Room, own: readonly OwnPackage[], folder: string): Promise<Result<string[]>> {
+  mkdirSync(folder, { recursive: true });
+  const lost: string[] = [];
+  const placed = await room.store.many(own, async (p) => {
+    const name = `${p.name}.deb`;
+    const path = await room.store.path({ name, sha256: p.sha256, size: p.size });
+    if (path === undefined) {
+      lost.push(p.name);
+      return name;
+    }
+    try {
+      linkSync(path, join(folder, name));
+    } catch {
+      copyFileSync(path, join(folder, name));
+    }
+    return name;
+  });
+  return lost.length
+    ? bad(
+        error(
+          'state-lost',
+          `the store lost ${lost.length} packages of the state: ${lost.sort().slice(0, 5).join(', ')}`,
+          {
+            hint: 'build them again, and make the image from that state',
+          },
+        ),
+      )
+    : good(placed);
+}
+
+/**
+ * What apt brings onto the base for packages of the distribution and of the platform, as `name=version`, sorted,
+ * without the distribution's own. It is asked once for the same question.
+ */
+export async function systemPackages(
+  room: Room,
+  image: string,
+  own: readonly OwnPackage[],
+  names: readonly string[],
+): Promise<Result<string[]>> {
+  const { base } = room;
+  const question = sha256(JSON.stringify([base.digest, base.archive, own.map((p) => p.sha256), names]));
+  const memory = join(imagesFolder(room.state), 'resolved', `${question}.json`);
+  const known = readJson<unknown>(memory);
+  const isSet = (v: unknown): v is string[] =>
+    Array.isArray(v) && v.every((p) => typeof p === 'string' && isPinnedPackage(p));
+  if (isSet(known)) return good(known);
+  const work = newScratch(room.state);
+  const placed = await placeOwn(room, own, join(work, 'debs'));
+  if (!placed.ok) return placed;
+  const asked = await room.driver.enter({
+    root: { layers: [base.root] },
+    network: false,
+    user: 'root',
+    work,
+    env: aptEnvironment(undefined),
+    binds: [...listBinds(base), { from: join(work, 'debs'), to: '/tmp/slipway/debs', readOnly: true }],
+    command: ['sh', '-ec', aptSimulate, 'apt', ...names, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
+    signal: room.signal,
+  });
+  const lines = asked.stdout.split('\n');
+  if (asked.code !== 0) {
+    const told = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
+    return bad(
+      error('image-packages', `apt can't install what the image '${image}' names: ${told.slice(0, 8).join('; ')}`, {
+        hint: told.length ? undefined : asked.stderr.trim().split('\n').pop(),
+      }),
+    );
+  }
+  const ours = new Set(own.map((p) => p.name));
+  const found = lines.flatMap((line) => {
+    const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line);
+    const name = m?.[1]?.replace(/:.*/, '') ?? '';
+    return m && !ours.has(name) ? [`${name}=${m[2] ?? ''}`] : [];
+  });
+  const removed = lines.find((l) => l.startsWith('Remv '));
+  if (removed !== undefined)
+    return bad(error('image-packages', `apt would remove ${removed.slice(5)} to install what '${image}' names`));
+  if (!isSet(found)) return bad(error('image-packages', `apt named packages of '${image}' that are none`));
+  writeWhole(memory, JSON.stringify(found.sort()), { sync: false });
+  return good(found);
+}

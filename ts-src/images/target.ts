@@ -1,0 +1,45 @@
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { ImageSpec } from '../model/images.ts';
+import type { Target } from '../model/plan.ts';
+
+/** One image of one architecture, as it is built. */
+export interface ImageTarget {
+  name: string;
+  spec: ImageSpec;
+  distribution: string;
+  target: Target;
+}
+
+/** What an image of distro.yaml is built for: one target for each architecture. References were checked before. */
+export function targetsOf(distro: Distro, name: string): Result<ImageTarget[]> {
+  const spec = Object.hasOwn(distro.images, name) ? distro.images[name] : undefined;
+  if (!spec)
+    return bad(
+      error('image-unknown', `distro.yaml has no image '${name}'`, {
+        hint: `there ${Object.keys(distro.images).length ? `are ${Object.keys(distro.images).sort().join(', ')}` : 'are none: add it under images'}`,
+      }),
+    );
+  const distribution = spec.distribution ?? Object.keys(distro.distributions)[0] ?? '';
+  const platformName = spec.platform ?? distro.distributions[distribution]?.platforms[0] ?? '';
+  const platform = distro.platforms[platformName];
+  if (!platform) throw new Error(`the platform ${platformName} of the image ${name} was not checked`);
+  return good(
+    [...(spec.architectures ?? platform.architectures)].sort().map((architecture) => ({
+      name,
+      spec,
+      distribution,
+      target: {
+        platform: platformName,
+        os: platform.os,
+        release: platform.release,
+        architecture,
+        variant: spec.variant,
+      },
+    })),
+  );
+}
+
+/** Kinds whose root starts as a machine, with systemd, and those that bring a kernel of their own. */
+export const isMachine = (kind: ImageSpec['kinds'][number]): boolean => kind !== 'docker' && kind !== 'rootfs';
+export const hasKernel = (kind: ImageSpec['kinds'][number]): boolean => kind === 'disk' || kind === 'ami';

@@ -1,0 +1,152 @@
+import * as z from 'zod';
+import { architecture, debianName, glob, name, relativePath, value } from './fields.ts';
+
+/** What `images:` in distro.yaml says of one image. */
+
+export const imageKinds = ['docker', 'rootfs', 'disk', 'lxd', 'ami'] as const;
+export type ImageKind = (typeof imageKinds)[number];
+
+/** A word of a command line: it is passed to a program as it is, and never to a shell. */
+const word = value.refine((v) => v.length <= 4096, 'at most 4096 characters');
+const command = z.array(word).min(1);
+
+const systemPath = z
+  .string()
+  .regex(/^\/[A-Za-z0-9_+.@/-]+$/, 'an absolute path of letters, digits, "_", "+", ".", "@", "-" and "/"')
+  .refine((p) => !p.split('/').some((part) => part === '..' || part === '.'), 'no "." or ".." in a path')
+  .refine((p) => !/^\/(proc|sys|dev|run|tmp)(\/|$)/.test(p), 'no path below /proc, /sys, /dev, /run or /tmp')
+  .refine((p) => !p.endsWith('/') && !p.includes('//'), 'a path without an empty part');
+
+const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: lower case letters, digits, "_" and "-"');
+
+const user = z.strictObject({
+  name: userName.refine((n) => n !== 'root', 'another user than root'),
+  keys: z.array(relativePath).default([]).describe('Files of the distro repository with public SSH keys'),
+  groups: z.array(userName).default([]).describe('Groups beside its own; those that are not there are made'),
+  shell: systemPath.default('/bin/bash'),
+  sudo: z.boolean().default(false).describe('May become root by sudo without a password'),
+});
+
+const file = z.strictObject({
+  from: relativePath.describe('A file of the distro repository'),
+  to: systemPath,
+  mode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, 'an octal mode in quotes such as "644"')
+    .default('644'),
+});
+
+const unit = z
+  .string()
+  .regex(/^[A-Za-z0-9:_.@-]{1,200}$/, 'the name of a systemd unit')
+  .refine((u) => !u.startsWith('-') && !u.startsWith('.'), 'the name of a systemd unit');
+
+const size = z.string().regex(/^[1-9]\d{0,3}[MG]$/, 'a size such as 900M or 8G');
+
+export const channelName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/,
+    'a channel: lower case letters, digits, ".", "_", "-" and "/"',
+  )
+  .refine((c) => !c.includes('..'), 'no ".." in a channel');
+
+const region = z.string().regex(/^[a-z]{2}(-[a-z0-9]+)+-\d$/, 'a region such as eu-central-1');
+
+const ami = z.strictObject({
+  region: region.describe('Where it is registered first'),
+  copies: z.array(region).default([]).describe('Regions that it is copied to'),
+  share: z
+    .array(z.string().regex(/^\d{12}$/, 'an account number of 12 digits, in quotes'))
+    .default([])
+    .describe('Accounts that may start it'),
+  encrypted: z.boolean().default(true),
+  key: z
+    .string()
+    .regex(/^(alias\/|arn:aws[a-z-]*:kms:)?[A-Za-z0-9:/_-]{1,500}$/, 'a KMS key')
+    .optional()
+    .describe("KMS key; left out: the account's default one"),
+  parameter: z
+    .string()
+    .regex(/^\/[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+){0,14}$/, 'an SSM parameter such as /acme/images/robot')
+    .optional()
+    .describe('SSM parameter that names the newest AMI, moved once the image was checked'),
+  endpoint: z
+    .string()
+    .regex(/^https?:\/\/[^\s/?#@]+\/?$/, 'a URL of a server')
+    .optional()
+    .describe('Another server than AWS, for tests'),
+});
+
+const repository = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-][a-z0-9]+)*){1,8}$/,
+    'HOST[:PORT]/NAME, as docker pull takes it, without a tag',
+  );
+
+export const imageSchema = z.strictObject({
+  kinds: z.array(z.enum(imageKinds)).min(1).default(['docker']),
+  channel: channelName.optional().describe('The channel that it is made from; left out: --channel says it'),
+  state: z
+    .string()
+    .regex(/^[0-9a-f]{6,64}$/, 'the beginning of the id of a state')
+    .optional()
+    .describe('A state of the channel; left out: the one that it serves'),
+  distribution: name.optional().describe('Left out where there is one only'),
+  platform: name.optional().describe('Left out where the distribution has one only'),
+  variant: name.default('default'),
+  architectures: z.array(architecture).min(1).optional().describe('Left out: those of the platform'),
+  packages: z.array(glob).min(1).default(['*']).describe('Packages of the distribution, with what they need to run'),
+  system: z.array(debianName).default([]).describe("Packages of the platform's archive"),
+  apt: z
+    .string()
+    .regex(/^https?:\/\/[^\s\]'"$`\\@]+$/, 'an http or https URL')
+    .optional()
+    .describe("URL of the channel's apt repository as machines reach it; left out: where it is published"),
+  command: command.optional().describe('What a container runs; left out: a shell'),
+  check: z.array(command).default([]).describe('Commands that must succeed in a started image before it is published'),
+  hostname: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name')
+    .optional()
+    .describe("Left out: the image's name"),
+  locale: z
+    .string()
+    .regex(/^(C|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?\.UTF-8)$/, 'C.UTF-8, or a locale such as de_DE.UTF-8')
+    .default('C.UTF-8'),
+  timezone: z
+    .string()
+    .regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*){0,2}$/, 'a time zone such as Europe/Berlin')
+    .default('Etc/UTC'),
+  users: z.array(user).default([]),
+  files: z.array(file).default([]),
+  overlay: relativePath.optional().describe('A folder whose files are copied over the root'),
+  services: z.array(unit).default([]).describe('systemd units that are enabled'),
+  hook: relativePath.optional().describe('A script that runs in the root as root, without a network'),
+  cloud_init: z.boolean().default(false).describe('cloud-init sets the machine up at its first start'),
+  kernel: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.+{}-]+$/, 'a package name, in which {architecture} may stand')
+    .optional()
+    .describe("Left out: the distribution's generic kernel"),
+  partitions: z
+    .enum(['grow', 'ab'])
+    .default('grow')
+    .describe('`grow`: one root that takes the whole disk; `ab`: two roots and a partition for data'),
+  size: size.optional().describe('Size of the disk, and of each root where there are two; left out: what it takes'),
+  repository: repository.optional().describe('Where the docker image is pushed to'),
+  ami: ami.optional(),
+});
+
+export type ImageSpec = z.output<typeof imageSchema>;
+
+/** Bytes of a size as `imageSchema` takes it. */
+export const bytesOf = (written: string): number =>
+  Number(written.slice(0, -1)) * (written.endsWith('G') ? 2 ** 30 : 2 ** 20);
+
+/** Architectures whose disks start by UEFI. */
+export const hasFirmware = (architecture: string): architecture is 'amd64' | 'arm64' =>
+  architecture === 'amd64' || architecture === 'arm64';
+
+export const isImageKind = (text: string): text is ImageKind => imageKinds.some((k) => k === text);
