@@ -83,9 +83,17 @@ build() {
   configure_and_compile
 }
 
-# Libraries of this build before the installed ones, which were built without tests.
+# Libraries of this build before those of the same names that the package installed, which were built without tests. No
+# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.
 offer_built() {
-  for folder in $(find "$object" -name '*.so*' -printf '%h\n' | sort -ru); do add LD_LIBRARY_PATH "$folder"; done
+  own=/build/own-libraries
+  mkdir -p "$own"
+  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\($triplet/\)\{0,1\}\([^/]*\.so[^/]*\)\$|\2|p" | sort -u |
+    while IFS= read -r name; do
+      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)
+      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi
+    done
+  add LD_LIBRARY_PATH "$own"
 }
 
 # `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.

@@ -198,6 +198,32 @@ if(BUILD_TESTING)
 endif()
 `,
 
+  // A test that chooses between two libraries of one name by LD_LIBRARY_PATH, as ament_cmake_vendor_package's do.
+  'src/chooses_library/package.xml': manifest('chooses_library', 'cmake', ''),
+  'src/chooses_library/library.cpp': 'extern "C" int chosen() { return CHOSEN; }\n',
+  'src/chooses_library/test.cpp': `#include <dlfcn.h>
+int main() {
+  void * library = dlopen("libchosen.so", RTLD_NOW);
+  void * chosen = library ? dlsym(library, "chosen") : nullptr;
+  return chosen && reinterpret_cast<int (*)()>(chosen)() == 2 ? 0 : 1;
+}
+`,
+  'src/chooses_library/CMakeLists.txt': `cmake_minimum_required(VERSION 3.10)
+project(chooses_library CXX)
+include(CTest)
+if(BUILD_TESTING)
+  foreach(number 1 2)
+    add_library(library\${number} SHARED library.cpp)
+    set_target_properties(library\${number} PROPERTIES OUTPUT_NAME chosen
+      LIBRARY_OUTPUT_DIRECTORY \${CMAKE_BINARY_DIR}/\${number} COMPILE_DEFINITIONS CHOSEN=\${number})
+  endforeach()
+  add_executable(test_chosen test.cpp)
+  target_link_libraries(test_chosen \${CMAKE_DL_LIBS})
+  add_test(NAME chosen COMMAND
+    sh -c "LD_LIBRARY_PATH=\\$LD_LIBRARY_PATH:\${CMAKE_BINARY_DIR}/2:\${CMAKE_BINARY_DIR}/1 exec \${CMAKE_BINARY_DIR}/test_chosen")
+endif()
+`,
+
   'src/linted/package.xml': manifest('linted', 'cmake', '<test_depend>libxml2-utils</test_depend>'),
   'src/linted/CMakeLists.txt': `cmake_minimum_required(VERSION 3.10)
 project(linted NONE)
