@@ -339,7 +339,7 @@ function sizeOf(text7) {
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : void 0;
 }
 function sizeText(bytes) {
-  const [unit2, name6] = [...Object.entries(units)].reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
+  const [unit2, name6] = Object.entries(units).reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
   return `${Number((bytes / unit2).toFixed(1))} ${name6 ? `${name6}iB` : "bytes"}`;
 }
 var units;
@@ -27090,9 +27090,11 @@ async function checkSignature(signature, text7, form, publicKey, wanted) {
   try {
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text7);
-    const gpg2 = (args2, input) => run("gpg", ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2], {
-      ...input === void 0 ? {} : { input }
-    });
+    const gpg2 = (args2, input) => run(
+      "gpg",
+      ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2],
+      input === void 0 ? {} : { input }
+    );
     await gpg2(["--import"], publicKey);
     const listed = await gpg2(["--with-colons", "--list-keys"]);
     const args = form === "clearsign" ? ["--decrypt", (0, import_node_path37.join)(folder, "signature")] : [];
@@ -30158,7 +30160,7 @@ function installedOf(name6, prefix, files) {
     modules: modulesOf(prefix, files, messages.length > 0 ? name6 : void 0),
     launch: shared((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
     parameters: shared((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
-    descriptions: shared((f) => /\.xml$/.test(f) && !/\/(package|plugin_package)\.xml$/.test(f)),
+    descriptions: shared((f) => f.endsWith(".xml") && !/\/(package|plugin_package)\.xml$/.test(f)),
     executables: files.filter((f) => f.startsWith(`${prefix}/lib/${name6}/`) || f.startsWith(`${prefix}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
   };
 }
@@ -37930,7 +37932,7 @@ var safeJson = (value2) => JSON.stringify(value2).replace(/[\u2028\u2029<]/g, (c
 function split2(keys, length, byWord, into) {
   const groups = /* @__PURE__ */ new Map();
   for (const key of keys) {
-    const begin = [...key].slice(0, length).join("");
+    const begin = Array.from(key).slice(0, length).join("");
     const group = groups.get(begin);
     if (group) group.push(key);
     else groups.set(begin, [key]);
@@ -44283,14 +44285,16 @@ async function requestWorkspace(workspace, target2) {
 }
 function withLimitsOf(settings3, trusted) {
   const limitsOf2 = (name6) => Object.hasOwn(trusted, name6) ? trusted[name6]?.limits : void 0;
-  const own3 = Object.entries(settings3).map(([name6, { limits: _, ...more }]) => {
+  const merged2 = {};
+  for (const [name6, own3] of Object.entries(settings3)) {
+    const { limits: ignored, ...rest2 } = own3;
+    void ignored;
     const limits2 = limitsOf2(name6);
-    return [name6, limits2 ? { ...more, limits: limits2 } : more];
-  });
-  const others2 = Object.entries(trusted).flatMap(
-    ([name6, { limits: limits2 }]) => limits2 && !Object.hasOwn(settings3, name6) ? [[name6, { ...noSettings, limits: limits2 }]] : []
-  );
-  return Object.fromEntries([...own3, ...others2]);
+    merged2[name6] = limits2 ? { ...rest2, limits: limits2 } : rest2;
+  }
+  for (const [name6, { limits: limits2 }] of Object.entries(trusted))
+    if (limits2 && !Object.hasOwn(settings3, name6)) merged2[name6] = { ...noSettings, limits: limits2 };
+  return merged2;
 }
 var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {

@@ -133,7 +133,7 @@ function split(
 ): void {
   const groups = new Map<string, string[]>();
   for (const key of keys) {
-    const begin = [...key].slice(0, length).join('');
+    const begin = Array.from(key).slice(0, length).join('');
     const group = groups.get(begin);
     if (group) group.push(key);
     else groups.set(begin, [key]);

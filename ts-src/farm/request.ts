@@ -69,14 +69,16 @@ type Settings = Workspace['distro']['package_settings'];
 /** Settings of packages with what the target branch says of limits: they protect the machines. */
 function withLimitsOf(settings: Settings, trusted: Settings): Settings {
   const limitsOf = (name: string) => (Object.hasOwn(trusted, name) ? trusted[name]?.limits : undefined);
-  const own = Object.entries(settings).map(([name, { limits: _, ...more }]) => {
+  const merged: Settings = {};
+  for (const [name, own] of Object.entries(settings)) {
+    const { limits: ignored, ...rest } = own;
+    void ignored;
     const limits = limitsOf(name);
-    return [name, limits ? { ...more, limits } : more] as const;
-  });
-  const others = Object.entries(trusted).flatMap(([name, { limits }]) =>
-    limits && !Object.hasOwn(settings, name) ? [[name, { ...noSettings, limits }] as const] : [],
-  );
-  return Object.fromEntries([...own, ...others]);
+    merged[name] = limits ? { ...rest, limits } : rest;
+  }
+  for (const [name, { limits }] of Object.entries(trusted))
+    if (limits && !Object.hasOwn(settings, name)) merged[name] = { ...noSettings, limits };
+  return merged;
 }
 
 const noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };

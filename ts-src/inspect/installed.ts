@@ -36,7 +36,7 @@ export function installedOf(name: string, prefix: string, files: readonly string
     modules: modulesOf(prefix, files, messages.length > 0 ? name : undefined),
     launch: shared((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
     parameters: shared((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
-    descriptions: shared((f) => /\.xml$/.test(f) && !/\/(package|plugin_package)\.xml$/.test(f)),
+    descriptions: shared((f) => f.endsWith('.xml') && !/\/(package|plugin_package)\.xml$/.test(f)),
     executables: files
       .filter((f) => f.startsWith(`${prefix}/lib/${name}/`) || f.startsWith(`${prefix}/bin/`))
       .filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f))

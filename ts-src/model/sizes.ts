@@ -10,7 +10,8 @@ export function sizeOf(text: string): number | undefined {
 /** A size for people: `1.5 GiB`. */
 export function sizeText(bytes: number): string {
   const [unit, name] =
-    [...Object.entries(units)].reverse().flatMap(([n, u]) => (bytes >= u ? [[u, n] as const] : []))[0] ??
-    ([1, ''] as const);
+    Object.entries(units)
+      .reverse()
+      .flatMap(([n, u]) => (bytes >= u ? [[u, n] as const] : []))[0] ?? ([1, ''] as const);
   return `${Number((bytes / unit).toFixed(1))} ${name ? `${name}iB` : 'bytes'}`;
 }

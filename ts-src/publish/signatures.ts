@@ -59,9 +59,11 @@ export async function checkSignature(
     writeFileSync(join(folder, 'signature'), signature);
     writeFileSync(join(folder, 'text'), text);
     const gpg = (args: string[], input?: string) =>
-      run('gpg', ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', ...args], {
-        ...(input === undefined ? {} : { input }),
-      });
+      run(
+        'gpg',
+        ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', ...args],
+        input === undefined ? {} : { input },
+      );
     await gpg(['--import'], publicKey);
     const listed = await gpg(['--with-colons', '--list-keys']);
     const args = form === 'clearsign' ? ['--decrypt', join(folder, 'signature')] : [];

@@ -24,7 +24,7 @@ const body = async (request) => {
   return Buffer.concat(parts).toString();
 };
 
-createServer(async (request, response) => {
+async function respond(request, response) {
   const url = new URL(request.url, 'http://localhost');
   const authorized = request.headers.authorization === `Bearer ${secret}`;
   if (url.pathname === '/login') response.end('ok');
@@ -58,4 +58,8 @@ createServer(async (request, response) => {
     answer?.(await body(request));
     response.end();
   } else response.writeHead(404).end();
+}
+
+createServer((request, response) => {
+  respond(request, response).catch((error) => response.writeHead(500).end(String(error)));
 }).listen(8080);
