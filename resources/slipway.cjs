@@ -257,14 +257,24 @@ var init_digest = __esm({
 });
 
 // ts-src/io/files.ts
-function writeWhole(path2, data, options7 = {}) {
+var files_exports = {};
+__export(files_exports, {
+  exists: () => exists,
+  readIf: () => readIf,
+  readJson: () => readJson,
+  sha256File: () => sha256File,
+  temporaryBeside: () => temporaryBeside,
+  writeTogether: () => writeTogether,
+  writeWhole: () => writeWhole
+});
+function writeWhole(path2, data, options6 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options7.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options6.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -351,31 +361,31 @@ var init_sizes = __esm({
 });
 
 // ts-src/io/process.ts
-function run(command2, args, options7 = {}) {
-  const limit = options7.limit ?? 256 << 20;
-  return new Promise((resolve22, reject) => {
-    if (options7.signal?.aborted) return resolve22({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options7.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options7.log, "a");
-    const output = options7.inherit ? "inherit" : "pipe";
+function run(command2, args, options6 = {}) {
+  const limit = options6.limit ?? 256 << 20;
+  return new Promise((resolve23, reject) => {
+    if (options6.signal?.aborted) return resolve23({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
+    const output = options6.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
     const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options7.detached ?? false,
-      cwd: options7.cwd,
-      env: options7.env ?? process.env,
+      detached: options6.detached ?? false,
+      cwd: options6.cwd,
+      env: options6.env ?? process.env,
       stdio: [
-        options7.input === void 0 && !options7.keepInput ? "ignore" : "pipe",
+        options6.input === void 0 && !options6.keepInput ? "ignore" : "pipe",
         output,
         output,
-        ...options7.descriptors ?? []
+        ...options6.descriptors ?? []
       ]
     });
     running.add(child);
-    const keep2 = log === void 0 ? void 0 : limitedLog(log, options7.logLimit ?? 64 << 20);
+    const keep2 = log === void 0 ? void 0 : limitedLog(log, options6.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
       try {
-        options7.onOutput(chunk);
+        options6.onOutput(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
@@ -386,7 +396,7 @@ function run(command2, args, options7 = {}) {
       let size3 = 0;
       child[name6]?.on("data", (chunk) => {
         if (keep2 && name6 === "stdout") return keep2(chunk);
-        if (options7.onOutput && name6 === "stdout") return give(chunk);
+        if (options6.onOutput && name6 === "stdout") return give(chunk);
         size3 += chunk.length;
         if (size3 <= limit) gathered[name6].push(chunk);
       });
@@ -396,18 +406,18 @@ function run(command2, args, options7 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options7.signal?.addEventListener("abort", stop, { once: true });
+    options6.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options7.signal?.removeEventListener("abort", stop);
+      options6.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve22(outcome);
+      else resolve23(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options7.keepInput) child.stdin?.destroy();
+      if (options6.keepInput) child.stdin?.destroy();
       if (keep2) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
@@ -425,12 +435,12 @@ function run(command2, args, options7 = {}) {
       (code, signal) => settle2({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options7.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options6.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options7.input !== void 0) {
-      child.stdin.end(options7.input);
+    if (options6.input !== void 0) {
+      child.stdin.end(options6.input);
     }
   });
 }
@@ -819,8 +829,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options7) {
-  options7 = Object.assign({}, defaultOptions, options7);
+function validate(xmlData, options6) {
+  options6 = Object.assign({}, defaultOptions, options6);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -871,7 +881,7 @@ function validate(xmlData, options7) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options7);
+          const isValid = validateAttributeString(attrStr, options6);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -899,13 +909,13 @@ function validate(xmlData, options7) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options7);
+          const isValid = validateAttributeString(attrStr, options6);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options7.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options6.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -1080,7 +1090,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options7) {
+function validateAttributeString(attrStr, options6) {
   const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches2.length; i++) {
@@ -1088,7 +1098,7 @@ function validateAttributeString(attrStr, options7) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
     } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options7.allowBooleanAttributes) {
+    } else if (matches2[i][3] === void 0 && !options6.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
     const attrName = matches2[i][2];
@@ -1331,26 +1341,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options7 = {}) {
-        this._limit = options7.limit || {};
+      constructor(options6 = {}) {
+        this._limit = options6.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options7.postCheck === "function" ? options7.postCheck : (r) => r;
+        this._postCheck = typeof options6.postCheck === "function" ? options6.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options7.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options7.namedEntities || null);
+        this._numericAllowed = options6.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options6.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options7.remove && Array.isArray(options7.remove) ? options7.remove : []);
-        this._leaveSet = new Set(options7.leave && Array.isArray(options7.leave) ? options7.leave : []);
-        const ncrCfg = parseNCRConfig(options7.ncr);
+        this._removeSet = new Set(options6.remove && Array.isArray(options6.remove) ? options6.remove : []);
+        this._leaveSet = new Set(options6.leave && Array.isArray(options6.leave) ? options6.leave : []);
+        const ncrCfg = parseNCRConfig(options6.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options7.onExternalEntity === "function" ? options7.onExternalEntity : null;
-        this._onInputEntity = typeof options7.onInputEntity === "function" ? options7.onInputEntity : null;
+        this._onExternalEntity = typeof options6.onExternalEntity === "function" ? options6.onExternalEntity : null;
+        this._onInputEntity = typeof options6.onInputEntity === "function" ? options6.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1797,8 +1807,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options7) {
-      const built = Object.assign({}, defaultOptions2, options7);
+    buildOptions = function(options6) {
+      const built = Object.assign({}, defaultOptions2, options6);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1928,9 +1938,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options7, xmlVersion) {
-        this.suppressValidationErr = !options7;
-        this.options = options7;
+      constructor(options6, xmlVersion) {
+        this.suppressValidationErr = !options6;
+        this.options = options6;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2448,29 +2458,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options7 = {}) {
-  options7 = Object.assign({}, consider, options7);
+function toNumber(str, options6 = {}) {
+  options6 = Object.assign({}, consider, options6);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options7.skipLike !== void 0 && options7.skipLike.test(trimmedStr)) return str;
+  else if (options6.skipLike !== void 0 && options6.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options7.unicode) {
+  if (options6.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options7.hex && hexRegex.test(trimmedStr)) {
+  if (options6.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options7.binary && binRegex.test(trimmedStr)) {
+  } else if (options6.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options7.octal && octRegex.test(trimmedStr)) {
+  } else if (options6.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options7);
+    return handleInfinity(str, num, options6);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options7);
+    return resolveEnotation(str, trimmedStr, options6);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2481,14 +2491,14 @@ function toNumber(str, options7 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options7.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options6.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options7.eNotation) return num;
+          if (options6.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2508,8 +2518,8 @@ function toNumber(str, options7 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options7) {
-  if (!options7.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options6) {
+  if (!options6.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2523,7 +2533,7 @@ function resolveEnotation(str, trimmedStr, options7) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options7.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options6.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2553,9 +2563,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options7) {
+function handleInfinity(str, num, options6) {
   const isPositive = num === Infinity;
-  switch (options7.infinity.toLowerCase()) {
+  switch (options6.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2627,9 +2637,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options7 = {}, data) {
+      constructor(pattern, options6 = {}, data) {
         this.pattern = pattern;
-        this.separator = options7.separator || ".";
+        this.separator = options6.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -3103,8 +3113,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options7 = {}) {
-        this.separator = options7.separator || ".";
+      constructor(options6 = {}) {
+        this.separator = options6.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -3119,7 +3129,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options7 = null) {
+      push(tagName, attrValues = null, namespace = null, options6 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -3148,7 +3158,7 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth2 = this.path.length;
-        const keep2 = options7 !== null ? options7.keep : null;
+        const keep2 = options6 !== null ? options6.keep : null;
         if (keep2 !== null && keep2 !== void 0 && keep2.length > 0 && attrValues) {
           for (let i = 0; i < keep2.length; i++) {
             const name6 = keep2[i];
@@ -4307,14 +4317,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options7) {
+function extractRawAttributes(prefixedAttrs, options6) {
   if (!prefixedAttrs) return {};
-  const attrs = options7.attributesGroupName ? prefixedAttrs[options7.attributesGroupName] : prefixedAttrs;
+  const attrs = options6.attributesGroupName ? prefixedAttrs[options6.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options7.attributeNamePrefix)) {
-      const rawName = key.substring(options7.attributeNamePrefix.length);
+    if (key.startsWith(options6.attributeNamePrefix)) {
+      const rawName = key.substring(options6.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -4334,25 +4344,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options7 = this.options;
+  const options6 = this.options;
   if (val !== void 0) {
-    if (options7.trimValues && !dontTrim) {
+    if (options6.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options7.jPath ? jPath.toString() : jPath;
-      const newval = options7.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options6.jPath ? jPath.toString() : jPath;
+      const newval = options6.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options7.trimValues) {
-        return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
+      } else if (options6.trimValues) {
+        return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
+          return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
         } else {
           return val;
         }
@@ -4377,8 +4387,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options7 = this.options;
-  if (force === true || options7.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options6 = this.options;
+  if (force === true || options6.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches2 = getAllMatches(attrStr, attrsRegx);
     const len = matches2.length;
     const attrs = {};
@@ -4390,7 +4400,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options7.trimValues) val = val.trim();
+        if (options6.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4400,38 +4410,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options7.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options6.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options7.attributeNamePrefix + attrName;
+      let aName = options6.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options7.transformAttributeName) {
-          aName = options7.transformAttributeName(aName);
+        if (options6.transformAttributeName) {
+          aName = options6.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options7);
+        aName = sanitizeName(aName, options6);
         if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options7.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options6.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options7.parseAttributeValue, options7.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options6.parseAttributeValue, options6.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options7.allowBooleanAttributes) {
+        } else if (options6.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options7.attributesGroupName && !options7.preserveOrder) {
+    if (options6.attributesGroupName && !options6.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options7.attributesGroupName] = attrs;
+      attrCollection[options6.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4626,12 +4636,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options7) {
+function parseValue(val, shouldParse, options6) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options7);
+    else return toNumber(val, options6);
   } else {
     if (isExist(val)) {
       return val;
@@ -4640,7 +4650,7 @@ function parseValue(val, shouldParse, options7) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options7) {
+function transformTagName(fn2, tagName, tagExp, options6) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4648,14 +4658,14 @@ function transformTagName(fn2, tagName, tagExp, options7) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options7);
+  tagName = sanitizeName(tagName, options6);
   return { tagName, tagExp };
 }
-function sanitizeName(name6, options7) {
+function sanitizeName(name6, options6) {
   if (criticalProperties.includes(name6)) {
     throw new Error(`[SECURITY] Invalid name: "${name6}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
-    return options7.onDangerousProperty(name6);
+    return options6.onDangerousProperty(name6);
   }
   return name6;
 }
@@ -4673,8 +4683,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options7, externalEntities) {
-        this.options = options7;
+      constructor(options6, externalEntities) {
+        this.options = options6;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4732,9 +4742,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options7 = this.options;
-      const crlfPositions = options7.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options7.captureMetaData ? (newline, index) => {
+      const options6 = this.options;
+      const crlfPositions = options6.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options6.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4748,7 +4758,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options7.processEntities);
+      const docTypeReader = new DocTypeReader(options6.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4757,28 +4767,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options7.removeNSPrefix) {
+            if (options6.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options7.transformTagName, tagName, "", options7).tagName;
+            tagName = transformTagName(options6.transformTagName, tagName, "", options6).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options7.unpairedTagsSet.has(tagName)) {
+            if (tagName && options6.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options7.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options6.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options7.captureMetaData && currentNode) {
+            if (options6.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4793,26 +4803,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options7.ignoreDeclaration && tagData.tagName === "?xml" || options7.ignorePiTags) {
+            if (options6.ignoreDeclaration && tagData.tagName === "?xml" || options6.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options7.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options7.ignoreAttributes !== true) {
+              childNode.add(options6.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options6.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options7.captureMetaData) {
+              if (options6.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options7.commentPropName) {
+            if (options6.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options7.commentPropName, [{ [options7.textNodeName]: comment }]);
+              currentNode.add(options6.commentPropName, [{ [options6.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4827,14 +4837,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options7.cdataPropName) {
-              currentNode.add(options7.cdataPropName, [{ [options7.textNodeName]: tagExp }]);
+            if (options6.cdataPropName) {
+              currentNode.add(options6.cdataPropName, [{ [options6.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options7.textNodeName, val);
+              currentNode.add(options6.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result2 = readTagExp(xmlData, i, options7.removeNSPrefix);
+            let result2 = readTagExp(xmlData, i, options6.removeNSPrefix);
             if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4844,8 +4854,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result2.tagExp;
             let attrExpPresent = result2.attrExpPresent;
             let closeIndex = result2.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
-            if (options7.strictReservedNames && (tagName === options7.commentPropName || tagName === options7.cdataPropName || tagName === options7.textNodeName || tagName === options7.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
+            if (options6.strictReservedNames && (tagName === options6.commentPropName || tagName === options6.cdataPropName || tagName === options6.textNodeName || tagName === options6.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4854,7 +4864,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options7.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options6.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4879,18 +4889,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options7);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options6);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result2.closeIndex;
-              } else if (options7.unpairedTagsSet.has(tagName)) {
+              } else if (options6.unpairedTagsSet.has(tagName)) {
                 i = result2.closeIndex;
               } else {
                 const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4902,33 +4912,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options7.textNodeName, tagContent);
+              childNode.add(options6.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options7.captureMetaData) {
+              if (options6.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
+                ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options7.captureMetaData) {
+                if (options6.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options7.unpairedTagsSet.has(tagName)) {
+              } else if (options6.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options7.captureMetaData) {
+                if (options6.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4937,7 +4947,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options7.maxNestedTags) {
+                if (this.tagsNodeStack.length > options6.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -4975,39 +4985,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options7, matcher2, readonlyMatcher) {
-  return compress(node2, options7, matcher2, readonlyMatcher);
+function prettify(node2, options6, matcher2, readonlyMatcher) {
+  return compress(node2, options6, matcher2, readonlyMatcher);
 }
-function compress(arr, options7, matcher2, readonlyMatcher) {
+function compress(arr, options6, matcher2, readonlyMatcher) {
   let text7;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options7.textNodeName) {
+    if (property !== void 0 && property !== options6.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options7.attributeNamePrefix
+        options6.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options7.textNodeName) {
+    if (property === options6.textNodeName) {
       if (text7 === void 0) text7 = tagObj[property];
       else text7 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options7, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options7);
-      if (Object.keys(val).length === 0 && options7.alwaysCreateTextNode) {
-        val[options7.textNodeName] = "";
+      let val = compress(tagObj[property], options6, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options6);
+      if (Object.keys(val).length === 0 && options6.alwaysCreateTextNode) {
+        val[options6.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options7);
-      } else if (Object.keys(val).length === 1 && val[options7.textNodeName] !== void 0 && !options7.alwaysCreateTextNode) {
-        val = val[options7.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options6);
+      } else if (Object.keys(val).length === 1 && val[options6.textNodeName] !== void 0 && !options6.alwaysCreateTextNode) {
+        val = val[options6.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options7.alwaysCreateTextNode) val[options7.textNodeName] = "";
+        if (options6.alwaysCreateTextNode) val[options6.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -5019,21 +5029,21 @@ function compress(arr, options7, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options7.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options6.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options7.textNodeName) {
+      if (property !== void 0 && property !== options6.textNodeName) {
         matcher2.pop();
       }
     }
   }
   if (typeof text7 === "string") {
-    if (text7.length > 0) compressedObj[options7.textNodeName] = text7;
-  } else if (text7 !== void 0) compressedObj[options7.textNodeName] = text7;
+    if (text7.length > 0) compressedObj[options6.textNodeName] = text7;
+  } else if (text7 !== void 0) compressedObj[options6.textNodeName] = text7;
   return compressedObj;
 }
 function propName(obj) {
@@ -5043,15 +5053,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options7) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options7.attributeNamePrefix) ? atrrName.substring(options7.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options7.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options6.attributeNamePrefix) ? atrrName.substring(options6.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options6.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -5059,8 +5069,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options7) {
     }
   }
 }
-function isLeafTag(obj, options7) {
-  const { textNodeName } = options7;
+function isLeafTag(obj, options6) {
+  const { textNodeName } = options6;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -5089,9 +5099,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options7) {
+      constructor(options6) {
         this.externalEntities = {};
-        this.options = buildOptions(options7);
+        this.options = buildOptions(options6);
       }
       /**
        * Parse XML dats to JS object 
@@ -5334,8 +5344,8 @@ var init_s3_blobs = __esm({
       constructor(place2) {
         this.place = place2;
         this.where = `s3://${place2.bucket}${place2.prefix ? `/${place2.prefix}` : ""} at ${place2.endpoint}`;
-        const options7 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options7) : new import_node_http.Agent(options7);
+        const options6 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options6) : new import_node_http.Agent(options6);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -5483,7 +5493,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve22, reject) => {
+        return new Promise((resolve23, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5502,7 +5512,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve22({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve23({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5513,7 +5523,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve22({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve23({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -7462,52 +7472,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options7) {
+function defineScalarTag(tagName, options6) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options7.implicit ?? false,
-    matchByTagPrefix: options7.matchByTagPrefix ?? false,
-    implicitFirstChars: options7.implicitFirstChars ?? null,
-    resolve: options7.resolve,
-    identify: options7.identify,
-    represent: options7.represent ?? ((data) => String(data)),
-    representTagName: options7.representTagName ?? (() => tagName)
+    implicit: options6.implicit ?? false,
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    implicitFirstChars: options6.implicitFirstChars ?? null,
+    resolve: options6.resolve,
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => String(data)),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options7) {
-  const carrierIsResult = options7.finalize === void 0;
+function defineSequenceTag(tagName, options6) {
+  const carrierIsResult = options6.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options7.matchByTagPrefix ?? false,
-    create: options7.create,
-    addItem: options7.addItem,
-    finalize: options7.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    create: options6.create,
+    addItem: options6.addItem,
+    finalize: options6.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options7.identify,
-    represent: options7.represent ?? ((data) => data),
-    representTagName: options7.representTagName ?? (() => tagName)
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => data),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options7) {
-  const carrierIsResult = options7.finalize === void 0;
+function defineMappingTag(tagName, options6) {
+  const carrierIsResult = options6.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options7.matchByTagPrefix ?? false,
-    create: options7.create,
-    addPair: options7.addPair,
-    has: options7.has,
-    keys: options7.keys,
-    get: options7.get,
-    finalize: options7.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    create: options6.create,
+    addPair: options6.addPair,
+    has: options6.has,
+    keys: options6.keys,
+    get: options6.get,
+    finalize: options6.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options7.identify,
-    represent: options7.represent ?? ((data) => data),
-    representTagName: options7.representTagName ?? (() => tagName)
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => data),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source) {
@@ -7758,11 +7768,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string5, max) {
   return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark, options7) {
+function makeSnippet(mark, options6) {
   if (!mark.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options7
+    ...options6
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -8185,10 +8195,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options7) {
+function constructFromEvents(events, options6) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options7,
+    ...options6,
     events,
     documents: [],
     eventIndex: 0,
@@ -9087,11 +9097,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options7) {
+function parseEvents(input, options6) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options7,
+    ...options6,
     input: `${input}\0`,
     length,
     position: 0,
@@ -9117,10 +9127,10 @@ function parseEvents(input, options7) {
   }
   return state.events;
 }
-function loadDocuments(input, options7 = {}) {
+function loadDocuments(input, options6 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options7
+    ...options6
   };
   const source = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -9130,8 +9140,8 @@ function loadDocuments(input, options7 = {}) {
     source
   });
 }
-function load(input, options7) {
-  const documents = loadDocuments(input, options7);
+function load(input, options6) {
+  const documents = loadDocuments(input, options6);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -13466,7 +13476,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve22) {
+function isRecursive(inst, stack, resolve23) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13476,7 +13486,7 @@ function isRecursive(inst, stack, resolve22) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve22);
+      const answer2 = isRecursive(child, stack, resolve23);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13487,7 +13497,7 @@ function isRecursive(inst, stack, resolve22) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve22) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve23) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13551,7 +13561,7 @@ function isRecursive(inst, stack, resolve22) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve22 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve23 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -14680,11 +14690,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema5) {
-  const options7 = schema5.anyOf;
-  if (!Array.isArray(options7) || options7.length === 0 || schema5.type !== void 0)
+  const options6 = schema5.anyOf;
+  if (!Array.isArray(options6) || options6.length === 0 || schema5.type !== void 0)
     return;
   const types4 = [];
-  for (const option of options7) {
+  for (const option of options6) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -15511,14 +15521,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema5, ctx, json2, params) => {
       const def = schema5._zod.def;
       const isExclusive = def.inclusive === false;
-      const options7 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options6 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options7;
+        json2.oneOf = options6;
       } else {
-        json2.anyOf = options7;
+        json2.anyOf = options6;
       }
     };
     intersectionProcessor = (schema5, ctx, json2, params) => {
@@ -15932,10 +15942,10 @@ function strictObject(shape2, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options7, params) {
+function union(options6, params) {
   return new ZodUnion({
     type: "union",
-    options: options7,
+    options: options6,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -16986,7 +16996,7 @@ var init_images = __esm({
     "use strict";
     init_zod();
     init_fields();
-    imageKinds = ["docker", "rootfs", "disk", "lxd", "ami"];
+    imageKinds = ["docker", "rootfs", "disk", "ami"];
     word = value.refine((v) => v.length <= 4096, "at most 4096 characters");
     command = array(word).min(1);
     systemPath = string3().regex(/^\/[A-Za-z0-9_+.@/-]+$/, 'an absolute path of letters, digits, "_", "+", ".", "@", "-" and "/"').refine((p) => !p.split("/").some((part) => part === ".." || part === "."), 'no "." or ".." in a path').refine((p) => !/^\/(proc|sys|dev|run|tmp)(\/|$)/.test(p), "no path below /proc, /sys, /dev, /run or /tmp").refine((p) => !p.endsWith("/") && !p.includes("//"), "a path without an empty part");
@@ -17832,7 +17842,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs94 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -18003,7 +18013,7 @@ init_digest();
 
 // ts-src/model/stored.ts
 init_names();
-var text = (pattern, longest4 = 4096) => (v) => typeof v === "string" && v.length <= longest4 && pattern.test(v);
+var text = (pattern, longest5 = 4096) => (v) => typeof v === "string" && v.length <= longest5 && pattern.test(v);
 var list = (of, most7 = 1e6) => (v) => Array.isArray(v) && v.length <= most7 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
@@ -18236,7 +18246,7 @@ async function withMutex(path2, work2, waiting2) {
 }
 function holdMutex(path2, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve22, reject) => {
+  return new Promise((resolve23, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -18250,7 +18260,7 @@ function holdMutex(path2, waiting2) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve22(() => void holder2.stdin.end());
+      resolve23(() => void holder2.stdin.end());
     });
   });
 }
@@ -18786,14 +18796,14 @@ async function listLeft(root, path2, most7 = 1e4) {
   }
   return names3.sort((a, b) => a.name < b.name ? -1 : 1);
 }
-async function walkLeft(root, path2, options7 = {}) {
+async function walkLeft(root, path2, options6 = {}) {
   const found2 = [];
-  const most7 = options7.most ?? mostNames;
+  const most7 = options6.most ?? mostNames;
   const visit = async (folder, depth2) => {
     if (depth2 > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
     for (const { name: name6, kind } of await listLeft(root, folder, most7)) {
       const at2 = folder ? `${folder}/${name6}` : name6;
-      if (options7.skip?.(at2)) continue;
+      if (options6.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
       if (found2.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
@@ -19467,9 +19477,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text7) => {
     if (words5.length < 1e4) words5 += text7;
   });
-  const ended = new Promise((resolve22, reject) => {
+  const ended = new Promise((resolve23, reject) => {
     child.on("error", reject);
-    child.on("close", resolve22);
+    child.on("close", resolve23);
   });
   ended.catch(() => void 0);
   try {
@@ -20022,14 +20032,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest4 = packages.map(milliseconds);
+  const longest5 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name6 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name6);
-      if (d !== void 0 && d < n) longest4[d] = Math.max(longest4[d], longest4[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest5[d] = Math.max(longest5[d], longest5[n] + milliseconds(packages[d]));
     }
   }
-  return longest4;
+  return longest5;
 }
 
 // ts-src/plan/versions.ts
@@ -21969,12 +21979,12 @@ var environment = () => ({
   GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
-var git = (args, options7 = {}) => run("git", options7.gitDir ? ["--git-dir", options7.gitDir, ...args] : args, {
-  ...options7.cwd ? { cwd: options7.cwd } : {},
-  ...options7.input === void 0 ? {} : { input: options7.input },
-  ...options7.signal ? { signal: options7.signal } : {},
-  ...options7.binary ? { encoding: "latin1" } : {},
-  env: { ...environment(), ...options7.env }
+var git = (args, options6 = {}) => run("git", options6.gitDir ? ["--git-dir", options6.gitDir, ...args] : args, {
+  ...options6.cwd ? { cwd: options6.cwd } : {},
+  ...options6.input === void 0 ? {} : { input: options6.input },
+  ...options6.signal ? { signal: options6.signal } : {},
+  ...options6.binary ? { encoding: "latin1" } : {},
+  env: { ...environment(), ...options6.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -21988,13 +21998,13 @@ function askFor(url2, submodule) {
   if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
   return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
-async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
+async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
   const ask2 = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask2.url), { ...options7, env: { ...ask2.env, ...options7.env }, signal })
+      git(args(ask2.url), { ...options6, env: { ...ask2.env, ...options6.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
@@ -22003,7 +22013,7 @@ async function patiently(args, options7, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve22) => setTimeout(resolve22, seconds * 1e3));
+    await new Promise((resolve23) => setTimeout(resolve23, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -22018,8 +22028,8 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options7) {
-  const out = await git(args, options7);
+async function told3(args, options6) {
+  const out = await git(args, options6);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
@@ -23996,15 +24006,15 @@ async function releasedPackage(workspace, repository2, { packageName: packageNam
   const { file: file3, line: line2 } = repository2;
   const released = { repository: repository2, packageName: packageName2, file: `${repository2.name}:${packageName2}/package.xml`, source };
   const at2 = (d) => ({ file: file3, line: line2, ...d });
-  const failed4 = (diagnostics) => ({
+  const failed5 = (diagnostics) => ({
     ...released,
     manifest: { ok: false, diagnostics: diagnostics.map(at2) }
   });
-  if (!pin.ok) return failed4(pin.diagnostics);
+  if (!pin.ok) return failed5(pin.diagnostics);
   const { commit } = pin.value.source;
   const remembered4 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
   const found2 = remembered4 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
-  if (!found2.ok) return failed4(found2.diagnostics);
+  if (!found2.ok) return failed5(found2.diagnostics);
   const one = found2.value.packages[0];
   return {
     ...released,
@@ -24597,19 +24607,19 @@ async function openWorkspace(values) {
   const root = (0, import_node_path28.resolve)(read2.value.root);
   return good({ ...read2.value, root, state: (0, import_node_path28.resolve)(read2.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options7 = {}) {
-  const inputs = await readValues(values, packages, options7);
+async function readAndPlan(values, packages, options6 = {}) {
+  const inputs = await readValues(values, packages, options6);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options7 = {}) {
-  const workspace = options7.workspace ? good(options7.workspace) : await openWorkspace(values);
+async function readValues(values, packages, options6 = {}) {
+  const workspace = options6.workspace ? good(options6.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options7.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options7);
+  const selection = { ...selectionOf(values, packages), ...options6.tests ? { tests: true } : {} };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options6);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
     const changed2 = await changedSince(inputs.value, values["changed-since"], selection);
@@ -24618,7 +24628,7 @@ async function readValues(values, packages, options7 = {}) {
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options7 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name6 of Object.keys(workspace.distro.distributions).sort()) {
@@ -24629,7 +24639,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options7 = {}) {
   }
   if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options7.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options6.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -25602,10 +25612,10 @@ function renderSummary(results, tails, milliseconds) {
 }
 function renderHeadline(title, results, faults4, abi2 = [], more = []) {
   const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
-  const failed4 = results.filter((t) => t.state === "failed");
+  const failed5 = results.filter((t) => t.state === "failed");
   const parts2 = [
-    ...failed4.length ? [
-      `failed: ${failed4.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed4.length > 3 ? ` and ${failed4.length - 3} more` : ""}`
+    ...failed5.length ? [
+      `failed: ${failed5.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed5.length > 3 ? ` and ${failed5.length - 3} more` : ""}`
     ] : [],
     ...faults4 ? [`${plural(faults4, "fault")} in the distro repository`] : [],
     ...[
@@ -25707,8 +25717,8 @@ function parseDeb822(text7) {
 }
 function baseSources(platform2, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options7 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options7 ? `[${options7}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options6 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options6 ? `[${options6}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform2;
   if (mirror) {
@@ -25752,11 +25762,11 @@ while read -r option; do
     FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
   done
 done`;
-function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options7) {
+function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options6) {
   const include = platform2.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
   const args = [
     `--variant=${platform2.image ? "apt" : "buildd"}`,
-    `--mode=${options7.plain ? "unshare" : "root"}`,
+    `--mode=${options6.plain ? "unshare" : "root"}`,
     `--architectures=${architecture2}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -26222,12 +26232,12 @@ async function readAlone(path2, name6) {
 async function unpackTogether(kind, archives) {
   if (!archives.length) return [];
   const mark = (0, import_node_crypto6.randomBytes)(32);
-  const packed2 = await run(programs[kind], ["-q", "-c"], { input: mark, encoding: "latin1" });
-  const between = Buffer.from(packed2.stdout, "latin1");
+  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark, encoding: "latin1" });
+  const between = Buffer.from(packed3.stdout, "latin1");
   const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
   const done = await run(program, args, { input, encoding: "latin1" });
-  if (packed2.code !== 0 || done.code !== 0) return void 0;
+  if (packed3.code !== 0 || done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
   let from = 0;
@@ -26351,9 +26361,9 @@ var heldData = (name6, data) => ({
 });
 var gzipped = (0, import_node_util2.promisify)(import_node_zlib5.gzip);
 var xz = async (data) => {
-  const packed2 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
-  if (packed2.code !== 0) throw Object.assign(new Error(`xz failed: ${packed2.stderr.trim()}`), { code: "EXZ" });
-  return Buffer.from(packed2.stdout, "latin1");
+  const packed3 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
+  if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
+  return Buffer.from(packed3.stdout, "latin1");
 };
 async function packIndex(data) {
   const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
@@ -26375,17 +26385,17 @@ function readIndex3(store2, file3) {
   return read2;
 }
 var entriesOf = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
-async function readPacked(store2, packed2) {
+async function readPacked(store2, packed3) {
   const found2 = [];
-  for (const file3 of packed2 ?? []) {
+  for (const file3 of packed3 ?? []) {
     const data = await store2.readData(file3);
     if (data) found2.push({ file: file3, data });
   }
-  return packed2?.length && found2.length === packed2.length ? found2 : void 0;
+  return packed3?.length && found2.length === packed3.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain3, packed: packed2 }) {
+function filesOf2({ key, plain: plain3, packed: packed3 }) {
   const path2 = `main/binary-${key.slice(key.lastIndexOf("/") + 1)}/`;
-  return [plain3, ...packed2].map(({ file: file3, data }) => ({ path: `${path2}${file3.name}`, data, sha256: file3.sha256 }));
+  return [plain3, ...packed3].map(({ file: file3, data }) => ({ path: `${path2}${file3.name}`, data, sha256: file3.sha256 }));
 }
 
 // ts-src/publish/draft.ts
@@ -26415,11 +26425,11 @@ async function makeIndices(store2, suites, former) {
       );
   });
   if (faults4.length) return bad(...faults4);
-  const packed2 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
+  const packed3 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
     const plain3 = heldData("Packages", Buffer.from(renderPackages(entries)));
-    const forms2 = readPacked(store2, packed2.get(plain3.file.sha256)).then((found2) => found2 ?? packIndex(plain3.data));
+    const forms2 = readPacked(store2, packed3.get(plain3.file.sha256)).then((found2) => found2 ?? packIndex(plain3.data));
     forms2.catch(() => void 0);
     return { key, plain: plain3, entries, forms: forms2 };
   });
@@ -26455,8 +26465,8 @@ async function indicesOf(store2, state) {
       lost3.push(key);
       return [];
     }
-    const packed2 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read2.data);
-    return [{ key, plain: { file: file3, data: read2.data }, packed: packed2, entries: read2.entries }];
+    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read2.data);
+    return [{ key, plain: { file: file3, data: read2.data }, packed: packed3, entries: read2.entries }];
   });
   if (!lost3.length) return good(found2.flat());
   const made2 = await makeIndices(store2, state.suites, []);
@@ -26865,7 +26875,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve22) => packagesAre = resolve22);
+  const pooled = new Promise((resolve23) => packagesAre = resolve23);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -27143,7 +27153,7 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command2, args, options7) => run("nsenter", [...enter, "--", command2, ...args], options7),
+    run: (command2, args, options6) => run("nsenter", [...enter, "--", command2, ...args], options6),
     close: held.end
   };
 }
@@ -27156,15 +27166,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve22) => {
+  return new Promise((resolve23) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve22(void 0));
-    child.once("exit", () => resolve22(void 0));
+    child.once("error", () => resolve23(void 0));
+    child.once("exit", () => resolve23(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve22({
+      (said) => resolve23({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -27195,7 +27205,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options7) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options7);
+var gpg = (at2, args, options6) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options6);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -27301,7 +27311,7 @@ async function signerOf(at2, keys) {
       const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
       return checked.ok ? good(signed.stdout) : checked;
     },
-    run: (command2, args, options7 = {}) => at2.run(command2, args, { ...options7, env: { ...process.env, ...options7.env, GNUPGHOME: at2.home } })
+    run: (command2, args, options6 = {}) => at2.run(command2, args, { ...options6, env: { ...process.env, ...options6.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command: command2, publicKey }) {
@@ -28254,19 +28264,19 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/store-repair.ts
 var StoreRepair = class {
-  constructor(options7) {
-    this.options = options7;
+  constructor(options6) {
+    this.options = options6;
   }
   restoring = /* @__PURE__ */ new Map();
   async run(graph2, work2) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options7.state);
+      const folder = newScratch(options6.state);
       let outcome;
       try {
         outcome = await work2(folder);
       } finally {
-        await options7.driver.remove(folder);
+        await options6.driver.remove(folder);
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
@@ -28290,25 +28300,25 @@ var StoreRepair = class {
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, d);
-    options7.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options7.taskKeys.resolveKey(graph2, d);
+    options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options6.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path45.join)(options7.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path45.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options7.restored(graph2, d, outcome.value);
+    options6.restored(graph2, d, outcome.value);
     return void 0;
   }
 };
 
 // ts-src/engine/task-runner.ts
 var TaskRunner = class {
-  constructor(options7, reports) {
-    this.options = options7;
+  constructor(options6, reports) {
+    this.options = options6;
     this.reports = reports;
-    this.repair = new StoreRepair({ ...options7, ...reports });
+    this.repair = new StoreRepair({ ...options6, ...reports });
   }
   repair;
   /** Looks a key up, in the hints first. */
@@ -28327,21 +28337,21 @@ var TaskRunner = class {
     return this.options.store.holds(filesOfDocs(record3)) ? record3 : void 0;
   }
   async findTest(graph2, task, key) {
-    const { options: options7 } = this;
-    const hint = options7.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options7.store.getTest(key);
-    if (there && !options7.rebuild(packageOf(graph2, task).name) && !options7.retest(there))
+    const { options: options6 } = this;
+    const hint = options6.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options6.store.getTest(key);
+    if (there && !options6.rebuild(packageOf(graph2, task).name) && !options6.retest(there))
       return { kind: "test", record: there };
     return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
   }
   async findBuild(graph2, task, key) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, task);
-    const hint = options7.hints.builds.get(key);
-    const record3 = hint && options7.store.holds(hint.debs) ? hint : await options7.store.get(key);
-    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
+    const hint = options6.hints.builds.get(key);
+    const record3 = hint && options6.store.holds(hint.debs) ? hint : await options6.store.get(key);
+    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
     const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
-    if (record3 && !goesDown && !options7.rebuild(p.name)) return { kind: "build", record: record3 };
+    if (record3 && !goesDown && !options6.rebuild(p.name)) return { kind: "build", record: record3 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
     const reason = goesDown ? `packed anew: the channel holds ${held}` : record3 ? "forced" : "new or changed inputs";
@@ -28349,9 +28359,9 @@ var TaskRunner = class {
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path46.join)(options7.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path46.join)(options6.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
@@ -28360,7 +28370,7 @@ var TaskRunner = class {
         const kind = kindOf2(graph2, task);
         const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options7.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options6.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -28368,24 +28378,24 @@ var TaskRunner = class {
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const p = packageOf(graph2, task);
     if (kindOf2(graph2, task) === "docs") {
-      const docs2 = options7.redocument(p.name) ? void 0 : await this.docsOf(key);
+      const docs2 = options6.redocument(p.name) ? void 0 : await this.docsOf(key);
       return docs2 && { kind: "docs", record: docs2, another: true };
     }
-    if (options7.rebuild(p.name)) return void 0;
+    if (options6.rebuild(p.name)) return void 0;
     if (kindOf2(graph2, task) === "test") {
-      const record4 = await options7.store.getTest(key);
-      return record4 && !options7.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
+      const record4 = await options6.store.getTest(key);
+      return record4 && !options6.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
     }
-    const record3 = await options7.store.get(key);
-    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
+    const record3 = await options6.store.get(key);
+    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
     if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
     return { kind: "build", record: record3, another: true };
   }
   async doNow(graph2, task, resolved, log) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
     if (kindOf2(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
@@ -28393,14 +28403,14 @@ var TaskRunner = class {
       return { kind: "build", record: outcome2.value, another: false };
     }
     if (kindOf2(graph2, task) === "docs") {
-      const docs2 = await this.repair.run(graph2, (work2) => options7.builder.document({ ...request, work: work2 }));
+      const docs2 = await this.repair.run(graph2, (work2) => options6.builder.document({ ...request, work: work2 }));
       if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
-      await options7.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      await options6.store.writeJson(docsRecordName(resolved.key), docs2.value);
       return { kind: "docs", record: docs2.value, another: false };
     }
-    const outcome = await this.repair.run(graph2, (work2) => options7.builder.test({ ...request, work: work2 }));
+    const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options7.store.putTest(outcome.value);
+    await options6.store.putTest(outcome.value);
     return { kind: "test", record: outcome.value, another: false };
   }
 };
@@ -28414,11 +28424,11 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options7, graphs, alone = false) {
-    this.options = options7;
+  constructor(options6, graphs, alone = false) {
+    this.options = options6;
     this.graphs = graphs;
-    this.runner = new TaskRunner(options7, {
-      note: (text7) => options7.progress.note(text7),
+    this.runner = new TaskRunner(options6, {
+      note: (text7) => options6.progress.note(text7),
       restored: (graph2, n, record3) => {
         this.setRecord(graph2, n, record3);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -28428,7 +28438,7 @@ var Scheduler = class {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options7.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options6.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -28450,9 +28460,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve22) => {
+    await new Promise((resolve23) => {
       this.wake = () => {
-        if (!this.resolving) resolve22();
+        if (!this.resolving) resolve23();
       };
       this.wake();
     });
@@ -28466,10 +28476,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve22) => {
+    const finished = new Promise((resolve23) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve22();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve23();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -28633,12 +28643,12 @@ var Scheduler = class {
     return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const t = graph2.results[task];
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options7.now();
+      t.started = options6.now();
       t.log = log;
-      options7.progress.started(t);
+      options6.progress.started(t);
     });
     if (outcome.kind === "build")
       return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
@@ -28646,7 +28656,7 @@ var Scheduler = class {
       return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
     if (outcome.kind === "docs")
       return this.useDocRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
-    const stopped = options7.signal.aborted;
+    const stopped = options6.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
@@ -29294,10 +29304,10 @@ async function keepBase(store2, base, work2) {
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
   ]) {
-    const packed2 = await run(command2, [...args]);
-    if (packed2.code !== 0)
-      throw Object.assign(new Error(`can't pack a base: ${packed2.stderr.trim().split("\n").pop()}`), {
-        code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
+    const packed3 = await run(command2, [...args]);
+    if (packed3.code !== 0)
+      throw Object.assign(new Error(`can't pack a base: ${packed3.stderr.trim().split("\n").pop()}`), {
+        code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
       });
   }
   await store2.writeJson(name6, {
@@ -29508,8 +29518,8 @@ var AptResolver = class {
     return this.refused.get(text7) ?? this.handle(text7, this.resolved.get(text7));
   }
   asked(names3) {
-    return new Promise((done, failed4) => {
-      this.pending.push({ names: names3, done, failed: failed4 });
+    return new Promise((done, failed5) => {
+      this.pending.push({ names: names3, done, failed: failed5 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
@@ -29978,7 +29988,7 @@ var keptSources = async (store2) => new Set((await store2.names("sources")).map(
 async function keepSource(store2, tree, folder, work2) {
   const archive = (0, import_node_path54.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs46.mkdirSync)(work2, { recursive: true });
-  const packed2 = await run("tar", [
+  const packed3 = await run("tar", [
     "-c",
     "-z",
     "--sort=name",
@@ -29992,9 +30002,9 @@ async function keepSource(store2, tree, folder, work2) {
     folder,
     "."
   ]);
-  if (packed2.code !== 0)
-    throw Object.assign(new Error(`tar could not pack ${folder}: ${packed2.stderr.trim().split("\n").pop()}`), {
-      code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
+  if (packed3.code !== 0)
+    throw Object.assign(new Error(`tar could not pack ${folder}: ${packed3.stderr.trim().split("\n").pop()}`), {
+      code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
   (0, import_node_fs46.rmSync)(archive, { force: true });
@@ -30006,8 +30016,8 @@ async function restoreSource(store2, tree, folder) {
   if (archive === void 0) return false;
   (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options7 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
-  const out = await run("sh", [...args, ...options7]);
+  const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
+  const out = await run("sh", [...args, ...options6]);
   if (out.code === 0) return true;
   (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   return false;
@@ -30042,7 +30052,7 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
-async function prepareEnvironment(options7, packages, request, roots) {
+async function prepareEnvironment(options6, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
   (0, import_node_fs48.mkdirSync)((0, import_node_path56.dirname)(log), { recursive: true });
   (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
@@ -30062,25 +30072,25 @@ async function prepareEnvironment(options7, packages, request, roots) {
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
   const build4 = (0, import_node_path56.join)(work2, "build");
   const source = (0, import_node_path56.join)(build4, p.name);
-  const fault3 = await bringSource(options7.state, options7.store, p, source) ?? await applyPatches(options7.distroRoot, options7.taskKeys.settingsOf(p.name).patches ?? [], source, build4);
+  const fault3 = await bringSource(options6.state, options6.store, p, source) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source, build4);
   if (request.repeat) writeVariation(build4);
   return fault3 === void 0 ? made({ source, build: build4, recipe: (0, import_node_path56.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
-function enterEnvironment(options7, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
+function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
   const old = oldReleases.includes(graph2.target.release);
-  return options7.driver.enter({
+  return options6.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
     work: (0, import_node_path56.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    limits: taskLimits(options7.state, options7.limits, options7.taskKeys.settingsOf(request.package.name).limits),
+    limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options7.jobs) : options7.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options6.jobs) : options6.jobs),
       SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
       ...env
@@ -30101,8 +30111,8 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options7, outcome, limit, log, what) {
-  if (limit.signal.aborted && !options7.signal.aborted) {
+function reasonOf(options6, outcome, limit, log, what) {
+  if (limit.signal.aborted && !options6.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
@@ -30115,11 +30125,11 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-var buildLimit = (options7, name6) => {
-  const own3 = options7.taskKeys.settingsOf(name6).limits?.minutes;
-  return own3 === void 0 ? timeLimit(options7.signal, options7.minutes) : timeLimit(options7.signal, own3, "limits.minutes in package_settings gives it longer");
+var buildLimit = (options6, name6) => {
+  const own3 = options6.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options6.signal, options6.minutes) : timeLimit(options6.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options7, name6, ofAll) => options7.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options7.minutes ? timeLimit(options7.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options7, name6);
+var testLimit = (options6, name6, ofAll) => options6.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options6.minutes ? timeLimit(options6.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options6, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -30240,12 +30250,12 @@ function packPages(files) {
   return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list8}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
-function unpackPages(packed2) {
+function unpackPages(packed3) {
   let whole2;
   let list8;
   let at2;
   try {
-    whole2 = (0, import_node_zlib7.gunzipSync)(packed2, { maxOutputLength: mostBytes2 + (64 << 20) });
+    whole2 = (0, import_node_zlib7.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole2.indexOf(10, magic2.length);
     if (!whole2.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
     list8 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
@@ -30273,7 +30283,7 @@ var sections = [
   { title: "Namespaces", kinds: ["namespace"] },
   { title: "Headers", kinds: ["file"] }
 ];
-function renderApiOverview(name6, compounds, options7) {
+function renderApiOverview(name6, compounds, options6) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
@@ -30284,9 +30294,9 @@ function renderApiOverview(name6, compounds, options7) {
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
     ];
   });
-  const percent = options7.total ? Math.floor(100 * options7.documented / options7.total) : 100;
+  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
   return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
-<p class="lead">${options7.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options7.total ? `${options7.documented} of ${options7.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
 ${parts2.join("\n")}`;
 }
 var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
@@ -31320,21 +31330,21 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function plannedControl(options7, request) {
-  const { distro, taskKeys } = options7;
+function plannedControl(options6, request) {
+  const { distro, taskKeys } = options6;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer),
-    version: versionOf(options7, request),
+    version: versionOf(options6, request),
     depends: sorted3([...relationsOn(request, p.run), ...p.systemRun]),
-    conflicts: relationsOf(options7, request, "conflict"),
-    replaces: relationsOf(options7, request, "replace")
+    conflicts: relationsOf(options6, request, "conflict"),
+    replaces: relationsOf(options6, request, "replace")
   };
 }
 var sorted3 = (names3) => [...new Set(names3)].sort(compare);
-function relationsOf(options7, request, kind) {
-  const { distro, taskKeys } = options7;
+function relationsOf(options6, request, kind) {
+  const { distro, taskKeys } = options6;
   const { graph: graph2, package: p } = request;
   const input = taskKeys.distribution(graph2);
   const { conditions } = distro.distributions[graph2.scope.distribution];
@@ -31347,10 +31357,10 @@ var relationsOn = ({ graph: graph2, package: p }, names3) => names3.flatMap((d) 
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options7, request, source, folder) {
-  const { distro, taskKeys } = options7;
-  const version3 = versionOf(options7, request);
-  const stamp = stampOfBuild(options7, request);
+function writeRecipe(options6, request, source, folder) {
+  const { distro, taskKeys } = options6;
+  const version3 = versionOf(options6, request);
+  const stamp = stampOfBuild(options6, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings3 = taskKeys.settingsOf(p.name);
@@ -31389,15 +31399,15 @@ function writeReadable(folder, files) {
   }
 }
 var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
-function versionOf(options7, { graph: graph2, package: p, repeat }) {
+function versionOf(options6, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options7.lockedVersion(graph2, p);
+  const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options6.lockedVersion(graph2, p);
   if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options7.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options6.stamp, heldEpoch + (down ? 1 : 0));
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -31418,7 +31428,7 @@ function firstText(source, names3) {
   }
   return void 0;
 }
-var stampOfBuild = (options7, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options7, request)) ?? options7.stamp;
+var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options6, request)) ?? options6.stamp;
 
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
@@ -31729,25 +31739,25 @@ function takePath(value2, take, where, notes) {
 }
 
 // ts-src/engine/docs/documentation.ts
-async function documentPackage(options7, packages, request) {
-  const begun = options7.now();
+async function documentPackage(options6, packages, request) {
+  const begun = options6.now();
   const { graph: graph2, number: number7 } = request;
   const tools2 = await graph2.system.resolve(documentationTools);
   if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
   const common2 = await tools2.packages();
   if (typeof common2 === "string") return failed2(`apt can't install the documentation tools: ${common2}`);
   const roots = graph2.closures.docsRoot(number7);
-  const prepared2 = await prepareEnvironment(options7, packages, { ...request, common: common2 }, roots);
+  const prepared2 = await prepareEnvironment(options6, packages, { ...request, common: common2 }, roots);
   if (prepared2.state !== "made") return prepared2;
   const environment3 = prepared2.value;
   const unpacked = await packages.unpack(ownPackage(graph2, number7));
   if (!unpacked) return { state: "lost", packages: [number7] };
-  const interfaces = await interfacesOf(options7, request);
+  const interfaces = await interfacesOf(options6, request);
   if (typeof interfaces === "string") return failed2(interfaces);
   const job = await jobOf(request, environment3, unpacked.files, interfaces);
-  writeInputs(options7, job);
-  const limit = timeLimit(options7.signal, options7.minutes);
-  const outcome = await enterEnvironment(options7, request, environment3, {
+  writeInputs(options6, job);
+  const limit = timeLimit(options6.signal, options6.minutes);
+  const outcome = await enterEnvironment(options6, request, environment3, {
     script: "docs.sh",
     steps: ["docs"],
     folder: `/build/${request.package.name}`,
@@ -31758,10 +31768,10 @@ async function documentPackage(options7, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed2(reasonOf(options7, outcome, limit, request.log, "the making of its documentation"));
+    return failed2(reasonOf(options6, outcome, limit, request.log, "the making of its documentation"));
   const results = await readDocResults(environment3.build);
   if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
-  return made(await recordOf2(options7, job, results, begun));
+  return made(await recordOf2(options6, job, results, begun));
 }
 async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
   const found2 = /* @__PURE__ */ new Map();
@@ -31791,10 +31801,10 @@ async function jobOf(request, environment3, files, interfaces) {
   };
   return { request, environment: environment3, installed: { ...installed, modules }, wishes, parts: parts2, doxygen, sphinx, interfaces };
 }
-function frameOf(options7, { request, parts: parts2 }) {
+function frameOf(options6, { request, parts: parts2 }) {
   const { graph: graph2, package: p } = request;
   return {
-    organization: options7.distro.organization,
+    organization: options6.distro.organization,
     crumbs: [
       { text: graph2.scope.distribution, href: "../index.html" },
       { text: p.name, href: "index.html" }
@@ -31802,20 +31812,20 @@ function frameOf(options7, { request, parts: parts2 }) {
     package: { version: p.version, parts: parts2, folder: "", tab: "none" }
   };
 }
-function writeInputs(options7, job) {
+function writeInputs(options6, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
   const source = `/build/${p.name}`;
   const { recipe } = environment3;
-  writeRecipe(options7, request, environment3.source, recipe);
+  writeRecipe(options6, request, environment3.source, recipe);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
   const inventories = [...interfaces].flatMap(
     ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
   );
-  const description = options7.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
   const own3 = wishes.doxyfile;
   write(recipe, {
-    ...docRecipe(frameOf(options7, job)),
+    ...docRecipe(frameOf(options6, job)),
     ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -31858,17 +31868,17 @@ function write(folder, files) {
   }
 }
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(pygments\.css|documentation_options\.js|language_data\.js|alabaster\.css|file\.png|plus\.png|minus\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js|search\.html|genindex\.html|py-modindex\.html))$/;
-async function recordOf2(options7, job, results, begun) {
+async function recordOf2(options6, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
-  const { store: store2 } = options7;
+  const { store: store2 } = options6;
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages = await pagesOf(options7, job, results);
+  const pages = await pagesOf(options6, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed2 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs50.writeFileSync)(packed2, packPages(pages));
+  const packed3 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs50.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -31882,7 +31892,7 @@ async function recordOf2(options7, job, results, begun) {
       doxygen: job.doxygen,
       warnings: warnings.length - results.warnings.length + results.warning_count,
       told: warnings,
-      settings: documentationSettings(options7.distro, name6)
+      settings: documentationSettings(options6.distro, name6)
     }),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
@@ -31891,10 +31901,10 @@ async function recordOf2(options7, job, results, begun) {
     digest: interfaceDigest(shown5),
     interface: await store2.putText(`${name6}.interface.json`, JSON.stringify(shown5)),
     facts: await store2.putText(`${name6}.facts.json`, JSON.stringify(facts)),
-    pages: await store2.put(packed2),
+    pages: await store2.put(packed3),
     log: await store2.put(request.log),
     inputs: request.resolved.inputs(),
-    milliseconds: Math.round(options7.now() - begun)
+    milliseconds: Math.round(options6.now() - begun)
   };
 }
 async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
@@ -31908,7 +31918,7 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
     messages: installed.messages.map(({ kind, name: name6 }) => ({ kind, name: name6 }))
   };
 }
-async function pagesOf(options7, job, results) {
+async function pagesOf(options6, job, results) {
   const { request, environment: environment3 } = job;
   const folder = (0, import_node_path58.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
@@ -31918,7 +31928,7 @@ async function pagesOf(options7, job, results) {
   if (!job.doxygen) return pages;
   for (const page of pages)
     if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
-  const frame = frameOf(options7, job);
+  const frame = frameOf(options6, job);
   const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
   const there = new Set(pages.map((p) => p.path));
   const overview2 = docPage({
@@ -32080,7 +32090,7 @@ function checkStaged(request, environment3) {
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
 var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build, "stage");
-async function finishPackages(options7, request, environment3, folder) {
+async function finishPackages(options6, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
   const out = (0, import_node_path60.join)(folder, "out");
   const text7 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
@@ -32089,7 +32099,7 @@ async function finishPackages(options7, request, environment3, folder) {
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number7, seen.api, linked);
-  const planned3 = plannedControl(options7, request);
+  const planned3 = plannedControl(options6, request);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture2 } = graph2.target;
@@ -32106,7 +32116,7 @@ async function finishPackages(options7, request, environment3, folder) {
   };
   const target2 = (0, import_node_path60.join)(request.work, "packages");
   (0, import_node_fs52.mkdirSync)(target2);
-  const seconds = stampSeconds(stampOfBuild(options7, request));
+  const seconds = stampSeconds(stampOfBuild(options6, request));
   const finish3 = async (from, c, allowed, more) => {
     const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
@@ -32243,13 +32253,13 @@ function ofSuite(suite2, fallback) {
     ...list2(suite2.testcase).map((c) => {
       const fault3 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
-      const failed4 = fault3 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
+      const failed5 = fault3 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
         suite: String(c["@classname"] || name6),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
-        result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
+        result: failed5 ? "failed" : skipped ? "skipped" : "passed",
+        message: failed5 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
         output: `${text4(c["system-out"])}
 ${text4(c["system-err"])}`.trim()
       };
@@ -32298,12 +32308,12 @@ async function readTestRun(step2) {
 }
 async function readAttempts(step2, whole2) {
   const numbers = await attemptsIn(step2);
-  const attempts2 = [];
-  for (const a of numbers) attempts2.push(await readResults(step2.build, `${step2.results}/${a}`));
-  const last = attempts2.at(-1);
+  const attempts3 = [];
+  for (const a of numbers) attempts3.push(await readResults(step2.build, `${step2.results}/${a}`));
+  const last = attempts3.at(-1);
   if (step2.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole2(step2.reason())];
-    return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
+    return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts3.length };
   }
   const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
@@ -32313,10 +32323,10 @@ async function readAttempts(step2, whole2) {
     cases.push(whole2("its tests ended with a failure that no result file tells of: the log has it"));
   const flaky = markFlaky(
     cases,
-    attempts2.slice(0, -1).flatMap((a) => a.cases)
+    attempts3.slice(0, -1).flatMap((a) => a.cases)
   );
   const someFailed = cases.some((c) => c.result === "failed");
-  return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
+  return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts3.length };
 }
 async function attemptsIn({ build: build4, results }) {
   const numbers = (await listLeft(build4, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
@@ -32346,38 +32356,38 @@ function hasTests(source, p) {
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options7) {
-    this.options = options7;
-    this.packages = new Packages(options7.state, options7.store);
-    this.owners = new FileOwners(options7.store);
+  constructor(options6) {
+    this.options = options6;
+    this.packages = new Packages(options6.state, options6.store);
+    this.owners = new FileOwners(options6.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { graph: graph2, number: number7 } = request;
-    const begun = options7.now();
+    const begun = options6.now();
     const roots = graph2.closures.root(number7);
-    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
-    const packed2 = await this.compileAndPack(request, prepared2.value);
-    if (packed2.state !== "made") return packed2;
-    const kept3 = await this.keep(request, packed2.value.files);
+    const packed3 = await this.compileAndPack(request, prepared2.value);
+    if (packed3.state !== "made") return packed3;
+    const kept3 = await this.keep(request, packed3.value.files);
     if (kept3.state !== "made") return kept3;
     const { paths: paths2, ...parts2 } = kept3.value;
     const record3 = {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf(options7, request),
+      version: versionOf(options6, request),
       ...parts2,
-      interface: packed2.value.interface,
-      abi: packed2.value.abi.name,
-      requires: packed2.value.abi.requires,
+      interface: packed3.value.interface,
+      abi: packed3.value.abi.name,
+      requires: packed3.value.abi.requires,
       inputs: request.resolved.inputs(),
       system: prepared2.value.system,
       roots: rootsOf(graph2, number7, roots),
-      milliseconds: Math.round(options7.now() - begun)
+      milliseconds: Math.round(options6.now() - begun)
     };
     const clash = await this.owners.claim(graph2, number7, paths2);
     return clash === void 0 ? made(record3) : failed2(clash);
@@ -32387,19 +32397,19 @@ var PackageBuilder = class {
     const roots = request.graph.closures.root(request.number);
     const prepared2 = await prepareEnvironment(this.options, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
-    const packed2 = await this.compileAndPack(request, prepared2.value);
-    return packed2.state === "made" ? made(packed2.value.files.map((f) => f.path)) : packed2;
+    const packed3 = await this.compileAndPack(request, prepared2.value);
+    return packed3.state === "made" ? made(packed3.value.files.map((f) => f.path)) : packed3;
   }
   /**
    * Second stage: configure, compile and install, by the package's own code; then pack what that left, in another root
    * where no code of the package ran.
    */
   async compileAndPack(request, environment3) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { package: p, work: work2, log } = request;
-    writeRecipe(options7, request, environment3.source, environment3.recipe);
-    const limit = buildLimit(options7, p.name);
-    const enter = (entry) => enterEnvironment(options7, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    writeRecipe(options6, request, environment3.source, environment3.recipe);
+    const limit = buildLimit(options6, p.name);
+    const enter = (entry) => enterEnvironment(options6, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter({
         script: "slipway.sh",
@@ -32407,12 +32417,12 @@ var PackageBuilder = class {
         folder: `/build/${p.name}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options7, built, limit, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
       const folder = (0, import_node_path63.join)(work2, "pack");
       (0, import_node_fs54.mkdirSync)((0, import_node_path63.join)(folder, "tree"), { recursive: true });
-      const packed2 = await enter({
+      const packed3 = await enter({
         script: "pack.sh",
         steps: ["pack"],
         folder: "/build",
@@ -32421,8 +32431,8 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed2.code !== 0) return failed2(reasonOf(options7, packed2, limit, log, "packing it"));
-      return await finishPackages(options7, request, environment3, folder);
+      if (packed3.code !== 0) return failed2(reasonOf(options6, packed3, limit, log, "packing it"));
+      return await finishPackages(options6, request, environment3, folder);
     } finally {
       limit.done();
     }
@@ -32431,9 +32441,9 @@ var PackageBuilder = class {
    * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is unpacked,
    * where what depends on it will take it from.
    */
-  async keep({ graph: graph2 }, packed2) {
+  async keep({ graph: graph2 }, packed3) {
     const { store: store2 } = this.options;
-    const [main2] = packed2;
+    const [main2] = packed3;
     if (!main2) return failed2("packing it left no package");
     let unpacked;
     try {
@@ -32443,7 +32453,7 @@ var PackageBuilder = class {
       return failed2(refusal([e.message]) ?? "");
     }
     const debs = [];
-    for (const { path: path2 } of packed2) debs.push(await store2.put(path2));
+    for (const { path: path2 } of packed3) debs.push(await store2.put(path2));
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
     return made({
       debs,
@@ -32457,26 +32467,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options7 } = this;
-    const begun = options7.now();
+    const { options: options6 } = this;
+    const begun = options6.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
-    if (options7.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options7.now() - begun)));
+    if (options6.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { log } = request;
-    writeRecipe(options7, request, environment3.source, environment3.recipe);
+    writeRecipe(options6, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = testLimit(options7, request.package.name, options7.distro.tests.minutes);
+    const limit = testLimit(options6, request.package.name, options6.distro.tests.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options7.retries),
+      SLIPWAY_TEST_RETRIES: String(options6.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options7, request, environment3, {
+    const outcome = await enterEnvironment(options6, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
       folder: `/build/${request.package.name}`,
@@ -32492,8 +32502,8 @@ var PackageBuilder = class {
       results: "results",
       outcome,
       log,
-      seconds: (options7.now() - begun) / 1e3,
-      reason: () => reasonOf(options7, outcome, limit, log, "the build of its tests")
+      seconds: (options6.now() - begun) / 1e3,
+      reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -32503,7 +32513,7 @@ var PackageBuilder = class {
   async testRecord(request, run2, milliseconds) {
     const { store: store2 } = this.options;
     const { name: name6 } = request.package;
-    const { outcome, cases, flaky, attempts: attempts2 } = run2;
+    const { outcome, cases, flaky, attempts: attempts3 } = run2;
     const failures = cases.filter((c) => c.result === "failed");
     return {
       schema: 4,
@@ -32515,7 +32525,7 @@ var PackageBuilder = class {
       skipped: cases.filter((c) => c.result === "skipped").length,
       failed: failures.map(shortCase),
       flaky,
-      attempts: attempts2,
+      attempts: attempts3,
       inputs: request.resolved.inputs(),
       milliseconds,
       log: await store2.put(request.log),
@@ -32834,62 +32844,62 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options7) {
+async function openSession(input, options6) {
   const { state, distro } = input;
-  const store2 = options7.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options6.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options7.driver,
+    driver: options6.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options7.limits.jobs,
-    minutes: options7.limits.minutes,
-    limits: options7.limits.task,
-    retries: options7.retries ?? distro.tests.retries,
-    channelVersion: options7.channelVersion,
+    jobs: options6.limits.jobs,
+    minutes: options6.limits.minutes,
+    limits: options6.limits.task,
+    retries: options6.retries ?? distro.tests.retries,
+    channelVersion: options6.channelVersion,
     lockedVersion: lockedVersions(input.lock),
-    signal: options7.signal,
+    signal: options6.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options7.hinted !== false)
+  if (options6.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record3] of index.builds) hints.builds.set(key, record3);
       for (const [key, record3] of index.tests) hints.tests.set(key, record3);
     }
   history.hint(hints.builds.values());
-  const prepared2 = await prepareScopes(input, options7, store2, history);
+  const prepared2 = await prepareScopes(input, options6, store2, history);
   if (!("graphs" in prepared2)) return prepared2;
   return {
-    say: options7.say,
+    say: options6.say,
     input,
-    driver: options7.driver,
+    driver: options6.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared2,
     history,
     hints,
-    channelVersion: options7.channelVersion
+    channelVersion: options6.channelVersion
   };
 }
-function newBase(input, options7, store2, of, architecture2) {
-  const { driver, say: progress } = options7;
+function newBase(input, options6, store2, of, architecture2) {
+  const { driver, say: progress } = options6;
   const { state, distroRoot } = input;
   const pinned = input.lock?.platforms[of.id]?.base;
   const { name: name6, platform: platform2, log } = of;
   const now = Date.now();
-  if (options7.sharesBases)
+  if (options6.sharesBases)
     return sharedBase({ driver, store: store2, state, distroRoot, name: name6, platform: platform2, architecture: architecture2, now, log, progress, pinned });
   return ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned);
 }
-async function prepareScopes(input, options7, store2, history) {
+async function prepareScopes(input, options6, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
   const log = (0, import_node_path65.join)(state, "slipway.log");
@@ -32902,24 +32912,24 @@ async function prepareScopes(input, options7, store2, history) {
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
       const id = `${target2.platform}-${target2.architecture}`;
-      const tells = options7.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options6.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
         waiting2.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
-      if (options7.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options6.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target2.platform], ...options7.renewBase ? { renew_days: 0 } : {} };
+        const platform2 = { ...distro.platforms[target2.platform], ...options6.renewBase ? { renew_days: 0 } : {} };
         const planned3 = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options7.driver, store2, state, target2.platform, target2.architecture, planned3, options7.say) : await newBase(input, options7, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
+        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options6.driver, store2, state, target2.platform, target2.architecture, planned3, options6.say) : await newBase(input, options6, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new AptResolver(options7.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options6.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
           (digest4) => store2.readJson(setName(digest4))
@@ -33291,33 +33301,33 @@ function memberAt(data, at2) {
 init_diagnostics();
 init_digest();
 init_names();
-async function checkReproducible(session2, options7) {
+async function checkReproducible(session2, options6) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number7) => graph2.records[number7] && options7.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
+      (_, number7) => graph2.records[number7] && options6.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options7.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
-  const chosen = options7.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options7.sample).map(({ task }) => task);
+  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options6.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
+  const chosen = options6.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options6.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options7.workers, async ({ graph: graph2, number: number7 }) => {
-    if (options7.signal.aborted) return;
-    options7.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
-    found2.push(await checkOne(session2, options7, graph2, number7));
+  await parallel(chosen, options6.workers, async ({ graph: graph2, number: number7 }) => {
+    if (options6.signal.aborted) return;
+    options6.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
+    found2.push(await checkOne(session2, options6, graph2, number7));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options7, graph2, number7) {
+async function checkOne(session2, options6, graph2, number7) {
   const p = packageOf(graph2, number7);
   const record3 = graph2.records[number7];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
-    output: options7.output,
+    output: options6.output,
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path68.join)(options7.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path68.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -33332,12 +33342,12 @@ async function checkOne(session2, options7, graph2, number7) {
       log,
       repeat: { version: record3.version, stamp }
     });
-    return again.state === "made" ? compareFiles(session2, options7, record3, again.value, work2) : again;
+    return again.state === "made" ? compareFiles(session2, options6, record3, again.value, work2) : again;
   });
   const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
   return { id: graph2.id, name: p.name, ...result2 };
 }
-async function compareFiles(session2, options7, record3, files, work2) {
+async function compareFiles(session2, options6, record3, files, work2) {
   const differences = [];
   let report2;
   const second = new Map(files.map((f) => [(0, import_node_path68.basename)(f), f]));
@@ -33351,7 +33361,7 @@ async function compareFiles(session2, options7, record3, files, work2) {
       const inside = await insideOf2(before2, after, deb2, (0, import_node_path68.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record3.package, options7);
+      report2 ??= await diffoscope(before2, after, record3.package, options6);
     }
   }
   for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
@@ -33378,17 +33388,17 @@ async function insideOf2(before2, after, deb2, folder) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before2, after, name6, options7) {
+async function diffoscope(before2, after, name6, options6) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked = await run(
     "diffoscope",
     ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
-    { signal: AbortSignal.any([timeout, options7.signal]) }
+    { signal: AbortSignal.any([timeout, options6.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
   const report2 = (0, import_node_path68.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs58.mkdirSync)((0, import_node_path68.join)(options7.output, "reproducible"), { recursive: true });
-  (0, import_node_fs58.writeFileSync)((0, import_node_path68.join)(options7.output, report2), asked.stdout);
+  (0, import_node_fs58.mkdirSync)((0, import_node_path68.join)(options6.output, "reproducible"), { recursive: true });
+  (0, import_node_fs58.writeFileSync)((0, import_node_path68.join)(options6.output, report2), asked.stdout);
   return report2;
 }
 
@@ -33434,10 +33444,10 @@ function checkOf(values) {
     return "--sample takes a number from 1 on, and goes with --check-reproducible";
   return { sample: Number(values.sample) };
 }
-async function checkBuilds(session2, options7) {
-  const { output, signal } = options7;
+async function checkBuilds(session2, options6) {
+  const { output, signal } = options6;
   const builds = await checkReproducible(session2, {
-    ...options7,
+    ...options6,
     stamp: session2.input.plan.stamp,
     chosen: (graph2, number7) => "named" in graph2.scope.packages[number7].why,
     started: (name6) => writeMessage(`building ${name6} once more
@@ -33599,8 +33609,8 @@ var Watch = class {
     return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
-  async count(options7) {
-    const counted = await this.du(["-s", "-x", "-c", ...options7, "--", ...this.folders]);
+  async count(options6) {
+    const counted = await this.du(["-s", "-x", "-c", ...options6, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === void 0 ? void 0 : Number(total);
@@ -33634,7 +33644,7 @@ var capabilities = [
 ];
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker2 = (args, options7 = {}) => run("docker", args, options7);
+  const docker2 = (args, options6 = {}) => run("docker", args, options6);
   const imageOf = (folder) => readIf((0, import_node_path70.join)(folder, marker))?.trim();
   const ranOutOfMemory = async (name6) => (await docker2(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
@@ -33707,8 +33717,8 @@ function dockerDriver(state) {
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
         const archive = (0, import_node_path70.join)(entry.work, "over.tar");
-        const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed2;
+        const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
+        const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
         (0, import_node_fs59.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
@@ -33957,11 +33967,11 @@ exec "$@"`;
 function unshareDriver() {
   const plain3 = process.getuid() !== 0;
   const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command2, options7) => run(
+  const inside = (namespaces, command2, options6) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
     // A session of its own: no terminal of ours is within reach.
-    { ...options7, detached: true }
+    { ...options6, detached: true }
   );
   let known3;
   const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -34444,7 +34454,7 @@ ${verdict2}`;
     await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, runs, store: store2, output, begun })
   );
   await recordRun(session2);
-  const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
+  const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
@@ -34475,7 +34485,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 `
       );
   }
-  return failed4 ? exit.failed : exit.ok;
+  return failed5 ? exit.failed : exit.ok;
 }
 async function pinSources(workspace, plan2) {
   const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
@@ -34974,8 +34984,8 @@ async function openEndpoint(uri, root) {
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
-  const [path2, options7] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options7}`;
+  const [path2, options6] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options6}`;
 }
 async function endpointsOf(distro, channel2, folder) {
   const uris = distro.publish.to.map((place2) => channelUri(place2, channel2));
@@ -37996,8 +38006,8 @@ async function writeSite(site, store2, write3) {
   for (const p of site.packages) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
-    const packed2 = await store2.path(p.record.pages);
-    const files = packed2 === void 0 ? void 0 : unpackPages((0, import_node_fs69.readFileSync)(packed2));
+    const packed3 = await store2.path(p.record.pages);
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs69.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -38222,12 +38232,12 @@ init_digest();
 init_names();
 init_urls();
 init_files();
-function unbundled({ manifest: packed2, ...rest2 }) {
+function unbundled({ manifest: packed3, ...rest2 }) {
   let read2;
   return {
     ...rest2,
     get manifest() {
-      return read2 ??= packedManifest.read(packed2);
+      return read2 ??= packedManifest.read(packed3);
     }
   };
 }
@@ -38559,8 +38569,8 @@ async function makeShard(session2, architecture2, first2, retest, signal) {
     session2,
     left.map((t) => packageOf(runs[t.run], t.task))
   );
-  const failed4 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
-  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed4 } };
+  const failed5 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed5 } };
 }
 async function keepSources({ store: store2, input }, packages) {
   const work2 = newScratch(input.state);
@@ -39073,8 +39083,8 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
 `);
   else writeOutput(`${(0, import_node_path89.join)(output, "index.html")}
 `);
-  const failed4 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path89.join)(output, "index.html"), failed4 ? exit.failed : exit.ok);
+  const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
+  return show3(values.open === true, (0, import_node_path89.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -41627,8 +41637,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_images();
 
@@ -41781,9 +41791,8 @@ word=$(sed 's/^slipway-check-//' /sys/class/dmi/id/product_serial 2> /dev/null)
 failed=0
 fault() { echo "slipway-check: $1"; failed=1; }
 if [ -n "$(dpkg --audit)" ]; then fault 'dpkg --audit finds packages that are not whole'; fi
-for program in $(dpkg-query --showformat '\${Package}\\n' --show | while read -r package; do
-  dpkg --listfiles "$package" 2> /dev/null | grep -E '^/opt/.*/(bin|lib)/' || :
-done | sort -u); do
+prefix=$(cat /usr/lib/slipway/check.prefix)
+for program in $(grep -hE "^$prefix/(bin|lib)/" /var/lib/dpkg/info/*.list | sort -u); do
   if [ -f "$program" ] && [ -x "$program" ] && ldd "$program" 2> /dev/null | grep -q 'not found'; then
     fault "$program lacks libraries: $(ldd "$program" | grep 'not found' | head -n 3 | tr -s '\\t\\n' ' ')"
   fi
@@ -41925,6 +41934,8 @@ function machineFiles(facts, time2) {
   unit2("slipway-host-keys.service", hostKeys);
   unit2("slipway-check.service", check3);
   files.set("usr/lib/slipway/check", { data: image_check_default, mode: 493 });
+  files.set("usr/lib/slipway/check.prefix", { data: `${installPrefix(facts.distro, image2.distribution)}
+` });
   files.set("usr/lib/slipway/check.commands", { data: checkLines(spec) });
   files.set("usr/lib/repart.d/50-slipway.conf", { data: spec.partitions === "ab" ? growData : growRoot });
   files.set("etc/profile.d/slipway.sh", { data: ". /usr/lib/slipway/environment\n" });
@@ -42140,13 +42151,13 @@ async function readInputs2(root, distroFile, name6, spec) {
   const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
   if (typeof overlay === "string") fault3(["overlay"], overlay);
   if (faults4.length) return bad(...faults4);
-  const packed2 = typeof overlay === "string" ? void 0 : overlay;
-  const parts2 = [...files, hook, packed2].map((b) => b ? sha256(b) : null);
+  const packed3 = typeof overlay === "string" ? void 0 : overlay;
+  const parts2 = [...files, hook, packed3].map((b) => b ? sha256(b) : null);
   return good({
     digest: sha256(JSON.stringify([parts2, [...keys]])),
     keys,
     files,
-    overlay: packed2,
+    overlay: packed3,
     hook
   });
 }
@@ -42170,11 +42181,11 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed2 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path92.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path92.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
-  return packed2.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed2.stderr.trim()}`;
+  return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
 }
 
 // ts-src/images/record.ts
@@ -42210,7 +42221,11 @@ var record2 = strictObject({
   artifacts: array(artifact),
   /** Milliseconds since 1970. */
   made: number3(),
-  milliseconds: number3()
+  milliseconds: number3(),
+  /** What its docker image says beside layers. */
+  docker: strictObject({ command: array(string3()), labels: record(string3(), string3()), time: number3() }).optional(),
+  /** When it was published. */
+  published: number3().optional()
 });
 var recordName2 = (key) => `images/${key.slice(0, 2)}/${key}.json`;
 async function readRecord2(store2, key) {
@@ -42231,8 +42246,9 @@ var list6 = strictObject({
     })
   )
 });
-var imagesFolderName = "image-lists";
-var listName = (channel2) => `${imagesFolderName}/${channel2}.json`;
+var listFolder = "image-lists";
+var listName = (channel2) => `${listFolder}/${channel2}.json`;
+var imageLists = async (store2) => (await store2.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, "")).sort();
 async function listImages(store2, channel2) {
   const found2 = list6.safeParse(await store2.readJson(listName(channel2)));
   return found2.success ? found2.data.images : [];
@@ -42258,6 +42274,14 @@ async function addToList(store2, made2) {
     code: "EBUSY"
   });
 }
+async function dropFromList(store2, channel2, keys) {
+  const { value: value2, tag } = await store2.readTagged(listName(channel2));
+  const read2 = list6.safeParse(value2);
+  if (!read2.success) return false;
+  const images = read2.data.images.filter((i) => !keys.has(i.key));
+  return store2.replaceJson(listName(channel2), { schema: 1, images }, tag);
+}
+var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
 var import_node_path94 = require("node:path");
@@ -42454,13 +42478,13 @@ function uuidOf(text7) {
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant2}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
 var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector;
-async function makeDisk(room, facts, root, options7) {
+async function makeDisk(room, facts, root, options6) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path93.join)(options7.folder, "disk");
+  const folder = (0, import_node_path93.join)(options6.folder, "disk");
   (0, import_node_fs81.mkdirSync)(folder);
-  const { key, epoch } = options7;
+  const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${facts.state.stamp}`;
   const ab = spec.partitions === "ab";
@@ -42571,15 +42595,15 @@ async function assemble2(folder, key, parts2) {
   }
   return good({ raw, folder });
 }
-async function renderDisk(room, facts, root, options7) {
-  const made2 = await makeDisk(room, facts, root, options7);
+async function renderDisk(room, facts, root, options6) {
+  const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path93.join)(options7.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+  const named6 = (ending) => (0, import_node_path93.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
   const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
-  const packed2 = await zstd(raw, named6("raw.zst"));
-  if (packed2.code !== 0) return bad(toolFailed("zstd", packed2.stderr));
+  const packed3 = await zstd(raw, named6("raw.zst"));
+  if (packed3.code !== 0) return bad(toolFailed("zstd", packed3.stderr));
   await writeBmap(raw, named6("raw.bmap"));
   const qcow = ["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", raw, named6("qcow2")];
   const converted = await run("qemu-img", qcow);
@@ -42718,17 +42742,15 @@ function copyInto(file3, write3) {
 }
 
 // ts-src/images/kinds.ts
-async function render3(kind, room, facts, root, options7) {
+async function render3(kind, room, facts, root, options6) {
   switch (kind) {
     case "docker":
-      return good(docker(facts, root, options7));
+      return good(docker(facts, root, options6));
     case "rootfs":
-      return rootfs(room, facts, root, options7);
+      return rootfs(room, facts, root, options6);
     case "disk":
     case "ami":
-      return renderDisk(room, facts, root, options7);
-    case "lxd":
-      return bad(error("image-kind", `images of the kind ${kind} can't be made yet`));
+      return renderDisk(room, facts, root, options6);
   }
 }
 var fileOf = (facts, ending) => imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending);
@@ -42736,21 +42758,24 @@ function dockerTags(facts) {
   const name6 = facts.image.spec.repository ?? dockerName(facts.distro.organization, facts.image.name);
   return [`${name6}:${facts.state.stamp}`, `${name6}:${dockerTag(facts.channel)}`];
 }
+var dockerSettings = (facts, epoch) => ({
+  command: facts.image.spec.command ?? [],
+  labels: {
+    "org.opencontainers.image.title": facts.image.name,
+    "org.opencontainers.image.vendor": facts.distro.organization,
+    "org.opencontainers.image.version": facts.state.stamp,
+    "org.slipway.channel": facts.channel,
+    "org.slipway.state": facts.stateId
+  },
+  time: epoch
+});
 function docker(facts, root, { folder, epoch }) {
   const file3 = (0, import_node_path94.join)(folder, fileOf(facts, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
-      command: facts.image.spec.command ?? [],
-      labels: {
-        "org.opencontainers.image.title": facts.image.name,
-        "org.opencontainers.image.vendor": facts.distro.organization,
-        "org.opencontainers.image.version": facts.state.stamp,
-        "org.slipway.channel": facts.channel,
-        "org.slipway.state": facts.stateId
-      },
-      time: epoch
+      ...dockerSettings(facts, epoch)
     },
     dockerTags(facts),
     file3
@@ -42760,16 +42785,16 @@ function docker(facts, root, { folder, epoch }) {
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
-async function rootfs(room, facts, root, options7) {
-  const file3 = (0, import_node_path94.join)(options7.folder, fileOf(facts, "rootfs.tar.zst"));
-  const packed2 = await room.driver.read({
+async function rootfs(room, facts, root, options6) {
+  const file3 = (0, import_node_path94.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
+  const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
-    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options7.epoch), file3],
+    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options6.epoch), file3],
     env: { ...process.env, LC_ALL: "C" },
     signal: room.signal
   });
-  return packed2.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed2.stderr));
+  return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3.stderr));
 }
 
 // ts-src/images/root.ts
@@ -42983,10 +43008,10 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
 }
 async function measure(tar) {
-  const { createReadStream: createReadStream6, statSync: statSync17 } = await import("node:fs");
+  const { createReadStream: createReadStream7, statSync: statSync17 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
-  for await (const chunk of createReadStream6(tar, { highWaterMark: 1 << 20 }))
+  for await (const chunk of createReadStream7(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
   return { size: statSync17(tar).size, secrets };
 }
@@ -43017,13 +43042,13 @@ async function makeLayer(room, request) {
       const staged = (0, import_node_path96.join)(work2, "layer");
       (0, import_node_fs83.mkdirSync)(staged);
       (0, import_node_fs83.renameSync)(root, (0, import_node_path96.join)(staged, "root"));
-      const packed2 = await packLayer(room, request, staged);
-      if (!packed2.ok) return packed2;
+      const packed3 = await packLayer(room, request, staged);
+      if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
       await room.driver.remove(folder);
       (0, import_node_fs83.renameSync)(staged, folder);
       return good({
-        ...packed2.value,
+        ...packed3.value,
         root: (0, import_node_path96.join)(folder, "root"),
         tar: (0, import_node_path96.join)(folder, "layer.tar"),
         names: (0, import_node_path96.join)(folder, "names")
@@ -43091,7 +43116,7 @@ async function packLayer(room, request, staged) {
   };
   try {
     for (const path2 of whiteouts(before2, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
-    const packed2 = await room.driver.read({
+    const packed3 = await room.driver.read({
       layers,
       work: newScratch(room.state),
       command: ["sh", "-c", packScript, "pack", String(request.epoch)],
@@ -43101,7 +43126,7 @@ async function packLayer(room, request, staged) {
       },
       signal: room.signal
     });
-    if (packed2.code !== 0) throw new Error(`a layer could not be packed: ${packed2.stderr.trim()}`);
+    if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
     (0, import_node_fs83.fsyncSync)(out);
   } finally {
     (0, import_node_fs83.closeSync)(out);
@@ -43484,6 +43509,7 @@ async function buildImage(input) {
     system: asVersions([...system, ...machine].sort()),
     layers,
     artifacts,
+    ...input.kinds.includes("docker") ? { docker: dockerSettings(facts, epoch) } : {},
     made: input.now,
     milliseconds: Date.now() - begun
   };
@@ -43564,8 +43590,10 @@ function renderImageDifference(d) {
   return `${packages}${sizes}`;
 }
 
-// ts-src/cli/image.ts
-var options4 = {
+// ts-src/cli/image-options.ts
+var import_node_path100 = require("node:path");
+init_diagnostics();
+var imageOptions = {
   ...movingOptions,
   output: { type: "string", short: "o", value: "DIR", help: "where files go (default: out beside the distro file)" },
   channel: { type: "string", value: "NAME", help: "the channel to build from, in place of the image's own" },
@@ -43573,43 +43601,14 @@ var options4 = {
   state: { type: "string", value: "ID", help: "the state of the channel (default: the one that it serves)" },
   kind: { type: "string", multiple: true, value: "KIND", help: "only this kind (may be given again)" },
   architecture: { type: "string", multiple: true, value: "NAME", help: "only this one (may be given again)" },
+  to: {
+    type: "string",
+    multiple: true,
+    value: "URI",
+    help: "publish: the channel's repository that images lie beside (default: where the channel is served)"
+  },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var image = defineCommand({
-  summary: "make docker images, disks and AMIs from a state of a channel",
-  usage: "image build|list|get|diff [NAME ...]",
-  details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
-was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
-image, NAME or NAME@VERSION, and diff compares the packages of two of them.`,
-  examples: [
-    "slipway image build robot --local",
-    "slipway image list",
-    "slipway image diff robot@20261101120000 robot"
-  ],
-  options: options4,
-  async run(values, [what, ...names3]) {
-    const kinds4 = values.kind ?? [];
-    if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff"].includes(what)) {
-      writeMessage("slipway image: build, list, get or diff; --kind is docker, rootfs, disk, lxd or ami\n");
-      return exit.usage;
-    }
-    if (what === "diff" && names3.length !== 2) {
-      writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
-      return exit.usage;
-    }
-    const opened = await openChannels({ ...values, state: values["state-folder"] });
-    const done = opened.ok ? await dispatch(opened.value, what, names3, values, kinds4.filter(isImageKind)) : opened;
-    showDiagnostics(done.diagnostics);
-    if (done.ok) writeOutput(done.value);
-    return done.ok ? exit.ok : exit.failed;
-  }
-});
-function dispatch(opened, what, names3, values, kinds4) {
-  if (what === "build") return build3(opened, names3, values, kinds4);
-  if (what === "list") return list7(opened, names3, values);
-  if (what === "get") return get(opened, names3, values, kinds4);
-  return diff2(opened, names3, values);
-}
 var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path100.join)(opened.workspace.root, "out") : (0, import_node_path100.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
@@ -43633,6 +43632,646 @@ function imagesOf(opened, names3, values) {
   const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
   if (!chosen.length) return bad(error("image-unknown", "no image is made for this architecture"));
   return good(chosen);
+}
+
+// ts-src/cli/image-publish.ts
+var import_node_fs90 = require("node:fs");
+var import_node_path104 = require("node:path");
+init_diagnostics();
+
+// ts-src/images/publish.ts
+init_diagnostics();
+
+// ts-src/images/check.ts
+var import_node_crypto14 = require("node:crypto");
+var import_node_fs87 = require("node:fs");
+var import_node_path101 = require("node:path");
+init_diagnostics();
+init_process();
+function checkArtifact(input, artifact2) {
+  input.progress(`starting the ${artifact2.kind} image of '${input.record.name}'`);
+  switch (artifact2.kind) {
+    case "docker":
+      return checkDocker(input, artifact2);
+    case "rootfs":
+      return checkRootfs(input, artifact2);
+    case "disk":
+    case "ami":
+      return checkDisk(input, artifact2);
+  }
+}
+var failed3 = (input, kind, why, hint) => bad(
+  error("image-check", `the ${kind} image of '${input.record.name}' is not good: ${why}`, {
+    file: input.log,
+    ...hint === void 0 ? {} : { hint }
+  })
+);
+var lastLine3 = (text7) => printable(text7.trim().split("\n").pop() ?? "").slice(0, 300);
+var commandsOf = (spec) => spec.check.length ? spec.check : [["true"]];
+async function checkDocker(input, artifact2) {
+  const [file3] = artifact2.files;
+  const path2 = file3 && await input.store.path(file3);
+  const { id } = artifact2;
+  if (path2 === void 0 || id === void 0 || !/^sha256:[0-9a-f]{64}$/.test(id))
+    return failed3(input, "docker", "the store lost its file", "build it again");
+  const docker2 = (...args) => run("docker", args, { signal: input.signal, limit: 1 << 20 });
+  const known3 = await docker2("image", "inspect", "--format", "{{.Id}}", id);
+  if (known3.code !== 0) {
+    const loaded = await docker2("load", "--quiet", "--input", path2);
+    if (loaded.code !== 0)
+      return failed3(input, "docker", lastLine3(loaded.stderr), "a docker engine starts it: is one running here?");
+  }
+  try {
+    for (const command2 of commandsOf(input.spec)) {
+      const limits2 = ["--network=none", "--memory=2g", "--pids-limit=2048"];
+      const ran = await docker2("run", "--rm", ...limits2, id, "timeout", "300", ...command2);
+      if (ran.code !== 0)
+        return failed3(
+          input,
+          "docker",
+          `'${command2.join(" ")}' ended with ${ran.code}: ${lastLine3(ran.stderr || ran.stdout)}`
+        );
+    }
+  } finally {
+    if (known3.code !== 0) await docker2("rmi", "--force", id);
+  }
+  return good(true);
+}
+async function checkRootfs(input, artifact2) {
+  const [file3] = artifact2.files;
+  const path2 = file3 && await input.store.path(file3);
+  if (path2 === void 0) return failed3(input, "rootfs", "the store lost its file", "build it again");
+  const tested = await run("zstd", ["--test", "--quiet", path2], { signal: input.signal });
+  return tested.code === 0 ? good(true) : failed3(input, "rootfs", lastLine3(tested.stderr));
+}
+var firmwares = {
+  amd64: {
+    program: "qemu-system-x86_64",
+    machine: ["-machine", "q35"],
+    files: ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/ovmf/OVMF.fd"]
+  },
+  arm64: {
+    program: "qemu-system-aarch64",
+    machine: ["-machine", "virt"],
+    files: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"]
+  }
+};
+var longest4 = 20 * 6e4;
+async function checkDisk(input, artifact2) {
+  const known3 = firmwares[input.record.architecture];
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs87.existsSync)(f));
+  const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
+  const path2 = file3 && await input.store.path(file3);
+  if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
+  if (!known3 || firmware2 === void 0)
+    return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
+  const word3 = (0, import_node_crypto14.randomBytes)(12).toString("hex");
+  const link = (0, import_node_path101.join)(newScratch(input.state), "disk.qcow2");
+  await run("ln", ["-s", path2, link]);
+  const stop = new AbortController();
+  const ended = AbortSignal.any([input.signal, stop.signal]);
+  const timer = setTimeout(() => stop.abort(), longest4);
+  let seen = "";
+  let verdict2;
+  const ran = await run(
+    known3.program,
+    [
+      ...known3.machine,
+      ...["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2"],
+      ...["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-net", "none"],
+      ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`],
+      ...["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`],
+      ...["-smbios", `type=1,serial=slipway-check-${word3}`]
+    ],
+    {
+      signal: ended,
+      limit: 1 << 20,
+      onOutput: (chunk) => {
+        seen = (seen + chunk.toString("latin1")).slice(-2e5);
+        const found2 = new RegExp(`slipway-check: (passed|failed) ${word3}`).exec(seen);
+        if (!found2) return;
+        verdict2 = found2[1] === "passed" ? "passed" : "failed";
+        stop.abort();
+      }
+    }
+  );
+  clearTimeout(timer);
+  if (verdict2 === "passed") return good(true);
+  const { writeWhole: writeWhole2 } = await Promise.resolve().then(() => (init_files(), files_exports));
+  writeWhole2(input.log, seen, { sync: false });
+  if (verdict2 === "failed") {
+    const told8 = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
+    return failed3(input, artifact2.kind, told8.map(lastLine3).slice(-5).join("; "));
+  }
+  return ran.code === 127 ? failed3(input, artifact2.kind, `${known3.program} is not installed`, "install qemu-system-x86") : failed3(input, artifact2.kind, "it did not start, or did not say that it is good", "its console is in that file");
+}
+
+// ts-src/images/push.ts
+var import_node_path103 = require("node:path");
+var import_node_fs89 = require("node:fs");
+init_diagnostics();
+init_digest();
+init_names();
+init_process();
+
+// ts-src/images/registry.ts
+var import_node_fs88 = require("node:fs");
+var import_node_os13 = require("node:os");
+var import_node_path102 = require("node:path");
+var import_node_stream2 = require("node:stream");
+init_diagnostics();
+init_digest();
+init_files();
+init_process();
+var import_promises9 = require("node:timers/promises");
+init_yaml();
+var attempts2 = 5;
+var largestAnswer = 4 << 20;
+async function loginFor(host2) {
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path102.join)((0, import_node_os13.homedir)(), ".docker");
+  let config2;
+  try {
+    config2 = asMap(JSON.parse(readIf((0, import_node_path102.join)(folder, "config.json")) ?? "{}"));
+  } catch {
+    return void 0;
+  }
+  const helpers = asMap(config2 && own(config2, "credHelpers")) ?? {};
+  const helper2 = own(helpers, host2) ?? (config2 && own(config2, "credsStore"));
+  if (typeof helper2 === "string" && /^[A-Za-z0-9_-]+$/.test(helper2)) {
+    const asked = await run(`docker-credential-${helper2}`, ["get"], { input: host2, limit: 1 << 16 });
+    if (asked.code !== 0) return void 0;
+    const answer2 = asMap(JSON.parse(asked.stdout));
+    const [user2, secret2] = [answer2 && own(answer2, "Username"), answer2 && own(answer2, "Secret")];
+    if (typeof user2 === "string" && typeof secret2 === "string")
+      return Buffer.from(`${user2}:${secret2}`).toString("base64");
+    return void 0;
+  }
+  const entry = asMap(own(asMap(config2 && own(config2, "auths")) ?? {}, host2));
+  const auth = entry && own(entry, "auth");
+  return typeof auth === "string" ? auth : void 0;
+}
+var RegistryFault = class extends Error {
+};
+var Registry = class {
+  host;
+  path;
+  base;
+  login;
+  token;
+  asked = false;
+  constructor(repository2) {
+    const slash = repository2.indexOf("/");
+    this.host = repository2.slice(0, slash);
+    this.path = repository2.slice(slash + 1);
+    const loopback = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(this.host);
+    this.base = `${loopback ? "http" : "https"}://${this.host}`;
+  }
+  /** What a tag names now. */
+  async tag(name6) {
+    const answer2 = await this.request("GET", `/v2/${this.path}/manifests/${name6}`, {
+      headers: { accept: `${mediaTypes2.index}, ${mediaTypes2.manifest}` },
+      also: [404]
+    });
+    if (answer2.status === 404) return void 0;
+    const data = await bodyOf(answer2);
+    return { digest: `sha256:${sha256(data)}`, data };
+  }
+  async pushBlob(blob) {
+    const there = await this.request("HEAD", `/v2/${this.path}/blobs/${blob.digest}`, { also: [404] });
+    if (there.status === 200) return;
+    await this.again(async () => {
+      const begun = await this.request("POST", `/v2/${this.path}/blobs/uploads/`, {});
+      const location = begun.headers.get("location");
+      if (location === null) throw new RegistryFault("the registry named no place for an upload");
+      const url2 = new URL(location, this.base);
+      if (url2.host !== this.host) throw new RegistryFault(`the registry sends uploads to ${url2.host}`);
+      url2.searchParams.set("digest", blob.digest);
+      await this.request("PUT", `${url2.pathname}${url2.search}`, {
+        headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs88.createReadStream)(blob.data.file),
+        once: true
+      });
+    });
+  }
+  async pushManifest(reference, mediaType, data) {
+    await this.request("PUT", `/v2/${this.path}/manifests/${reference}`, {
+      headers: { "content-type": mediaType },
+      body: () => data
+    });
+  }
+  /** Tries anew after faults that may pass. */
+  async again(work2) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work2();
+      } catch (e) {
+        if (attempt >= attempts2 || e instanceof RegistryFault) throw e;
+        await (0, import_promises9.setTimeout)(500 * 2 ** attempt);
+      }
+    }
+  }
+  async request(method, path2, options6) {
+    const send = async () => {
+      const body = options6.body?.();
+      const answer2 = await fetch(`${this.base}${path2}`, {
+        method,
+        redirect: "error",
+        signal: AbortSignal.timeout(6e5),
+        headers: { ...options6.headers, ...await this.authorization() },
+        ...body === void 0 ? {} : { body: streamOf(body), duplex: "half" }
+      });
+      if (answer2.status === 401 && !this.asked && await this.authorize(answer2.headers.get("www-authenticate")))
+        return send();
+      if (answer2.ok || options6.also?.includes(answer2.status)) return answer2;
+      const text7 = (await bodyOf(answer2)).toString("utf8").slice(0, 300);
+      const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer2.status} ${text7}`;
+      if (answer2.status >= 500 || answer2.status === 429) throw new Error(fault3);
+      throw new RegistryFault(fault3);
+    };
+    return options6.once ? send() : this.again(send);
+  }
+  async authorization() {
+    if (this.token !== void 0) return { authorization: `Bearer ${this.token}` };
+    return this.login === void 0 ? {} : { authorization: `Basic ${this.login}` };
+  }
+  /** What a registry asks for: a login, or a token of the server that it names. */
+  async authorize(wanted) {
+    this.asked = true;
+    const login2 = await loginFor(this.host);
+    const bearer = /^Bearer (.*)$/i.exec(wanted ?? "")?.[1];
+    if (bearer === void 0) {
+      this.login = login2;
+      return login2 !== void 0;
+    }
+    const fields = new Map(
+      [...bearer.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1] ?? "", m[2] ?? ""])
+    );
+    const url2 = new URL(fields.get("realm") ?? "", this.base);
+    if (url2.protocol !== "https:" && url2.host !== this.host) return false;
+    url2.searchParams.set("scope", `repository:${this.path}:pull,push`);
+    const service = fields.get("service");
+    if (service !== void 0) url2.searchParams.set("service", service);
+    const answer2 = await fetch(url2, {
+      redirect: "error",
+      signal: AbortSignal.timeout(6e4),
+      headers: login2 === void 0 ? {} : { authorization: `Basic ${login2}` }
+    });
+    if (!answer2.ok) return false;
+    const said = asMap(JSON.parse((await bodyOf(answer2)).toString("utf8")));
+    const token3 = said && (own(said, "token") ?? own(said, "access_token"));
+    this.token = typeof token3 === "string" ? token3 : void 0;
+    return this.token !== void 0;
+  }
+};
+var streamOf = (body) => Buffer.isBuffer(body) ? new Uint8Array(body) : import_node_stream2.Readable.toWeb(body);
+async function bodyOf(answer2) {
+  const parts2 = [];
+  let size3 = 0;
+  const reader2 = answer2.body?.getReader();
+  for (let next2 = await reader2?.read(); next2 && !next2.done; next2 = await reader2?.read()) {
+    size3 += next2.value.length;
+    if (size3 > largestAnswer) throw new RegistryFault("an answer of the registry is too large");
+    parts2.push(next2.value);
+  }
+  return Buffer.concat(parts2);
+}
+var registryFault = (repository2, e) => bad(
+  error("image-push", `${repository2}: ${e instanceof Error ? e.message : String(e)}`, {
+    hint: "nothing was tagged; the same command goes on where it ended"
+  })
+);
+
+// ts-src/images/push.ts
+var packedName = (diffId) => `image-packed/${diffId.slice(0, 2)}/${diffId}.json`;
+async function packed2(store2, state, layer) {
+  const known3 = await store2.readJson(packedName(layer.sha256));
+  if (known3 && await store2.path(known3) !== void 0) return known3;
+  const path2 = await store2.path(layer);
+  if (path2 === void 0) return void 0;
+  const folder = newScratch(state);
+  (0, import_node_fs89.mkdirSync)(folder, { recursive: true });
+  const target2 = (0, import_node_path103.join)(folder, "layer.tar.gz");
+  const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
+  if (made2.code !== 0) return void 0;
+  const stored2 = await store2.put(target2);
+  await store2.writeJson(packedName(layer.sha256), stored2);
+  return stored2;
+}
+async function pushable(store2, state, record3, config2) {
+  const lost3 = (what) => bad(error("image-push", `the store lost ${what} of '${record3.name}'`, { hint: "build it again" }));
+  if (`sha256:${sha256(config2)}` !== artifactOf(record3, "docker")?.id) return lost3("the configuration");
+  const blobs = [{ digest: `sha256:${sha256(config2)}`, size: config2.length, data: config2 }];
+  const layers = [];
+  for (const { file: file3 } of record3.layers) {
+    const gz = await packed2(store2, state, file3);
+    const path2 = gz && await store2.path(gz);
+    if (!gz || path2 === void 0) return lost3("a layer");
+    blobs.push({ digest: `sha256:${gz.sha256}`, size: gz.size, data: { file: path2 } });
+    layers.push({ mediaType: mediaTypes2.packedLayer, digest: `sha256:${gz.sha256}`, size: gz.size });
+  }
+  return good({ record: record3, blobs, manifest: ociManifest(config2, layers) });
+}
+async function pushImage(store2, state, spec, records) {
+  const [first2] = records;
+  if (spec.repository === void 0 || !first2) throw new Error("an image without a repository is not pushed");
+  const images = [];
+  for (const record3 of records) {
+    const config2 = configOf(record3);
+    if (!config2)
+      return bad(
+        error("image-push", `the store does not know the layers of '${record3.name}'`, { hint: "build it again" })
+      );
+    const image2 = await pushable(store2, state, record3, config2);
+    if (!image2.ok) return image2;
+    images.push(image2.value);
+  }
+  const index = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes2.index,
+      manifests: images.map(({ record: record3, manifest }) => ({
+        ...describeBlob(mediaTypes2.manifest, manifest),
+        platform: ociPlatform(record3.architecture)
+      }))
+    })
+  );
+  const digest4 = `sha256:${sha256(index)}`;
+  try {
+    const registry2 = new Registry(spec.repository);
+    const there = await registry2.tag(first2.version);
+    if (there && there.digest !== digest4)
+      return bad(
+        error("image-tag", `${spec.repository}:${first2.version} is another image already: a version is never moved`, {
+          hint: `it is ${there.digest}, and this is ${digest4}`
+        })
+      );
+    for (const image2 of images) {
+      for (const blob of image2.blobs) await registry2.pushBlob(blob);
+      await registry2.pushManifest(`sha256:${sha256(image2.manifest)}`, mediaTypes2.manifest, image2.manifest);
+    }
+    await registry2.pushManifest(digest4, mediaTypes2.index, index);
+    const tags2 = [first2.version, dockerTag(first2.channel)];
+    for (const tag of tags2) await registry2.pushManifest(tag, mediaTypes2.index, index);
+    return good({ digest: digest4, tags: tags2 });
+  } catch (e) {
+    return registryFault(spec.repository, e);
+  }
+}
+function configOf(record3) {
+  if (!record3.docker) return void 0;
+  return ociConfig({
+    architecture: record3.architecture,
+    layers: record3.layers.map((l) => ({ diffId: l.file.sha256, tar: "", size: l.file.size, what: l.what })),
+    command: record3.docker.command,
+    labels: record3.docker.labels,
+    time: record3.docker.time
+  });
+}
+
+// ts-src/images/publish.ts
+var imagesUri = (repository2) => repository2.replace(/\/apt\/?(\?|$)/, "/images$1");
+async function publishImage(input) {
+  const checked = await checkAll(input);
+  if (!checked.ok) return checked;
+  const [first2] = input.records;
+  if (!first2) throw new Error("nothing to publish");
+  const places = [];
+  for (const uri of input.places) places.push(await openEndpoint(imagesUri(uri), input.root));
+  const told8 = [];
+  for (const place2 of places) {
+    const placed = await placeFiles(input, place2);
+    if (!placed.ok) return placed;
+    told8.push(...placed.value);
+  }
+  let pushed;
+  if (input.spec.repository !== void 0 && artifactOf(first2, "docker")) {
+    input.progress(`pushing '${first2.name}' to ${input.spec.repository}`);
+    const done = await pushImage(input.store, input.state, input.spec, input.records);
+    if (!done.ok) return done;
+    pushed = done.value;
+    told8.push(`${input.spec.repository}@${pushed.digest}`, ...pushed.tags.map((t) => `${input.spec.repository}:${t}`));
+  }
+  const entries = entriesOf2(input, pushed);
+  const signed = await withSigner(input.signingKey, async (signer) => {
+    for (const place2 of places) {
+      const written = await writeIndex(place2, first2.channel, entries, signer);
+      if (!written.ok) return written;
+      told8.push(`${place2.uri}/index.json`);
+    }
+    return good(true);
+  });
+  if (!signed.ok) return signed;
+  for (const record3 of input.records) await writeRecord2(input.store, { ...record3, published: input.now });
+  return good(told8);
+}
+async function checkAll(input) {
+  const faults4 = [];
+  for (const record3 of input.records) {
+    for (const artifact2 of record3.artifacts) {
+      if (artifact2.checked !== void 0) continue;
+      const { store: store2, state, spec, log, progress, signal } = input;
+      const checked = await checkArtifact({ store: store2, state, record: record3, spec, log, progress, signal }, artifact2);
+      if (!checked.ok) {
+        faults4.push(...checked.diagnostics);
+        continue;
+      }
+      artifact2.checked = input.now;
+      await writeRecord2(store2, record3);
+    }
+  }
+  return faults4.length ? bad(...faults4) : good(true);
+}
+var filesOf4 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "docker" || input.spec.repository === void 0).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
+async function placeFiles(input, place2) {
+  const told8 = [];
+  for (const record3 of input.records) {
+    for (const { file: file3 } of filesOf4(input, record3)) {
+      const path2 = await input.store.path(file3);
+      if (path2 === void 0)
+        return bad(error("image-push", `the store lost ${file3.name}`, { hint: "build the image again" }));
+      const placed = await place2.placeFile(file3.name, { path: path2, sha256: file3.sha256, size: file3.size });
+      if (placed === "other")
+        return bad(
+          error("image-tag", `${place2.where} has another ${file3.name} already: a version is never replaced`, {
+            hint: "publish a new state, and make the image from it"
+          })
+        );
+      told8.push(`${place2.uri}/${file3.name}`);
+    }
+  }
+  return good(told8);
+}
+function entriesOf2(input, pushed) {
+  return input.records.flatMap((record3) => {
+    const of = {
+      image: record3.name,
+      version: record3.version,
+      architecture: record3.architecture,
+      state: record3.state
+    };
+    const files = filesOf4(input, record3).map(({ kind, file: file3 }) => ({
+      ...of,
+      kind,
+      file: file3.name,
+      size: file3.size,
+      sha256: file3.sha256
+    }));
+    const docker2 = pushed ? [{ ...of, kind: "docker", reference: `${input.spec.repository}@${pushed.digest}` }] : [];
+    return [...docker2, ...files];
+  });
+}
+var indexFile = "index.json.asc";
+function readIndex4(data, channel2) {
+  if (!data) return { schema: 1, channel: channel2, images: [] };
+  const text7 = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][^\n]*\n)*\n([^]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
+    data.toString("utf8")
+  )?.[1];
+  try {
+    const value2 = JSON.parse(text7 ?? "");
+    return isIndex(value2) ? value2 : void 0;
+  } catch {
+    return void 0;
+  }
+}
+var isIndex = (value2) => typeof value2 === "object" && value2 !== null && "schema" in value2 && value2.schema === 1 && "images" in value2 && Array.isArray(value2.images);
+async function writeIndex(place2, channel2, entries, signer) {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const read2 = await place2.read(indexFile);
+    const index = readIndex4(read2?.data, channel2);
+    if (!index)
+      return bad(error("image-index", `${place2.where}/${indexFile} is no index of images`, { hint: "move it away" }));
+    const same2 = (a, b) => a.image === b.image && a.version === b.version && a.architecture === b.architecture;
+    const images = [...entries, ...index.images.filter((old) => !entries.some((e) => same2(e, old)))];
+    const text7 = `${JSON.stringify({ schema: 1, channel: channel2, images }, null, 1)}
+`;
+    const signed = await signer.sign(text7, "clearsign");
+    if (!signed.ok) return signed;
+    if (!await place2.replace(indexFile, Buffer.from(signed.value), read2?.tag)) continue;
+    await place2.put("index.json", Buffer.from(text7));
+    return good(true);
+  }
+  return bad(
+    error("image-index", `the index of images at ${place2.where} is being written all the time`, {
+      hint: "run the same command again"
+    })
+  );
+}
+
+// ts-src/cli/image-publish.ts
+async function publishNamed(opened, names3, values) {
+  const images = imagesOf(opened, names3, { ...values, architecture: void 0 });
+  if (!images.ok) return images;
+  const { store: store2, workspace } = opened;
+  const driver = unshareDriver();
+  const diagnostics = [];
+  const lines = [];
+  await openScratch(workspace.state, driver);
+  const watch2 = untilStopped();
+  try {
+    for (const name6 of new Set(images.value.map((i) => i.name))) {
+      const of = images.value.filter((i) => i.name === name6);
+      const found2 = await publishable(opened, of, values);
+      if (!found2.ok) {
+        diagnostics.push(...found2.diagnostics);
+        continue;
+      }
+      const logs2 = (0, import_node_path104.join)(outputOf(opened, values), "logs", "images");
+      (0, import_node_fs90.mkdirSync)(logs2, { recursive: true });
+      const done = await publishImage({
+        store: store2,
+        state: workspace.state,
+        root: workspace.root,
+        ...found2.value,
+        signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+        log: (0, import_node_path104.join)(logs2, `${name6}.check.log`),
+        now: Date.now(),
+        progress: (text7) => writeMessage(`${text7}
+`),
+        signal: watch2.signal
+      });
+      diagnostics.push(...done.diagnostics);
+      if (done.ok) lines.push(...done.value);
+    }
+  } finally {
+    watch2.done();
+    await closeScratch(driver);
+  }
+  if (diagnostics.some(isError)) return bad(...diagnostics);
+  return good(lines.map((l) => `${l}
+`).join(""), diagnostics);
+}
+async function publishable(opened, images, values) {
+  const { store: store2 } = opened;
+  const [first2] = images;
+  if (!first2) throw new Error("no image");
+  const name6 = channelOf(opened, first2, values);
+  if (!name6.ok) return name6;
+  const channel2 = await readChannel(store2, name6.value);
+  if (!channel2.ok) return channel2;
+  const found2 = await stateOf(store2, channel2.value, values.state ?? first2.spec.state);
+  if (!found2.ok) return found2;
+  const listed = await listImages(store2, name6.value);
+  const records = [];
+  const missing = [];
+  for (const { target: target2 } of images) {
+    const of = listed.find(
+      (i) => i.name === first2.name && i.architecture === target2.architecture && i.state === found2.value.id
+    );
+    const record3 = of && await readRecord2(store2, of.key);
+    if (record3) records.push(record3);
+    else missing.push(target2.architecture);
+  }
+  if (missing.length)
+    return bad(
+      error(
+        "image-unbuilt",
+        `'${first2.name}' was not built from the state ${shortId(found2.value.id)} for ${missing.join(", ")}`,
+        {
+          hint: `\`slipway image build ${first2.name}\` makes it`
+        }
+      )
+    );
+  const places = values.to ?? channel2.value.file.endpoints;
+  return good({ spec: first2.spec, records, places: [...places] });
+}
+
+// ts-src/cli/image.ts
+var image = defineCommand({
+  summary: "make docker images, disks and AMIs from a state of a channel",
+  usage: "image build|list|get|diff|publish [NAME ...]",
+  details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
+was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
+image, NAME or NAME@VERSION, and diff compares the packages of two of them. publish starts each kind of the newest image of the
+channel (docker in its engine, disks in qemu), and publishes only what is found good.`,
+  examples: [
+    "slipway image build robot --local",
+    "slipway image list",
+    "slipway image diff robot@20261101120000 robot"
+  ],
+  options: imageOptions,
+  async run(values, [what, ...names3]) {
+    const kinds4 = values.kind ?? [];
+    if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish"].includes(what)) {
+      writeMessage("slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n");
+      return exit.usage;
+    }
+    if (what === "diff" && names3.length !== 2) {
+      writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    const done = opened.ok ? await dispatch(opened.value, what, names3, values, kinds4.filter(isImageKind)) : opened;
+    showDiagnostics(done.diagnostics);
+    if (done.ok) writeOutput(done.value);
+    return done.ok ? exit.ok : exit.failed;
+  }
+});
+function dispatch(opened, what, names3, values, kinds4) {
+  if (what === "build") return build3(opened, names3, values, kinds4);
+  if (what === "list") return list7(opened, names3, values);
+  if (what === "publish") return publishNamed(opened, names3, values);
+  if (what === "get") return get(opened, names3, values, kinds4);
+  return diff2(opened, names3, values);
 }
 async function build3(opened, names3, values, kinds4) {
   const images = imagesOf(opened, names3, values);
@@ -43680,8 +44319,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path100.join)(outputOf(opened, values), "logs", "images");
-  (0, import_node_fs87.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path105.join)(outputOf(opened, values), "logs", "images");
+  (0, import_node_fs91.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -43693,7 +44332,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path100.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path105.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text7) => writeMessage(`${text7}
 `),
@@ -43701,12 +44340,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path100.join)(values.output === void 0 ? (0, import_node_path100.join)(workspace.root, "out") : (0, import_node_path100.resolve)(values.output), "images");
+  const folder = (0, import_node_path105.join)(values.output === void 0 ? (0, import_node_path105.join)(workspace.root, "out") : (0, import_node_path105.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path100.join)(folder, file3.name);
+      const target2 = (0, import_node_path105.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -43716,7 +44355,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs87.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs87.statSync)(b)];
+    const [left, right] = [(0, import_node_fs91.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs91.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -43724,10 +44363,8 @@ function isSame(a, b, size3) {
 }
 async function allImages(store2) {
   const all = [];
-  for (const name6 of await store2.names("image-lists")) {
-    const channel2 = name6.slice("image-lists/".length).replace(/\.json$/, "");
+  for (const channel2 of await imageLists(store2))
     all.push(...(await listImages(store2, channel2)).map((i) => ({ ...i, channel: channel2 })));
-  }
   return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
 }
 async function list7({ store: store2 }, names3, values) {
@@ -43773,9 +44410,9 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path101 = require("node:path");
-var import_promises9 = require("node:readline/promises");
+var import_node_fs92 = require("node:fs");
+var import_node_path106 = require("node:path");
+var import_promises10 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -43821,7 +44458,7 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
-var options5 = {
+var options4 = {
   organization: {
     type: "string",
     value: "NAME",
@@ -43832,7 +44469,7 @@ var options5 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named6 = (0, import_node_path101.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named6 = (0, import_node_path106.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named6 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -43840,7 +44477,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises9.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises10.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -43848,7 +44485,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs88.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs92.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -43869,9 +44506,9 @@ var init2 = defineCommand({
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
-  options: options5,
+  options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path101.resolve)(folder);
+    const root = (0, import_node_path106.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -43881,8 +44518,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names3 = Object.keys(files);
-    (0, import_node_fs88.mkdirSync)(root, { recursive: true });
-    const taken = names3.filter((f) => (0, import_node_fs88.existsSync)((0, import_node_path101.join)(root, f)));
+    (0, import_node_fs92.mkdirSync)(root, { recursive: true });
+    const taken = names3.filter((f) => (0, import_node_fs92.existsSync)((0, import_node_path106.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -43893,8 +44530,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path101.join)(root, path2), text7);
-    const git2 = (0, import_node_fs88.existsSync)((0, import_node_path101.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path106.join)(root, path2), text7);
+    const git2 = (0, import_node_fs92.existsSync)((0, import_node_path106.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names3.map((f) => `    ${f}
 `).join("")}
@@ -44027,7 +44664,7 @@ var validate3 = defineCommand({
 // ts-src/cli/promote.ts
 init_diagnostics();
 init_diagnostics();
-var failed3 = (diagnostics) => {
+var failed4 = (diagnostics) => {
   showDiagnostics(diagnostics);
   return exit.failed;
 };
@@ -44058,10 +44695,10 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
-    if (!opened.ok) return failed3(opened.diagnostics);
+    if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
     const [source, target2] = [await readChannel(store2, names3[0]), await readChannel(store2, names3[1])];
-    if (!source.ok || !target2.ok) return failed3([...source.diagnostics, ...target2.diagnostics]);
+    if (!source.ok || !target2.ok) return failed4([...source.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source.value, values.state);
     const places = await placesOf3(opened.value, target2.value, values.repository, source.value);
     const rules2 = rulesOf2(workspace.distro, names3[1]);
@@ -44072,7 +44709,7 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
           hint: `it names ${rules2.from.join(", ")}`
         })
       );
-    if (!found2.ok || !places.ok || faults4.some(isError)) return failed3(faults4);
+    if (!found2.ok || !places.ok || faults4.some(isError)) return failed4(faults4);
     const { id, state } = found2.value;
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
@@ -44106,9 +44743,9 @@ ${text7}`);
         outlet
       )
     );
-    if (!moved3.ok) return failed3(moved3.diagnostics);
+    if (!moved3.ok) return failed4(moved3.diagnostics);
     showDiagnostics(moved3.diagnostics);
-    if (moved3.value.lost.length) return failed3([lostPackages(moved3.value.lost.length)]);
+    if (moved3.value.lost.length) return failed4([lostPackages(moved3.value.lost.length)]);
     writeMessage(
       moved3.value.changed || moved3.value.id !== to.headId ? `${names3[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
 ` : `${names3[1]} has these packages already
@@ -44136,18 +44773,18 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
-    if (!opened.ok) return failed3(opened.diagnostics);
+    if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
     const read2 = await readChannel(store2, names3[0]);
-    if (!read2.ok) return failed3(read2.diagnostics);
+    if (!read2.ok) return failed4(read2.diagnostics);
     const channel2 = read2.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
-      return failed3([error("channel-empty", `the channel '${names3[0]}' has no state before this one`)]);
+      return failed4([error("channel-empty", `the channel '${names3[0]}' has no state before this one`)]);
     const found2 = await stateOf(store2, channel2, former);
     const places = await placesOf3(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
-      return failed3([...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics]);
+      return failed4([...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics]);
     const done = await withOutlet(
       opened.value,
       places.value,
@@ -44162,9 +44799,9 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
         outlet
       )
     );
-    if (!done.ok) return failed3(done.diagnostics);
+    if (!done.ok) return failed4(done.diagnostics);
     showDiagnostics(done.diagnostics);
-    if (done.value.moved.lost.length) return failed3([lostPackages(done.value.moved.lost.length)]);
+    if (done.value.moved.lost.length) return failed4([lostPackages(done.value.moved.lost.length)]);
     writeMessage(wordsOf2(names3[0], found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
   }
@@ -44180,8 +44817,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -44229,8 +44866,8 @@ function channelPart(name6) {
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -44244,8 +44881,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path102.join)(at2.value.folder, (0, import_node_path102.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path102.join)(root, (0, import_node_path102.relative)(workspace.root, (0, import_node_path102.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path107.join)(at2.value.folder, (0, import_node_path107.relative)(at2.value.top, workspace.root));
+  const read2 = await readWorkspace((0, import_node_path107.join)(root, (0, import_node_path107.relative)(workspace.root, (0, import_node_path107.resolve)(workspace.file))), workspace.state);
   if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -44280,7 +44917,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read2.value, root: (0, import_node_path102.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read2.value, root: (0, import_node_path107.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -44299,13 +44936,13 @@ function withLimitsOf(settings3, trusted) {
 var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs89.realpathSync)(root);
+  const top = (0, import_node_fs93.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs89.realpathSync)((0, import_node_path102.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs93.realpathSync)((0, import_node_path107.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -44401,7 +45038,7 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
 }
 
 // ts-src/cli/farm/prepare.ts
-var options6 = {
+var options5 = {
   ...distroOptions,
   state: farmOptions.state,
   run: {
@@ -44473,7 +45110,7 @@ var prepare2 = defineCommand({
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
 a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options6,
+  options: options5,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
@@ -44551,7 +45188,7 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs90.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs94.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -44637,7 +45274,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text7("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path103.resolve)(text7("output")), header2 + schedule);
+    else writeWhole((0, import_node_path108.resolve)(text7("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -44646,7 +45283,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path103.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path108.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -44668,7 +45305,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path103.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path108.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text7.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -44686,7 +45323,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path103.isAbsolute)(file3) || !exists((0, import_node_path103.join)(file3, ".git"))) {
+    if (!(0, import_node_path108.isAbsolute)(file3) || !exists((0, import_node_path108.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -44706,18 +45343,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path103.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path103.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path108.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path108.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path103.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path108.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path103.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path108.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -44779,7 +45416,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path103.resolve)(change);
+  const folder = (0, import_node_path108.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -44828,8 +45465,8 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -44865,14 +45502,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path104.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path109.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text7 = await store2.readText(kept3.log);
-      if (text7 !== void 0) writeWhole((0, import_node_path104.join)(output, log), text7, { sync: false });
+      if (text7 !== void 0) writeWhole((0, import_node_path109.join)(output, log), text7, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -44903,7 +45540,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path104.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path109.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -44939,8 +45576,8 @@ An untrusted run publishes nothing.`,
         return exit.failed;
       }
       await gather2(session2, loaded, output, nothing4);
-      const failed4 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
-      if (failed4 && bundle.pipeline.strict) {
+      const failed5 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
+      if (failed5 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
         return exit.failed;
       }
@@ -44953,7 +45590,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path104.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path109.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -44974,7 +45611,7 @@ An untrusted run publishes nothing.`,
         );
       writeOutput(published.sources.join("\n"));
       const bad2 = published.diagnostics.some(isError) || published.lost.length > 0;
-      if (!bad2 && !failed4) await session2.store.writeJson(lockName(channel2.name), { lock: lock2 });
+      if (!bad2 && !failed5) await session2.store.writeJson(lockName(channel2.name), { lock: lock2 });
       return bad2 ? exit.failed : exit.ok;
     } finally {
       await closeScratch(session2.driver);
@@ -45047,7 +45684,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path104.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path109.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -45058,7 +45695,7 @@ ${verdict2}`;
       Date.now() - bundle.begun
     )
   );
-  const failed4 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0 || happened.faults.length > 0 || happened.ended !== void 0;
+  const failed5 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0 || happened.faults.length > 0 || happened.ended !== void 0;
   writeOutput(
     renderHeadline(bundle.title, results, bundle.faults.length, abi2, [
       ...happened.ended === void 0 ? [] : [`ended early: ${happened.ended}`],
@@ -45068,7 +45705,7 @@ ${verdict2}`;
     ])
   );
   writeOutput(factsOf3(loaded, results));
-  return failed4 ? exit.failed : exit.ok;
+  return failed5 ? exit.failed : exit.ok;
 }
 var notesOf = ({ bundle }, happened) => [
   ...bundle.lostBefore ? [bundle.lostBefore] : [],
@@ -45078,18 +45715,18 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path104.relative)(process.cwd(), (0, import_node_path104.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path104.join)(output, log);
+  const inside = (0, import_node_path109.relative)(process.cwd(), (0, import_node_path109.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path109.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
-  const failed4 = results.filter((t) => t.state === "failed");
+  const failed5 = results.filter((t) => t.state === "failed");
   const maintainers = new Set(
     bundle.untrusted === void 0 ? input.distributions.flatMap(
-      (d) => failed4.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? [])
+      (d) => failed5.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? [])
     ) : []
   );
   return [
-    ...failed4.map((t) => `failed ${t.kind === "test" ? `tests of ${t.id}` : t.id}
+    ...failed5.map((t) => `failed ${t.kind === "test" ? `tests of ${t.id}` : t.id}
 `),
     ...[...maintainers].filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m)).sort().slice(0, 20).map((m) => `maintainer ${m}
 `)
@@ -45145,20 +45782,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs91.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs95.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path104.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path109.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
 function readLog(file3) {
   try {
-    return (0, import_node_fs91.readFileSync)(file3, "utf8").slice(-4e5);
+    return (0, import_node_fs95.readFileSync)(file3, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -45837,7 +46474,28 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path105 = require("node:path");
+var import_node_path110 = require("node:path");
+
+// ts-src/images/reach.ts
+async function reachedByImages(store2, states, now, milliseconds) {
+  const reached2 = { files: [], expired: [] };
+  for (const channel2 of await imageLists(store2)) {
+    for (const listed of await listImages(store2, channel2)) {
+      const record3 = await readRecord2(store2, listed.key);
+      if (!record3) continue;
+      if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
+        reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
+      else reached2.expired.push({ channel: channel2, key: record3.key, name: recordName2(record3.key) });
+    }
+  }
+  return reached2;
+}
+async function forgetImages(store2, expired) {
+  for (const channel2 of new Set(expired.map((e) => e.channel)))
+    await dropFromList(store2, channel2, new Set(expired.filter((e) => e.channel === channel2).map((e) => e.key)));
+}
+
+// ts-src/cli/store.ts
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -45865,7 +46523,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path105.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path110.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -45881,6 +46539,8 @@ async function show4(opened, json2) {
     "bases",
     "runs",
     "channels",
+    "images",
+    "image-lists",
     "states",
     "locks",
     "history",
@@ -45961,7 +46621,9 @@ async function collect2(opened, days, dry) {
     const index = await opened.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
-  const remove2 = [];
+  const images = await reachedByImages(opened, listed, now, Math.max(grace, days * 864e5));
+  keep2(images.files);
+  const remove2 = images.expired.map(({ name: name6 }) => ({ name: name6, size: 0 }));
   for await (const { name: name6, size: size3, modified } of opened.blobs.list("states"))
     if (!listed.has(name6.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
       remove2.push({ name: name6, size: size3 });
@@ -46008,6 +46670,7 @@ async function collect2(opened, days, dry) {
     if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
   const order3 = (name6) => name6.startsWith("objects/") ? 1 : 0;
   remove2.sort((a, b) => order3(a.name) - order3(b.name));
+  if (!dry) await forgetImages(opened, images.expired);
   if (!dry) for (const { name: name6 } of remove2) await opened.blobs.remove(name6);
   writeOutput(
     `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes3(remove2.reduce((n, r) => n + r.size, 0))}; ${kept3} objects stay
@@ -46099,14 +46762,14 @@ slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name6, command2) {
-  const options7 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
+  const options6 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name6}: ${command2.summary}`),
     `Usage: slipway ${command2.usage}
 `,
     ...command2.details ? [prose(command2.details)] : [],
     `Options:
-${table2(options7)}`,
+${table2(options6)}`,
     ...command2.examples?.length ? [`Examples:
 ${command2.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -46114,7 +46777,7 @@ ${command2.examples.map((e) => `    ${e}
 }
 
 // ts-src/cli/completion.ts
-var entriesOf2 = (commands2) => Object.entries(commands2).map(([name6, command2]) => ({
+var entriesOf3 = (commands2) => Object.entries(commands2).map(([name6, command2]) => ({
   name: name6,
   summary: command2.summary,
   options: optionsOf(command2).map(([key, o]) => ({
@@ -46154,12 +46817,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options7 = e.options.map(
+  const options6 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options7, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -46191,36 +46854,36 @@ var completionOf = (commands2) => ({
       writeMessage("slipway completion: takes one of bash, zsh and fish\n");
       return Promise.resolve(exit.usage);
     }
-    writeOutput(script(entriesOf2(commands2())));
+    writeOutput(script(entriesOf3(commands2())));
     return Promise.resolve(exit.ok);
   }
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path106.join)(output, "logs");
+  const root = (0, import_node_path111.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs92.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs96.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path106.join)(root, entry);
-    const status = (0, import_node_fs92.lstatSync)(path2);
+    const path2 = (0, import_node_path111.join)(root, entry);
+    const status = (0, import_node_fs96.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs92.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs96.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -46243,12 +46906,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path106.join)((0, import_node_path106.resolve)(findDistro(values), ".."), "out") : (0, import_node_path106.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path111.join)((0, import_node_path111.resolve)(findDistro(values), ".."), "out") : (0, import_node_path111.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path106.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path111.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -46260,7 +46923,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path106.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path111.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -46321,9 +46984,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs93 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path107 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -46340,8 +47003,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs93.realpathSync)((0, import_node_path107.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs93.realpathSync)(root)}/`) && (0, import_node_fs93.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs97.realpathSync)((0, import_node_path112.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs97.realpathSync)(root)}/`) && (0, import_node_fs97.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -46355,12 +47018,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs93.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs97.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs93.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs97.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -46385,9 +47048,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path107.join)((0, import_node_path107.resolve)(findDistro(values), ".."), "out") : (0, import_node_path107.resolve)(values.output);
-    const root = (0, import_node_path107.join)(output, "apt");
-    if (!(0, import_node_fs93.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path112.join)((0, import_node_path112.resolve)(findDistro(values), ".."), "out") : (0, import_node_path112.resolve)(values.output);
+    const root = (0, import_node_path112.join)(output, "apt");
+    if (!(0, import_node_fs97.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -46454,7 +47117,7 @@ init_process();
 async function main(args) {
   onSlow((text7) => writeMessage(`${text7}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs94.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs98.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -46478,7 +47141,7 @@ async function main(args) {
   }
   let parsed2;
   try {
-    const options7 = Object.fromEntries(
+    const options6 = Object.fromEntries(
       Object.entries({ ...command2.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -46488,7 +47151,7 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options7, allowPositionals: true });
+    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options6, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command2.options));

@@ -7,9 +7,8 @@ word=$(sed 's/^slipway-check-//' /sys/class/dmi/id/product_serial 2> /dev/null)
 failed=0
 fault() { echo "slipway-check: $1"; failed=1; }
 if [ -n "$(dpkg --audit)" ]; then fault 'dpkg --audit finds packages that are not whole'; fi
-for program in $(dpkg-query --showformat '${Package}\n' --show | while read -r package; do
-  dpkg --listfiles "$package" 2> /dev/null | grep -E '^/opt/.*/(bin|lib)/' || :
-done | sort -u); do
+prefix=$(cat /usr/lib/slipway/check.prefix)
+for program in $(grep -hE "^$prefix/(bin|lib)/" /var/lib/dpkg/info/*.list | sort -u); do
   if [ -f "$program" ] && [ -x "$program" ] && ldd "$program" 2> /dev/null | grep -q 'not found'; then
     fault "$program lacks libraries: $(ldd "$program" | grep 'not found' | head -n 3 | tr -s '\t\n' ' ')"
   fi

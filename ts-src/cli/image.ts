@@ -5,45 +5,35 @@ import { isImageKind, type ImageKind } from '../model/images.ts';
 import { untilStopped } from '../io/signals.ts';
 import { buildImage, type BuiltImage } from '../images/build.ts';
 import { differenceOfImages } from '../images/difference.ts';
-import { listImages, readRecord, type ImageRecord, type ListedImage } from '../images/record.ts';
-import { targetsOf, type ImageTarget } from '../images/target.ts';
-import { folderChannel } from '../publish/channel.ts';
+import { imageLists, listImages, readRecord, type ImageRecord, type ListedImage } from '../images/record.ts';
+import type { ImageTarget } from '../images/target.ts';
 import { shortId } from '../publish/state.ts';
 import { renderImageDifference, renderImages } from '../render/images.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
-import { movingOptions, openChannels, readChannel, type Opened } from './channels.ts';
-import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
-
-const options = {
-  ...movingOptions,
-  output: { type: 'string', short: 'o', value: 'DIR', help: 'where files go (default: out beside the distro file)' },
-  channel: { type: 'string', value: 'NAME', help: "the channel to build from, in place of the image's own" },
-  local: { type: 'boolean', help: 'build from the last `slipway build` of the output folder instead of a channel' },
-  state: { type: 'string', value: 'ID', help: 'the state of the channel (default: the one that it serves)' },
-  kind: { type: 'string', multiple: true, value: 'KIND', help: 'only this kind (may be given again)' },
-  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this one (may be given again)' },
-  json: { type: 'boolean', help: 'as data on standard output' },
-} as const;
-type Values = ValuesOf<typeof options>;
+import { openChannels, readChannel, type Opened } from './channels.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+import { channelOf, imageOptions, imagesOf, outputOf, type ImageValues } from './image-options.ts';
+import { publishNamed } from './image-publish.ts';
 
 export const image = defineCommand({
   summary: 'make docker images, disks and AMIs from a state of a channel',
-  usage: 'image build|list|get|diff [NAME ...]',
+  usage: 'image build|list|get|diff|publish [NAME ...]',
   details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
 was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
-image, NAME or NAME@VERSION, and diff compares the packages of two of them.`,
+image, NAME or NAME@VERSION, and diff compares the packages of two of them. publish starts each kind of the newest image of the
+channel (docker in its engine, disks in qemu), and publishes only what is found good.`,
   examples: [
     'slipway image build robot --local',
     'slipway image list',
     'slipway image diff robot@20261101120000 robot',
   ],
-  options,
+  options: imageOptions,
   async run(values, [what, ...names]) {
     const kinds = values.kind ?? [];
-    if (!what || !kinds.every(isImageKind) || !['build', 'list', 'get', 'diff'].includes(what)) {
-      writeMessage('slipway image: build, list, get or diff; --kind is docker, rootfs, disk, lxd or ami\n');
+    if (!what || !kinds.every(isImageKind) || !['build', 'list', 'get', 'diff', 'publish'].includes(what)) {
+      writeMessage('slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n');
       return exit.usage;
     }
     if (what === 'diff' && names.length !== 2) {
@@ -62,45 +52,22 @@ function dispatch(
   opened: Opened,
   what: string,
   names: string[],
-  values: Values,
+  values: ImageValues,
   kinds: ImageKind[],
 ): Promise<Result<string>> {
   if (what === 'build') return build(opened, names, values, kinds);
   if (what === 'list') return list(opened, names, values);
+  if (what === 'publish') return publishNamed(opened, names, values);
   if (what === 'get') return get(opened, names, values, kinds);
   return diff(opened, names, values);
 }
 
-const outputOf = (opened: Opened, values: Values): string =>
-  values.output === undefined ? join(opened.workspace.root, 'out') : resolve(values.output);
-
-/** The channel that an image is built from. */
-export function channelOf(opened: Opened, { name, spec }: ImageTarget, values: Values): Result<string> {
-  if (values.local) return good(folderChannel(outputOf(opened, values)));
-  const channel = values.channel ?? spec.channel;
-  if (channel !== undefined) return good(channel);
-  return bad(
-    error('image-channel', `it is not said which channel the image '${name}' is made from`, {
-      hint: '`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder',
-    }),
-  );
-}
-
-function imagesOf(opened: Opened, names: readonly string[], values: Values): Result<ImageTarget[]> {
-  const { distro } = opened.workspace;
-  const wanted = names.length ? names : Object.keys(distro.images);
-  if (!wanted.length)
-    return bad(error('image-unknown', 'distro.yaml has no images', { hint: 'docs/images.md shows a first one' }));
-  const found = wanted.map((name) => targetsOf(distro, name));
-  const faults = found.flatMap((f) => (f.ok ? [] : f.diagnostics));
-  if (faults.length) return bad(...faults);
-  const targets = found.flatMap((f) => (f.ok ? f.value : []));
-  const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
-  if (!chosen.length) return bad(error('image-unknown', 'no image is made for this architecture'));
-  return good(chosen);
-}
-
-async function build(opened: Opened, names: string[], values: Values, kinds: ImageKind[]): Promise<Result<string>> {
+async function build(
+  opened: Opened,
+  names: string[],
+  values: ImageValues,
+  kinds: ImageKind[],
+): Promise<Result<string>> {
   const images = imagesOf(opened, names, values);
   if (!images.ok) return images;
   const { workspace } = opened;
@@ -133,7 +100,7 @@ async function build(opened: Opened, names: string[], values: Values, kinds: Ima
 async function buildOne(
   opened: Opened,
   one: ImageTarget,
-  values: Values,
+  values: ImageValues,
   kinds: readonly ImageKind[],
   driver: ReturnType<typeof unshareDriver>,
   signal: AbortSignal,
@@ -173,7 +140,7 @@ async function buildOne(
 /** Brings an image's files into the output folder, by links where that can be. */
 async function place(
   { store, workspace }: Opened,
-  values: Values,
+  values: ImageValues,
   record: ImageRecord,
   kinds: readonly ImageKind[],
 ): Promise<string[]> {
@@ -203,14 +170,12 @@ function isSame(a: string, b: string | undefined, size: number): boolean {
 
 async function allImages(store: Store): Promise<(ListedImage & { channel: string })[]> {
   const all: (ListedImage & { channel: string })[] = [];
-  for (const name of await store.names('image-lists')) {
-    const channel = name.slice('image-lists/'.length).replace(/\.json$/, '');
+  for (const channel of await imageLists(store))
     all.push(...(await listImages(store, channel)).map((i) => ({ ...i, channel })));
-  }
   return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
 }
 
-async function list({ store }: Opened, names: readonly string[], values: Values): Promise<Result<string>> {
+async function list({ store }: Opened, names: readonly string[], values: ImageValues): Promise<Result<string>> {
   const all = (await allImages(store)).filter((i) => !names.length || names.includes(i.name));
   const records = await store.many(all, async (i) => ({ ...i, record: await readRecord(store, i.key) }));
   if (values.json) return good(`${JSON.stringify(records)}\n`);
@@ -218,7 +183,7 @@ async function list({ store }: Opened, names: readonly string[], values: Values)
 }
 
 /** The newest image of a name, or the one of a version. */
-async function named(store: Store, text: string, values: Values): Promise<Result<ImageRecord>> {
+async function named(store: Store, text: string, values: ImageValues): Promise<Result<ImageRecord>> {
   const [name, version] = text.split('@');
   const found = (await allImages(store)).find(
     (i) =>
@@ -237,7 +202,7 @@ async function named(store: Store, text: string, values: Values): Promise<Result
       );
 }
 
-async function get(opened: Opened, names: string[], values: Values, kinds: ImageKind[]): Promise<Result<string>> {
+async function get(opened: Opened, names: string[], values: ImageValues, kinds: ImageKind[]): Promise<Result<string>> {
   const files: string[] = [];
   for (const name of names) {
     const record = await named(opened.store, name, values);
@@ -252,7 +217,7 @@ async function get(opened: Opened, names: string[], values: Values, kinds: Image
   return good(files.map((f) => `${f}\n`).join(''));
 }
 
-async function diff({ store }: Opened, [a = '', b = '']: string[], values: Values): Promise<Result<string>> {
+async function diff({ store }: Opened, [a = '', b = '']: string[], values: ImageValues): Promise<Result<string>> {
   const [before, after] = [await named(store, a, values), await named(store, b, values)];
   if (!before.ok || !after.ok) return bad(...before.diagnostics, ...after.diagnostics);
   const difference = differenceOfImages(before.value, after.value);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { filesOfDocs, type DocRecord } from '../model/docs.ts';
 import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
+import { forgetImages, reachedByImages } from '../images/reach.ts';
 import { openChannel, readState } from '../publish/state.ts';
 import { renderTable } from '../render/table.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -53,6 +54,8 @@ async function show(opened: Store, json: boolean): Promise<number> {
     'bases',
     'runs',
     'channels',
+    'images',
+    'image-lists',
     'states',
     'locks',
     'history',
@@ -139,7 +142,9 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     const index = await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
-  const remove: { name: string; size: number }[] = [];
+  const images = await reachedByImages(opened, listed, now, Math.max(grace, days * 86_400_000));
+  keep(images.files);
+  const remove: { name: string; size: number }[] = images.expired.map(({ name }) => ({ name, size: 0 }));
   for await (const { name, size, modified } of opened.blobs.list('states'))
     if (!listed.has(name.split('/').pop()!.replace('.json.gz', '')) && now - modified >= grace)
       remove.push({ name, size });
@@ -192,6 +197,7 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   // Records first: whoever sees one may have its objects.
   const order = (name: string) => (name.startsWith('objects/') ? 1 : 0);
   remove.sort((a, b) => order(a.name) - order(b.name));
+  if (!dry) await forgetImages(opened, images.expired);
   if (!dry) for (const { name } of remove) await opened.blobs.remove(name);
   writeOutput(
     `${dry ? 'would remove' : 'removed'} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept} objects stay\n`,

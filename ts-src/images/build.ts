@@ -20,7 +20,7 @@ import { specDigest, type Facts } from './config.ts';
 import { readInputs } from './inputs.ts';
 import { machineFiles, machineNames, fstabOf, systemNames } from './machine.ts';
 import { addToList, readRecord, writeRecord, type Artifact, type ImageRecord } from './record.ts';
-import { render } from './kinds.ts';
+import { dockerSettings, render } from './kinds.ts';
 import type { Rendered } from './rendered.ts';
 import { makeRoot, ownEpoch, type MadeRoot, type RootPlan } from './root.ts';
 import type { Room } from './room.ts';
@@ -242,6 +242,7 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
     system: asVersions([...system, ...machine].sort()),
     layers,
     artifacts,
+    ...(input.kinds.includes('docker') ? { docker: dockerSettings(facts, epoch) } : {}),
     made: input.now,
     milliseconds: Date.now() - begun,
   };

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, good, type Result } from '../model/diagnostics.ts';
 import type { ImageKind } from '../model/images.ts';
 import { dockerName, dockerTag, imageFile } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
@@ -26,8 +26,6 @@ export async function render(
     case 'disk':
     case 'ami':
       return renderDisk(room, facts, root, options);
-    case 'lxd':
-      return bad(error('image-kind', `images of the kind ${kind} can't be made yet`));
   }
 }
 
@@ -40,21 +38,26 @@ export function dockerTags(facts: Pick<Facts, 'distro' | 'image' | 'state' | 'ch
   return [`${name}:${facts.state.stamp}`, `${name}:${dockerTag(facts.channel)}`];
 }
 
+/** What a docker image says beside its layers. */
+export const dockerSettings = (facts: Facts, epoch: number) => ({
+  command: facts.image.spec.command ?? [],
+  labels: {
+    'org.opencontainers.image.title': facts.image.name,
+    'org.opencontainers.image.vendor': facts.distro.organization,
+    'org.opencontainers.image.version': facts.state.stamp,
+    'org.slipway.channel': facts.channel,
+    'org.slipway.state': facts.stateId,
+  },
+  time: epoch,
+});
+
 function docker(facts: Facts, root: MadeRoot, { folder, epoch }: RenderOptions): Rendered {
   const file = join(folder, fileOf(facts, 'docker.tar'));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
-      command: facts.image.spec.command ?? [],
-      labels: {
-        'org.opencontainers.image.title': facts.image.name,
-        'org.opencontainers.image.vendor': facts.distro.organization,
-        'org.opencontainers.image.version': facts.state.stamp,
-        'org.slipway.channel': facts.channel,
-        'org.slipway.state': facts.stateId,
-      },
-      time: epoch,
+      ...dockerSettings(facts, epoch),
     },
     dockerTags(facts),
     file,

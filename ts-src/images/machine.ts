@@ -1,4 +1,4 @@
-import { hostName } from '../model/names.ts';
+import { hostName, installPrefix } from '../model/names.ts';
 import type { ImageSpec } from '../model/images.ts';
 import type { Facts } from './config.ts';
 import { tarOf } from './tar-writer.ts';
@@ -129,6 +129,7 @@ export function machineFiles(facts: Facts, time: number): Buffer {
   unit('slipway-host-keys.service', hostKeys);
   unit('slipway-check.service', check);
   files.set('usr/lib/slipway/check', { data: checkScript, mode: 0o755 });
+  files.set('usr/lib/slipway/check.prefix', { data: `${installPrefix(facts.distro, image.distribution)}\n` });
   files.set('usr/lib/slipway/check.commands', { data: checkLines(spec) });
   files.set('usr/lib/repart.d/50-slipway.conf', { data: spec.partitions === 'ab' ? growData : growRoot });
   files.set('etc/profile.d/slipway.sh', { data: '. /usr/lib/slipway/environment\n' });

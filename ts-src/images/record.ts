@@ -36,12 +36,18 @@ const record = z.strictObject({
   /** Milliseconds since 1970. */
   made: z.number(),
   milliseconds: z.number(),
+  /** What its docker image says beside layers. */
+  docker: z
+    .strictObject({ command: z.array(z.string()), labels: z.record(z.string(), z.string()), time: z.number() })
+    .optional(),
+  /** When it was published. */
+  published: z.number().optional(),
 });
 
 export type ImageRecord = z.output<typeof record>;
 export type Artifact = ImageRecord['artifacts'][number];
 
-const recordName = (key: string): string => `images/${key.slice(0, 2)}/${key}.json`;
+export const recordName = (key: string): string => `images/${key.slice(0, 2)}/${key}.json`;
 
 export async function readRecord(store: Store, key: string): Promise<ImageRecord | undefined> {
   const found = record.safeParse(await store.readJson<unknown>(recordName(key)));
@@ -67,8 +73,12 @@ const list = z.strictObject({
 });
 export type ListedImage = z.output<typeof list>['images'][number];
 
-export const imagesFolderName = 'image-lists';
-const listName = (channel: string): string => `${imagesFolderName}/${channel}.json`;
+const listFolder = 'image-lists';
+const listName = (channel: string): string => `${listFolder}/${channel}.json`;
+
+/** Channels that have images. */
+export const imageLists = async (store: Store): Promise<string[]> =>
+  (await store.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, '')).sort();
 
 export async function listImages(store: Store, channel: string): Promise<ListedImage[]> {
   const found = list.safeParse(await store.readJson<unknown>(listName(channel)));

@@ -1,0 +1,207 @@
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { ImageSpec } from '../model/images.ts';
+import type { Endpoint } from '../publish/endpoint.ts';
+import { openEndpoint } from '../publish/endpoints.ts';
+import { withSigner, type Signer, type SigningKey } from '../publish/signing.ts';
+import type { Store } from '../store/store.ts';
+import { checkArtifact } from './check.ts';
+import { pushImage, type Pushed } from './push.ts';
+import { artifactOf, writeRecord, type ImageRecord } from './record.ts';
+
+export interface PublishInput {
+  store: Store;
+  state: string;
+  root: string;
+  spec: ImageSpec;
+  /** One for each architecture. */
+  records: ImageRecord[];
+  /** The channel's repositories: images lie beside them. */
+  places: readonly string[];
+  signingKey: SigningKey;
+  log: string;
+  now: number;
+  progress: (text: string) => void;
+  signal: AbortSignal;
+}
+
+/** What a channel's index says of one file of an image. */
+interface IndexEntry {
+  image: string;
+  version: string;
+  architecture: string;
+  state: string;
+  kind: string;
+  file?: string;
+  size?: number;
+  sha256?: string;
+  /** Of docker images: where they are pulled from. */
+  reference?: string;
+}
+
+interface ImageIndex {
+  schema: 1;
+  channel: string;
+  images: IndexEntry[];
+}
+
+/** Beside a channel's repository. */
+export const imagesUri = (repository: string): string => repository.replace(/\/apt\/?(\?|$)/, '/images$1');
+
+/**
+ * Publishes what was built of an image. Each kind is started first, where it was not yet; where one is not good, nothing
+ * is published. Files come first, then the registry's tags, then the channel's index.
+ */
+export async function publishImage(input: PublishInput): Promise<Result<string[]>> {
+  const checked = await checkAll(input);
+  if (!checked.ok) return checked;
+  const [first] = input.records;
+  if (!first) throw new Error('nothing to publish');
+  const places: Endpoint[] = [];
+  for (const uri of input.places) places.push(await openEndpoint(imagesUri(uri), input.root));
+  const told: string[] = [];
+  for (const place of places) {
+    const placed = await placeFiles(input, place);
+    if (!placed.ok) return placed;
+    told.push(...placed.value);
+  }
+  let pushed: Pushed | undefined;
+  if (input.spec.repository !== undefined && artifactOf(first, 'docker')) {
+    input.progress(`pushing '${first.name}' to ${input.spec.repository}`);
+    const done = await pushImage(input.store, input.state, input.spec, input.records);
+    if (!done.ok) return done;
+    pushed = done.value;
+    told.push(`${input.spec.repository}@${pushed.digest}`, ...pushed.tags.map((t) => `${input.spec.repository}:${t}`));
+  }
+  const entries = entriesOf(input, pushed);
+  const signed = await withSigner(input.signingKey, async (signer) => {
+    for (const place of places) {
+      const written = await writeIndex(place, first.channel, entries, signer);
+      if (!written.ok) return written;
+      told.push(`${place.uri}/index.json`);
+    }
+    return good(true);
+  });
+  if (!signed.ok) return signed;
+  for (const record of input.records) await writeRecord(input.store, { ...record, published: input.now });
+  return good(told);
+}
+
+async function checkAll(input: PublishInput): Promise<Result<true>> {
+  const faults: Diagnostic[] = [];
+  for (const record of input.records) {
+    for (const artifact of record.artifacts) {
+      if (artifact.checked !== undefined) continue;
+      const { store, state, spec, log, progress, signal } = input;
+      const checked = await checkArtifact({ store, state, record, spec, log, progress, signal }, artifact);
+      if (!checked.ok) {
+        faults.push(...checked.diagnostics);
+        continue;
+      }
+      artifact.checked = input.now;
+      await writeRecord(store, record);
+    }
+  }
+  return faults.length ? bad(...faults) : good(true);
+}
+
+/** Files of other kinds than docker's, which goes to a registry where one is named. */
+const filesOf = (input: PublishInput, record: ImageRecord) =>
+  record.artifacts
+    .filter((a) => a.kind !== 'docker' || input.spec.repository === undefined)
+    .flatMap((a) => a.files.map((file) => ({ kind: a.kind, file })));
+
+async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<string[]>> {
+  const told: string[] = [];
+  for (const record of input.records) {
+    for (const { file } of filesOf(input, record)) {
+      const path = await input.store.path(file);
+      if (path === undefined)
+        return bad(error('image-push', `the store lost ${file.name}`, { hint: 'build the image again' }));
+      const placed = await place.placeFile(file.name, { path, sha256: file.sha256, size: file.size });
+      if (placed === 'other')
+        return bad(
+          error('image-tag', `${place.where} has another ${file.name} already: a version is never replaced`, {
+            hint: 'publish a new state, and make the image from it',
+          }),
+        );
+      told.push(`${place.uri}/${file.name}`);
+    }
+  }
+  return good(told);
+}
+
+function entriesOf(input: PublishInput, pushed: Pushed | undefined): IndexEntry[] {
+  return input.records.flatMap((record) => {
+    const of = {
+      image: record.name,
+      version: record.version,
+      architecture: record.architecture,
+      state: record.state,
+    };
+    const files = filesOf(input, record).map(({ kind, file }) => ({
+      ...of,
+      kind,
+      file: file.name,
+      size: file.size,
+      sha256: file.sha256,
+    }));
+    const docker = pushed ? [{ ...of, kind: 'docker', reference: `${input.spec.repository}@${pushed.digest}` }] : [];
+    return [...docker, ...files];
+  });
+}
+
+const indexFile = 'index.json.asc';
+
+/** The JSON of a clear-signed text. */
+function readIndex(data: Buffer | undefined, channel: string): ImageIndex | undefined {
+  if (!data) return { schema: 1, channel, images: [] };
+  const text = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][^\n]*\n)*\n([^]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
+    data.toString('utf8'),
+  )?.[1];
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return isIndex(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isIndex = (value: unknown): value is ImageIndex =>
+  typeof value === 'object' &&
+  value !== null &&
+  'schema' in value &&
+  value.schema === 1 &&
+  'images' in value &&
+  Array.isArray(value.images);
+
+/**
+ * Adds entries to a channel's index: one clear-signed file, which is replaced only where it is as it was read. The plain
+ * one beside it is for whoever has no GnuPG.
+ */
+async function writeIndex(
+  place: Endpoint,
+  channel: string,
+  entries: readonly IndexEntry[],
+  signer: Signer,
+): Promise<Result<true>> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const read = await place.read(indexFile);
+    const index = readIndex(read?.data, channel);
+    if (!index)
+      return bad(error('image-index', `${place.where}/${indexFile} is no index of images`, { hint: 'move it away' }));
+    const same = (a: IndexEntry, b: IndexEntry) =>
+      a.image === b.image && a.version === b.version && a.architecture === b.architecture;
+    const images = [...entries, ...index.images.filter((old) => !entries.some((e) => same(e, old)))];
+    const text = `${JSON.stringify({ schema: 1, channel, images } satisfies ImageIndex, null, 1)}\n`;
+    const signed = await signer.sign(text, 'clearsign');
+    if (!signed.ok) return signed;
+    if (!(await place.replace(indexFile, Buffer.from(signed.value), read?.tag))) continue;
+    await place.put('index.json', Buffer.from(text));
+    return good(true);
+  }
+  return bad(
+    error('image-index', `the index of images at ${place.where} is being written all the time`, {
+      hint: 'run the same command again',
+    }),
+  );
+}

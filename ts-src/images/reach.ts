@@ -1,0 +1,38 @@
+import type { StoredFile } from '../model/result.ts';
+import type { Store } from '../store/store.ts';
+import { dropFromList, imageLists, listImages, readRecord, recordName } from './record.ts';
+
+export interface Reached {
+  files: StoredFile[];
+  /** Names of records that nothing needs any more, and the images of each channel that go with them. */
+  expired: { channel: string; key: string; name: string }[];
+}
+
+/**
+ * What images need of the store. An image stays while its channel has its state, while it is published, and for the days
+ * after it was built.
+ */
+export async function reachedByImages(
+  store: Store,
+  states: ReadonlySet<string>,
+  now: number,
+  milliseconds: number,
+): Promise<Reached> {
+  const reached: Reached = { files: [], expired: [] };
+  for (const channel of await imageLists(store)) {
+    for (const listed of await listImages(store, channel)) {
+      const record = await readRecord(store, listed.key);
+      if (!record) continue;
+      if (states.has(record.state) || record.published !== undefined || now - record.made < milliseconds)
+        reached.files.push(...record.artifacts.flatMap((a) => a.files), ...record.layers.map((l) => l.file));
+      else reached.expired.push({ channel, key: record.key, name: recordName(record.key) });
+    }
+  }
+  return reached;
+}
+
+/** Takes images that nothing needs out of the lists of their channels. */
+export async function forgetImages(store: Store, expired: Reached['expired']): Promise<void> {
+  for (const channel of new Set(expired.map((e) => e.channel)))
+    await dropFromList(store, channel, new Set(expired.filter((e) => e.channel === channel).map((e) => e.key)));
+}

@@ -1,0 +1,202 @@
+import { createReadStream } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { bad, error, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import { readIf } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { asMap, own } from '../read/yaml.ts';
+import { mediaTypes } from './docker.ts';
+
+/** Something to push: bytes, or a file. */
+export interface Blob {
+  digest: string;
+  size: number;
+  data: Buffer | { file: string };
+}
+
+const attempts = 5;
+const largestAnswer = 4 << 20;
+
+/** Logins of docker's own configuration, or of the helper that it names; they go to no command line and no log. */
+async function loginFor(host: string): Promise<string | undefined> {
+  const folder = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
+  let config: Record<string, unknown> | undefined;
+  try {
+    config = asMap(JSON.parse(readIf(join(folder, 'config.json')) ?? '{}'));
+  } catch {
+    return undefined;
+  }
+  const helpers = asMap(config && own(config, 'credHelpers')) ?? {};
+  const helper = own(helpers, host) ?? (config && own(config, 'credsStore'));
+  if (typeof helper === 'string' && /^[A-Za-z0-9_-]+$/.test(helper)) {
+    const asked = await run(`docker-credential-${helper}`, ['get'], { input: host, limit: 1 << 16 });
+    if (asked.code !== 0) return undefined;
+    const answer = asMap(JSON.parse(asked.stdout));
+    const [user, secret] = [answer && own(answer, 'Username'), answer && own(answer, 'Secret')];
+    if (typeof user === 'string' && typeof secret === 'string')
+      return Buffer.from(`${user}:${secret}`).toString('base64');
+    return undefined;
+  }
+  const entry = asMap(own(asMap(config && own(config, 'auths')) ?? {}, host));
+  const auth = entry && own(entry, 'auth');
+  return typeof auth === 'string' ? auth : undefined;
+}
+
+class RegistryFault extends Error {}
+
+/** One repository of a registry (OCI distribution spec 1.0). */
+export class Registry {
+  readonly host: string;
+  private readonly path: string;
+  private readonly base: string;
+  private login: string | undefined;
+  private token: string | undefined;
+  private asked = false;
+
+  constructor(repository: string) {
+    const slash = repository.indexOf('/');
+    this.host = repository.slice(0, slash);
+    this.path = repository.slice(slash + 1);
+    const loopback = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(this.host);
+    this.base = `${loopback ? 'http' : 'https'}://${this.host}`;
+  }
+
+  /** What a tag names now. */
+  async tag(name: string): Promise<{ digest: string; data: Buffer } | undefined> {
+    const answer = await this.request('GET', `/v2/${this.path}/manifests/${name}`, {
+      headers: { accept: `${mediaTypes.index}, ${mediaTypes.manifest}` },
+      also: [404],
+    });
+    if (answer.status === 404) return undefined;
+    const data = await bodyOf(answer);
+    return { digest: `sha256:${sha256(data)}`, data };
+  }
+
+  async pushBlob(blob: Blob): Promise<void> {
+    const there = await this.request('HEAD', `/v2/${this.path}/blobs/${blob.digest}`, { also: [404] });
+    if (there.status === 200) return;
+    await this.again(async () => {
+      const begun = await this.request('POST', `/v2/${this.path}/blobs/uploads/`, {});
+      const location = begun.headers.get('location');
+      if (location === null) throw new RegistryFault('the registry named no place for an upload');
+      const url = new URL(location, this.base);
+      if (url.host !== this.host) throw new RegistryFault(`the registry sends uploads to ${url.host}`);
+      url.searchParams.set('digest', blob.digest);
+      await this.request('PUT', `${url.pathname}${url.search}`, {
+        headers: { 'content-type': 'application/octet-stream', 'content-length': String(blob.size) },
+        body: () => (Buffer.isBuffer(blob.data) ? blob.data : createReadStream(blob.data.file)),
+        once: true,
+      });
+    });
+  }
+
+  async pushManifest(reference: string, mediaType: string, data: Buffer): Promise<void> {
+    await this.request('PUT', `/v2/${this.path}/manifests/${reference}`, {
+      headers: { 'content-type': mediaType },
+      body: () => data,
+    });
+  }
+
+  /** Tries anew after faults that may pass. */
+  private async again<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (e) {
+        if (attempt >= attempts || e instanceof RegistryFault) throw e;
+        await pause(500 * 2 ** attempt);
+      }
+    }
+  }
+
+  private async request(
+    method: string,
+    path: string,
+    options: {
+      headers?: Record<string, string>;
+      body?: () => Buffer | Readable;
+      also?: number[];
+      once?: boolean;
+    },
+  ): Promise<Response> {
+    const send = async (): Promise<Response> => {
+      const body = options.body?.();
+      const answer = await fetch(`${this.base}${path}`, {
+        method,
+        redirect: 'error',
+        signal: AbortSignal.timeout(600_000),
+        headers: { ...options.headers, ...(await this.authorization()) },
+        ...(body === undefined ? {} : { body: streamOf(body), duplex: 'half' }),
+      } as RequestInit);
+      if (answer.status === 401 && !this.asked && (await this.authorize(answer.headers.get('www-authenticate'))))
+        return send();
+      if (answer.ok || options.also?.includes(answer.status)) return answer;
+      const text = (await bodyOf(answer)).toString('utf8').slice(0, 300);
+      const fault = `${method} ${path.replace(/\?.*/, '')}: ${answer.status} ${text}`;
+      // A fault of the server, or too many requests, may pass.
+      if (answer.status >= 500 || answer.status === 429) throw new Error(fault);
+      throw new RegistryFault(fault);
+    };
+    return options.once ? send() : this.again(send);
+  }
+
+  private async authorization(): Promise<Record<string, string>> {
+    if (this.token !== undefined) return { authorization: `Bearer ${this.token}` };
+    return this.login === undefined ? {} : { authorization: `Basic ${this.login}` };
+  }
+
+  /** What a registry asks for: a login, or a token of the server that it names. */
+  private async authorize(wanted: string | null): Promise<boolean> {
+    this.asked = true;
+    const login = await loginFor(this.host);
+    const bearer = /^Bearer (.*)$/i.exec(wanted ?? '')?.[1];
+    if (bearer === undefined) {
+      this.login = login;
+      return login !== undefined;
+    }
+    const fields = new Map(
+      [...bearer.matchAll(/(\w+)="([^"]*)"/g)].map((m): [string, string] => [m[1] ?? '', m[2] ?? '']),
+    );
+    const url = new URL(fields.get('realm') ?? '', this.base);
+    if (url.protocol !== 'https:' && url.host !== this.host) return false;
+    url.searchParams.set('scope', `repository:${this.path}:pull,push`);
+    const service = fields.get('service');
+    if (service !== undefined) url.searchParams.set('service', service);
+    const answer = await fetch(url, {
+      redirect: 'error',
+      signal: AbortSignal.timeout(60_000),
+      headers: login === undefined ? {} : { authorization: `Basic ${login}` },
+    });
+    if (!answer.ok) return false;
+    const said = asMap(JSON.parse((await bodyOf(answer)).toString('utf8')));
+    const token = said && (own(said, 'token') ?? own(said, 'access_token'));
+    this.token = typeof token === 'string' ? token : undefined;
+    return this.token !== undefined;
+  }
+}
+
+const streamOf = (body: Buffer | Readable): unknown =>
+  Buffer.isBuffer(body) ? new Uint8Array(body) : Readable.toWeb(body);
+
+async function bodyOf(answer: Response): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const reader = answer.body?.getReader();
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+    size += next.value.length;
+    if (size > largestAnswer) throw new RegistryFault('an answer of the registry is too large');
+    parts.push(next.value);
+  }
+  return Buffer.concat(parts);
+}
+
+/** What to tell of a registry that failed. */
+export const registryFault = (repository: string, e: unknown): Result<never> =>
+  bad(
+    error('image-push', `${repository}: ${e instanceof Error ? e.message : String(e)}`, {
+      hint: 'nothing was tagged; the same command goes on where it ended',
+    }),
+  );
