@@ -68,8 +68,9 @@ async function compile() {
 
 /**
  * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef,
- * job, env, agents ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated,
- * trusted (as a global library, outside the sandbox). Gives what Jenkins would show of it.
+ * job, env, agents ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, speed, simulated,
+ * sandboxed (simulated, on the simulated clock), trusted (as a global library, outside the sandbox), durability (what the job had when it began), vars (another
+ * folder of them). Gives what Jenkins would show of it.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);
@@ -80,9 +81,11 @@ export async function jenkins(folder, name, build) {
     JSON.stringify({
       ...build,
       home,
-      vars: join(root, 'vars'),
+      vars: build.vars ?? join(root, 'vars'),
       resources: join(root, 'resources'),
-      ...(build.trusted || (build.simulated && !build.seeds) ? {} : { sandbox: join(here, 'harness/sandbox.txt') }),
+      ...(build.trusted || (build.simulated && !build.seeds && !build.sandboxed)
+        ? {}
+        : { sandbox: join(here, 'harness/sandbox.txt') }),
       agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })),
     }),
   );

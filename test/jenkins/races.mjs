@@ -18,7 +18,8 @@ function schedule() {
     for (const need of needs) dependents[need].push(task);
     return needs.size;
   });
-  const seconds = waits.map(() => 5 + next(40));
+  // Few different durations: lanes come to their end at the same moment, and want the same tasks.
+  const seconds = waits.map(() => 10 * (1 + next(2)));
   const path = [];
   for (let task = count - 1; task >= 0; task--)
     path[task] = seconds[task] + Math.max(0, ...dependents[task].map((d) => path[d]));
@@ -28,8 +29,8 @@ function schedule() {
   return { seconds, text: `run 20260101010101-00000000\ngroups noble/amd64 noble/arm64\n${columns.join('')}` };
 }
 
-/** `[seed, fault]` of each seed that found one. */
-export async function races(first, last) {
+/** `[seed, fault]` of each seed that found one; with `vars` of another folder than the library's. */
+export async function races(first, last, vars) {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-races-'));
   const { seconds, text } = schedule();
   mkdirSync(folder, { recursive: true });
@@ -43,11 +44,12 @@ export async function races(first, last) {
       if (farm.done + farm.failed != ${count} && !farm.ended) { error("only \${farm.done} done, \${farm.failed} failed") }
     `,
     scmUrl: folder,
+    vars,
     agents: ['amd64', 'arm64'].flatMap((label) =>
       [1, 2, 3, 4].map((n) => ({ name: `${label}-${n}`, labels: `slipway ${label}` })),
     ),
     seeds: [first, last],
-    simulated: { seconds, agentStart: 3000, step: 700, trouble: 60 },
+    simulated: { seconds, agentStart: 3000, agentTake: 1000, step: 1000, trouble: 60 },
   });
   rmSync(folder, { recursive: true, force: true });
   return ran.faults;

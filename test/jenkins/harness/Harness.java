@@ -30,6 +30,9 @@ public final class Harness {
     static long groovyNanos;
     static long largest;
     static int serialisations;
+    /** What a controller that is killed finds again: the program as it was written last; nothing where the hint says so. */
+    static byte[] lastWritten;
+    static String durability;
 
     /** How many times quicker than ours the clock of scripts and timeouts runs. */
     static long speed = 1;
@@ -53,6 +56,7 @@ public final class Harness {
         hurry = ((Number) request.getOrDefault("hurry", 1)).longValue();
         credentials = (Map<String, Object>) request.getOrDefault("credentials", new HashMap<>());
         folderProperties = (Map<String, Object>) request.getOrDefault("folderProperties", new HashMap<>());
+        durability = (String) request.getOrDefault("durability", "MAX_SURVIVABILITY");
         speed = ((Number) request.getOrDefault("speed", 1)).longValue();
         if (request.get("simulated") != null) { simulated = new Simulated((Map<String, Object>) request.get("simulated")); keepLog = false; }
         if (request.get("sandbox") != null) sandbox = new Sandbox((String) request.get("sandbox"));
@@ -123,11 +127,23 @@ public final class Harness {
         try (ObjectOutputStream out = new ObjectOutputStream(bytes)) { out.writeObject(p); }
         serialisations++;
         largest = Math.max(largest, bytes.size());
-        return bytes.toByteArray();
+        return lastWritten = bytes.toByteArray();
     }
 
-    static void restart() throws Exception {
-        byte[] bytes = written(Program.current);
+    /** A controller that ends in order writes everything first, whatever the durability. */
+    static void restart() throws Exception { resume(written(Program.current)); }
+
+    /** One that is killed writes nothing. Processes on the agents go on. */
+    private static void kill() throws Exception {
+        if (durability.equals("PERFORMANCE_OPTIMIZED") || lastWritten == null) {
+            log("The controller was killed, and the build is lost\n");
+            Files.write(Paths.get(home, "result.json"), JsonOutput.toJson(Collections.singletonMap("result", "LOST")).getBytes(StandardCharsets.UTF_8));
+            System.exit(0);
+        }
+        resume(lastWritten);
+    }
+
+    private static void resume(byte[] bytes) throws Exception {
         ClassLoader loader = load(Program.current, false);
         Program.current = null;
         try (ObjectInputStream in = new ObjectInputStream(new ByteArrayInputStream(bytes)) {
@@ -145,6 +161,7 @@ public final class Harness {
             List<Program.Line> order = new ArrayList<>(p.lines);
             if (Safepoints.random != null) Collections.shuffle(order, Safepoints.random);
             for (Program.Line l : order) if (l.waiting == null && p.lines.contains(l)) { advance(l, checkEvery); moved = true; }
+            if (simulated != null && simulated.others()) moved = true;
             for (Program.Line l : new ArrayList<>(p.lines)) {
                 Step s = l.waiting;
                 if (s == null) { moved = true; continue; }
@@ -160,7 +177,7 @@ public final class Harness {
 
     /** The next moment at which something that waits for time goes on. */
     private static long soonest() {
-        long next = Long.MAX_VALUE;
+        long next = simulated.nextOfOthers();
         for (Program.Line l : Program.current.lines) {
             Step s = l.waiting;
             if (s instanceof Step.Timeout && !((Step.Timeout) s).over) next = Math.min(next, ((Step.Timeout) s).until);
@@ -190,6 +207,7 @@ public final class Harness {
                 if (!o.isSuccess() || !(o.getNormal() instanceof StepCall)) throw new IllegalStateException("a line stopped without a step: " + o);
                 StepCall call = (StepCall) o.getNormal();
                 p.steps++;
+                if (call.name.equals("sleep")) p.sleeps++;
                 p.flowNodes += Signatures.takesBody(call.name) ? 2 : 1;
                 log("[Pipeline] " + call.name + "\n");
                 Step s = Step.of(call);
@@ -225,7 +243,7 @@ public final class Harness {
         return false;
     }
 
-    /** `{"when": "text of the log", "times": n, "do": "kill-agent" | "abort" | "restart", "sparing": true}` */
+    /** `{"when": "text of the log", "times": n, "do": "kill-agent" | "abort" | "restart" | "kill-controller", "sparing": true}` */
     private static boolean happen(List<Map<String, Object>> events) throws Exception {
         if (events.isEmpty()) return false;
         Map<String, Object> e = events.get(0);
@@ -237,6 +255,7 @@ public final class Harness {
         if (e.get("wait") != null) Thread.sleep(((Number) e.get("wait")).longValue());
         switch ((String) e.get("do")) {
             case "restart": restart(); break;
+            case "kill-controller": kill(); break;
             case "abort":
                 Program.current.aborted = true;
                 log("Aborted by user\n");
@@ -282,6 +301,7 @@ public final class Harness {
         r.put("failure", p.failure == null ? null : p.failure.toString());
         r.put("description", p.build.description);
         r.put("steps", p.steps);
+        r.put("sleeps", p.sleeps);
         r.put("shSteps", p.shSteps);
         r.put("flowNodes", p.flowNodes);
         r.put("logBytes", p.logBytes);
@@ -289,6 +309,7 @@ public final class Harness {
         r.put("serialisations", serialisations);
         r.put("groovySeconds", groovyNanos / 1e9);
         r.put("seconds", now() / 1e3);
+        if (simulated != null) { r.put("began", simulated.began); r.put("waited", simulated.waited()); }
         r.put("triggered", p.triggered);
         r.put("mails", p.mails);
         r.put("junit", p.junit);

@@ -50,7 +50,7 @@ final class Program implements Serializable {
     Throwable failure;
     boolean aborted;
 
-    long steps; long flowNodes; long logBytes; long shSteps;
+    long steps; long sleeps; long flowNodes; long logBytes; long shSteps;
 
     /** Groovy asks `env.X`; one that is not there is null. */
     Object env() { return new EnvView(); }

@@ -231,8 +231,9 @@ abstract class Step implements Serializable {
     }
 
     static final class Node extends Step {
-        Program.Agent agent; long ready;
-        @Override void start() { }
+        Program.Agent agent; long ready; long since;
+        @Override void start() { since = Harness.now(); }
+        boolean waitsLonger(Program.Agent a, long than) { return agent == null && since <= than && a.fits(call.text("label")); }
         @Override void poll() throws Exception {
             if (agent != null) {
                 if (ready > 0 && Harness.now() >= ready) { ready = 0; enter(); }
