@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { bundle, median, root } from './common.mjs';
 import { jenkins } from '../jenkins/harness.mjs';
+import { idleHour } from '../jenkins/idle.mjs';
 import { noopNightly } from './farm.mjs';
 
 const cache = '/var/tmp/slipway-bench';
@@ -89,6 +90,23 @@ export default async function bench({ runs, note }) {
       meaning: 'the worst of these',
     });
   }
+  note('lanes that wait for an hour');
+  const idle = [];
+  for (const n of [3, 10, 50]) idle.push({ lanes: n, ...(await idleHour(join(folder, 'idle'), n)) });
+  for (const { lanes: n, nodesPerHour, wakeSeconds } of idle)
+    rows.push(
+      {
+        name: `controller.${n}.idle_nodes_per_hour`,
+        value: nodesPerHour,
+        meaning: `for each of ${n} lanes, at most 100`,
+      },
+      { name: `controller.${n}.idle_wake_s`, value: wakeSeconds, meaning: 'until the first in line takes an agent' },
+    );
+  rows.push({
+    name: 'controller.idle_nodes_per_hour',
+    value: Math.max(...idle.map((i) => i.nodesPerHour)),
+    meaning: 'the worst of these',
+  });
   rows.push(await noopNightly(note));
   return rows;
 }

@@ -1,47 +1,179 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { nearest } from '../../ts-src/model/diagnostics.ts';
+import { batchSize, LanePauses } from '../../ts-src/query/lane-policy.ts';
+import { randoms } from '../../ts-src/query/simulate.ts';
+import { root } from '../e2e/helpers.ts';
+import { idleHour as runIdleHour, runLanes as runSchedule, scheduleText as textOf } from './idle.mjs';
 import { jenkins as runJenkins } from './harness.mjs';
 import { races as runRaces } from './races.mjs';
 
+interface Columns {
+  seconds: number[];
+  path: number[];
+  waits: number[];
+  dependents: string[];
+}
 const jenkins = runJenkins as (
   folder: string,
   name: string,
   build: Record<string, unknown>,
-) => Promise<{ result: string; flowNodes: number; seconds: number; trace: string }>;
-const races = runRaces as (first: number, last: number) => Promise<[number, string][]>;
+) => Promise<{ result: string; log: string; trace: string; failure: string | null }>;
+const races = runRaces as (first: number, last: number, vars?: string) => Promise<[number, string][]>;
+const idleHour = runIdleHour as (
+  folder: string,
+  lanes: number,
+) => Promise<{ nodesPerHour: number; wakeSeconds: number; seconds: number }>;
+const runLanes = runSchedule as (
+  folder: string,
+  name: string,
+  columns: Columns,
+  options: Record<string, unknown>,
+) => Promise<{ result: string; trace: string; waited: number[] }>;
+const scheduleText = textOf as (columns: Columns) => string;
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-lanes-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('lanes', () => {
   it('hold where branches switch at any safepoint, and agents and calls fail: the first of a thousand seeds', async () => {
-    expect(await races(1, 15)).toEqual([]);
+    expect(await races(1, 12)).toEqual([]);
   }, 300_000);
 
-  it('that have nothing to do make at most 100 flow nodes an hour each, and hold nothing up for long', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-lanes-'));
-    const lanes = 10;
-    // One task of an hour, and as many as there are lanes that wait for it.
-    const dependents = Array.from({ length: lanes }, (_, i) => i + 1);
-    const column = (name: string, first: string | number, rest: string | number) =>
-      `${name} ${[first, ...dependents.map(() => rest)].join(' ')}\n`;
-    writeFileSync(
-      join(folder, 'schedule'),
-      `run 20260101010101-00000000\ngroups noble/amd64\n${column('group', 0, 0)}${column('seconds', 3600, 1)}${column('path', 3601, 1)}${column('waits', 0, 1)}${column('dependents', dependents.join(','), '-')}`,
-    );
-    const ran = await jenkins(folder, 'idle', {
-      jenkinsfile: `Map farm = null
-        node('slipway') { farm = slipwaySchedule.read(readFile('${folder}/schedule'), ['*': 'slipway']); farm.program = slipwayProgram.name() }
-        slipwayBuild(farm, [lanes: ${lanes}])
-        if (farm.done != ${lanes + 1}) { error('not all is done') }`,
-      scmUrl: folder,
-      agents: Array.from({ length: lanes }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })),
-      checkEvery: 0,
-      simulated: { seconds: [3600, ...dependents.map(() => 1)], agentStart: 1000, step: 500 },
-    });
-    rmSync(folder, { recursive: true, force: true });
-    expect(ran.result, ran.trace).toBe('SUCCESS');
-    expect(ran.flowNodes).toBeLessThan(100 * lanes + 150);
+  it('that look first and take then, as they once did, are found out by these seeds', async () => {
+    const vars = join(folder, 'vars');
+    cpSync(join(root, 'vars'), vars, { recursive: true });
+    const file = join(vars, 'slipwayLane.groovy');
+    const text = readFileSync(file, 'utf8');
+    const racy = text
+      .replace("tasks != '' && work(", 'work(')
+      .replace('while (more && !farm.stopped) {', 'while (more && !farm.stopped && farm.ready[label].size() > 0) {');
+    expect(racy.match(/tasks != ''/g)).toBeNull();
+    expect(racy).toContain('farm.ready[label].size() > 0');
+    writeFileSync(file, racy);
+    const found = await races(1, 8, vars);
+    expect(found.map(([, fault]) => fault).join('\n')).toContain('slipway work was called without tasks');
+  }, 300_000);
+
+  it('that have nothing to do make at most 100 flow nodes an hour each, and are awake within 5 seconds', async () => {
+    const idle = await idleHour(folder, 10);
+    expect(idle.nodesPerHour).toBeLessThanOrEqual(100);
+    expect(idle.wakeSeconds).toBeLessThanOrEqual(5);
     // No build waits long for a lane that still sleeps at its end.
-    expect(ran.seconds).toBeLessThan(3600 + 160);
+    expect(idle.seconds).toBeLessThan(3600 + 160);
+  }, 300_000);
+
+  it('leave room for builds that wait for an agent, by default within ten minutes and a task', async () => {
+    const count = 60;
+    const even = Array.from({ length: count }, () => 300);
+    const columns = { seconds: even, path: even, waits: even.map(() => 0), dependents: even.map(() => '-') };
+    // As many lanes as agents, for an hour and a half; two builds of other jobs come in between.
+    const others = [1000, 2000].map((at) => ({ at, seconds: 60 }));
+    const plan = { lanes: 4, agents: 4, agentStart: 1000, step: 500, others, sandboxed: true };
+    const kept = await runLanes(folder, 'room', columns, plan);
+    expect(kept.result, kept.trace).toBe('SUCCESS');
+    for (const seconds of kept.waited) expect(seconds).toBeLessThan(600 + 300 + 10);
+    const greedy = await runLanes(folder, 'no-room', columns, { ...plan, options: ', hold: 100000' });
+    for (const seconds of greedy.waited) expect(seconds).toBeGreaterThan(1800);
   }, 300_000);
 });
+
+it('the vars and the program have one policy: batches, pauses, and names that are near', async () => {
+  const random = randoms(19);
+  const upTo = (n: number) => Math.floor(random() * n);
+  const names = [
+    'lanes',
+    'label',
+    'labels',
+    'hold',
+    'hours',
+    'keep',
+    'notify',
+    'notifyMaintainers',
+    'publish',
+    'tests',
+  ];
+  const words = Array.from({ length: 300 }, () => {
+    const letters = (names[upTo(names.length)] ?? '').split('');
+    for (let edit = upTo(4); edit >= 0; edit--) {
+      const at = upTo(letters.length);
+      const how = upTo(4);
+      if (how === 0) letters.splice(at, 1);
+      else if (how === 1) letters.splice(at, 0, 'aeLn'[upTo(4)] ?? '');
+      else if (how === 2) letters[at] = 'zxSt'[upTo(4)] ?? '';
+      else letters.splice(at, 2, ...letters.slice(at, at + 2).reverse());
+    }
+    return letters.join('') || 'x';
+  });
+  const schedules = Array.from({ length: 40 }, () => {
+    const count = 1 + upTo(60);
+    const seconds = Array.from({ length: count }, () => upTo(50));
+    const path = seconds.map((s) => s + upTo(2000)).sort((a, b) => b - a);
+    return {
+      lanes: 1 + upTo(8),
+      columns: { seconds, path, waits: seconds.map(() => 0), dependents: seconds.map(() => '-') },
+    };
+  });
+  const looks = Array.from({ length: 60 }, () => ({ lane: upTo(3), place: upTo(2) * upTo(3) }));
+  const lanes = [1, 3, 9, 10, 50];
+
+  writeFileSync(join(folder, 'words'), words.join('\n'));
+  schedules.forEach((s, i) => writeFileSync(join(folder, `s${i}`), scheduleText(s.columns)));
+  const ran = await jenkins(folder, 'policy', {
+    jenkinsfile: `
+      List words = []
+      List schedules = []
+      node('slipway') {
+        words = slipwayTasks.lines(readFile('${folder}/words'))
+        for (int i = 0; i < ${schedules.length}; i++) { schedules.add(readFile('${folder}/s' + i)) }
+      }
+      Map known = [:]
+      for (String name : [${names.map((n) => `'${n}'`).join(', ')}]) { known.put(name, true) }
+      String found = ''
+      for (String word : words) { found = found + ' ' + (slipwayOptions.nearest(word, known) ?: '-') }
+      echo('near' + found)
+      List sizes = [${schedules.map((s) => s.lanes).join(', ')}]
+      found = ''
+      for (int i = 0; i < sizes.size(); i++) {
+        Map farm = slipwaySchedule.read(schedules[i], ['*': 'slipway'])
+        farm.lanes[0] = sizes[i]
+        while (!farm.ready[0].isEmpty()) { found = found + ' ' + slipwayBatch.take(farm, 0, 'a') }
+      }
+      echo('batches' + found)
+      found = ''
+      for (int n : [${lanes.join(', ')}]) {
+        Map farm = slipwaySchedule.read(schedules[0], ['*': 'slipway'])
+        farm.lanes[0] = n
+        List looks = [${looks.map((l) => `'${l.lane} ${l.place}'`).join(', ')}]
+        for (String look : looks) {
+          found = found + ' ' + slipwayBatch.pause(farm, 0, look.substring(0, 1), look.substring(2).toInteger())
+        }
+      }
+      echo('pauses' + found)`,
+    scmUrl: folder,
+    agents: [{ name: 'a', labels: 'slipway' }],
+    checkEvery: 0,
+    trusted: true,
+  });
+  expect(ran.result, `${ran.failure}\n${ran.trace}`).toBe('SUCCESS');
+  const said = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(ran.log)?.[1]?.split(' ');
+
+  expect(said('near')).toEqual(words.map((word) => nearest(word, names) ?? '-'));
+  const batches = schedules.flatMap(({ lanes: n, columns }) => {
+    const ready = columns.seconds.map((_, task) => task);
+    const all: string[] = [];
+    // No task ends here: the work that is left stays.
+    const work = columns.seconds.reduce((a, b) => a + b, 0);
+    while (ready.length) all.push(ready.splice(0, batchSize(ready, columns.seconds, columns.path, work, n)).join(','));
+    return all;
+  });
+  expect(batches.some((batch) => batch.includes(','))).toBe(true);
+  expect(said('batches')).toEqual(batches);
+  const pauses = lanes.flatMap((n) => {
+    const policy = new LanePauses(n);
+    return looks.map(({ lane, place }) => String(policy.next(lane, place)));
+  });
+  expect(said('pauses')).toEqual(pauses);
+}, 120_000);

@@ -1,4 +1,5 @@
 import { inverse } from '../graph/graph.ts';
+import { batchSize, LanePauses } from './lane-policy.ts';
 
 /**
  * A graph of tasks to be scheduled: what each waits for, how long it is thought to take and how long it takes, in
@@ -64,22 +65,10 @@ export function levels({ waits, expected, seconds }: Work, lanes: number): numbe
   return total;
 }
 
-/** Seconds that an idle lane sleeps, by how many idle ones are before it: the same as in vars/slipwayHand.groovy. */
-export const pauses = [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45] as const;
-/**
- * Several tasks are taken at once where more are ready than there are lanes, up to so many seconds, and up to a part of
- * the first one's slack: what is left for each lane less the path above the task, and a fifth more of that, since it
- * may be longer than thought. What is urgent is taken alone: what waits for it goes on when all in hand is done.
- */
-const batchSeconds = 60;
-const slackPart = 0.5;
-const pathPart = 1.2;
-const batchMost = 20;
-
 /**
  * Runs the lanes of slipwayBuild against a clock: each takes the ready task on the longest remaining path (by what is
  * expected), gives its agent back when there is none, and looks again after a pause. The same policy as
- * vars/slipwayHand.groovy, task by task.
+ * vars/slipwayBatch.groovy, task by task.
  */
 export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   const { waits, expected, seconds } = work;
@@ -101,6 +90,9 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   let warm: number[] = [];
   const result: Simulated = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
   const idle: number[] = [];
+  /** Lanes that wait for an agent: they take one task each at least. */
+  const coming = new Set<number>();
+  const pauses = new LanePauses(Math.min(lanes, count));
   const after = (delay: number, run: () => void) => {
     const event = { at: now + delay, order: order++, run };
     let i = events.length;
@@ -120,18 +112,21 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   };
   const look = (lane: number) => {
     if (left === 0) return;
-    if (!ready.length) {
+    if (ready.length <= coming.size) {
       if (!idle.includes(lane)) idle.push(lane);
+      const place = idle.indexOf(lane);
       // As many before it as there are tasks that nobody has in hand: it is not needed any more.
-      if (idle.indexOf(lane) >= left - inHand) {
-        idle.splice(idle.indexOf(lane), 1);
+      if (place >= left - coming.size - inHand) {
+        idle.splice(place, 1);
         return;
       }
       result.sleeps++;
-      after(pauses[Math.min(idle.indexOf(lane), pauses.length - 1)]!, () => look(lane));
+      after(pauses.next(lane, place), () => look(lane));
       return;
     }
     if (idle.includes(lane)) idle.splice(idle.indexOf(lane), 1);
+    pauses.worked(lane);
+    coming.add(lane);
     result.takes++;
     warm = warm.filter((until) => until >= now);
     if (warm.length) {
@@ -143,23 +138,13 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
     }
   };
   const call = (lane: number) => {
+    coming.delete(lane);
     if (!ready.length) {
       warm.push(now + costs.agentIdle);
       look(lane);
       return;
     }
-    const hand: number[] = [];
-    let sum = 0;
-    const most = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]!]! * pathPart) * slackPart);
-    while (
-      ready.length &&
-      hand.length < batchMost &&
-      (!hand.length || (sum + expected[ready[0]!]! <= most && ready.length > lanes))
-    ) {
-      const t = ready.shift()!;
-      hand.push(t);
-      sum += expected[t]!;
-    }
+    const hand = ready.splice(0, batchSize(ready, expected, remaining, workLeft, Math.min(lanes, count)));
     result.calls++;
     inHand += hand.length;
     after(costs.call + hand.reduce((s, t) => s + seconds[t]!, 0), () => {
