@@ -39,7 +39,8 @@ import {
 } from '../planning.ts';
 import { openSession, ownArchitecture, shareResolved, type RunInput } from '../../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
-import { farmOptions, farmState, prepareArchitecture } from './work.ts';
+import { prepareArchitecture } from './prepare-architecture.ts';
+import { farmOptions, farmState } from './work.ts';
 import {
   distributionsOf,
   filesOf,

@@ -25,9 +25,8 @@ import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
-import { loadRun, resultName, saveShard, type Loaded } from '../../farm/run-manifest.ts';
+import { loadRun, resultName, type Loaded } from '../../farm/run-manifest.ts';
 import { Worker } from '../../farm/worker.ts';
-import { makeShard, scheduleOf } from '../../farm/shard.ts';
 
 /** A task's result as an agent leaves it in the store, with its log. */
 export interface StoredResult {
@@ -52,7 +51,7 @@ export const farmOptions = {
 } as const satisfies Record<string, Option>;
 
 export type FarmValues = ValuesOf<typeof farmOptions & typeof runOptions>;
-interface RetestValues {
+export interface RetestValues {
   readonly retest?: boolean | undefined;
 }
 
@@ -162,7 +161,8 @@ export const work = defineCommand({
   usage: 'work --run ID --store URI --tasks N,N,...',
   details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
 came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
-The last line is "end". The exit code is 0 also where a task failed.`,
+The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
+names another), no task is begun and a line says "drain": the machine will be taken away.`,
   options: {
     ...farmOptions,
     ...runOptions,
@@ -245,6 +245,10 @@ async function doTasks(
     return exit.failed;
   }
   for (const number of numbers) {
+    if (exists(drainFile())) {
+      writeOutput('drain\n');
+      break;
+    }
     const at = lane.byNumber.get(number)!;
     const result = at.run.results[at.task]!;
     const missing = await lane.bringRoot(at.run, at.task);
@@ -283,40 +287,5 @@ async function keepResult(
   await session.store.writeJson(resultName(id, number), kept);
 }
 
-/** What a run that another machine planned has to do on this machine's architecture. */
-export async function prepareArchitecture(
-  values: FarmValues & RetestValues & { readonly first?: string | undefined },
-): Promise<number> {
-  const limits = limitsOf('prepare', values);
-  if (!limits || values.first === undefined || !/^\d{1,9}$/.test(values.first)) {
-    if (limits) writeMessage('slipway prepare: with --run, --first takes the number of tasks that are known\n');
-    return exit.usage;
-  }
-  const stop = untilStopped();
-  const opened = await openRun('prepare', values, limits, stop.signal, 'work');
-  if (!opened) return exit.failed;
-  const { session, loaded } = opened;
-  try {
-    const architecture = session.graphs[0]?.target.architecture;
-    if (architecture === undefined) {
-      showDiagnostics([
-        error('run-missing', `the run ${loaded.bundle.id} has nothing for this machine's architecture`),
-      ]);
-      return exit.failed;
-    }
-    const { part, outlook } = await makeShard(
-      session,
-      architecture,
-      Number(values.first),
-      values.retest === true,
-      stop.signal,
-    );
-    await saveShard(session.store, loaded.bundle.id, part);
-    await shareResolved(session);
-    writeOutput(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));
-    return exit.ok;
-  } finally {
-    await closeScratch(session.driver);
-    stop.done();
-  }
-}
+/** While this file is there, this machine begins no task: it will be taken away, as spot instances are. */
+const drainFile = (): string => process.env.SLIPWAY_DRAIN_FILE || '/run/slipway/drain';
