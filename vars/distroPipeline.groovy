@@ -1,13 +1,16 @@
 /** The pipeline of a distro repository; see distroPipeline.txt. */
 void call(Map given = [:]) {
     Map o = slipwayOptions('distroPipeline', [
-        distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24, arguments: [], hold: 10, agentMinutes: 10, tests: true,
-        publish: true, publishLabel: null, repository: null, signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
+        distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24,
+        arguments: [], hold: 10, agentMinutes: 10, tests: true, publish: true, publishLabel: null, repository: null,
+        signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
         keep: 30, durability: 'SURVIVABLE_NONATOMIC',
     ], given)
     boolean primary = env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME
     properties([
-        disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint(o.durability),
+        disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null),
+        buildDiscarder(logRotator(numToKeepStr: o.keep.toString())),
+        durabilityHint(o.durability),
         pipelineTriggers(o.cron && primary && !env.CHANGE_ID ? [cron(o.cron)] : []),
     ])
     List<String> words = []

@@ -1,22 +1,28 @@
 /** The pipeline of a repository of packages; see packagePipeline.txt. */
 void call(Map given = [:]) {
     Map o = slipwayOptions('packagePipeline', [
-        distro: null, distributions: [], repository: null, downstream: 'direct', budget: 50, label: 'slipway', labels: [:], lanes: 4, store: null, state: null, hours: 12,
-        arguments: [], hold: 10, agentMinutes: 10, tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null, notifyMaintainers: false, keep: 30,
-        durability: 'PERFORMANCE_OPTIMIZED',
+        distro: null, distributions: [], repository: null, downstream: 'direct', budget: 50, label: 'slipway',
+        labels: [:], lanes: 4, store: null, state: null, hours: 12, arguments: [], hold: 10, agentMinutes: 10,
+        tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null,
+        notifyMaintainers: false, keep: 30, durability: 'PERFORMANCE_OPTIMIZED',
     ], given)
-    properties([disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint(o.durability)])
+    properties([
+        disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null),
+        buildDiscarder(logRotator(numToKeepStr: o.keep.toString())),
+        durabilityHint(o.durability),
+    ])
     Map folder = ofFolder()
     String distro = o.distro ?: env.SLIPWAY_DISTRO ?: folder.distro
     String distroJob = env.SLIPWAY_DISTRO_JOB ?: folder.job
-    // Without the option or the folder's environment a file of the repository says it: .slipway-distro.
-    List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString(), '--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none']
+    List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString()]
+    words.addAll(['--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none'])
     if (o.repository) { words.addAll(['--change-name', o.repository]) }
     if (env.CHANGE_ID) { words.addAll(['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString()]) }
     for (int i = 0; i < o.distributions.size(); i++) { words.addAll(['--distribution', o.distributions[i]]) }
     if (!o.tests) { words.addAll(['--no-test']) }
-    // What comes of a change is published by nobody.
+    // A change publishes nothing.
     o.putAll([publish: false, publishLabel: null, signingKey: null, signingPassphrase: null])
+    // Without the option or the environment a file of the repository names the distro repository.
     boolean good = slipwayRun(o, words, [distroUrl: distro ?: 'file:.slipway-distro'])
     // Twenty merges within the quiet period make one nightly: Jenkins joins equal builds that wait.
     if (good && o.trigger && distroJob && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {
@@ -24,7 +30,7 @@ void call(Map given = [:]) {
     }
 }
 
-/** What the folder's properties say, where the plugin for them is there. */
+/** What the folder's properties say, where the plugin for them is installed. */
 Map ofFolder() {
     Map found = [:]
     try {
@@ -32,7 +38,7 @@ Map ofFolder() {
             found = [distro: env.SLIPWAY_DISTRO, job: env.SLIPWAY_DISTRO_JOB]
         }
     } catch (NoSuchMethodError e) {
-        // The options, the controller's environment or a file say it then.
+        // Without that plugin the options, the environment or the file say it.
     }
     return found
 }

@@ -1,9 +1,9 @@
 /** What a lane does next: take tasks, wait, or end; see slipwayBatch.txt. Jenkins does not interrupt these methods. */
 
 /**
- * Takes the most urgent ready task, or several small ones where there are more than lanes and no haste, which is where what is left
- * for each lane is longer than the path above the task and a fifth of it. The same policy as in query/simulate.ts. Gives their
- * numbers; none where another lane was first.
+ * Takes the most urgent ready task, or several small ones where there are more than lanes and no haste, which is where
+ * what is left for each lane is longer than the path above the task and a fifth of it. The same policy as in
+ * query/lane-policy.ts. Gives their numbers; none where another lane was first.
  */
 @NonCPS
 String take(Map farm, int label, String lane) {
@@ -11,18 +11,21 @@ String take(Map farm, int label, String lane) {
     List ready = farm.ready[label]
     List batch = []
     int seconds = 0
-    int most = ready.isEmpty() ? 0 : Math.min(60, ((farm.work[label] / farm.lanes[label] - farm.path[ready[0]] * 1.2) / 2).intValue())
-    while (!ready.isEmpty() && batch.size() < 20 && (batch.isEmpty() || (seconds + farm.seconds[ready[0]] <= most && ready.size() > farm.lanes[label]))) {
+    int lanes = farm.lanes[label]
+    boolean more = !ready.isEmpty()
+    int most = more ? Math.min(60, ((farm.work[label] / lanes - farm.path[ready[0]] * 1.2) / 2).intValue()) : 0
+    while (more) {
         int task = ready.remove(0)
         batch.add(task)
         seconds = seconds + farm.seconds[task]
         farm.state[task] = 'running'
+        more = batch.size() < 20 && ready.size() > lanes && seconds + farm.seconds[ready[0]] <= most
     }
     farm.batch.put(lane, batch)
     return batch.toString().replace(' ', '').replace('[', '').replace(']', '')
 }
 
-/** What a lane without an agent does: -1: takes one, there is work; 0: ends, others are enough; else sleeps so many seconds. */
+/** What a lane without an agent does. -1: takes one, there is work; 0: ends, others are enough; else sleeps seconds. */
 @NonCPS
 int next(Map farm, int label, String lane) {
     List idle = farm.idle[label]
@@ -50,8 +53,9 @@ int next(Map farm, int label, String lane) {
 }
 
 /**
- * Each look is a flow node that the controller keeps: at most 100 an hour for each lane of the label. The first in line looks every 5
- * seconds, with fewer than ten lanes for some minutes, then as often as is left; those behind it ever more seldom.
+ * Each look is a flow node that the controller keeps: at most 100 an hour for each lane of the label. The first in line
+ * looks every 5 seconds, with fewer than ten lanes for some minutes, then as often as is left; those behind it ever
+ * more seldom. The same as in query/lane-policy.ts.
  */
 @NonCPS
 int pause(Map farm, int label, String lane, int place) {

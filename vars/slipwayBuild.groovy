@@ -5,10 +5,12 @@ void call(Map farm, Map given = [:]) {
     for (int label = 0; label < farm.labels.size(); label++) {
         farm.lanes[label] = Math.min(o.lanes.toString().toInteger(), farm.left[label])
         for (int i = 1; i <= farm.lanes[label]; i++) {
-            branches.put("${farm.labels[label]} ${i}".toString(), laneOf(farm, label, "${farm.labels[label]} ${i}".toString(), o))
+            String lane = "${farm.labels[label]} ${i}".toString()
+            branches.put(lane, laneOf(farm, label, lane, o))
         }
     }
     if (branches) {
+        branches.put('waits for agents', { -> slipwayAgents.watch(farm, o.agentMinutes) })
         parallel(branches)
     }
 }
@@ -23,7 +25,8 @@ Closure laneOf(Map farm, int label, String lane, Map o) {
                 slipwayLane(farm, label, lane, o)
             }
         } catch (e) {
-            // An abort reaches lanes inside a step alone: one between two steps would wait for ever for what this one had under way.
+            // An abort reaches lanes inside a step alone. One between two steps would wait for ever for what this one
+            // had under way.
             farm.stopped = true
             throw e
         }

@@ -7,14 +7,20 @@ void call(List<Map> credentials, Closure body) {
         String name = "SLIPWAY_GIT_${i}".toString()
         if (!c.id || !c.host) { error("sourceCredentials: each needs an id of Jenkins' credentials and a host") }
         hosts.add("${name}_HOST=${c.host}".toString())
-        if (c.type == 'password') { bindings.add(usernamePassword(credentialsId: c.id, usernameVariable: "${name}_USER".toString(), passwordVariable: "${name}_PASSWORD".toString())) }
-        else if (c.type == 'token') { bindings.add(string(credentialsId: c.id, variable: "${name}_PASSWORD".toString())) }
-        else if (c.type == 'ssh') { bindings.add(sshUserPrivateKey(credentialsId: c.id, keyFileVariable: "${name}_KEY".toString(), usernameVariable: "${name}_USER".toString())) }
-        else { error("sourceCredentials: the type is password, token or ssh, not '${c.type}'") }
+        bindings.add(bindingOf(c, name + '_USER', name + '_PASSWORD', name + '_KEY'))
     }
     withEnv(hosts) {
         withCredentials(bindings) {
             body()
         }
     }
+}
+
+Object bindingOf(Map c, String user, String password, String key) {
+    if (c.type == 'password') {
+        return usernamePassword(credentialsId: c.id, usernameVariable: user, passwordVariable: password)
+    }
+    if (c.type == 'token') { return string(credentialsId: c.id, variable: password) }
+    if (c.type == 'ssh') { return sshUserPrivateKey(credentialsId: c.id, keyFileVariable: key, usernameVariable: user) }
+    error("sourceCredentials: the type is password, token or ssh, not '${c.type}'")
 }

@@ -1,11 +1,14 @@
-/** A lane of slipwayBuild: holds an agent while there is work for it, gives it back, and ends when it is not needed; see slipwayLane.txt. */
+/** A lane of slipwayBuild: holds an agent while there is work for it, and gives it back; see slipwayLane.txt. */
 void call(Map farm, int label, String lane, Map o) {
     int pause = 1
     while (farm.left[label] > 0 && pause != 0 && !farm.stopped) {
         pause = slipwayBatch.next(farm, label, lane)
         if (pause > 0) { sleep(time: pause, unit: 'SECONDS') }
         if (pause < 0 && slipwayAgents.there(farm, label, o)) {
-            node(slipwayAgents.without(farm.labels[label], farm.bad)) { hold(farm, label, lane, o) }
+            node(slipwayAgents.of(farm, label)) {
+                farm.came[label] = true
+                hold(farm, label, lane, o)
+            }
         }
     }
 }
@@ -23,16 +26,18 @@ void hold(Map farm, int label, String lane, Map o) {
 
 /** Whether an agent can build at all: asked once in a run, before it is given a task. */
 boolean isSound(Map farm, String agent, Map o) {
-    if (farm.bad.containsKey(agent)) { return false }
+    if (farm.bad.containsKey(agent) || farm.leaving.containsKey(agent)) { return false }
     if (farm.sound.containsKey(agent)) { return true }
-    String fault = slipwayAgents.checked(farm, agent, run(farm, slipway.joined([slipway.ofRun('work', farm, o.state), ['--check'], o.arguments])))
+    List words = slipway.joined([slipway.ofRun('work', farm, o.state), ['--check'], o.arguments])
+    String fault = slipwayAgents.checked(farm, agent, run(farm, words))
     if (fault) { echo(fault) }
     return fault == ''
 }
 
 /** One call of the program for some tasks. False where it did not come to its own end. */
 boolean work(Map farm, String lane, String agent, String tasks, Map o) {
-    String reply = run(farm, slipway.joined([slipway.ofRun('work', farm, o.state), ['--tasks', tasks], o.arguments]))
+    List words = slipway.joined([slipway.ofRun('work', farm, o.state), ['--tasks', tasks], o.arguments])
+    String reply = run(farm, words)
     String fault = slipwayTasks.record(farm, lane, agent, reply)
     if (fault) { echo(fault) }
     return fault == ''

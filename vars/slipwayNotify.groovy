@@ -5,7 +5,8 @@ void call(Map given = [:]) {
     String state = !o.good ? (before == 'FAILURE' ? 'still failing' : 'failed') : (before == 'FAILURE' ? 'fixed' : '')
     if (state == '') { return }
     Map facts = [
-        state: state, name: currentBuild.fullDisplayName, description: currentBuild.description ?: '', url: env.BUILD_URL ?: '',
+        state: state, name: currentBuild.fullDisplayName, description: currentBuild.description ?: '',
+        url: env.BUILD_URL ?: '',
         failed: after(o.summary, 'failed '), maintainers: after(o.summary, 'maintainer '),
     ]
     try {
@@ -23,7 +24,8 @@ void post(Map o, Map facts) {
     List to = o.notify ? [o.notify.toString()] : []
     if (o.maintainers) { to.addAll(facts.maintainers) }
     if (to.isEmpty()) { return }
-    mail(to: to.join(','), subject: "${facts.name} ${facts.state}: ${facts.description}".toString(), body: "${facts.url}\n\n${facts.failed.join('\n')}".toString())
+    String subject = "${facts.name} ${facts.state}: ${facts.description}".toString()
+    mail(to: to.join(','), subject: subject, body: "${facts.url}\n\n${facts.failed.join('\n')}".toString())
 }
 
 /** How the last build ended that came to its own end. */

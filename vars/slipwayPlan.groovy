@@ -1,6 +1,8 @@
 /** Plans a run on the agent at hand and gives its schedule; see slipwayPlan.txt. */
 Map call(Map given = [:]) {
-    Map o = slipwayOptions('slipwayPlan', [distro: null, distroUrl: null, store: null, state: null, labels: [:], sourceCredentials: [], arguments: []], given)
+    Map o = slipwayOptions('slipwayPlan', [
+        distro: null, distroUrl: null, store: null, state: null, labels: [:], sourceCredentials: [], arguments: [],
+    ], given)
     List<String> words = slipway.joined([['prepare'], slipway.stateOf(o.state)])
     if (o.distro) { words.addAll(['--distro', o.distro]) }
     if (o.distroUrl) { words.addAll(['--distro-url', o.distroUrl]) }
@@ -22,10 +24,15 @@ Map call(Map given = [:]) {
 }
 
 /** Adds what agents of other architectures have to do, each found out on one of them. */
-void others(Map farm, Map labels, String state = null, Map avoided = [:]) {
+void others(Map farm, Map labels, String state = null, Map avoided = [:], int agentMinutes = 10) {
     for (int i = 0; i < farm.architectures.size(); i++) {
-        slipwayNode(labels.get(farm.architectures[i]) ?: labels.get('*') ?: "slipway && ${farm.architectures[i]}".toString(), avoided) {
-            slipwaySchedule.add(farm, slipway.ask(slipway.joined([slipway.ofRun('prepare', farm, state), ['--first', farm.state.size().toString()]])).text, labels)
+        String architecture = farm.architectures[i]
+        String label = labels.get(architecture) ?: labels.get('*') ?: "slipway && ${architecture}".toString()
+        String fault = slipwayAgents.onSound(label, avoided, agentMinutes) {
+            List first = ['--first', farm.state.size().toString()]
+            String text = slipway.ask(slipway.joined([slipway.ofRun('prepare', farm, state), first])).text
+            slipwaySchedule.add(farm, text, labels)
         }
+        if (fault) { error(fault) }
     }
 }

@@ -1,14 +1,19 @@
 /** Publishes a run to its channel from the agent at hand; see slipwayPublish.txt. */
 void call(Map farm, Map given = [:]) {
-    Map o = slipwayOptions('slipwayPublish', [repository: null, state: null, signingKey: null, signingPassphrase: null], given)
+    Map o = slipwayOptions('slipwayPublish', [
+        repository: null, state: null, signingKey: null, signingPassphrase: null,
+    ], given)
     if (farm.namespace || !farm.channel) {
         echo('slipway: this run is of a change: it publishes nothing')
         return
     }
     List bindings = []
     if (o.signingKey) { bindings.add(file(credentialsId: o.signingKey, variable: 'SLIPWAY_SIGNING_KEY_FILE')) }
-    if (o.signingPassphrase) { bindings.add(string(credentialsId: o.signingPassphrase, variable: 'SLIPWAY_SIGNING_PASSPHRASE')) }
+    if (o.signingPassphrase) {
+        bindings.add(string(credentialsId: o.signingPassphrase, variable: 'SLIPWAY_SIGNING_PASSPHRASE'))
+    }
+    List output = o.repository ? ['--output', "${o.repository}/${farm.channel}".toString()] : []
     withCredentials(bindings) {
-        slipway(slipway.joined([slipway.ofRun('publish', farm, o.state), o.repository ? ['--output', "${o.repository}/${farm.channel}".toString()] : []]))
+        slipway(slipway.joined([slipway.ofRun('publish', farm, o.state), output]))
     }
 }

@@ -1,7 +1,8 @@
-/** Ends a run on the agent at hand: report, JUnit, description, result; see slipwayReport.txt. True where nothing failed. */
+/** Ends a run on the agent at hand; see slipwayReport.txt. True where nothing failed. */
 boolean call(Map farm, Map given = [:]) {
     Map o = slipwayOptions('slipwayReport', [state: null, output: 'slipway-report', fault: ''], given)
-    List words = slipway.joined([slipway.ofRun('report', farm, o.state), ['--output', o.output], whatHappened(farm, o.fault)])
+    List output = ['--output', o.output]
+    List words = slipway.joined([slipway.ofRun('report', farm, o.state), output, whatHappened(farm, o.fault)])
     sh(script: "rm -rf${slipwayProgram.quoted([o.output])}", label: 'slipway: make room for the report')
     Map reply = slipway.ask(words, true)
     return keep(farm, o.output, reply.text, reply.code == 0)

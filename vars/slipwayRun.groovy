@@ -1,4 +1,4 @@
-/** Plan, build and test, publish, report, notify: what distroPipeline and packagePipeline share; see slipwayRun.txt. */
+/** Plan, build and test, publish, report, notify: what both pipelines share; see slipwayRun.txt. */
 boolean call(Map o, List<String> arguments, Map place = [:]) {
     // Agents that can't do what is asked are known here from the plan on.
     Map run = [farm: null, good: false, ended: false, fault: '', summary: [], avoided: [:]]
@@ -7,7 +7,9 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
         stage('Plan') { plan(o, arguments, place, run) }
         if (run.farm != null && !run.ended) {
             build(o, run)
-            slipwayNode(o.publishLabel ?: o.label, run.avoided) { finish(o, run) }
+            String label = o.publishLabel ?: o.label
+            String fault = slipwayAgents.onSound(label, run.avoided, o.agentMinutes) { finish(o, run) }
+            if (fault) { error(fault) }
         }
     } catch (e) {
         broken = e
@@ -21,53 +23,41 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
 }
 
 void plan(Map o, List<String> arguments, Map place, Map run) {
-    boolean again = true
-    for (int i = 0; again && i < 5; i++) {
-        again = false
-        run.fault = ''
-        slipwayNode(o.label, run.avoided) {
-            try {
-                checkout(scm)
-                run.farm = slipwayPlan([distro: place.distro, distroUrl: place.distroUrl, store: o.store, state: o.state, labels: o.labels, sourceCredentials: o.sourceCredentials, arguments: arguments])
-                run.farm.bad = run.avoided
-                // Nothing to do: the same agent ends it.
-                run.ended = !run.farm.architectures && run.farm.state.isEmpty() && (!o.publish || !run.farm.channel || !o.publishLabel)
-                if (run.ended) { finish(o, run) }
-            } catch (hudson.AbortException e) {
-                run.fault = e.message
-                again = i < 4 && isAgentsFault(e.message)
-                if (again) {
-                    run.avoided.put((env.NODE_NAME ?: 'built-in').toString(), e.message)
-                    echo("slipway: the agent ${env.NODE_NAME} is avoided for the rest of this run: ${e.message}")
-                } else { unplanned(run) }
-            }
-        }
+    Map how = [
+        distro: place.distro, distroUrl: place.distroUrl, store: o.store, state: o.state, labels: o.labels,
+        sourceCredentials: o.sourceCredentials, arguments: arguments,
+    ]
+    run.fault = slipwayAgents.onSound(o.label, run.avoided, o.agentMinutes) {
+        checkout(scm)
+        run.farm = slipwayPlan(how)
+        run.farm.bad = run.avoided
+        // Nothing to do: the same agent ends it.
+        boolean elsewhere = o.publish && run.farm.channel && o.publishLabel
+        run.ended = !run.farm.architectures && run.farm.state.isEmpty() && !elsewhere
+        if (run.ended) { finish(o, run) }
     }
-    if (!run.fault) { slipwayPlan.others(run.farm, o.labels, o.state, run.avoided) }
-    else { run.farm = null }
+    if (run.fault) {
+        run.farm = null
+        unplanned(o, run)
+    } else { slipwayPlan.others(run.farm, o.labels, o.state, run.avoided, o.agentMinutes) }
 }
 
 /** The report of a run that has no plan; its own fault hides no other. */
-void unplanned(Map run) {
+void unplanned(Map o, Map run) {
     currentBuild.description = "${titleOf()}: planning failed: ${run.fault}".toString()
     try {
-        run.summary = slipwayReport.unplanned(titleOf(), run.fault)
+        slipwayNode(o.label, run.avoided) { run.summary = slipwayReport.unplanned(titleOf(), run.fault) }
     } catch (hudson.AbortException e) {
         echo("slipway: no report could be made: ${e.message}")
     }
 }
 
-/** What another agent may do where this one can't. */
-@NonCPS
-boolean isAgentsFault(String message) {
-    return message.contains('the agent has no node') || message.contains('[tool-missing]') || message.contains('[roots-refused]')
-}
-
 void build(Map o, Map run) {
+    Map how = [lanes: o.lanes, state: o.state, arguments: o.arguments, hold: o.hold, agentMinutes: o.agentMinutes]
     stage('Build and test') {
         long until = slipwayAgents.now() + o.hours * 3600000L
         try {
-            timeout(time: o.hours, unit: 'HOURS') { slipwayBuild(run.farm, [lanes: o.lanes, state: o.state, arguments: o.arguments, hold: o.hold, agentMinutes: o.agentMinutes]) }
+            timeout(time: o.hours, unit: 'HOURS') { slipwayBuild(run.farm, how) }
         } catch (e) {
             // An abort by people, or a newer build, goes on up.
             if (slipwayAgents.now() < until) { throw e }
@@ -78,6 +68,9 @@ void build(Map o, Map run) {
 
 void finish(Map o, Map run) {
     Map farm = run.farm
+    Map where = [
+        repository: o.repository, state: o.state, signingKey: o.signingKey, signingPassphrase: o.signingPassphrase,
+    ]
     boolean good = true
     String fault = ''
     // What did not come to its own end is published by the next run.
@@ -85,8 +78,9 @@ void finish(Map o, Map run) {
         stage('Publish') {
             lock("slipway ${farm.channel}".toString()) {
                 try {
-                    slipwayPublish(farm, [repository: o.repository, state: o.state, signingKey: o.signingKey, signingPassphrase: o.signingPassphrase])
+                    slipwayPublish(farm, where)
                 } catch (hudson.AbortException e) {
+                    if (slipwayAgents.isAgentsFault(e.message)) { throw e }
                     good = false
                     fault = e.message
                 }
@@ -118,4 +112,6 @@ void lastWords(Map o, Map run, Object e) {
     }
 }
 
-String titleOf() { return (env.CHANGE_ID ? env.JOB_NAME : env.TAG_NAME ?: env.BRANCH_NAME ?: env.JOB_NAME ?: 'run').toString() }
+String titleOf() {
+    return (env.CHANGE_ID ? env.JOB_NAME : env.TAG_NAME ?: env.BRANCH_NAME ?: env.JOB_NAME ?: 'run').toString()
+}

@@ -1,18 +1,22 @@
 /**
- * The schedule of a run: plain lists and maps, so that a controller can restart. Tasks are numbered, the most urgent first; `farm.state`
- * and the other columns have an entry for each. See slipwaySchedule.txt.
+ * The schedule of a run: plain lists and maps, so that a controller can restart. Tasks are numbered, the most urgent
+ * first; `farm.state` and the other columns have an entry for each. See slipwaySchedule.txt.
  */
 @NonCPS
 Map read(String text, Map labels) {
-    Map farm = [architectures: [], labels: [], ready: [], idle: [], coming: [], left: [], work: [], lanes: [], tokens: [], label: [], seconds: [], path: [], waits: [], dependents: [], state: [],
-        batch: [:], looks: [:], tries: [:], lost: [:], strikes: [:], bad: [:], sound: [:], done: 0, failed: 0, stopped: false, ended: '']
+    Map farm = [
+        architectures: [], labels: [], ready: [], idle: [], coming: [], left: [], work: [], lanes: [], tokens: [],
+        came: [], label: [], seconds: [], path: [], waits: [], dependents: [], state: [],
+        batch: [:], looks: [:], tries: [:], lost: [:], strikes: [:], bad: [:], sound: [:], leaving: [:],
+        done: 0, failed: 0, stopped: false, ended: '',
+    ]
     Map said = add(farm, text, labels)
     for (String name : ['run', 'store', 'namespace', 'kind', 'channel']) { farm.put(name, said.get(name) ?: '') }
     for (String other : words(said.get('architectures') ?: '')) { farm.architectures.add(other) }
     return farm
 }
 
-/** Adds the tasks of one more architecture, which are numbered from those that are there on; gives all that the text says, by name. */
+/** Adds tasks of one more architecture, numbered after those that are there; gives all that the text says, by name. */
 @NonCPS
 Map add(Map farm, String text, Map labels) {
     Map said = [:]
@@ -22,7 +26,8 @@ Map add(Map farm, String text, Map labels) {
     }
     List groups = words(said.get('groups'))
     List waits = words(said.get('waits'))
-    List columns = [words(said.get('group')), words(said.get('seconds')), words(said.get('path')), words(said.get('dependents'))]
+    List columns = []
+    for (String name : ['group', 'seconds', 'path', 'dependents']) { columns.add(words(said.get(name))) }
     for (int i = 0; i < waits.size(); i++) {
         int label = labelOf(farm, labels, groups[columns[0][i].toInteger()])
         if (waits[i] == '0') { farm.ready[label].add(farm.state.size()) }
@@ -51,11 +56,13 @@ List words(String text) {
 @NonCPS
 int labelOf(Map farm, Map labels, String group) {
     String[] part = group.split('/')
-    String label = labels.get(part[0] + '-' + part[1]) ?: labels.get(part[0]) ?: labels.get(part[1]) ?: labels.get('*') ?: 'slipway && ' + part[1]
+    String label = 'slipway && ' + part[1]
+    for (String name : ['*', part[1], part[0], part[0] + '-' + part[1]]) { label = labels.get(name) ?: label }
     if (!farm.labels.contains(label)) {
         farm.labels.add(label)
         for (List none : [farm.ready, farm.idle, farm.coming]) { none.add([]) }
         farm.tokens.add(-1)
+        farm.came.add(false)
         for (List none : [farm.left, farm.work, farm.lanes]) { none.add(0) }
     }
     return farm.labels.indexOf(label)

@@ -1,9 +1,9 @@
-/** What becomes of a run's tasks: ended, or put back. Jenkins does not interrupt these methods; see slipwayTasks.txt. */
+/** What becomes of tasks: ended, or put back. Jenkins does not interrupt these methods; see slipwayTasks.txt. */
 
 /**
- * Takes the program's reply: a line for each task that came to its end. Gives what was wrong, or nothing where the program came to its
- * own end. A call in which no task ended is the agent's fault where other tasks fare no better there, and the task's where it is the
- * same task again and again.
+ * Takes the program's reply: a line for each task that came to its end. Gives what was wrong, or nothing where the
+ * program came to its own end. A call in which no task ended is the agent's fault where other tasks fare no better
+ * there, and the task's where it is the same task again and again.
  */
 @NonCPS
 String record(Map farm, String lane, String agent, String reply) {
@@ -18,9 +18,10 @@ String record(Map farm, String lane, String agent, String reply) {
     }
     List left = running(farm, lane)
     if (ended > 0 || all.contains('end')) { farm.strikes.remove(agent) }
+    if (all.contains('drain')) { farm.leaving.put(agent, true) }
     if (all.contains('end')) {
         putBack(farm, lane, false, '')
-        return ''
+        return all.contains('drain') ? 'slipway: the agent ' + agent + ' will be taken away: it gets no more tasks' : ''
     }
     String fault = faultOf(reply)
     if (ended > 0) {
@@ -75,8 +76,8 @@ List running(Map farm, String lane) {
 }
 
 /**
- * What an agent that vanished, or a program that broke, was to do may be taken again. Where it `counts`, the first of these was under
- * way: three times, and it failed.
+ * What an agent that vanished, or a program that broke, was to do may be taken again. Where it `counts`, the first of
+ * these was under way: three times, and it failed.
  */
 @NonCPS
 void putBack(Map farm, String lane, boolean counts, String reason) {

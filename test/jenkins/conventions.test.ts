@@ -127,6 +127,35 @@ describe('the vars', () => {
       expect(docs, id).toMatch(new RegExp(`\\| ${id} +\\|`));
   });
 
+  it('say the defaults in their help that they have', () => {
+    for (const name of ['distroPipeline', 'packagePipeline', 'slipwayBuild']) {
+      const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
+      const defaults = new Map(
+        [...optionsOf(name).matchAll(/(\w+): (\[[^\]]*\]|'[^']*'|[^,\s]+)/g)].map(([, option, value]) => [
+          option,
+          value,
+        ]),
+      );
+      for (const [, option = '', said = ''] of help.matchAll(/(\w+) \([^()]*?default ('[^']*'|\[:?\]|\w+)[^()]*\)/g)) {
+        const value = defaults.get(option);
+        expect(value, `${name}: ${option}`).toBeDefined();
+        // Words for a value that is found out elsewhere.
+        if (value === 'null' || (value === '[]' && said !== '[]')) continue;
+        expect(said, `${name}: ${option}`).toBe(value);
+      }
+    }
+  });
+
+  it('fit into 120 columns, and ask for the node that the program needs', () => {
+    for (const name of names)
+      for (const line of text(name).split('\n')) expect(line.length, `${name}: ${line}`).toBeLessThanOrEqual(120);
+    const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
+    const [, major, minor] = /^>=(\d+)\.(\d+)$/.exec(engines.node) ?? [];
+    expect(text('slipwayProgram')).toContain(`v[0]>${major}||v[0]==${major}&&v[1]>=${minor}`);
+    for (const name of ['slipway', 'slipwayProgram'])
+      expect(text(name)).toContain(`too old: ${major}.${minor} or later is needed`);
+  });
+
   it('use these steps and no others', () => {
     const known = new Set([...Object.values(steps).flat(), ...symbols]);
     const used = new Set<string>();
