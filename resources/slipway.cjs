@@ -37349,8 +37349,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path88 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -38204,7 +38204,7 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs75 = require("node:fs");
+var import_node_fs74 = require("node:fs");
 
 // ts-src/docs/targets.ts
 function documentedOn(distro, plan2) {
@@ -38398,9 +38398,9 @@ function applyShard(graph2, part) {
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs74 = require("node:fs");
+var import_node_fs73 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path88 = require("node:path");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -38474,142 +38474,6 @@ var Worker = class {
   }
 };
 
-// ts-src/farm/shard.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path87 = require("node:path");
-init_process();
-
-// ts-src/graph/reduce.ts
-function reduceNeeds(count3, needs) {
-  const words5 = count3 + 31 >> 5;
-  const sets = new Array(count3).fill(void 0);
-  const setOf = (t) => {
-    let set = sets[t];
-    if (!set) {
-      sets[t] = set = new Uint32Array(words5);
-      for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
-    }
-    return set;
-  };
-  return Array.from({ length: count3 }, (_, t) => {
-    const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
-    const covered = new Uint32Array(words5);
-    const kept3 = [];
-    for (const d of list8) {
-      if (covered[d >> 5] & 1 << (d & 31)) continue;
-      kept3.push(d);
-      const set = setOf(d);
-      for (let i = 0; i < words5; i++) covered[i] |= set[i];
-      covered[d >> 5] |= 1 << (d & 31);
-    }
-    return kept3.sort((a, b) => a - b);
-  });
-}
-
-// ts-src/render/schedule.ts
-function renderSchedule(run2, counts, groups, first2, tasks) {
-  const dependents = tasks.map(() => []);
-  tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first2].push(first2 + i)));
-  const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
-  return `${[
-    `run ${run2}`,
-    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
-    ["groups", ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(" "),
-    column("group", (t) => t.group),
-    column("seconds", (t) => t.seconds),
-    column("path", (t) => t.path),
-    column("waits", (t) => t.waits.length),
-    column("dependents", (_, i) => dependents[i].join(",") || "-")
-  ].join("\n")}
-`;
-}
-
-// ts-src/farm/shard.ts
-async function makeShard(session2, architecture2, first2, retest, signal) {
-  const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path87.join)(input.state, "prepared"), retest, signal });
-  const outlook = await engine.start();
-  const part = {
-    schema: 1,
-    architecture: architecture2,
-    first: first2,
-    bases: {},
-    records: {},
-    tests: {},
-    tasks: [],
-    results: {},
-    seconds: [],
-    paths: []
-  };
-  const work2 = newScratch(input.state);
-  const left = [];
-  for (const [i, graph2] of runs.entries()) {
-    const platform2 = `${graph2.target.platform}-${graph2.target.architecture}`;
-    if (!part.bases[platform2]) {
-      await keepBase(store2, graph2.base, work2);
-      part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
-    }
-    part.records[graph2.id] = graph2.records.map((record3) => record3 ?? null);
-    part.tests[graph2.id] = graph2.tests.map((record3) => record3 ?? null);
-    part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
-    graph2.results.forEach((t, task) => {
-      if (t?.state !== "waiting") return;
-      const { name: name6 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
-      left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
-    });
-  }
-  left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
-  for (const t of left) {
-    part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1e3)));
-    part.tasks.push([runs[t.run].id, t.task]);
-    part.seconds.push(t.seconds);
-  }
-  await keepSources(
-    session2,
-    left.map((t) => packageOf(runs[t.run], t.task))
-  );
-  const failed5 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
-  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed5 } };
-}
-async function keepSources({ store: store2, input }, packages) {
-  const work2 = newScratch(input.state);
-  const there = packages.length > 100 ? await keptSources(store2) : void 0;
-  const byTree = new Map(
-    packages.flatMap(
-      (p) => p.source.tree === void 0 || there?.has(p.source.tree) ? [] : [[p.source.tree, p]]
-    )
-  );
-  await parallel([...byTree], 4, async ([tree, p]) => {
-    if (await hasSource(store2, tree)) return;
-    const gitDir = await gitDirOf(input.state, p);
-    if (!gitDir) return;
-    const folder = (0, import_node_path87.join)(work2, tree);
-    const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path87.join)(work2, `${tree}.packed`));
-    (0, import_node_fs73.rmSync)(folder, { recursive: true, force: true });
-  });
-}
-function scheduleOf(session2, id, part, outlook, testsStop) {
-  const { graphs: runs } = session2;
-  const numbers = new Map(part.tasks.map(([run2, task], i) => [`${run2} ${task}`, part.first + i]));
-  const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
-  const waits2 = new Map(
-    runs.map((r) => {
-      const open3 = (task) => numbers.has(`${r.id} ${task}`);
-      const needs = tasksBefore(r, testsStop).map((all, task) => open3(task) ? all.filter(open3) : []);
-      return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
-    })
-  );
-  const tasks = part.tasks.map(([run2, task], i) => ({
-    group: runs.findIndex((r) => r.id === run2),
-    seconds: part.seconds[i],
-    path: part.paths[i],
-    waits: waits2.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
-  }));
-  return renderSchedule(id, outlook, groups, part.first, tasks);
-}
-
 // ts-src/cli/farm/work.ts
 var farmOptions = {
   run: { type: "string", value: "ID", help: "the run, as prepare named it" },
@@ -38625,8 +38489,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path88.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path88.join)(process.env.XDG_STATE_HOME || (0, import_node_path88.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path87.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path87.join)(process.env.XDG_STATE_HOME || (0, import_node_path87.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -38651,7 +38515,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path88.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path87.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -38691,7 +38555,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs74.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs73.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -38701,7 +38565,8 @@ var work = defineCommand({
   usage: "work --run ID --store URI --tasks N,N,...",
   details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
 came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
-The last line is "end". The exit code is 0 also where a task failed.`,
+The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
+names another), no task is begun and a line says "drain": the machine will be taken away.`,
   options: {
     ...farmOptions,
     ...runOptions,
@@ -38752,7 +38617,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path88.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path87.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -38770,6 +38635,10 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     return exit.failed;
   }
   for (const number7 of numbers) {
+    if (exists(drainFile())) {
+      writeOutput("drain\n");
+      break;
+    }
     const at2 = lane.byNumber.get(number7);
     const result2 = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
@@ -38793,7 +38662,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path88.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path87.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -38801,40 +38670,7 @@ async function keepResult(session2, output, id, number7, result2) {
   };
   await session2.store.writeJson(resultName(id, number7), kept3);
 }
-async function prepareArchitecture(values) {
-  const limits2 = limitsOf("prepare", values);
-  if (!limits2 || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
-    if (limits2) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
-    return exit.usage;
-  }
-  const stop = untilStopped();
-  const opened = await openRun("prepare", values, limits2, stop.signal, "work");
-  if (!opened) return exit.failed;
-  const { session: session2, loaded } = opened;
-  try {
-    const architecture2 = session2.graphs[0]?.target.architecture;
-    if (architecture2 === void 0) {
-      showDiagnostics([
-        error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
-      ]);
-      return exit.failed;
-    }
-    const { part, outlook } = await makeShard(
-      session2,
-      architecture2,
-      Number(values.first),
-      values.retest === true,
-      stop.signal
-    );
-    await saveShard(session2.store, loaded.bundle.id, part);
-    await shareResolved(session2);
-    writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
-    return exit.ok;
-  } finally {
-    await closeScratch(session2.driver);
-    stop.done();
-  }
-}
+var drainFile = () => process.env.SLIPWAY_DRAIN_FILE || "/run/slipway/drain";
 
 // ts-src/cli/docs-session.ts
 async function openDocs(values, packages, limits2, signal) {
@@ -38845,7 +38681,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs75.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs74.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
@@ -38973,17 +38809,17 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path89.resolve)(values.output ?? (0, import_node_path89.join)(root, "docs"));
+  const output = (0, import_node_path88.resolve)(values.output ?? (0, import_node_path88.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs76.mkdirSync)((0, import_node_path89.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs75.mkdirSync)((0, import_node_path88.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs76.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs75.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -39081,10 +38917,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path89.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path88.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path89.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path88.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -39114,7 +38950,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path90 = require("node:path");
+var import_node_path89 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -39161,7 +38997,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path90.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path89.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -41637,14 +41473,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -41697,8 +41533,8 @@ function ownPackages(image2, index, patterns, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_names();
 init_digest();
 
@@ -42061,9 +41897,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs77.mkdirSync)((0, import_node_path91.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs77.mkdirSync)((0, import_node_path91.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs77.writeFileSync)((0, import_node_path91.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs76.mkdirSync)((0, import_node_path90.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs76.mkdirSync)((0, import_node_path90.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs76.writeFileSync)((0, import_node_path90.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", image_setup_default);
   write3("image.json", imageJson(facts));
   write3("entrypoint", image_entrypoint_default);
@@ -42100,8 +41936,8 @@ function writeConfig(facts, folder, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -42173,7 +42009,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs78.lstatSync)((0, import_node_path92.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs77.lstatSync)((0, import_node_path91.join)(root, f.path)).size, 0);
     if (total > largest4) return `the overlay ${folder} is larger than ${largest4 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -42181,7 +42017,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path92.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path91.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -42284,13 +42120,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path94 = require("node:path");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -42300,13 +42136,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs79 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs79.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs79.fstatSync)(handle);
+  const handle = (0, import_node_fs78.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs78.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -42319,7 +42155,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs79.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs78.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -42331,7 +42167,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs79.closeSync)(handle);
+    (0, import_node_fs78.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -42354,12 +42190,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs79.writeFileSync)(target2, text7(sha256(text7("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs78.writeFileSync)(target2, text7(sha256(text7("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs80 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -42384,13 +42220,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs80.openSync)(file3, "r+");
+  const handle = (0, import_node_fs79.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs80.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs79.fstatSync)(handle).size;
     const read2 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs80.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs79.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read2(1024, 1024);
@@ -42418,10 +42254,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs80.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs79.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs80.closeSync)(handle);
+    (0, import_node_fs79.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -42482,14 +42318,14 @@ async function makeDisk(room, facts, root, options6) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path93.join)(options6.folder, "disk");
-  (0, import_node_fs81.mkdirSync)(folder);
+  const folder = (0, import_node_path92.join)(options6.folder, "disk");
+  (0, import_node_fs80.mkdirSync)(folder);
   const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${facts.state.stamp}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text7) => (0, import_node_fs81.writeFileSync)((0, import_node_path93.join)(folder, file3), text7, { flag: "wx" });
+  const write3 = (file3, text7) => (0, import_node_fs80.writeFileSync)((0, import_node_path92.join)(folder, file3), text7, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -42528,8 +42364,8 @@ async function makeDisk(room, facts, root, options6) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path93.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs81.statSync)((0, import_node_path93.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path92.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs80.statSync)((0, import_node_path92.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -42547,7 +42383,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path93.join)(folder, "data.raw");
+  const file3 = (0, import_node_path92.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -42563,7 +42399,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path93.join)(folder, "disk.raw");
+  const raw = (0, import_node_path92.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -42584,7 +42420,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path93.join)(folder, part.file)}`,
+      `if=${(0, import_node_path92.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start / align}`,
@@ -42599,7 +42435,7 @@ async function renderDisk(room, facts, root, options6) {
   const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path93.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+  const named6 = (ending) => (0, import_node_path92.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
   const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
   const packed3 = await zstd(raw, named6("raw.zst"));
@@ -42609,25 +42445,25 @@ async function renderDisk(room, facts, root, options6) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path93.join)(folder, "root.raw"), named6("root.raw.zst"));
+    const slot = await zstd((0, import_node_path92.join)(folder, "root.raw"), named6("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs81.renameSync)((0, import_node_path93.join)(folder, from), named6(ending));
+      (0, import_node_fs80.renameSync)((0, import_node_path92.join)(folder, from), named6(ending));
       files.push(named6(ending));
     }
     files.push(named6("root.raw.zst"));
   }
-  (0, import_node_fs81.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs80.rmSync)(folder, { recursive: true, force: true });
   return good({ files });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto12 = require("node:crypto");
-var import_node_fs82 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -42704,11 +42540,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs82.openSync)(target2, "w");
+  const out = (0, import_node_fs81.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto12.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs82.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs81.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -42725,19 +42561,19 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs82.fsyncSync)(out);
+    (0, import_node_fs81.fsyncSync)(out);
   } finally {
-    (0, import_node_fs82.closeSync)(out);
+    (0, import_node_fs81.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs82.openSync)(file3, "r");
+  const from = (0, import_node_fs81.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs82.readSync)(from, buffer); n > 0; n = (0, import_node_fs82.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs81.readSync)(from, buffer); n > 0; n = (0, import_node_fs81.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs82.closeSync)(from);
+    (0, import_node_fs81.closeSync)(from);
   }
 }
 
@@ -42770,7 +42606,7 @@ var dockerSettings = (facts, epoch) => ({
   time: epoch
 });
 function docker(facts, root, { folder, epoch }) {
-  const file3 = (0, import_node_path94.join)(folder, fileOf(facts, "docker.tar"));
+  const file3 = (0, import_node_path93.join)(folder, fileOf(facts, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -42786,7 +42622,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path94.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path93.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -42798,22 +42634,22 @@ async function rootfs(room, facts, root, options6) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs82 = require("node:fs");
 var import_node_crypto13 = require("node:crypto");
-var import_node_path96 = require("node:path");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path95 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path95.join)(state, "images");
+var import_node_path94 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path94.join)(state, "images");
 var listBinds = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -42985,26 +42821,26 @@ find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {}
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path96.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path95.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path96.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path96.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path95.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path95.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  return { ...layer, root: (0, import_node_path96.join)(folder, "root"), tar: (0, import_node_path96.join)(folder, "layer.tar"), names: (0, import_node_path96.join)(folder, "names") };
+  return { ...layer, root: (0, import_node_path95.join)(folder, "root"), tar: (0, import_node_path95.join)(folder, "layer.tar"), names: (0, import_node_path95.join)(folder, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names3 = (0, import_node_path96.join)(folder, "names");
+  const names3 = (0, import_node_path95.join)(folder, "names");
   if (!exists(names3)) {
-    const nothing5 = (0, import_node_path96.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs83.mkdirSync)(nothing5);
+    const nothing5 = (0, import_node_path95.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs82.mkdirSync)(nothing5);
     writeWhole(names3, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path96.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path95.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path96.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path95.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
 }
 async function measure(tar) {
@@ -43026,7 +42862,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path96.join)(work2, "kept");
+      const root = (0, import_node_path95.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -43039,19 +42875,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path96.join)(work2, "layer");
-      (0, import_node_fs83.mkdirSync)(staged);
-      (0, import_node_fs83.renameSync)(root, (0, import_node_path96.join)(staged, "root"));
+      const staged = (0, import_node_path95.join)(work2, "layer");
+      (0, import_node_fs82.mkdirSync)(staged);
+      (0, import_node_fs82.renameSync)(root, (0, import_node_path95.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
       await room.driver.remove(folder);
-      (0, import_node_fs83.renameSync)(staged, folder);
+      (0, import_node_fs82.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path96.join)(folder, "root"),
-        tar: (0, import_node_path96.join)(folder, "layer.tar"),
-        names: (0, import_node_path96.join)(folder, "names")
+        root: (0, import_node_path95.join)(folder, "root"),
+        tar: (0, import_node_path95.join)(folder, "layer.tar"),
+        names: (0, import_node_path95.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -43097,20 +42933,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path96.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path95.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names3 = await namesOf(room, layers);
   const after = split3(names3);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path96.join)(staged, "names"), names3, { sync: false });
+  writeWhole((0, import_node_path95.join)(staged, "names"), names3, { sync: false });
   const below2 = request.below[0];
-  const before2 = below2 ? split3((0, import_node_fs83.readFileSync)(below2.names)) : [];
+  const before2 = below2 ? split3((0, import_node_fs82.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto13.createHash)("sha256");
-  const out = (0, import_node_fs83.openSync)((0, import_node_path96.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs82.openSync)((0, import_node_path95.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs83.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs82.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -43127,12 +42963,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs83.fsyncSync)(out);
+    (0, import_node_fs82.fsyncSync)(out);
   } finally {
-    (0, import_node_fs83.closeSync)(out);
+    (0, import_node_fs82.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path96.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path95.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -43148,8 +42984,8 @@ function checkSecrets2(image2, layers) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43159,7 +42995,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder) {
-  (0, import_node_fs84.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs83.mkdirSync)(folder, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -43169,9 +43005,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs84.linkSync)(path2, (0, import_node_path97.join)(folder, name6));
+      (0, import_node_fs83.linkSync)(path2, (0, import_node_path96.join)(folder, name6));
     } catch {
-      (0, import_node_fs84.copyFileSync)(path2, (0, import_node_path97.join)(folder, name6));
+      (0, import_node_fs83.copyFileSync)(path2, (0, import_node_path96.join)(folder, name6));
     }
     return name6;
   });
@@ -43188,12 +43024,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names3) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names3]));
-  const memory2 = (0, import_node_path97.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path96.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path97.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path96.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -43201,7 +43037,7 @@ async function systemPackages(room, image2, own3, names3) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path97.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds(base), { from: (0, import_node_path96.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names3, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -43245,13 +43081,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: (0, import_node_path98.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path97.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text7) {
-  (0, import_node_fs85.writeFileSync)((0, import_node_path98.join)(folder, "fstab"), text7);
+  (0, import_node_fs84.writeFileSync)((0, import_node_path97.join)(folder, "fstab"), text7);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -43269,9 +43105,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path98.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path97.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path98.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path97.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -43281,8 +43117,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path98.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path98.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path97.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path97.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -43340,7 +43176,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision2 = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs86.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path99.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs85.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path98.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -43591,7 +43427,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path100 = require("node:path");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 var imageOptions = {
   ...movingOptions,
@@ -43609,7 +43445,7 @@ var imageOptions = {
   },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path100.join)(opened.workspace.root, "out") : (0, import_node_path100.resolve)(values.output);
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path99.join)(opened.workspace.root, "out") : (0, import_node_path99.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -43635,8 +43471,8 @@ function imagesOf(opened, names3, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -43644,8 +43480,8 @@ init_diagnostics();
 
 // ts-src/images/check.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs87 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -43719,14 +43555,14 @@ var firmwares = {
 var longest4 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs87.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs86.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto14.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path101.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path100.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -43767,17 +43603,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path103 = require("node:path");
-var import_node_fs89 = require("node:fs");
+var import_node_path102 = require("node:path");
+var import_node_fs88 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs88 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path102 = require("node:path");
+var import_node_path101 = require("node:path");
 var import_node_stream2 = require("node:stream");
 init_diagnostics();
 init_digest();
@@ -43788,10 +43624,10 @@ init_yaml();
 var attempts2 = 5;
 var largestAnswer = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path102.join)((0, import_node_os13.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path101.join)((0, import_node_os13.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path102.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path101.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -43848,7 +43684,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs88.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs87.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -43949,8 +43785,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
-  (0, import_node_fs89.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path103.join)(folder, "layer.tar.gz");
+  (0, import_node_fs88.mkdirSync)(folder, { recursive: true });
+  const target2 = (0, import_node_path102.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -44175,15 +44011,15 @@ async function publishNamed(opened, names3, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path104.join)(outputOf(opened, values), "logs", "images");
-      (0, import_node_fs90.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path103.join)(outputOf(opened, values), "logs", "images");
+      (0, import_node_fs89.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
         root: workspace.root,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path104.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path103.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text7) => writeMessage(`${text7}
 `),
@@ -44319,8 +44155,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path105.join)(outputOf(opened, values), "logs", "images");
-  (0, import_node_fs91.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path104.join)(outputOf(opened, values), "logs", "images");
+  (0, import_node_fs90.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -44332,7 +44168,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path105.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path104.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text7) => writeMessage(`${text7}
 `),
@@ -44340,12 +44176,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path105.join)(values.output === void 0 ? (0, import_node_path105.join)(workspace.root, "out") : (0, import_node_path105.resolve)(values.output), "images");
+  const folder = (0, import_node_path104.join)(values.output === void 0 ? (0, import_node_path104.join)(workspace.root, "out") : (0, import_node_path104.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path105.join)(folder, file3.name);
+      const target2 = (0, import_node_path104.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -44355,7 +44191,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs91.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs91.statSync)(b)];
+    const [left, right] = [(0, import_node_fs90.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs90.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -44410,8 +44246,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path105 = require("node:path");
 var import_promises10 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -44469,7 +44305,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named6 = (0, import_node_path106.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named6 = (0, import_node_path105.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named6 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -44485,7 +44321,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs92.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs91.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -44508,7 +44344,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path106.resolve)(folder);
+    const root = (0, import_node_path105.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -44518,8 +44354,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names3 = Object.keys(files);
-    (0, import_node_fs92.mkdirSync)(root, { recursive: true });
-    const taken = names3.filter((f) => (0, import_node_fs92.existsSync)((0, import_node_path106.join)(root, f)));
+    (0, import_node_fs91.mkdirSync)(root, { recursive: true });
+    const taken = names3.filter((f) => (0, import_node_fs91.existsSync)((0, import_node_path105.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -44530,8 +44366,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path106.join)(root, path2), text7);
-    const git2 = (0, import_node_fs92.existsSync)((0, import_node_path106.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path105.join)(root, path2), text7);
+    const git2 = (0, import_node_fs91.existsSync)((0, import_node_path105.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names3.map((f) => `    ${f}
 `).join("")}
@@ -44864,6 +44700,181 @@ function channelPart(name6) {
 
 // ts-src/cli/farm/prepare.ts
 init_source_entry();
+
+// ts-src/cli/farm/prepare-architecture.ts
+init_diagnostics();
+
+// ts-src/farm/shard.ts
+var import_node_fs92 = require("node:fs");
+var import_node_path106 = require("node:path");
+init_process();
+
+// ts-src/graph/reduce.ts
+function reduceNeeds(count3, needs) {
+  const words5 = count3 + 31 >> 5;
+  const sets = new Array(count3).fill(void 0);
+  const setOf = (t) => {
+    let set = sets[t];
+    if (!set) {
+      sets[t] = set = new Uint32Array(words5);
+      for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
+    }
+    return set;
+  };
+  return Array.from({ length: count3 }, (_, t) => {
+    const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const covered = new Uint32Array(words5);
+    const kept3 = [];
+    for (const d of list8) {
+      if (covered[d >> 5] & 1 << (d & 31)) continue;
+      kept3.push(d);
+      const set = setOf(d);
+      for (let i = 0; i < words5; i++) covered[i] |= set[i];
+      covered[d >> 5] |= 1 << (d & 31);
+    }
+    return kept3.sort((a, b) => a - b);
+  });
+}
+
+// ts-src/render/schedule.ts
+function renderSchedule(run2, counts, groups, first2, tasks) {
+  const dependents = tasks.map(() => []);
+  tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first2].push(first2 + i)));
+  const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
+  return `${[
+    `run ${run2}`,
+    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
+    ["groups", ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(" "),
+    column("group", (t) => t.group),
+    column("seconds", (t) => t.seconds),
+    column("path", (t) => t.path),
+    column("waits", (t) => t.waits.length),
+    column("dependents", (_, i) => dependents[i].join(",") || "-")
+  ].join("\n")}
+`;
+}
+
+// ts-src/farm/shard.ts
+async function makeShard(session2, architecture2, first2, retest, signal) {
+  const { graphs: runs, store: store2, input } = session2;
+  const engine = schedulerOf(session2, { output: (0, import_node_path106.join)(input.state, "prepared"), retest, signal });
+  const outlook = await engine.start();
+  const part = {
+    schema: 1,
+    architecture: architecture2,
+    first: first2,
+    bases: {},
+    records: {},
+    tests: {},
+    tasks: [],
+    results: {},
+    seconds: [],
+    paths: []
+  };
+  const work2 = newScratch(input.state);
+  const left = [];
+  for (const [i, graph2] of runs.entries()) {
+    const platform2 = `${graph2.target.platform}-${graph2.target.architecture}`;
+    if (!part.bases[platform2]) {
+      await keepBase(store2, graph2.base, work2);
+      part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
+    }
+    part.records[graph2.id] = graph2.records.map((record3) => record3 ?? null);
+    part.tests[graph2.id] = graph2.tests.map((record3) => record3 ?? null);
+    part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
+    graph2.results.forEach((t, task) => {
+      if (t?.state !== "waiting") return;
+      const { name: name6 } = packageOf(graph2, task);
+      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
+      left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
+    });
+  }
+  left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
+  for (const t of left) {
+    part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1e3)));
+    part.tasks.push([runs[t.run].id, t.task]);
+    part.seconds.push(t.seconds);
+  }
+  await keepSources(
+    session2,
+    left.map((t) => packageOf(runs[t.run], t.task))
+  );
+  const failed5 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed5 } };
+}
+async function keepSources({ store: store2, input }, packages) {
+  const work2 = newScratch(input.state);
+  const there = packages.length > 100 ? await keptSources(store2) : void 0;
+  const byTree = new Map(
+    packages.flatMap(
+      (p) => p.source.tree === void 0 || there?.has(p.source.tree) ? [] : [[p.source.tree, p]]
+    )
+  );
+  await parallel([...byTree], 4, async ([tree, p]) => {
+    if (await hasSource(store2, tree)) return;
+    const gitDir = await gitDirOf(input.state, p);
+    if (!gitDir) return;
+    const folder = (0, import_node_path106.join)(work2, tree);
+    const out = await checkout({ gitDir }, tree, folder);
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path106.join)(work2, `${tree}.packed`));
+    (0, import_node_fs92.rmSync)(folder, { recursive: true, force: true });
+  });
+}
+function scheduleOf(session2, id, part, outlook, testsStop) {
+  const { graphs: runs } = session2;
+  const numbers = new Map(part.tasks.map(([run2, task], i) => [`${run2} ${task}`, part.first + i]));
+  const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
+  const waits2 = new Map(
+    runs.map((r) => {
+      const open3 = (task) => numbers.has(`${r.id} ${task}`);
+      const needs = tasksBefore(r, testsStop).map((all, task) => open3(task) ? all.filter(open3) : []);
+      return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
+    })
+  );
+  const tasks = part.tasks.map(([run2, task], i) => ({
+    group: runs.findIndex((r) => r.id === run2),
+    seconds: part.seconds[i],
+    path: part.paths[i],
+    waits: waits2.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
+  }));
+  return renderSchedule(id, outlook, groups, part.first, tasks);
+}
+
+// ts-src/cli/farm/prepare-architecture.ts
+async function prepareArchitecture(values) {
+  const limits2 = limitsOf("prepare", values);
+  if (!limits2 || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
+    if (limits2) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
+    return exit.usage;
+  }
+  const stop = untilStopped();
+  const opened = await openRun("prepare", values, limits2, stop.signal, "work");
+  if (!opened) return exit.failed;
+  const { session: session2, loaded } = opened;
+  try {
+    const architecture2 = session2.graphs[0]?.target.architecture;
+    if (architecture2 === void 0) {
+      showDiagnostics([
+        error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
+      ]);
+      return exit.failed;
+    }
+    const { part, outlook } = await makeShard(
+      session2,
+      architecture2,
+      Number(values.first),
+      values.retest === true,
+      stop.signal
+    );
+    await saveShard(session2.store, loaded.bundle.id, part);
+    await shareResolved(session2);
+    writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
+    return exit.ok;
+  } finally {
+    await closeScratch(session2.driver);
+    stop.done();
+  }
+}
 
 // ts-src/farm/request.ts
 var import_node_fs93 = require("node:fs");
@@ -46160,6 +46171,51 @@ var query = defineCommand({
 init_diagnostics();
 init_files();
 
+// ts-src/query/lane-policy.ts
+var batchSeconds = 60;
+var batchMost = 20;
+function batchSize(ready, seconds, path2, workLeft, lanes) {
+  const [first2] = ready;
+  if (first2 === void 0) return 0;
+  const most7 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first2] ?? 0)) / (20 * lanes)));
+  let sum = seconds[first2] ?? 0;
+  let count3 = 1;
+  while (count3 < batchMost && ready.length - count3 > lanes) {
+    sum += seconds[ready[count3] ?? 0] ?? 0;
+    if (sum > most7) break;
+    count3++;
+  }
+  return count3;
+}
+var LanePauses = class {
+  looks = /* @__PURE__ */ new Map();
+  quick;
+  slow;
+  /** Thousandths of quick looks that the first in line has left. */
+  tokens;
+  constructor(lanes) {
+    const hourly = 69 * lanes + 31;
+    this.quick = Math.floor(hourly / 3);
+    this.slow = Math.min(3600, Math.trunc((3600 - 5 * this.quick) / (hourly - this.quick)) + 1);
+    this.tokens = this.quick * 1e3;
+  }
+  /** The pause of a lane with `place` lanes before it in line. */
+  next(lane, place2) {
+    const looks2 = this.looks.get(lane) ?? 0;
+    this.looks.set(lane, looks2 + 1);
+    if (place2 > 0) return Math.min(150, Math.min(60, 5 + 5 * place2) * (looks2 + 1));
+    if (this.slow <= 5) return 5;
+    const seconds = this.tokens >= 1e3 ? 5 : this.slow;
+    const left = this.tokens - 1e3 + Math.trunc(1e3 * seconds / this.slow);
+    this.tokens = Math.max(0, Math.min(this.quick * 1e3, left));
+    return seconds;
+  }
+  /** The lane found work. */
+  worked(lane) {
+    this.looks.delete(lane);
+  }
+};
+
 // ts-src/query/simulate.ts
 function bound({ waits: waits2, seconds }, lanes) {
   const ends = new Float64Array(seconds.length);
@@ -46188,11 +46244,6 @@ function levels({ waits: waits2, expected, seconds }, lanes) {
   }
   return total;
 }
-var pauses = [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45];
-var batchSeconds = 60;
-var slackPart = 0.5;
-var pathPart = 1.2;
-var batchMost = 20;
 function simulate(work2, lanes, costs) {
   const { waits: waits2, expected, seconds } = work2;
   const count3 = seconds.length;
@@ -46212,6 +46263,8 @@ function simulate(work2, lanes, costs) {
   let warm = [];
   const result2 = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
   const idle = [];
+  const coming = /* @__PURE__ */ new Set();
+  const pauses = new LanePauses(Math.min(lanes, count3));
   const after = (delay, run2) => {
     const event = { at: now + delay, order: order3++, run: run2 };
     let i = events.length;
@@ -46231,17 +46284,20 @@ function simulate(work2, lanes, costs) {
   };
   const look2 = (lane) => {
     if (left === 0) return;
-    if (!ready.length) {
+    if (ready.length <= coming.size) {
       if (!idle.includes(lane)) idle.push(lane);
-      if (idle.indexOf(lane) >= left - inHand) {
-        idle.splice(idle.indexOf(lane), 1);
+      const place2 = idle.indexOf(lane);
+      if (place2 >= left - coming.size - inHand) {
+        idle.splice(place2, 1);
         return;
       }
       result2.sleeps++;
-      after(pauses[Math.min(idle.indexOf(lane), pauses.length - 1)], () => look2(lane));
+      after(pauses.next(lane, place2), () => look2(lane));
       return;
     }
     if (idle.includes(lane)) idle.splice(idle.indexOf(lane), 1);
+    pauses.worked(lane);
+    coming.add(lane);
     result2.takes++;
     warm = warm.filter((until) => until >= now);
     if (warm.length) {
@@ -46253,19 +46309,13 @@ function simulate(work2, lanes, costs) {
     }
   };
   const call = (lane) => {
+    coming.delete(lane);
     if (!ready.length) {
       warm.push(now + costs.agentIdle);
       look2(lane);
       return;
     }
-    const hand = [];
-    let sum = 0;
-    const most7 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most7 && ready.length > lanes)) {
-      const t = ready.shift();
-      hand.push(t);
-      sum += expected[t];
-    }
+    const hand = ready.splice(0, batchSize(ready, expected, remaining, workLeft, Math.min(lanes, count3)));
     result2.calls++;
     inHand += hand.length;
     after(costs.call + hand.reduce((s, t) => s + seconds[t], 0), () => {

@@ -6,23 +6,43 @@
  * query/lane-policy.ts. Gives their numbers; none where another lane was first.
  */
 @NonCPS
-String take(Map farm, int label, String lane) {
+String take(Map farm, int label, String lane, String agent = '') {
     farm.coming[label].remove(lane)
     List ready = farm.ready[label]
+    List struck = struckOn(farm, agent)
+    int at = 0
+    while (at < ready.size() && struck.contains(ready[at])) { at = at + 1 }
     List batch = []
     int seconds = 0
     int lanes = farm.lanes[label]
-    boolean more = !ready.isEmpty()
-    int most = more ? Math.min(60, ((farm.work[label] / lanes - farm.path[ready[0]] * 1.2) / 2).intValue()) : 0
+    boolean more = at < ready.size()
+    int most = more ? Math.min(60, ((farm.work[label] / lanes - farm.path[ready[at]] * 1.2) / 2).intValue()) : 0
     while (more) {
-        int task = ready.remove(0)
+        int task = ready.remove(at)
         batch.add(task)
         seconds = seconds + farm.seconds[task]
         farm.state[task] = 'running'
-        more = batch.size() < 20 && ready.size() > lanes && seconds + farm.seconds[ready[0]] <= most
+        more = batch.size() < 20 && ready.size() > lanes && at < ready.size() && !struck.contains(ready[at]) &&
+            seconds + farm.seconds[ready[at]] <= most
     }
+    if (batch.isEmpty() && at > 0) { farm.refused.put(agent, (farm.refused.get(agent) ?: 0) + 1) }
     farm.batch.put(lane, batch)
     return batch.toString().replace(' ', '').replace('[', '').replace(']', '')
+}
+
+/**
+ * Tasks in which a call broke off on an agent: another agent is to try them, so that it shows whose fault it was. Where
+ * none does for two minutes, the same one tries them again.
+ */
+@NonCPS
+List struckOn(Map farm, String agent) {
+    return (farm.refused.get(agent) ?: 0) < 8 ? farm.strikes.get(agent) ?: [] : []
+}
+
+/** Whether an agent was given nothing though there is work. */
+@NonCPS
+boolean isRefused(Map farm, int label, String agent) {
+    return !farm.ready[label].isEmpty() && !struckOn(farm, agent).isEmpty()
 }
 
 /** What a lane without an agent does. -1: takes one, there is work; 0: ends, others are enough; else sleeps seconds. */

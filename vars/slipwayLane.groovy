@@ -19,7 +19,8 @@ void hold(Map farm, int label, String lane, Map o) {
     boolean more = isSound(farm, agent, o)
     long until = slipwayAgents.now() + o.hold * 60000L
     while (more && !farm.stopped) {
-        String tasks = slipwayBatch.take(farm, label, lane)
+        String tasks = slipwayBatch.take(farm, label, lane, agent)
+        if (tasks == '' && slipwayBatch.isRefused(farm, label, agent)) { sleep(time: 15, unit: 'SECONDS') }
         more = tasks != '' && work(farm, lane, agent, tasks, o) && slipwayAgents.now() < until
     }
 }

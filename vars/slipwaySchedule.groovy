@@ -7,7 +7,7 @@ Map read(String text, Map labels) {
     Map farm = [
         architectures: [], labels: [], ready: [], idle: [], coming: [], left: [], work: [], lanes: [], tokens: [],
         came: [], label: [], seconds: [], path: [], waits: [], dependents: [], state: [],
-        batch: [:], looks: [:], tries: [:], lost: [:], strikes: [:], bad: [:], sound: [:], leaving: [:],
+        batch: [:], looks: [:], tries: [:], lost: [:], strikes: [:], bad: [:], sound: [:], leaving: [:], refused: [:],
         done: 0, failed: 0, stopped: false, ended: '',
     ]
     Map said = add(farm, text, labels)

@@ -128,6 +128,7 @@ describe('the vars', () => {
   });
 
   it('say the defaults in their help that they have', () => {
+    let compared = 0;
     for (const name of ['distroPipeline', 'packagePipeline', 'slipwayBuild']) {
       const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
       const defaults = new Map(
@@ -142,8 +143,10 @@ describe('the vars', () => {
         // Words for a value that is found out elsewhere.
         if (value === 'null' || (value === '[]' && said !== '[]')) continue;
         expect(said, `${name}: ${option}`).toBe(value);
+        compared++;
       }
     }
+    expect(compared).toBeGreaterThan(15);
   });
 
   it('fit into 120 columns, and ask for the node that the program needs', () => {

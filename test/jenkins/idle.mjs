@@ -19,7 +19,7 @@ export function runLanes(folder, name, columns, { lanes, agents, options = '', s
     jenkinsfile: `Map farm = null
       node('slipway') { farm = slipwaySchedule.read(readFile('${file}'), ['*': 'slipway']); farm.program = slipwayProgram.name() }
       slipwayBuild(farm, [lanes: ${lanes}${options}])
-      if (farm.done != ${columns.seconds.length}) { error('not all is done') }`,
+      if (farm.done != ${columns.seconds.length}) { error("done \${farm.done}, lost \${farm.lost}, avoided \${farm.bad}, \${farm.ended}") }`,
     scmUrl: folder,
     agents: Array.from({ length: agents }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })),
     checkEvery: 0,

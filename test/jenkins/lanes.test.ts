@@ -57,6 +57,15 @@ describe('lanes', () => {
     expect(found.map(([, fault]) => fault).join('\n')).toContain('slipway work was called without tasks');
   }, 300_000);
 
+  it('lose no task to an agent on which every call breaks off', async () => {
+    const count = 120;
+    const even = Array.from({ length: count }, () => 10);
+    const columns = { seconds: even, path: even, waits: even.map(() => 0), dependents: even.map(() => '-') };
+    const broken = { lanes: 4, agents: 4, agentStart: 1000, broken: ['a0'], sandboxed: true };
+    const ran = await runLanes(folder, 'broken', columns, broken);
+    expect(ran.result, ran.trace).toBe('SUCCESS');
+  }, 300_000);
+
   it('that have nothing to do make at most 100 flow nodes an hour each, and are awake within 5 seconds', async () => {
     const idle = await idleHour(folder, 10);
     expect(idle.nodesPerHour).toBeLessThanOrEqual(100);

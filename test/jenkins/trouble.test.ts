@@ -89,7 +89,9 @@ describe('a farm in trouble', () => {
       .filter((f) => f.endsWith('.xml'))
       .map((f) => readFileSync(join(b.home, 'junit/slipway-report/junit', f), 'utf8'))
       .join('\n');
-    const names = Object.keys(tiny).filter((name) => new RegExp(`<testcase [^>]*name="${name}`).test(text));
+    const names = Object.keys(tiny).filter((name) =>
+      text.includes(`<testcase classname="tiny.bookworm-amd64.${name}" name="build"`),
+    );
     return { names, failures: (text.match(/<failure/g) ?? []).length };
   };
   const tell = 'notify: { f -> echo("told ${f.name} ${f.state}: ${f.description} ${f.failed}") }';
@@ -175,6 +177,19 @@ describe('a farm in trouble', () => {
     expect(b.mails).toHaveLength(1);
     expect(b.mails[0]).toMatchObject({ to: 'robots@example.org' });
     expect(b.mails[0]?.subject).toMatch(/^tiny #1 still failing: main: .*ended early/);
+    expect(processesIn(folder)).toEqual([]);
+  });
+
+  it('an aborted run has a report of what is known, and a description', async () => {
+    const b = await run(
+      '',
+      { good: 'planner slipway' },
+      { events: [{ when: 'building tiny/bookworm-amd64/user\n', do: 'abort' }] },
+    );
+    expect(b.result, said(b)).toBe('ABORTED');
+    expect(b.description).toContain('ended early: the build was ended');
+    expect(cases(b).names).toEqual(['base', 'slow', 'user']);
+    expect(results(b).find((t) => t.name === 'slow')?.state).toBe('cached');
     expect(processesIn(folder)).toEqual([]);
   });
 

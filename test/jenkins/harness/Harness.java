@@ -32,6 +32,8 @@ public final class Harness {
     static int serialisations;
     /** What a controller that is killed finds again: the program as it was written last; nothing where the hint says so. */
     static byte[] lastWritten;
+    /** How much of each process' output the log has. */
+    static final Map<String, Long> copied = new HashMap<>();
     static String durability;
 
     /** How many times quicker than ours the clock of scripts and timeouts runs. */

@@ -13,11 +13,13 @@ final class Simulated {
     /** Builds of other jobs that want an agent for some time. */
     private static final class Other { long at, millis, begin = -1; Program.Agent agent; boolean ended; }
     private final List<Other> others = new ArrayList<>();
+    private final Set<String> broken;
     private final Set<Integer> running = new HashSet<>(), done = new HashSet<>();
     Simulated(Map<String, Object> m) {
         seconds = (List<Number>) m.get("seconds");
         startMillis = ((Number) m.getOrDefault("agentStart", 30000)).longValue();
         stepMillis = ((Number) m.getOrDefault("step", 350)).longValue();
+        broken = new HashSet<>((List<String>) m.getOrDefault("broken", new ArrayList<>()));
         takeMillis = ((Number) m.getOrDefault("agentTake", 65)).longValue();
         trouble = ((Number) m.getOrDefault("trouble", 0)).intValue();
         idleMillis = ((Number) m.getOrDefault("agentIdle", 300000)).longValue();
@@ -59,7 +61,7 @@ final class Simulated {
         return all;
     }
     /** What `slipway work` would print; null for other scripts. */
-    String reply(String script) {
+    String reply(String script, String agent) {
         if (!script.contains("'work'")) return script.contains("slipway") ? "" : null;
         if (script.contains("'--check'")) return goesWrong() ? "fault not sound\nexit 1\n" : "ready\n";
         Matcher m = Pattern.compile("'--tasks' '([0-9,]+)'").matcher(script);
@@ -72,6 +74,9 @@ final class Simulated {
             ended.add(Integer.parseInt(n));
             began.put(n, Harness.now() / 1e3);
         }
+        // It passes its check, and fails whatever it is given.
+        
+        if (broken.contains(agent)) return "ready\nfault the disk is broken\nexit 1\n";
         if (goesWrong()) {
             int how = Safepoints.random.nextInt(5);
             if (how == 0) return VANISHED;

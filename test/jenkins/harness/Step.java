@@ -155,7 +155,7 @@ abstract class Step implements Serializable {
             Program.Context c = onAgent();
             program().shSteps++;
             if (Harness.simulated != null) {
-                canned = Harness.simulated.reply(call.text("script"));
+                canned = Harness.simulated.reply(call.text("script"), c.agent.name);
                 if (canned != null) { deadline = Harness.now() + Harness.simulated.milliseconds(canned); return; }
             }
             control = c.folder + "@tmp/durable-" + UUID.randomUUID();
@@ -202,9 +202,12 @@ abstract class Step implements Serializable {
             Path log = Paths.get(control, "log");
             if (!Files.exists(log)) return;
             byte[] all = Files.readAllBytes(log);
+            // What the log has already is there after a kill too.
+            logged = Math.max(logged, Harness.copied.getOrDefault(control, 0L));
             if (all.length > logged) {
                 String text = new String(all, (int) logged, (int) (all.length - logged), StandardCharsets.UTF_8);
                 logged = all.length;
+                Harness.copied.put(control, logged);
                 for (String s : here().secrets) if (!s.isEmpty()) text = text.replace(s, "****");
                 Harness.log(text);
             }
