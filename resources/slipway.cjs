@@ -126,11 +126,11 @@ function isSourceUrl(url2, git2) {
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
   return git2 || !isScpLike(url2);
 }
-function decoded(text7) {
+function decoded(text8) {
   try {
-    return decodeURIComponent(text7);
+    return decodeURIComponent(text8);
   } catch {
-    return text7;
+    return text8;
   }
 }
 var schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
@@ -140,8 +140,8 @@ var init_urls = __esm({
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
-    redacted = (text7) => text7.includes("://") ? withoutSecrets(text7) : text7;
-    withoutSecrets = (text7) => text7.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user2) => {
+    redacted = (text8) => text8.includes("://") ? withoutSecrets(text8) : text8;
+    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user2) => {
       const name6 = user2.split(":")[0];
       return user2.includes(":") || name6.length > 20 ? scheme : whole2;
     }).replace(
@@ -312,10 +312,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text7 = readIf(path2, encoding);
-  if (text7 === void 0) return void 0;
+  const text8 = readIf(path2, encoding);
+  if (text8 === void 0) return void 0;
   try {
-    return JSON.parse(text7);
+    return JSON.parse(text8);
   } catch {
     return void 0;
   }
@@ -343,8 +343,8 @@ var init_files = __esm({
 });
 
 // ts-src/model/sizes.ts
-function sizeOf(text7) {
-  const [, digits, unit2 = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text7) ?? [];
+function sizeOf(text8) {
+  const [, digits, unit2 = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text8) ?? [];
   const bytes = Math.floor(Number(digits) * (units[unit2.toUpperCase()] ?? NaN));
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : void 0;
 }
@@ -489,9 +489,9 @@ var init_process = __esm({
 });
 
 // ts-src/model/names.ts
-function isPinnedPackage(text7) {
-  const at2 = text7.indexOf("=");
-  return at2 > 0 && isDebianName(text7.slice(0, at2)) && isDebianVersion(text7.slice(at2 + 1));
+function isPinnedPackage(text8) {
+  const at2 = text8.indexOf("=");
+  return at2 > 0 && isDebianName(text8.slice(0, at2)) && isDebianVersion(text8.slice(at2 + 1));
 }
 function debianNames(distro, distribution2) {
   const parts2 = fill(distro.naming.package, {
@@ -509,8 +509,8 @@ var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
     fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
-    isDebianName = (text7) => text7.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text7);
-    isDebianVersion = (text7) => text7.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text7);
+    isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
+    isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
     debianPackage = (distro, distribution2, name6) => debianNames(distro, distribution2)(name6);
     installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
@@ -4231,8 +4231,8 @@ function assertContext(context) {
       throw new TypeError("is-unsafe: context must not be an empty array");
     }
     if (Array.isArray(context[0])) {
-      for (const list8 of context) {
-        if (!Array.isArray(list8) || list8.length === 0) {
+      for (const list9 of context) {
+        if (!Array.isArray(list9) || list9.length === 0) {
           throw new TypeError(
             "is-unsafe: each context in the array must be a non-empty pattern array (PatternList)"
           );
@@ -4250,15 +4250,15 @@ function normalise(context) {
   if (Array.isArray(context[0])) return { lists: context, regex: null };
   return { lists: [context], regex: null };
 }
-function decodedCopy(value2, list8) {
-  if (!list8.decodeEntities) return null;
+function decodedCopy(value2, list9) {
+  if (!list9.decodeEntities) return null;
   const decoded3 = decodeEntities(value2);
   return decoded3 === value2 ? null : decoded3;
 }
-function matchList(value2, list8) {
-  const label = list8.label ?? "CUSTOM";
-  const decoded3 = decodedCopy(value2, list8);
-  for (const rule of list8) {
+function matchList(value2, list9) {
+  const label = list9.label ?? "CUSTOM";
+  const decoded3 = decodedCopy(value2, list9);
+  for (const rule of list9) {
     if (rule.pattern.test(value2) || decoded3 !== null && rule.pattern.test(decoded3)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
@@ -4270,8 +4270,8 @@ function isUnsafe(value2, context) {
   assertContext(context);
   const { lists, regex } = normalise(context);
   if (regex) return regex.test(value2);
-  for (const list8 of lists) {
-    if (matchList(value2, list8) !== null) return true;
+  for (const list9 of lists) {
+    if (matchList(value2, list9) !== null) return true;
   }
   return false;
 }
@@ -4989,7 +4989,7 @@ function prettify(node2, options6, matcher2, readonlyMatcher) {
   return compress(node2, options6, matcher2, readonlyMatcher);
 }
 function compress(arr, options6, matcher2, readonlyMatcher) {
-  let text7;
+  let text8;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
@@ -5002,8 +5002,8 @@ function compress(arr, options6, matcher2, readonlyMatcher) {
       matcher2.push(property, rawAttrs);
     }
     if (property === options6.textNodeName) {
-      if (text7 === void 0) text7 = tagObj[property];
-      else text7 += "" + tagObj[property];
+      if (text8 === void 0) text8 = tagObj[property];
+      else text8 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
@@ -5041,9 +5041,9 @@ function compress(arr, options6, matcher2, readonlyMatcher) {
       }
     }
   }
-  if (typeof text7 === "string") {
-    if (text7.length > 0) compressedObj[options6.textNodeName] = text7;
-  } else if (text7 !== void 0) compressedObj[options6.textNodeName] = text7;
+  if (typeof text8 === "string") {
+    if (text8.length > 0) compressedObj[options6.textNodeName] = text8;
+  } else if (text8 !== void 0) compressedObj[options6.textNodeName] = text8;
   return compressedObj;
 }
 function propName(obj) {
@@ -5198,9 +5198,9 @@ function forgetCredentials() {
   return had;
 }
 function fromFile(env) {
-  const text7 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text7?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret2 ? keysOf(id, secret2, value2("aws_session_token")) : void 0;
@@ -5780,41 +5780,41 @@ var require_saxes = __commonJS({
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
     var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser, prefix, uri) {
+    function nsPairCheck(parser2, prefix, uri) {
       switch (prefix) {
         case "xml":
           if (uri !== XML_NAMESPACE) {
-            parser.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
+            parser2.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
           }
           break;
         case "xmlns":
           if (uri !== XMLNS_NAMESPACE) {
-            parser.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
+            parser2.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
           }
           break;
         default:
       }
       switch (uri) {
         case XMLNS_NAMESPACE:
-          parser.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          parser2.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
           break;
         case XML_NAMESPACE:
           switch (prefix) {
             case "xml":
               break;
             case "":
-              parser.fail(`the default namespace may not be set to ${uri}.`);
+              parser2.fail(`the default namespace may not be set to ${uri}.`);
               break;
             default:
-              parser.fail("may not assign the xml namespace to another prefix.");
+              parser2.fail("may not assign the xml namespace to another prefix.");
           }
           break;
         default:
       }
     }
-    function nsMappingCheck(parser, mapping) {
+    function nsMappingCheck(parser2, mapping) {
       for (const local2 of Object.keys(mapping)) {
-        nsPairCheck(parser, local2, mapping[local2]);
+        nsPairCheck(parser2, local2, mapping[local2]);
       }
     }
     var isNCName = (name6) => NC_NAME_RE.test(name6);
@@ -7093,10 +7093,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text7 } = this;
+                  const { text: text8 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text7.length !== 0) {
-                    handler(text7 + slice);
+                  if (text8.length !== 0) {
+                    handler(text8 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -7163,10 +7163,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text7 } = this;
+                  const { text: text8 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text7.length !== 0) {
-                    handler(text7 + slice);
+                  if (text8.length !== 0) {
+                    handler(text8 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -7256,9 +7256,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text7 } = this;
-        if (text7.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text7);
+        const { text: text8 } = this;
+        if (text8.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text8);
           this.text = "";
         }
         this._closed = true;
@@ -9976,11 +9976,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text7, file3) {
-  if (text7.length > maximumSize2)
+function parseYaml(text8, file3) {
+  if (text8.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file3 }));
   try {
-    return good(load(text7, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text8, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9991,9 +9991,9 @@ function parseYaml(text7, file3) {
     );
   }
 }
-function eventsOf(text7) {
+function eventsOf(text8) {
   try {
-    return parseEvents(text7, {});
+    return parseEvents(text8, {});
   } catch {
     return [];
   }
@@ -10009,8 +10009,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text7) {
-        this.text = text7;
+      constructor(text8) {
+        this.text = text8;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -15033,8 +15033,8 @@ var init_to_json_schema = __esm({
 function aggregateChecks(schema5) {
   const agg = {};
   const def = schema5._zod.def;
-  const list8 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
-  for (const ch of list8)
+  const list9 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
+  for (const ch of list9)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
   const bag = schema5._zod.bag;
   if (bag.minimum !== void 0)
@@ -17063,7 +17063,7 @@ var init_images = __esm({
     });
     bytesOf = (written) => Number(written.slice(0, -1)) * (written.endsWith("G") ? 2 ** 30 : 2 ** 20);
     hasFirmware = (architecture2) => architecture2 === "amd64" || architecture2 === "arm64";
-    isImageKind = (text7) => imageKinds.some((k) => k === text7);
+    isImageKind = (text8) => imageKinds.some((k) => k === text8);
   }
 });
 
@@ -17324,10 +17324,10 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text7, file3) {
-  const parsed2 = parseYaml(text7, file3);
+function parseDistro(text8, file3) {
+  const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text7);
+  const locator = new Locator(text8);
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3)));
@@ -17505,14 +17505,14 @@ __export(lockfile_exports, {
   makeLock: () => makeLock,
   readLock: () => readLock
 });
-function readLock(file3, text7) {
-  if (text7 === void 0)
+function readLock(file3, text8) {
+  if (text8 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file3, hint: "make one with `slipway lock`" }));
-  const parsed2 = parseYaml(text7, file3);
+  const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const checked = schema().safeParse(parsed2.value);
   if (!checked.success) {
-    const locator = new Locator(text7);
+    const locator = new Locator(text8);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -17633,8 +17633,8 @@ __export(s3_endpoint_exports, {
 });
 function leasesIn(data) {
   try {
-    const read2 = JSON.parse(data?.toString("utf8") ?? "[]");
-    return Array.isArray(read2) ? read2.filter((l) => typeof l?.until === "number") : [];
+    const read3 = JSON.parse(data?.toString("utf8") ?? "[]");
+    return Array.isArray(read3) ? read3.filter((l) => typeof l?.until === "number") : [];
   } catch {
     return [];
   }
@@ -17860,8 +17860,8 @@ var escape = (c) => {
   const code = c.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 };
-var printable = (text7) => text7.replace(controls, escape);
-var printableJson = (text7) => text7.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var printable = (text8) => text8.replace(controls, escape);
+var printableJson = (text8) => text8.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
@@ -17926,10 +17926,10 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var shown = (text7) => /^\s*[[{]/.test(text7) ? printableJson(redacted(text7)) : printable(redacted(text7));
-var writeOutput = (text7) => void process.stdout.write(shown(text7));
-var writeMessage = (text7) => void process.stderr.write(shown(text7));
-var writeControl = (text7) => void process.stderr.write(text7);
+var shown = (text8) => /^\s*[[{]/.test(text8) ? printableJson(redacted(text8)) : printable(redacted(text8));
+var writeOutput = (text8) => void process.stdout.write(shown(text8));
+var writeMessage = (text8) => void process.stderr.write(shown(text8));
+var writeControl = (text8) => void process.stderr.write(text8);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17990,12 +17990,12 @@ function renderAbi(changes, details) {
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list8] of [
+    for (const [sign, list9] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list8.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list8.length > 20) lines.push(`             ${sign} and ${list8.length - 20} more`);
+      for (const s of list9.slice(0, 20)) lines.push(`             ${sign} ${s}`);
+      if (list9.length > 20) lines.push(`             ${sign} and ${list9.length - 20} more`);
     }
   }
   for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
@@ -18401,17 +18401,17 @@ function copyWhole(from, to, sync) {
 var import_node_zlib = require("node:zlib");
 init_digest();
 function sealed(value2) {
-  const text7 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text7)}
-${text7}
+  const text8 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text8)}
+${text8}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
-  const text7 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text7)) return void 0;
+  const text8 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text8)) return void 0;
   try {
-    return JSON.parse(text7.toString("utf8"));
+    return JSON.parse(text8.toString("utf8"));
   } catch {
     return void 0;
   }
@@ -18470,8 +18470,8 @@ var Store = class {
     const path2 = this.blobs.local(this.own(this.object(digest4)));
     return this.verified.has(digest4) || path2 !== void 0 && await sha256File(path2) === digest4;
   }
-  async putText(name6, text7) {
-    const data = Buffer.from(text7);
+  async putText(name6, text8) {
+    const data = Buffer.from(text8);
     const digest4 = sha256(data);
     await this.blobs.put(this.own(this.object(digest4)), data);
     return { name: name6, sha256: digest4, size: data.length };
@@ -18594,8 +18594,8 @@ var Store = class {
    */
   async readIndex(scope2) {
     const data = await this.blobs.get(this.indexName(scope2));
-    const read2 = data && unsealed(unzipped(data));
-    const index = read2?.schema === 5 ? read2 : { records: [], tests: [] };
+    const read3 = data && unsealed(unzipped(data));
+    const index = read3?.schema === 5 ? read3 : { records: [], tests: [] };
     return {
       builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
       tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r]))
@@ -18656,8 +18656,8 @@ var Store = class {
     return whole(await this.first(name6), name6, this.blobs.where);
   }
   /** Asks for many things, some at once. */
-  async many(items, ask2) {
-    return parallel(items, width, ask2);
+  async many(items, ask3) {
+    return parallel(items, width, ask3);
   }
   sweep() {
     this.blobs.sweep();
@@ -18767,8 +18767,8 @@ function readPart(file3, from, bytes) {
   try {
     const { size: size3 } = (0, import_node_fs8.fstatSync)(handle);
     const buffer = Buffer.alloc(Math.min(bytes, size3));
-    const read2 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size3));
-    return buffer.toString("utf8", 0, read2);
+    const read3 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size3));
+    return buffer.toString("utf8", 0, read3);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
   }
@@ -18834,23 +18834,23 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text7) {
+function withoutComments(path2, text8) {
   const name6 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name6)) return withoutC(text7);
-  if (name6.endsWith(".cmake") || name6 === "CMakeLists.txt") return withoutCMake(text7);
-  if (name6.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text7)) return withoutPython(text7);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name6)) return withoutC(text8);
+  if (name6.endsWith(".cmake") || name6 === "CMakeLists.txt") return withoutCMake(text8);
+  if (name6.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text8)) return withoutPython(text8);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text7) {
-  if (text7.includes("\r") || text7.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text7)) return void 0;
+function withoutC(text8) {
+  if (text8.includes("\r") || text8.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text8)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text7); m; m = token3.exec(text7)) {
+  for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text7.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text8.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
@@ -18858,51 +18858,51 @@ function withoutC(text7) {
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block6 = found2.startsWith("/*");
     if (!block6 && !found2.startsWith("//")) continue;
-    const end2 = text7.indexOf("\n", token3.lastIndex);
-    if (block6 && !/^[ \t]*(\/\/|$)/.test(text7.slice(token3.lastIndex, end2 < 0 ? text7.length : end2))) continue;
-    out += text7.slice(at2, m.index) + (block6 ? found2.replace(/[^\n]+/g, "") : "");
+    const end2 = text8.indexOf("\n", token3.lastIndex);
+    if (block6 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2 < 0 ? text8.length : end2))) continue;
+    out += text8.slice(at2, m.index) + (block6 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text7.slice(at2));
+  return trimmed(out + text8.slice(at2));
 }
-function withoutCMake(text7) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text7) || text7.includes("\r")) return void 0;
+function withoutCMake(text8) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text8) || text8.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text7); m; m = token3.exec(text7)) {
+  for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text7[m.index - 1] ?? " ")) return void 0;
-      const close = text7.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text8[m.index - 1] ?? " ")) return void 0;
+      const close = text8.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text7.slice(at2, m.index);
+    out += text8.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text7.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text8.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text7) {
-  if (text7.includes("\r") || text7.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text7) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text7))
+function withoutPython(text8) {
+  if (text8.includes("\r") || text8.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text8) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text8))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text7); m; m = token3.exec(text7)) {
+  for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text7.lastIndexOf("\n", m.index - 1) + 1;
-    const first2 = begin === 0 || text7.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text7.slice(begin, m.index))) return void 0;
-    if (text7.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
-    out += text7.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text7.length);
+    const begin = text8.lastIndexOf("\n", m.index - 1) + 1;
+    const first2 = begin === 0 || text8.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text8.slice(begin, m.index))) return void 0;
+    if (text8.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
+    out += text8.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text8.length);
   }
-  return (out + text7.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text8.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18922,7 +18922,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word3 = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text7 = (at2) => {
+  const text8 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18966,13 +18966,13 @@ function parse(data) {
     const tag = word3(at2);
     const value2 = word3(at2 + step2 / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text7(strings(dynamic) + value2));
-    if (tag === 14) soname = text7(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text8(strings(dynamic) + value2));
+    if (tag === 14) soname = text8(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections2.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text7(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text8(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections2.find((s) => s.type === 1879048191);
@@ -18992,7 +18992,7 @@ function parse(data) {
       const named6 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word3(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text7(strings(symbols) + u32(at2))}${named6 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named6}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text8(strings(symbols) + u32(at2))}${named6 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named6}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -19013,17 +19013,17 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text7, name6) => {
-  for (let at2 = text7.indexOf(name6); at2 >= 0; at2 = text7.indexOf(name6, at2 + 1)) {
-    if (!/[\w.-]/.test(text7[at2 - 1] ?? " ") && !/[\w.-]/.test(text7[at2 + name6.length] ?? " ")) return true;
+var containsName = (text8, name6) => {
+  for (let at2 = text8.indexOf(name6); at2 >= 0; at2 = text8.indexOf(name6, at2 + 1)) {
+    if (!/[\w.-]/.test(text8[at2 - 1] ?? " ") && !/[\w.-]/.test(text8[at2 + name6.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text7) {
+function visibleMetadata(text8) {
   const lines = [];
   let kept3 = false;
-  for (const line2 of text7.split("\n")) {
+  for (const line2 of text8.split("\n")) {
     if (line2 === "") break;
     if (!/^[ \t]/.test(line2)) kept3 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
     if (kept3) lines.push(line2);
@@ -19065,7 +19065,7 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text7) => text7.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text8) => text8.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
@@ -19092,7 +19092,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts2 = files.map((f) => {
-    const whole2 = (text7) => `${f.mode} ${text7}`;
+    const whole2 = (text8) => `${f.mode} ${text8}`;
     if (f.link !== void 0) {
       const link = whole2(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -19109,12 +19109,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text7) => ({ path: f.path, full, code: text7, api: text7, tool: text7 });
+    const seen = (text8) => ({ path: f.path, full, code: text8, api: text8, tool: text8 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text7 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text8 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text7, text7),
+        ...part(text8, text8),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -19153,8 +19153,8 @@ function interfaceOf({ parts: parts2, loads, offers }) {
   const digest4 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts2) {
-      const text7 = of(p);
-      if (text7 !== void 0) hash3.update(`${p.path}\0${text7}
+      const text8 = of(p);
+      if (text8 !== void 0) hash3.update(`${p.path}\0${text8}
 `);
     }
     return hash3.digest("hex");
@@ -19186,14 +19186,14 @@ function arMembers(file3) {
   try {
     const stat2 = (0, import_node_fs10.fstatSync)(handle);
     if (!stat2.isFile()) return void 0;
-    const read2 = (at2, length) => {
+    const read3 = (at2, length) => {
       const bytes = Buffer.alloc(length);
       return bytes.toString("latin1", 0, (0, import_node_fs10.readSync)(handle, bytes, 0, length, at2));
     };
-    if (read2(0, magic.length) !== magic) return void 0;
+    if (read3(0, magic.length) !== magic) return void 0;
     const members2 = [];
     for (let at2 = magic.length; at2 < stat2.size && members2.length < 10; ) {
-      const [, name6, size3] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
+      const [, name6, size3] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read3(at2, 60)) ?? [];
       if (name6 === void 0 || at2 + 60 + Number(size3) > stat2.size) return void 0;
       members2.push({ name: name6, at: at2 + 60, size: Number(size3) });
       at2 += 60 + Number(size3) + Number(size3) % 2;
@@ -19345,9 +19345,9 @@ var TarReader = class {
     this.expect(size3, {
       write: (part) => parts2.push(Buffer.from(part)),
       end: () => {
-        const text7 = string(Buffer.concat(parts2), 0, size3);
-        if (type === "L") this.longName = text7;
-        else this.longTarget = text7;
+        const text8 = string(Buffer.concat(parts2), 0, size3);
+        if (type === "L") this.longName = text8;
+        else this.longTarget = text8;
       }
     });
   }
@@ -19356,9 +19356,9 @@ function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text7 = raw.toString("utf8");
-  if (!Buffer.from(text7).equals(raw)) throw new TarError(`${JSON.stringify(text7)} is no UTF-8`);
-  return text7;
+  const text8 = raw.toString("utf8");
+  if (!Buffer.from(text8).equals(raw)) throw new TarError(`${JSON.stringify(text8)} is no UTF-8`);
+  return text8;
 }
 function number(header2, at2, length) {
   const field = header2.subarray(at2, at2 + length);
@@ -19369,9 +19369,9 @@ function number(header2, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text7 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
-  if (!/^[0-7]*$/.test(text7)) throw new TarError("it has a damaged header");
-  return text7 === "" ? 0 : parseInt(text7, 8);
+  const text8 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
+  if (!/^[0-7]*$/.test(text8)) throw new TarError("it has a damaged header");
+  return text8 === "" ? 0 : parseInt(text8, 8);
 }
 function checkSum(header2) {
   let sum = 0;
@@ -19457,9 +19457,9 @@ async function readDataPart(file3, begin) {
     reader2.close();
   }
 }
-function asPackage(read2) {
+function asPackage(read3) {
   try {
-    return read2();
+    return read3();
   } catch (e) {
     if (e instanceof TarError) throw new PackageFileError(`it is no package that dpkg-deb wrote: ${e.message}`);
     throw e;
@@ -19474,8 +19474,8 @@ async function stream(file3, action, take) {
   });
   (0, import_node_fs11.closeSync)(input);
   let words5 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text7) => {
-    if (words5.length < 1e4) words5 += text7;
+  child.stderr?.setEncoding("utf8").on("data", (text8) => {
+    if (words5.length < 1e4) words5 += text8;
   });
   const ended = new Promise((resolve23, reject) => {
     child.on("error", reject);
@@ -19666,10 +19666,10 @@ function controlFaults(control, policy) {
     if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
   return faults4;
 }
-function fieldsOf(text7) {
+function fieldsOf(text8) {
   const fields = /* @__PURE__ */ new Map();
   let last;
-  for (const line2 of text7.replace(/\n$/, "").split("\n")) {
+  for (const line2 of text8.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
     const [, written, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
     if (written !== void 0 && value2 !== void 0) {
@@ -19960,12 +19960,12 @@ function trail(edges, set) {
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
-  for (const list8 of edges) for (const d of list8) starts[d + 1]++;
+  for (const list9 of edges) for (const d of list9) starts[d + 1]++;
   for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
   const all = new Uint32Array(starts[edges.length]);
   const next2 = starts.slice();
-  edges.forEach((list8, n) => {
-    for (const d of list8) all[next2[d]++] = n;
+  edges.forEach((list9, n) => {
+    for (const d of list9) all[next2[d]++] = n;
   });
   return (n) => all.subarray(starts[n], starts[n + 1]);
 }
@@ -20308,13 +20308,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text7) {
+function parseCondition(text8) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text7);
+    const t = token2.exec(text8);
     if (!t) {
-      if (blank.test(text7.slice(end2))) break;
+      if (blank.test(text8.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -20376,13 +20376,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known3 = /* @__PURE__ */ new Map();
-  return (text7) => {
-    if (text7 === void 0) return true;
-    if (!known3.has(text7)) {
-      const parsed2 = parseCondition(text7);
-      known3.set(text7, parsed2 && evaluateCondition(parsed2, context));
+  return (text8) => {
+    if (text8 === void 0) return true;
+    if (!known3.has(text8)) {
+      const parsed2 = parseCondition(text8);
+      known3.set(text8, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known3.get(text7);
+    return known3.get(text8);
   };
 }
 
@@ -20501,7 +20501,7 @@ function evaluateAll(input, settings3, diagnostics) {
   const marks = new Uint8Array(names3.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
-    let bounded = none;
+    let bounded2 = none;
     const touched = [];
     const mark = (d, roles) => {
       if (d === n) return;
@@ -20526,14 +20526,14 @@ function evaluateAll(input, settings3, diagnostics) {
       else if (outside === none) outside = [need];
       else outside.push(need);
       if (!d.versions) continue;
-      if (bounded === none) bounded = [need];
-      else bounded.push(need);
+      if (bounded2 === none) bounded2 = [need];
+      else bounded2.push(need);
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
     evaluated.inside.push(insideOf(touched, marks, names3));
     evaluated.outside.push(outside);
-    evaluated.bounded.push(bounded);
+    evaluated.bounded.push(bounded2);
   }
   evaluated.ids = names3.length + others2.size;
   return evaluated;
@@ -20595,8 +20595,8 @@ function needsOf(p, groups, idOf2) {
 function above(evaluated, names3) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list8 of [inside.build, inside.run, inside.test])
-      for (const d of list8) dependents[d].push(evaluated.names[n]);
+    for (const list9 of [inside.build, inside.run, inside.test])
+      for (const d of list9) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
   const stack = [...names3];
@@ -21006,8 +21006,8 @@ var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
 function placesOf(local2, lists) {
   const places = [];
-  for (const list8 of lists) {
-    for (let i = 0; i < list8.length; i++) if (local2[list8[i]] >= 0) places.push(local2[list8[i]]);
+  for (const list9 of lists) {
+    for (let i = 0; i < list9.length; i++) if (local2[list9[i]] >= 0) places.push(local2[list9[i]]);
   }
   return places;
 }
@@ -21095,7 +21095,7 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain3 = edges.map((list8, n) => list8.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const plain3 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
     const dependents = inverse(plain3);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
@@ -21129,12 +21129,12 @@ var Cycles = class {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
     const number7 = (i) => this.nodes[path2[i]].number;
-    const text7 = path2.slice(0, -1).map(
+    const text8 = path2.slice(0, -1).map(
       (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
     );
     const first2 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text7.join(", ")}`, {
+      error("cycle", `packages need each other to be built: ${text8.join(", ")}`, {
         file: this.evaluated.packages[number7(0)].file,
         line: first2?.line,
         hint: "one of these dependencies must go"
@@ -21151,8 +21151,8 @@ var Cycles = class {
     cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i]]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
-    tested.forEach((list8, i) => {
-      for (const to of list8) {
+    tested.forEach((list9, i) => {
+      for (const to of list9) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.nodes[i].number, this.nodes[to].number];
         kept3[i] = kept3[i].filter((d) => d !== to);
@@ -21191,7 +21191,7 @@ function findDepths(sequence, count3) {
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
   const place2 = new Map(sequence.map((n, i) => [n.number, i]));
-  const places = (list8) => list8.flatMap((d) => place2.get(d) ?? []);
+  const places = (list9) => list9.flatMap((d) => place2.get(d) ?? []);
   for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
     const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
     for (const n of set.nodes) sets.set(n, set);
@@ -21268,15 +21268,15 @@ function together(needed2) {
   const set = /* @__PURE__ */ new Map();
   for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
   if (!set.size) return [...needed2];
-  return needed2.map((list8, n) => [
-    ...new Set(list8.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
+  return needed2.map((list9, n) => [
+    ...new Set(list9.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
   ]);
 }
 function withTests(edges, tests) {
-  const all = edges.map((list8, n) => [...list8, ...tests[n]]);
+  const all = edges.map((list9, n) => [...list9, ...tests[n]]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list8, n) => [...list8, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list9, n) => [...list9, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
   const nodes = evaluated.inside.map((inside, number7) => ({
@@ -21296,7 +21296,7 @@ function testCycles(evaluated) {
   );
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list8, n) => n < count3 ? [...list8, ...tested[n]] : list8));
+  const sets = cycles(settled2.map((list9, n) => n < count3 ? [...list9, ...tested[n]] : list9));
   const plain3 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
@@ -21426,10 +21426,10 @@ var UnmetNeeds = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text7 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text8 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text7}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text8}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -21442,7 +21442,7 @@ var UnmetNeeds = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text7}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text8}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -21453,7 +21453,7 @@ var UnmetNeeds = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text7}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text8}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -21681,7 +21681,7 @@ var ScopePlanner = class {
     };
     const inside = evaluated.inside[number7];
     if (elsewhere) {
-      const built = (list8, role) => list8.filter((d) => {
+      const built = (list9, role) => list9.filter((d) => {
         const r = elsewhere[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
@@ -21856,11 +21856,11 @@ function loginOf(url2) {
   const plain3 = `${scheme}://${host2}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain3 };
   const colon = user2.indexOf(":");
-  const decoded3 = (text7) => {
+  const decoded3 = (text8) => {
     try {
-      return decodeURIComponent(text7);
+      return decodeURIComponent(text8);
     } catch {
-      return text7;
+      return text8;
     }
   };
   return {
@@ -21999,12 +21999,12 @@ function askFor(url2, submodule) {
   return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
-  const ask2 = askFor(url2, submodule === true);
+  const ask3 = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask2.url), { ...options6, env: { ...ask2.env, ...options6.env }, signal })
+      git(args(ask3.url), { ...options6, env: { ...ask3.env, ...options6.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
@@ -22044,12 +22044,12 @@ async function checkout(snapshot, tree, folder) {
   const index = `${folder}.index`;
   try {
     const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
-    const read2 = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
-    const out = read2.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
+    const read3 = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
+    const out = read3.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
       gitDir: snapshot.gitDir,
       env,
       cwd: folder
-    }) : read2;
+    }) : read3;
     if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, tree, folder);
     return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
@@ -22779,9 +22779,9 @@ var ManifestReader = class {
   readLicenses() {
     const licenses = this.found.license.map((e) => {
       this.allow(e, this.format === 3 ? ["file"] : []);
-      const text7 = this.leaf(e);
-      if (!text7) this.fault("<license> must not be empty", e.line);
-      return e.attributes?.file === void 0 ? { name: text7 } : { name: text7, file: e.attributes.file };
+      const text8 = this.leaf(e);
+      if (!text8) this.fault("<license> must not be empty", e.line);
+      return e.attributes?.file === void 0 ? { name: text8 } : { name: text8, file: e.attributes.file };
     });
     if (!licenses.length)
       this.fault(
@@ -22840,8 +22840,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text7) {
-  return difficult.test(text7) || text7.includes("]]>") ? void 0 : new PlainReader(text7).read();
+function readPlain(text8) {
+  return difficult.test(text8) || text8.includes("]]>") ? void 0 : new PlainReader(text8).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name6) {
@@ -22850,9 +22850,9 @@ function endTagOf(name6) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text7) {
-    this.text = text7;
-    this.newline = text7.indexOf("\n");
+  constructor(text8) {
+    this.text = text8;
+    this.newline = text8.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -22869,9 +22869,9 @@ var PlainReader = class {
   }
   child() {
     this.skip();
-    const read2 = this.take("<export>") ? this.exports() : this.leaf();
-    if (read2?.name === "description") read2.inner = read2.text;
-    return read2;
+    const read3 = this.take("<export>") ? this.exports() : this.leaf();
+    if (read3?.name === "description") read3.inner = read3.text;
+    return read3;
   }
   exports() {
     const parent = this.element("export", void 0, "", this.at);
@@ -22886,10 +22886,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text7, at: at2 } = this;
-    const close = text7.indexOf(">", at2);
-    if (close < 0 || text7[at2] !== "<") return void 0;
-    let name6 = text7.slice(at2 + 1, close);
+    const { text: text8, at: at2 } = this;
+    const close = text8.indexOf(">", at2);
+    if (close < 0 || text8[at2] !== "<") return void 0;
+    let name6 = text8.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name6);
     if (endTag === void 0) {
@@ -22906,18 +22906,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name6) ?? endTagOf(name6);
     }
-    const open3 = text7.indexOf("<", close);
-    if (open3 < 0 || !text7.startsWith(endTag, open3)) return void 0;
+    const open3 = text8.indexOf("<", close);
+    if (open3 < 0 || !text8.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name6, attributes, text7.slice(close + 1, open3), at2);
+    return this.element(name6, attributes, text8.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name6, attributes, text7, start) {
+  element(name6, attributes, text8, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name6, attributes, text: text7, line: this.line, children: void 0, inner: "" };
+    return { name: name6, attributes, text: text8, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -22926,23 +22926,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text7 } = this;
+    const { text: text8 } = this;
     for (; ; ) {
-      if (text7[this.at] !== "<") {
+      if (text8[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text7);
+        space.test(text8);
         this.at = space.lastIndex;
       }
-      if (!text7.startsWith("<!--", this.at)) return;
-      const dashes = text7.indexOf("--", this.at + 4);
-      if (dashes < 0 || text7[dashes + 2] !== ">") return;
+      if (!text8.startsWith("<!--", this.at)) return;
+      const dashes = text8.indexOf("--", this.at + 4);
+      if (dashes < 0 || text8[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text7) {
+function attributesOf(text8) {
   let all;
-  for (const [, name6, double, single] of text7.matchAll(attributesIn)) {
+  for (const [, name6, double, single] of text8.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name6 in all) return void 0;
     all[name6] = double ?? single;
@@ -22954,11 +22954,11 @@ function attributesOf(text7) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text7) {
+function readTree(text8) {
   reader ??= new TreeReader();
-  const read2 = reader.read(text7.replace(schemaInstruction, "$1"));
-  if (!read2.root) reader = void 0;
-  return read2;
+  const read3 = reader.read(text8.replace(schemaInstruction, "$1"));
+  if (!read3.root) reader = void 0;
+  return read3;
 }
 var schemaInstruction = /^(<\?xml [^<>?\n\r]*\?>\s*)<\?xml-model [^<>?\n\r&]*\?>/;
 var reader;
@@ -22975,20 +22975,20 @@ var TreeReader = class {
   /** Where the text of <description> begins. */
   start = 0;
   constructor() {
-    const { parser } = this;
-    parser.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
-    parser.on("doctype", () => this.fail("a document type declaration is refused"));
-    parser.on("opentag", (tag) => this.open(tag.name, tag.attributes));
-    parser.on("text", (t) => this.characters(t));
-    parser.on("cdata", (t) => this.characters(t));
-    parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
+    const { parser: parser2 } = this;
+    parser2.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
+    parser2.on("doctype", () => this.fail("a document type declaration is refused"));
+    parser2.on("opentag", (tag) => this.open(tag.name, tag.attributes));
+    parser2.on("text", (t) => this.characters(t));
+    parser2.on("cdata", (t) => this.characters(t));
+    parser2.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text7) {
-    this.text = text7;
+  read(text8) {
+    this.text = text8;
     this.root = void 0;
     try {
-      this.parser.write(text7).close();
+      this.parser.write(text8).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -23050,8 +23050,8 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var maximumSize = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
-function parseManifest(text7, file3) {
-  const parsed2 = parseXml2(text7, file3);
+function parseManifest(text8, file3) {
+  const parsed2 = parseXml2(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value;
   if (root.name !== "package")
@@ -23072,11 +23072,11 @@ function parseManifest(text7, file3) {
 function parseXml2(source, file3) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file3 }));
-  const text7 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain3 = readPlain(text7);
+  const text8 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain3 = readPlain(text8);
   if (plain3) return good(plain3);
-  const read2 = readTree(text7);
-  return read2.root ? good(read2.root) : bad(error("manifest-xml", `not well-formed XML: ${read2.message}`, { file: file3, line: read2.line }));
+  const read3 = readTree(text8);
+  return read3.root ? good(read3.root) : bad(error("manifest-xml", `not well-formed XML: ${read3.message}`, { file: file3, line: read3.line }));
 }
 
 // ts-src/read/packages.ts
@@ -23145,29 +23145,29 @@ async function readPackages(state, name6, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept3.length + i]]));
-  const text7 = {
+  const text8 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept3.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text8 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text8 : { ...text8, pyproject };
+      const text9 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text9 : { ...text9, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text7));
-  return parsePackages(name6, text7);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text8));
+  return parsePackages(name6, text8);
 }
-function parsePackages(repository2, text7) {
+function parsePackages(repository2, text8) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text7.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text8.packages) {
     const file3 = `${repository2}/${path2 ? `${path2}/` : ""}package.xml`;
-    const read2 = parseManifest(xml, file3);
-    diagnostics.push(...read2.diagnostics);
-    if (read2.ok) packages.push({ path: path2, tree, file: file3, manifest: read2.value, ...backendOf(pyproject) });
+    const read3 = parseManifest(xml, file3);
+    diagnostics.push(...read3.diagnostics);
+    if (read3.ok) packages.push({ path: path2, tree, file: file3, manifest: read3.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text7.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text8.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -23196,13 +23196,13 @@ function readFolder(root, folder) {
       if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder, path2), (0, import_node_path19.join)(folder, path2), e.name, diagnostics);
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
       const file3 = (0, import_node_path19.join)(folder, path2, "package.xml");
-      const read2 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file3), "utf8"), file3);
-      for (const d of read2.diagnostics) diagnostics.push(d);
+      const read3 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file3), "utf8"), file3);
+      for (const d of read3.diagnostics) diagnostics.push(d);
       const has = (name6) => entries.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
       const backend = python ? backendOf((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
-      if (read2.ok)
-        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file3, manifest: read2.value, ...backend });
+      if (read3.ok)
+        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file3, manifest: read3.value, ...backend });
       continue;
     }
     if (depth2 < maximumDepth3) {
@@ -23279,8 +23279,8 @@ var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text7) => sha256(text7, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text7) => JSON.parse(text7) };
+var digest = (text8) => sha256(text8, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text8) => JSON.parse(text8) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -23290,12 +23290,12 @@ var ParseCache = class {
     this.state = state;
     this.form = form;
     this.file = (0, import_node_path20.join)(state, "parsed", name6);
-    const text7 = readIf(this.file, "latin1") ?? "";
-    if (text7.startsWith(`${edition}
+    const text8 = readIf(this.file, "latin1") ?? "";
+    if (text8.startsWith(`${edition}
 `)) {
-      this.whole = text7.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text7.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text7.indexOf("\n", at2))
-        this.lines.set(text7.slice(at2, at2 + digestLength), text7.slice(at2, end2));
+      this.whole = text8.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text8.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text8.indexOf("\n", at2))
+        this.lines.set(text8.slice(at2, at2 + digestLength), text8.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -23306,9 +23306,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text7) {
+  get(text8) {
     if (!this.lines.size) return void 0;
-    const key = digest(text7);
+    const key = digest(text8);
     const line2 = this.lines.get(key);
     if (line2 === void 0) return void 0;
     try {
@@ -23321,15 +23321,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text7, value2) {
-    this.added.push({ text: text7, value: value2 });
+  put(text8, value2) {
+    this.added.push({ text: text8, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text7, value: value2 }) => {
+    const added = this.added.map(({ text: text8, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text7)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text8)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
@@ -23346,16 +23346,16 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text7) => text7.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text8) => text8.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/repos-file.ts
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseRepos(text7, file3) {
-  const parsed2 = parseYaml(text7, file3);
+function parseRepos(text8, file3) {
+  const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text7);
+  const locator = new Locator(text8);
   const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
@@ -23421,7 +23421,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text7) => new KeptManifest(text7)
+  read: (text8) => new KeptManifest(text8)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -23454,20 +23454,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text7) {
-    const version3 = text7.indexOf("	") + 1;
-    const format = text7.indexOf("	", version3) + 1;
-    const types4 = text7.indexOf("	", format) + 1;
-    const groups = text7.indexOf("	", types4) + 1;
-    const rest2 = text7.indexOf("	", groups) + 1;
-    const end2 = text7.indexOf("	", rest2);
-    this.name = text7.slice(0, version3 - 1);
-    this.version = text7.slice(version3, format - 1);
-    this.format = Number(text7.slice(format, types4 - 1));
-    this.buildTypes = JSON.parse(text7.slice(types4, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text7.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text7.slice(rest2) : text7.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text7, end2 + 1);
+  constructor(text8) {
+    const version3 = text8.indexOf("	") + 1;
+    const format = text8.indexOf("	", version3) + 1;
+    const types4 = text8.indexOf("	", format) + 1;
+    const groups = text8.indexOf("	", types4) + 1;
+    const rest2 = text8.indexOf("	", groups) + 1;
+    const end2 = text8.indexOf("	", rest2);
+    this.name = text8.slice(0, version3 - 1);
+    this.version = text8.slice(version3, format - 1);
+    this.format = Number(text8.slice(format, types4 - 1));
+    this.buildTypes = JSON.parse(text8.slice(types4, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text8.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text8.slice(rest2) : text8.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text8, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -23494,21 +23494,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text7, begin) {
+function unpackDependencies(text8, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text7.length; ) {
-    const tab = text7.indexOf("	", at2);
-    const end2 = tab < 0 ? text7.length : tab;
-    const first2 = text7.indexOf(" ", at2);
-    const second = text7.indexOf(" ", first2 + 1);
-    const third = text7.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text8.length; ) {
+    const tab = text8.indexOf("	", at2);
+    const end2 = tab < 0 ? text8.length : tab;
+    const first2 = text8.indexOf(" ", at2);
+    const second = text8.indexOf(" ", first2 + 1);
+    const third = text8.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text7.slice(second + 1, more ? third : end2),
-      line: Number(text7.slice(first2 + 1, second)),
-      tag: tags[Number(text7.slice(at2, first2))]
+      name: text8.slice(second + 1, more ? third : end2),
+      line: Number(text8.slice(first2 + 1, second)),
+      tag: tags[Number(text8.slice(at2, first2))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text7.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text8.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -23517,8 +23517,8 @@ function unpackDependencies(text7, begin) {
 // ts-src/read/cache-file.ts
 init_diagnostics();
 init_yaml();
-function parseCache(text7, file3) {
-  const parsed2 = parseYaml(text7, file3);
+function parseCache(text8, file3) {
+  const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
@@ -23541,38 +23541,38 @@ function parseCache(text7, file3) {
   );
 }
 var manifestsKey = "release_package_xmls:\n";
-function splitCache(text7) {
-  const begin = text7.startsWith(manifestsKey) ? 0 : text7.indexOf(`
+function splitCache(text8) {
+  const begin = text8.startsWith(manifestsKey) ? 0 : text8.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text7.startsWith(manifestsKey) || text7.includes("	") || text7.includes("\r")) return void 0;
+  if (begin === 0 && !text8.startsWith(manifestsKey) || text8.includes("	") || text8.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first2 = begin + manifestsKey.length;
   let at2 = first2;
   let name6;
   let started = at2;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text7.charCodeAt(i) === 32;
-  for (; at2 < text7.length; at2 = next(text7, at2)) {
+  const blank2 = (i) => text8.charCodeAt(i) === 32;
+  for (; at2 < text8.length; at2 = next(text8, at2)) {
     if (name6 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line2.lastIndex = at2;
-    const m = line2.exec(text7);
+    const m = line2.exec(text8);
     if (!m) break;
     if (m[1] === void 0) {
       if (name6 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name6 !== void 0) entries.set(name6, text7.slice(started, at2));
+    if (name6 !== void 0) entries.set(name6, text8.slice(started, at2));
     name6 = m[1];
     started = at2;
     if (entries.has(name6)) return void 0;
   }
-  if (name6 !== void 0) entries.set(name6, text7.slice(started, at2));
-  if (at2 < text7.length && !/[A-Za-z_]/.test(text7[at2])) return void 0;
-  return { rest: text7.slice(0, begin) + text7.slice(at2), entries };
+  if (name6 !== void 0) entries.set(name6, text8.slice(started, at2));
+  if (at2 < text8.length && !/[A-Za-z_]/.test(text8[at2])) return void 0;
+  return { rest: text8.slice(0, begin) + text8.slice(at2), entries };
 }
-var next = (text7, at2) => {
-  const end2 = text7.indexOf("\n", at2);
-  return end2 < 0 ? text7.length : end2 + 1;
+var next = (text8, at2) => {
+  const end2 = text8.indexOf("\n", at2);
+  return end2 < 0 ? text8.length : end2 + 1;
 };
 function parseEntries(entries, file3) {
   const parsed2 = parseYaml(manifestsKey + entries.join(""), file3);
@@ -23584,11 +23584,11 @@ function parseEntries(entries, file3) {
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseIndex(text7, file3, distribution2) {
-  const parsed2 = parseYaml(text7, file3);
+function parseIndex(text8, file3, distribution2) {
+  const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
-  const locator = new Locator(text7);
+  const locator = new Locator(text8);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file3, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -23632,12 +23632,12 @@ function parseIndex(text7, file3, distribution2) {
   if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
   return good(result2);
 }
-function parseDistributionFile(text7, file3, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text7, file3) : good(value2);
+function parseDistributionFile(text8, file3, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text8, file3) : good(value2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   const diagnostics = [];
-  const locator = new Locator(text7);
+  const locator = new Locator(text8);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
   const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file3, line: line2(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file3, line: 1 }));
@@ -23672,28 +23672,28 @@ function parseDistributionFile(text7, file3, value2) {
     const source = asMap(entry.source);
     if (entry.source !== void 0 && !source) fault3(`source of '${name6}' must be a map`, [...path2, "source"]);
     if (source) {
-      const read2 = sourceEntry(
+      const read3 = sourceEntry(
         source,
         (m, key, hint) => fault3(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
-      if (read2) repository2.source = read2;
+      if (read3) repository2.source = read3;
     }
     const doc = asMap(entry.doc);
     if (doc && doc.type !== void 0 && doc.url !== void 0) {
-      const read2 = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
-      if (read2) repository2.doc = read2;
+      const read3 = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
+      if (read3) repository2.doc = read3;
     }
     const release2 = asMap(entry.release);
     if (entry.release !== void 0 && !release2) fault3(`release of '${name6}' must be a map`, [...path2, "release"]);
     if (release2) {
-      const read2 = releaseEntry(
+      const read3 = releaseEntry(
         release2,
         name6,
         (m, key) => fault3(`release of '${name6}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
         () => scalar([...path2, "release", "version"])
       );
-      if (read2) repository2.release = read2;
+      if (read3) repository2.release = read3;
     }
     repositories.push(repository2);
   }
@@ -23730,8 +23730,8 @@ async function readCache(workspace, settings3, url2) {
   } catch (e) {
     return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown5 }));
   }
-  const read2 = parse2(workspace, file3, shown5, bytes);
-  return read2.ok ? good(read2.value, [...diagnostics, ...read2.diagnostics]) : read2;
+  const read3 = parse2(workspace, file3, shown5, bytes);
+  return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
   (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file3), { recursive: true });
@@ -23751,7 +23751,7 @@ async function refreshed(url2, file3) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text7) => text7.startsWith("[") ? JSON.parse(text7) : packedManifest.read(text7)
+  read: (text8) => text8.startsWith("[") ? JSON.parse(text8) : packedManifest.read(text8)
 };
 function parse2(workspace, file3, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file3).slice(0, 16)}`, kept);
@@ -23763,10 +23763,10 @@ function parse2(workspace, file3, shown5, bytes) {
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest2) ? rest2 : void 0;
-  const read2 = (before2 && partly(before2, pieces, known3, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
-  if (!read2.ok) return read2;
-  const { repositories, texts } = read2.value;
-  if (!before2 && pieces && !read2.diagnostics.length) memory2.put(pieces.rest, () => repositories);
+  const read3 = (before2 && partly(before2, pieces, known3, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
+  if (!read3.ok) return read3;
+  const { repositories, texts } = read3.value;
+  if (!before2 && pieces && !read3.diagnostics.length) memory2.put(pieces.rest, () => repositories);
   return good(
     {
       file: shown5,
@@ -23783,7 +23783,7 @@ function parse2(workspace, file3, shown5, bytes) {
         return parsed2;
       }
     },
-    read2.diagnostics
+    read3.diagnostics
   );
 }
 var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib3.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
@@ -23795,26 +23795,26 @@ function partly(repositories, pieces, known3, shown5) {
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text7, shown5) {
-  const parsed2 = parseCache(text7, shown5);
+function wholly(text8, shown5) {
+  const parsed2 = parseCache(text8, shown5);
   if (!parsed2.ok) return parsed2;
   const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
   for (const value2 of parsed2.value.distributionFiles) {
-    const read2 = parseDistributionFile("", shown5, value2);
-    diagnostics.push(...read2.diagnostics);
-    if (read2.ok) for (const r of read2.value.repositories) repositories.set(r.name, r);
+    const read3 = parseDistributionFile("", shown5, value2);
+    diagnostics.push(...read3.diagnostics);
+    if (read3.ok) for (const r of read3.value.repositories) repositories.set(r.name, r);
   }
   return good({ repositories: [...repositories.values()], texts: parsed2.value.manifests }, diagnostics);
 }
 
 // ts-src/read/entries.ts
-function readIndex(state, text7, file3, name6) {
+function readIndex(state, text8, file3, name6) {
   const memory2 = new ParseCache(state, `index-${name6}`);
-  const kept3 = memory2.get(text7);
+  const kept3 = memory2.get(text8);
   if (kept3) return good(kept3);
-  const parsed2 = parseIndex(text7, file3, name6);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text7, () => parsed2.value);
+  const parsed2 = parseIndex(text8, file3, name6);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text8, () => parsed2.value);
   return parsed2;
 }
 var EntryReader = class {
@@ -23828,11 +23828,11 @@ var EntryReader = class {
   get unreadable() {
     return this.diagnostics.filter(isError).length > this.entryFaults;
   }
-  merge(read2) {
-    this.diagnostics.push(...read2.diagnostics);
-    if (!read2.ok) return;
-    this.entryFaults += read2.diagnostics.filter(isError).length;
-    for (const r of read2.value.repositories) this.repositories.set(r.name, r);
+  merge(read3) {
+    this.diagnostics.push(...read3.diagnostics);
+    if (!read3.ok) return;
+    this.entryFaults += read3.diagnostics.filter(isError).length;
+    for (const r of read3.value.repositories) this.repositories.set(r.name, r);
   }
   /** The text of a file that `from` names. */
   text(file3, from) {
@@ -23840,32 +23840,32 @@ var EntryReader = class {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text7 = readIf((0, import_node_path22.join)(this.root, file3));
-    if (text7 === void 0)
+    const text8 = readIf((0, import_node_path22.join)(this.root, file3));
+    if (text8 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file3} is not there`, {
           file: from,
           hint: "paths are relative to the file that names them"
         })
       );
-    return text7;
+    return text8;
   }
 };
 async function readIndexed(reader2, workspace, name6, settings3) {
   const file3 = workspace.distro.index;
-  const text7 = file3 === void 0 ? void 0 : reader2.text(file3, workspace.file);
-  if (file3 === void 0 || text7 === void 0) return {};
-  const index = readIndex(workspace.state, text7, file3, name6);
+  const text8 = file3 === void 0 ? void 0 : reader2.text(file3, workspace.file);
+  if (file3 === void 0 || text8 === void 0) return {};
+  const index = readIndex(workspace.state, text8, file3, name6);
   if (!index.ok) {
     reader2.diagnostics.push(...index.diagnostics);
     return {};
   }
   if (settings3.sources === "release") {
-    const read2 = await readCache(workspace, settings3, index.value.cache);
-    reader2.diagnostics.push(...read2.diagnostics);
-    if (read2.ok && read2.value) {
-      reader2.merge(good({ repositories: read2.value.repositories }));
-      return { index: index.value, cache: read2.value };
+    const read3 = await readCache(workspace, settings3, index.value.cache);
+    reader2.diagnostics.push(...read3.diagnostics);
+    if (read3.ok && read3.value) {
+      reader2.merge(good({ repositories: read3.value.repositories }));
+      return { index: index.value, cache: read3.value };
     }
   }
   for (const named6 of index.value.files) {
@@ -23881,10 +23881,10 @@ async function readEntries(workspace, name6) {
   const reader2 = new EntryReader(root);
   const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
   for (const file3 of settings3.repos) {
-    const text7 = reader2.text(file3, workspace.file);
-    if (text7 === void 0) continue;
-    const read2 = parseRepos(text7, file3);
-    reader2.merge(read2.ok ? good({ repositories: read2.value }, read2.diagnostics) : read2);
+    const text8 = reader2.text(file3, workspace.file);
+    if (text8 === void 0) continue;
+    const read3 = parseRepos(text8, file3);
+    reader2.merge(read3.ok ? good({ repositories: read3.value }, read3.diagnostics) : read3);
   }
   const { diagnostics } = reader2;
   const rosVersion = settings3.ros_version ?? index?.rosVersion;
@@ -23922,28 +23922,28 @@ init_source_entry();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text7, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text7}: ${why}`, {
+  const fault3 = (text8, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text8}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text7 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text7);
+  for (const text8 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text8);
     if (!m) {
-      fault3(text7, "not of a known form");
+      fault3(text8, "not of a known form");
       continue;
     }
     const [, name6, kind, value2] = m;
-    if (overrides.has(name6)) fault3(text7, `'${name6}' is overridden twice`);
+    if (overrides.has(name6)) fault3(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path23.resolve)(value2);
       if (isFolder(folder)) overrides.set(name6, { folder });
-      else fault3(text7, "there is no such folder");
+      else fault3(text8, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name6, { ref: value2 });
-      else fault3(text7, "that is no branch, tag or commit");
+      else fault3(text8, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name6, { request: Number(value2) });
-    else fault3(text7, "a pull request is a number");
+    else fault3(text8, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
@@ -23984,7 +23984,7 @@ function releasesOf(workspace, repositories) {
   });
 }
 function cachedPackages(workspace, repositories, cache) {
-  const read2 = [];
+  const read3 = [];
   for (const { repository: repository2, packages } of releasesOf(workspace, repositories)) {
     for (const { packageName: packageName2, source } of packages) {
       const manifest = cache.manifest(packageName2) ?? {
@@ -23997,10 +23997,10 @@ function cachedPackages(workspace, repositories, cache) {
           )
         ]
       };
-      read2.push({ repository: repository2, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
+      read3.push({ repository: repository2, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
     }
   }
-  return read2;
+  return read3;
 }
 async function releasedPackage(workspace, repository2, { packageName: packageName2, source }, pin, reporter2) {
   const { file: file3, line: line2 } = repository2;
@@ -24024,7 +24024,7 @@ async function releasedPackage(workspace, repository2, { packageName: packageNam
   };
 }
 async function releasedPackages(workspace, repositories, locked2, reporter2) {
-  const read2 = await parallel(
+  const read3 = await parallel(
     releasesOf(workspace, repositories),
     fetchWidth,
     async ({ repository: repository2, packages }) => {
@@ -24037,7 +24037,7 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
       return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository2, p, pinned[i], reporter2)));
     }
   );
-  return read2.flat();
+  return read3.flat();
 }
 async function pinReleased(workspace, sources, what, reporter2 = {}) {
   if (!sources.length) return [];
@@ -24069,8 +24069,8 @@ async function pinCommits(distributions, reporter2) {
   for (const d of distributions) {
     for (const p of d.packages.values()) {
       if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list8 = byUrl.get(p.source.url);
-      if (list8) list8.push(p);
+      const list9 = byUrl.get(p.source.url);
+      if (list9) list9.push(p);
       else byUrl.set(p.source.url, [p]);
     }
   }
@@ -24162,11 +24162,11 @@ var PackageCollection = class {
   }
   /** The packages of a folder of the distro repository, as they stand there. */
   addFolder(workspace, folder) {
-    const read2 = readFolder(workspace.root, folder);
-    this.diagnostics.push(...read2.diagnostics.map((d) => ({ file: workspace.file, ...d })));
-    if (!read2.ok) return;
+    const read3 = readFolder(workspace.root, folder);
+    this.diagnostics.push(...read3.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    if (!read3.ok) return;
     const url2 = (0, import_node_path24.join)(workspace.root, folder);
-    for (const p of read2.value)
+    for (const p of read3.value)
       this.add(
         {
           name: p.manifest.name,
@@ -24199,7 +24199,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
     for (const r of await readReleased(workspace, entries.value, locked2, overrides, reporter2))
       collection.addReleased(r, locked2);
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
-  const read2 = await parallel(developed, fetchWidth, async (repository2) => {
+  const read3 = await parallel(developed, fetchWidth, async (repository2) => {
     reporter2.reading?.(repository2.name);
     const found2 = await readRepository({
       workspace,
@@ -24212,7 +24212,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
     const at2 = (d) => ({ file: repository2.file, line: repository2.line, ...d });
     return { repository: repository2, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
   });
-  for (const { repository: repository2, found: found2 } of read2) {
+  for (const { repository: repository2, found: found2 } of read3) {
     diagnostics.push(...found2.diagnostics);
     if (found2.ok) collection.addRepository(found2.value, repository2);
   }
@@ -24223,8 +24223,8 @@ async function readRepository(request) {
   const { workspace, repository: repository2, override, reporter: reporter2 } = request;
   const { state } = workspace;
   const found2 = async (url3, snapshot) => {
-    const read2 = snapshot.ok ? await readPackages(state, repository2.name, snapshot.value, url3, reporter2) : snapshot;
-    return read2.ok ? good({ ...read2.value, url: url3 }, read2.diagnostics) : read2;
+    const read3 = snapshot.ok ? await readPackages(state, repository2.name, snapshot.value, url3, reporter2) : snapshot;
+    return read3.ok ? good({ ...read3.value, url: url3 }, read3.diagnostics) : read3;
   };
   if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
   const readable = readableSource(request);
@@ -24297,15 +24297,15 @@ function layerRosdep(files, wanted, memory2) {
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
-  for (const [index, { file: file3, text: text7 }] of files.entries()) {
-    const read2 = (wanted && readWanted(file3, text7, wanted, memory2)) ?? readWhole(file3, text7);
-    if (!read2.ok) {
-      diagnostics.push(...read2.diagnostics);
+  for (const [index, { file: file3, text: text8 }] of files.entries()) {
+    const read3 = (wanted && readWanted(file3, text8, wanted, memory2)) ?? readWhole(file3, text8);
+    if (!read3.ok) {
+      diagnostics.push(...read3.diagnostics);
       unreadable = true;
       continue;
     }
-    const { root } = read2.value;
-    for (const key of read2.value.keys) keys.add(key);
+    const { root } = read3.value;
+    for (const key of read3.value.keys) keys.add(key);
     for (const key of Object.keys(root)) {
       if (wanted && !wanted.has(key)) continue;
       const byOs = asMap(root[key]);
@@ -24313,7 +24313,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file3,
-            line: new Locator(text7).line([key]),
+            line: new Locator(text8).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -24324,7 +24324,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file: file3,
-            line: new Locator(text7).line([key, ...wrong.path]),
+            line: new Locator(text8).line([key, ...wrong.path]),
             hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
@@ -24357,39 +24357,39 @@ function aptNames(rule) {
   const apt = own(asMap(rule) ?? {}, "apt");
   return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
-function splitKeys(text7) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text7)) return void 0;
+function splitKeys(text8) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text8)) return void 0;
   const parts2 = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text7); m; m = margin.exec(text7)) {
+  for (let m = margin.exec(text8); m; m = margin.exec(text8)) {
     const line2 = m[0];
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts2[parts2.length - 1].text = text7.slice(begun, m.index);
+    if (begun >= 0) parts2[parts2.length - 1].text = text8.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts2.push({ key, text: "" });
   }
-  if (begun >= 0) parts2[parts2.length - 1].text = text7.slice(begun);
+  if (begun >= 0) parts2[parts2.length - 1].text = text8.slice(begun);
   return parts2;
 }
-function readWhole(file3, text7) {
-  const parsed2 = parseYaml(text7, file3);
+function readWhole(file3, text8) {
+  const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
-function readWanted(file3, text7, wanted, memory2) {
-  const kept3 = memory2?.get(text7);
-  const parts2 = kept3 ? void 0 : splitKeys(text7);
+function readWanted(file3, text8, wanted, memory2) {
+  const kept3 = memory2?.get(text8);
+  const parts2 = kept3 ? void 0 : splitKeys(text8);
   if (!kept3 && !parts2) return void 0;
   const keys = kept3 ? kept3.keys.split("\n") : parts2.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept3 && Object.hasOwn(kept3.rules, key))));
   if (kept3 && !lacking.size) return good({ keys, root: kept3.rules });
-  const all = parts2 ?? splitKeys(text7);
+  const all = parts2 ?? splitKeys(text8);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -24398,7 +24398,7 @@ function readWanted(file3, text7, wanted, memory2) {
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept3?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text7, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -24408,19 +24408,19 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text7, key) {
-  const plain3 = text7.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain3 >= 0 ? plain3 + 1 : new Locator(text7).line([key]);
+function lineOfKey(text8, key) {
+  const plain3 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain3 >= 0 ? plain3 + 1 : new Locator(text8).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text7 = readIf((0, import_node_path25.join)(workspace.root, file3));
-    if (text7 === void 0)
+    const text8 = readIf((0, import_node_path25.join)(workspace.root, file3));
+    if (text8 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file3}, which is not there`, { file: workspace.file }));
-    return text7 === void 0 ? [] : [{ file: file3, text: text7 }];
+    return text8 === void 0 ? [] : [{ file: file3, text: text8 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -24436,8 +24436,8 @@ var import_node_path26 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file3, given) {
-  const text7 = readIf(file3);
-  if (text7 === void 0)
+  const text8 = readIf(file3);
+  if (text8 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file3,
@@ -24447,13 +24447,13 @@ async function readWorkspace(file3, given) {
   const root = (0, import_node_path26.dirname)(file3);
   const state = given ?? (0, import_node_path26.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text7);
+  let distro = memory2.get(text8);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed2 = parseDistro2(text7, file3);
+    const parsed2 = parseDistro2(text8, file3);
     if (!parsed2.ok) return parsed2;
     distro = parsed2.value;
-    memory2.put(text7, () => parsed2.value);
+    memory2.put(text8, () => parsed2.value);
   }
   return good({ root, file: file3, state, distro, urlBase: root });
 }
@@ -24476,11 +24476,11 @@ async function readUnderlays(workspace) {
       const held = result2[platformName] ??= {};
       held[name6] = void 0;
       if (!underlay2.uri) continue;
-      const read2 = await readRepository2(workspace, platform2, underlay2);
-      if (read2.ok) held[name6] = read2.value;
+      const read3 = await readRepository2(workspace, platform2, underlay2);
+      if (read3.ok) held[name6] = read3.value;
       else
         diagnostics.push(
-          ...read2.diagnostics.map((d) => ({
+          ...read3.diagnostics.map((d) => ({
             ...d,
             message: `underlay '${name6}' of platform '${platformName}': ${d.message}`,
             file: workspace.file
@@ -24553,8 +24553,8 @@ async function readIndex2(base, release2, path2, folder) {
     const digest4 = digests.get(name6);
     if (!digest4) continue;
     const kept3 = (0, import_node_path27.join)(folder, digest4);
-    const text7 = readIf(kept3);
-    if (text7 !== void 0) return good(text7);
+    const text8 = readIf(kept3);
+    if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept3);
     try {
       const got = await download(`${base}/${name6}`, file3);
@@ -24587,25 +24587,25 @@ async function readIndex2(base, release2, path2, folder) {
 init_urls();
 async function readLock2(file3, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text7 = readIf(file3);
-  const known3 = text7 === void 0 ? void 0 : memory2.get(text7);
+  const text8 = readIf(file3);
+  const known3 = text8 === void 0 ? void 0 : memory2.get(text8);
   if (known3) return good(known3);
-  const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file3, text7);
-  if (read2.ok && text7 !== void 0) memory2.put(text7, () => read2.value);
-  return read2;
+  const read3 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file3, text8);
+  if (read3.ok && text8 !== void 0) memory2.put(text8, () => read3.value);
+  return read3;
 }
 var reporter = {
   reading(name6) {
     if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name6))}\r`);
   },
-  waiting: (text7) => writeMessage(`${text7}
+  waiting: (text8) => writeMessage(`${text8}
 `)
 };
 async function openWorkspace(values) {
-  const read2 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path28.resolve)(values.state));
-  if (!read2.ok) return read2;
-  const root = (0, import_node_path28.resolve)(read2.value.root);
-  return good({ ...read2.value, root, state: (0, import_node_path28.resolve)(read2.value.state), urlBase: root });
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path28.resolve)(values.state));
+  if (!read3.ok) return read3;
+  const root = (0, import_node_path28.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path28.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options6 = {}) {
   const inputs = await readValues(values, packages, options6);
@@ -24706,9 +24706,9 @@ async function planAt(workspace, ref2, selection) {
     (0, import_node_path28.relative)(folder.value.top, workspace.root),
     (0, import_node_path28.relative)(workspace.root, (0, import_node_path28.resolve)(workspace.file))
   );
-  const read2 = await readWorkspace(file3, workspace.state);
-  if (!read2.ok) return read2;
-  const then = { ...read2.value, urlBase: workspace.urlBase };
+  const read3 = await readWorkspace(file3, workspace.state);
+  if (!read3.ok) return read3;
+  const then = { ...read3.value, urlBase: workspace.urlBase };
   const lockFile = (0, import_node_path28.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
@@ -25275,11 +25275,11 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text7) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text7) ? text7 : `'${text7.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text8) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text8) ? text8 : `'${text8.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text7) => `'${text7.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names3) {
   const used = /* @__PURE__ */ new Set();
   return names3.map((name6) => {
@@ -25397,11 +25397,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text7 = (name6, fallback) => values[name6] ?? fallback;
-    const numbers = [text7("keep-branches", "30"), text7("every", "60")];
-    const format = text7("format", "jobdsl");
-    const [url2, branch] = text7("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text7("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text7("credentials", "x"))) {
+    const text8 = (name6, fallback) => values[name6] ?? fallback;
+    const numbers = [text8("keep-branches", "30"), text8("every", "60")];
+    const format = text8("format", "jobdsl");
+    const [url2, branch] = text8("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text8("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text8("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -25429,7 +25429,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text7("folder", distro.organization),
+      folder: text8("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -25477,7 +25477,7 @@ function tellingPart(log, most7 = 25) {
   const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start, first2 - 3);
   return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text7) => printable(text7.trim()).slice(0, 300);
+var short = (text8) => printable(text8.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -25684,16 +25684,16 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text7) {
-  return text7.split("\n").flatMap((line2) => {
+function parseOneLine(text8) {
+  return text8.split("\n").flatMap((line2) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text7) {
-  return text7.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text8) {
+  return text8.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line2 of stanza.split("\n")) {
@@ -25920,14 +25920,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text7) => text7.split("\n").flatMap((line2) => {
+var parse6 = (text8) => text8.split("\n").flatMap((line2) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file3, text7, user2, users2) {
-  const all = parse6(text7);
+function idProblem(file3, text8, user2, users2) {
+  const all = parse6(text8);
   const mine = (r) => r.owner === user2.name || r.owner === String(user2.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -26175,8 +26175,8 @@ init_names();
 var fieldOf = (stanza, name6) => new RegExp(`^${name6}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
 function stanzaOf(parts2, name6) {
-  const { text: text7, faults: faults4 } = controlText(parts2);
-  const stanza = `${text7.trim()}
+  const { text: text8, faults: faults4 } = controlText(parts2);
+  const stanza = `${text8.trim()}
 `;
   return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
@@ -26255,9 +26255,9 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text7, members: members2, faults: faults4 } = parts2;
-  if (faults4.length || fieldOf(text7, "Version") !== from) return false;
-  const control = text7.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const { text: text8, members: members2, faults: faults4 } = parts2;
+  if (faults4.length || fieldOf(text8, "Version") !== from) return false;
+  const control = text8.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
   const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
   const { data } = debParts(file3);
   await writeAr(
@@ -26287,13 +26287,13 @@ Size: ${file3.size}
 SHA256: ${file3.sha256}
 `;
 }
-function readPackages2(text7) {
+function readPackages2(text8) {
   const entries = [];
-  for (let at2 = 0; at2 < text7.length; ) {
-    const end2 = text7.indexOf("\n\n", at2);
-    const entry = end2 < 0 ? `${text7.slice(at2).trim()}
-` : text7.slice(at2, end2 + 1);
-    at2 = end2 < 0 ? text7.length : end2 + 2;
+  for (let at2 = 0; at2 < text8.length; ) {
+    const end2 = text8.indexOf("\n\n", at2);
+    const entry = end2 < 0 ? `${text8.slice(at2).trim()}
+` : text8.slice(at2, end2 + 1);
+    at2 = end2 < 0 ? text8.length : end2 + 2;
     const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
       entry.slice(entry.lastIndexOf("\nFilename: "))
     );
@@ -26331,21 +26331,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text7) {
+function readRelease(text8) {
   const date3 = (name6) => {
-    const value2 = Date.parse(fieldOf(text7, name6) ?? "");
+    const value2 = Date.parse(fieldOf(text8, name6) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text7)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text8)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text7, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text8, "Slipway-State") ?? "")?.[0],
     date: date3("Date"),
     validUntil: date3("Valid-Until"),
-    signedBy: (fieldOf(text7, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text7.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text8.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
@@ -26376,13 +26376,13 @@ function readIndex3(store2, file3) {
   remembered.set(store2, known3);
   const before2 = known3.get(file3.sha256);
   if (before2) return before2;
-  const read2 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
+  const read3 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
   for (const first2 of known3.size >= most ? known3.keys() : []) {
     known3.delete(first2);
     break;
   }
-  known3.set(file3.sha256, read2);
-  return read2;
+  known3.set(file3.sha256, read3);
+  return read3;
 }
 var entriesOf = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
 async function readPacked(store2, packed3) {
@@ -26446,11 +26446,11 @@ var packedOf = (state) => Object.fromEntries(
 );
 async function knownEntries(store2, suites, former) {
   const known3 = /* @__PURE__ */ new Map();
-  const read2 = /* @__PURE__ */ new Set();
+  const read3 = /* @__PURE__ */ new Set();
   for (const state of former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
-      if (!Object.hasOwn(suites, suite2) || read2.has(index.sha256)) continue;
-      read2.add(index.sha256);
+      if (!Object.hasOwn(suites, suite2) || read3.has(index.sha256)) continue;
+      read3.add(index.sha256);
       for (const entry of await entriesOf(store2, index)) known3.set(entry.sha256, entry);
     }
   }
@@ -26460,13 +26460,13 @@ async function indicesOf(store2, state) {
   const lost3 = [];
   const found2 = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
     const file3 = state.indices[key];
-    const read2 = file3 && await readIndex3(store2, file3);
-    if (!file3 || !read2) {
+    const read3 = file3 && await readIndex3(store2, file3);
+    if (!file3 || !read3) {
       lost3.push(key);
       return [];
     }
-    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read2.data);
-    return [{ key, plain: { file: file3, data: read2.data }, packed: packed3, entries: read2.entries }];
+    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read3.data);
+    return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries }];
   });
   if (!lost3.length) return good(found2.flat());
   const made2 = await makeIndices(store2, state.suites, []);
@@ -26556,17 +26556,17 @@ function sortedValue(value2) {
   return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
 }
 function stateText(state) {
-  const text7 = JSON.stringify(sortedKeys(state));
-  const id = sha256(text7);
-  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text7, { level: 1 }) };
+  const text8 = JSON.stringify(sortedKeys(state));
+  const id = sha256(text8);
+  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text8, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text7 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text7) === id ? JSON.parse(text7.toString("utf8")) : void 0;
+    const text8 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
@@ -26815,9 +26815,9 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     lock: written?.file ?? storedLock,
     when: outlet.now
   };
-  const { id, ...text7 } = stateText(state);
+  const { id, ...text8 } = stateText(state);
   const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...written ? [written] : []];
-  await store2.putObjects(objects, text7);
+  await store2.putObjects(objects, text8);
   return bringIndices(channel2, { id, state, indices }, outlet, false);
 }
 async function fromState(store2, draft) {
@@ -27095,11 +27095,11 @@ function checkSigners(wanted, made2, primaries) {
     })
   ) : good(void 0);
 }
-async function checkSignature(signature, text7, form, publicKey, wanted) {
+async function checkSignature(signature, text8, form, publicKey, wanted) {
   const folder = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
   try {
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text7);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2],
@@ -27117,7 +27117,7 @@ async function checkSignature(signature, text7, form, publicKey, wanted) {
     const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
-    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text7.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
+    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
     (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
   }
@@ -27304,9 +27304,9 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text7, form) {
+    async sign(text8, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text7 });
+      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
       if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
       const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
       return checked.ok ? good(signed.stdout) : checked;
@@ -27315,22 +27315,22 @@ async function signerOf(at2, keys) {
   });
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text7 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
-  if (!fingerprints.length || !isWholeKey(text7))
+  if (!fingerprints.length || !isWholeKey(text8))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command2;
   return good({
     fingerprints,
-    publicKey: text7,
+    publicKey: text8,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
       if (signed.code === 0 && signed.stdout.startsWith(begin)) {
-        const checked = await checkSignature(signed.stdout, message, form, text7, fingerprints);
+        const checked = await checkSignature(signed.stdout, message, form, text8, fingerprints);
         return checked.ok ? good(signed.stdout) : checked;
       }
       return bad(
@@ -27343,7 +27343,7 @@ async function commandSigner({ command: command2, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text7) => text7?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
 var keyOf = (named6, state, organization) => named6 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path39.join)(process.env.HOME ?? "/root", ".gnupg"),
@@ -27585,8 +27585,8 @@ function dropUnfit(chosen) {
   return dropped;
 }
 function push2(lists, key, value2) {
-  const list8 = lists.get(key);
-  if (list8) list8.push(value2);
+  const list9 = lists.get(key);
+  if (list9) list9.push(value2);
   else lists.set(key, [value2]);
 }
 
@@ -27619,7 +27619,7 @@ function suiteOf(graph2, before2, input, diagnostics) {
 function told4(graph2, former, reasons2, holding, elsewhere) {
   const names3 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
   const nameOf4 = (debian2) => names3.get(debian2) ?? elsewhere(debian2) ?? debian2;
-  const list8 = (all) => someOf(all.map(nameOf4), 8);
+  const list9 = (all) => someOf(all.map(nameOf4), 8);
   const diagnostics = [];
   const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -27627,7 +27627,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
     diagnostics.push(
       warning(
         "held-back",
-        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list8(back)}: ${list8(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list9(back)}: ${list9(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
         { hint: `build too: ${holding.map(nameOf4).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
@@ -27948,8 +27948,8 @@ init_diagnostics();
 function missingPackages(scope2, resolver, names3) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
-  const look2 = (p, list8, tests) => {
-    for (const written of list8) {
+  const look2 = (p, list9, tests) => {
+    for (const written of list9) {
       const name6 = /^[^=:/<>( ]*/.exec(written)[0];
       if (names3.has(name6)) continue;
       let missing = found2.get(name6);
@@ -28018,9 +28018,9 @@ function archiveNames(base) {
   writeWhole(kept3, [...names3].sort().join("\n"), { sync: false });
   return names3;
 }
-function addNames(list8, names3) {
+function addNames(list9, names3) {
   const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list8); m; m = field.exec(list8)) {
+  for (let m = field.exec(list9); m; m = field.exec(list9)) {
     if (m[1] === "Package") names3.add(m[2]);
     else for (const provided of m[2].split(",")) names3.add(provided.trim().split(/[ (:]/)[0]);
   }
@@ -28046,8 +28046,8 @@ var archiveCheck = (planned3) => (scope2, target2, names3) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text7 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
-  const line2 = text7 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text7, m.key);
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
+  const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users2} (${scope2.distribution})`,
@@ -28080,7 +28080,7 @@ init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text7) => sha256(text7).slice(0, 32);
+var digest2 = (text8) => sha256(text8).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
     this.interfaceOf = interfaceOf3;
@@ -28191,7 +28191,7 @@ function documentationNeeds(closures) {
   const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...closures.runtimeDependencies[n] ?? []])]);
   const cycle = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
-  return all.map((list8, n) => list8.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+  return all.map((list9, n) => list9.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
 }
 function tasksBefore(graph2, testsStop) {
   const { results, count: count3 } = graph2;
@@ -28202,13 +28202,13 @@ function tasksBefore(graph2, testsStop) {
     return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
   });
   if (!testsStop) return needs;
-  const all = needs.map((list8, task) => [
-    ...list8,
-    ...(task < 2 * count3 ? list8 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
+  const all = needs.map((list9, task) => [
+    ...list9,
+    ...(task < 2 * count3 ? list9 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list8, task) => list8.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+  return all.map((list9, task) => list9.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
 }
 
 // ts-src/engine/readiness.ts
@@ -28428,7 +28428,7 @@ var Scheduler = class {
     this.options = options6;
     this.graphs = graphs;
     this.runner = new TaskRunner(options6, {
-      note: (text7) => options6.progress.note(text7),
+      note: (text8) => options6.progress.note(text8),
       restored: (graph2, n, record3) => {
         this.setRecord(graph2, n, record3);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -28707,7 +28707,7 @@ init_lockfile();
 
 // ts-src/render/lock.ts
 init_urls();
-var q = (text7) => JSON.stringify(text7);
+var q = (text8) => JSON.stringify(text8);
 var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
@@ -28739,19 +28739,19 @@ function renderLock(lock2) {
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text7) => text7.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text8) => text8.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
 function renderJunit(name6, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list8] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count3 = (result2) => list8.filter((c) => c.result === result2).length;
+  for (const [suite2, list9] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count3 = (result2) => list9.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list8.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list8.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list9.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list9.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
-    for (const c of list8) {
+    for (const c of list9) {
       const open3 = `    <testcase classname="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
@@ -28767,7 +28767,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text7) => text7.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text8) => text8.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -28956,7 +28956,7 @@ function renderReport(report2) {
       const count3 = tasks.filter((t) => t.state === state).length;
       return count3 ? [{ state, count: String(count3) }] : [];
     }),
-    notes: report2.notes.map((text7) => ({ text: escapeMarkup(text7) })),
+    notes: report2.notes.map((text8) => ({ text: escapeMarkup(text8) })),
     pictures: pictures.map(({ name: name6, file: file3 }) => ({ name: escapeMarkup(name6), file: escapeMarkup(file3) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(taskTitle(t, t.id)),
@@ -29034,7 +29034,7 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain3 = process.getuid?.() !== 0;
-  const input = (text7) => text7 === void 0 ? {} : { input: text7 };
+  const input = (text8) => text8 === void 0 ? {} : { input: text8 };
   if (plain3 || !await canConfine()) {
     const command3 = mmdebstrapCommand(
       platform2,
@@ -29513,9 +29513,9 @@ var AptResolver = class {
     if (!names3.length) return noPackages;
     const wrong = names3.find((name6) => !isDebianName(name6));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text7 = names3.join(" ");
-    if (!this.resolved.has(text7)) await this.asked(text7);
-    return this.refused.get(text7) ?? this.handle(text7, this.resolved.get(text7));
+    const text8 = names3.join(" ");
+    if (!this.resolved.has(text8)) await this.asked(text8);
+    return this.refused.get(text8) ?? this.handle(text8, this.resolved.get(text8));
   }
   asked(names3) {
     return new Promise((done, failed5) => {
@@ -29865,7 +29865,7 @@ var Packages = class {
       (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text7] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.${member}`), text7, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -30204,7 +30204,7 @@ function generatedHeader(name6, prefix, messages) {
     return path2.startsWith(`${prefix}/include/${name6}/`) && names3.has(file3);
   };
 }
-var escaped = (text7) => text7.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+var escaped = (text8) => text8.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 function modulesOf(prefix, files, generated) {
   const found2 = /* @__PURE__ */ new Map();
   const place2 = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
@@ -30246,25 +30246,25 @@ async function takePages(root, skip) {
 }
 var magic2 = "slipway-pages-1\n";
 function packPages(files) {
-  const list8 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
-  return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list8}
+  const list9 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
+  return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
   let whole2;
-  let list8;
+  let list9;
   let at2;
   try {
     whole2 = (0, import_node_zlib7.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole2.indexOf(10, magic2.length);
     if (!whole2.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
-    list8 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
+    list9 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
   } catch {
     return void 0;
   }
-  if (!Array.isArray(list8) || list8.length > mostFiles3) return void 0;
+  if (!Array.isArray(list9) || list9.length > mostFiles3) return void 0;
   const files = [];
-  for (const entry of list8) {
+  for (const entry of list9) {
     if (!Array.isArray(entry)) return void 0;
     const [path2, size3] = entry;
     if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
@@ -30312,12 +30312,12 @@ var tabs = [
 function docFrame(page) {
   const own3 = page.package;
   const crumbs = page.crumbs.map(
-    ({ text: text7, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text7)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text7)}</a>`
+    ({ text: text8, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text8)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text8)}</a>`
   );
   const shown5 = own3 ? tabs.filter((t) => t.part === void 0 || own3.parts[t.part]) : [];
-  const links = shown5.map(({ tab, text: text7, href }) => {
+  const links = shown5.map(({ tab, text: text8, href }) => {
     const current = tab === own3?.tab ? ' aria-current="true"' : "";
-    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text7}</a>`;
+    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
   });
   const before2 = `<!DOCTYPE html>
 <html lang="en">
@@ -30779,7 +30779,7 @@ var theme_default = "[theme]\ninherit = none\nstylesheet = none\npygments_style 
 init_digest();
 
 // ts-src/render/doxyfile.ts
-var quoted = (text7) => `"${text7.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var quoted = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 var preferred = [
   "EXTRACT_ALL = YES",
   "EXTRACT_STATIC = YES",
@@ -30855,24 +30855,24 @@ var required2 = [
   "NUM_PROC_THREADS = 1"
 ];
 function renderDoxyfile(input) {
-  const list8 = (values) => values.map(quoted).join(" ");
+  const list9 = (values) => values.map(quoted).join(" ");
   return `${[
     ...preferred,
     `PROJECT_NAME = ${quoted(input.name)}`,
     `PROJECT_NUMBER = ${quoted(input.version)}`,
     `PROJECT_BRIEF = ${quoted(input.description)}`,
-    `INPUT = ${list8([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
-    `STRIP_FROM_PATH = ${list8([...input.includes, input.source])}`,
-    `STRIP_FROM_INC_PATH = ${list8([...input.includes, input.source])}`,
-    `INCLUDE_PATH = ${list8(input.includes)}`,
+    `INPUT = ${list9([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
+    `STRIP_FROM_PATH = ${list9([...input.includes, input.source])}`,
+    `STRIP_FROM_INC_PATH = ${list9([...input.includes, input.source])}`,
+    `INCLUDE_PATH = ${list9(input.includes)}`,
     "RECURSIVE = NO",
     "FILE_PATTERNS = *",
     "EXTENSION_MAPPING = h=C++ tpp=C++ cuh=C++",
     ...input.own ? [`@INCLUDE = ${input.own.file}`] : [],
-    ...input.own && !input.own.hasInput ? [`INPUT = ${list8([...input.headers, ...input.pages])}`] : [],
+    ...input.own && !input.own.hasInput ? [`INPUT = ${list9([...input.headers, ...input.pages])}`] : [],
     ...input.statements,
     ...required2,
-    `TAGFILES = ${list8(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
+    `TAGFILES = ${list9(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
   ].join("\n")}
 `;
 }
@@ -30897,7 +30897,7 @@ function docRecipe(page) {
     ...own3 ? { package: { ...own3, folder: "SLIPWAY-UP/../", tab: "prose" } } : {},
     crumbs: page.crumbs.map((c) => c.href === void 0 ? c : { ...c, href: `SLIPWAY-UP/../${c.href}` })
   });
-  const jinja = (text7) => text7.replaceAll("SLIPWAY-UP/", `${up}`);
+  const jinja = (text8) => text8.replaceAll("SLIPWAY-UP/", `${up}`);
   return {
     "docs.sh": docs_default2,
     "docs.py": docs_default,
@@ -31187,15 +31187,15 @@ function homeOf(manifest) {
   const url2 = named6("repository") ?? named6("website");
   return url2 === void 0 ? [] : [{ url: url2 }];
 }
-var oneLine = (text7) => text7.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text7) {
-  const first2 = oneLine(text7).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text8) {
+  const first2 = oneLine(text8).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first2.length <= 78 ? first2 : `${first2.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text7) {
+function paragraphs(text8) {
   const lines = [];
-  for (const paragraph of text7.split(/\n\s*\n/)) {
+  for (const paragraph of text8.split(/\n\s*\n/)) {
     const words5 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words5.length) continue;
     if (lines.length) lines.push(".");
@@ -31476,12 +31476,12 @@ var titles = {
 };
 var constantLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[\S*\])?)\s+([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*)$/;
 var fieldLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[(?:<=)?\d*\])?)\s+([A-Za-z][A-Za-z0-9_]*)(?:\s+(.*))?$/;
-function parseMessage(kind, name6, text7) {
+function parseMessage(kind, name6, text8) {
   const parts2 = titles[kind].map((title) => ({ title, fields: [] }));
   let at2 = 0;
   let pending2 = [];
   let comment = "";
-  for (const whole2 of text7.split(/\r?\n/)) {
+  for (const whole2 of text8.split(/\r?\n/)) {
     const line2 = whole2.trim();
     if (/^---+$/.test(line2) && at2 + 1 < parts2.length) {
       at2++;
@@ -31496,7 +31496,7 @@ function parseMessage(kind, name6, text7) {
       pending2 = [];
     }
   }
-  return { kind, name: name6, comment, parts: parts2, text: text7 };
+  return { kind, name: name6, comment, parts: parts2, text: text8 };
 }
 function fieldOf2(line2) {
   const constant = constantLine.exec(line2);
@@ -31512,9 +31512,9 @@ function fieldOf2(line2) {
   const [, type = "", name6 = "", value2] = field;
   return { type, name: name6, constant: false, comment, ...value2 === void 0 ? {} : { value: value2 } };
 }
-function splitComment(text7) {
-  const found2 = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text7);
-  return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text7.trim(), ""];
+function splitComment(text8) {
+  const found2 = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text8);
+  return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text8.trim(), ""];
 }
 function typeOfField(type) {
   const plain3 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
@@ -31530,14 +31530,14 @@ var largestText2 = 1 << 20;
 var largestFragment = 16 << 20;
 async function factsOf2({ environment: environment3, installed }, pages) {
   const { build: build4, own: own3 } = environment3;
-  const text7 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
+  const text8 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
   const there = new Set(pages.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
   const messages = [];
-  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text7(m.path)));
+  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text8(m.path)));
   const plugins2 = [];
-  for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text7(path2)));
+  for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text8(path2)));
   const firstOf = (path2) => there.has(path2) ? path2 : void 0;
   const [api, prose2] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];
   return {
@@ -31570,7 +31570,7 @@ function pluginsIn(xml) {
     };
   });
 }
-var unescapeXml = (text7) => text7.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
 
 // ts-src/engine/docs/results.ts
 var import_node_zlib8 = require("node:zlib");
@@ -31627,13 +31627,13 @@ async function readWishes(source) {
   const prose2 = conf === void 0 ? folder : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
   const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
-  const text7 = doxyfile === void 0 ? void 0 : await textOf3(source, doxyfile, notes);
+  const text8 = doxyfile === void 0 ? void 0 : await textOf3(source, doxyfile, notes);
   const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
   const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
   return {
     ...readme === void 0 ? {} : { readme },
     ...changelog === void 0 ? {} : { changelog },
-    ...doxyfile === void 0 || text7 === void 0 ? {} : { doxyfile: { path: doxyfile, hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text7) } },
+    ...doxyfile === void 0 || text8 === void 0 ? {} : { doxyfile: { path: doxyfile, hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text8) } },
     ...prose2 !== void 0 && (conf !== void 0 || hasProse) ? { prose: prose2 } : {},
     ...conf === void 0 ? {} : { conf },
     statements: said.statements,
@@ -31683,16 +31683,16 @@ var settingsKnown = /* @__PURE__ */ new Set([
 async function readRosdoc(source, notes) {
   const said = { statements: [], doxygen: true, python: true };
   for (const file3 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
-    const text7 = await textOf3(source, file3, notes);
-    if (text7 === void 0) continue;
-    const part = text7.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
-    const read2 = parseYaml(part, file3);
-    if (!read2.ok) {
-      notes.push(`${file3}:1: ${read2.diagnostics[0]?.message ?? "it can not be read"}`);
+    const text8 = await textOf3(source, file3, notes);
+    if (text8 === void 0) continue;
+    const part = text8.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
+    const read3 = parseYaml(part, file3);
+    if (!read3.ok) {
+      notes.push(`${file3}:1: ${read3.diagnostics[0]?.message ?? "it can not be read"}`);
       continue;
     }
-    const whole2 = asMap(read2.value);
-    const builders = Array.isArray(read2.value) ? read2.value : whole2?.builders;
+    const whole2 = asMap(read3.value);
+    const builders = Array.isArray(read3.value) ? read3.value : whole2?.builders;
     takeSettings(asMap(whole2?.settings) ?? {}, said, file3, notes);
     if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file3, notes);
   }
@@ -31779,8 +31779,8 @@ async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number
     const name6 = graph2.scope.packages[d]?.name;
     const record3 = graph2.docs[d];
     if (!record3 || name6 === void 0) continue;
-    const text7 = await store2.readText(record3.interface);
-    const value2 = text7 === void 0 ? void 0 : JSON.parse(text7);
+    const text8 = await store2.readText(record3.interface);
+    const value2 = text8 === void 0 ? void 0 : JSON.parse(text8);
     if (!isDocInterface(value2)) return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it anew`;
     found2.set(name6, value2);
   }
@@ -31976,8 +31976,8 @@ var FileOwners = class {
     );
     for (const { record: record3 } of missing) listed.add(record3.key);
     await this.store.many(missing, async ({ record: record3, name: name6 }) => {
-      const text7 = await this.store.readText(record3.files);
-      if (text7 !== void 0) for (const file3 of JSON.parse(text7)) graph2.owners.set(file3, name6);
+      const text8 = await this.store.readText(record3.files);
+      if (text8 !== void 0) for (const file3 of JSON.parse(text8)) graph2.owners.set(file3, name6);
     });
   }
 };
@@ -32046,8 +32046,8 @@ function renderControl(c) {
 `]).join("");
 }
 function simplified(relations3) {
-  const bounded = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
-  return [...new Set(relations3)].filter((r) => r !== "" && !bounded.has(r));
+  const bounded2 = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded2.has(r));
 }
 
 // ts-src/engine/build/abi.ts
@@ -32093,8 +32093,8 @@ var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build,
 async function finishPackages(options6, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
   const out = (0, import_node_path60.join)(folder, "out");
-  const text7 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
-  const lines = async (name6) => (await text7(name6)).split("\n").filter(Boolean);
+  const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
+  const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
@@ -32121,9 +32121,9 @@ async function finishPackages(options6, request, environment3, folder) {
     const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
-      { path: "md5sums", data: await text7(`${from}.md5sums`) }
+      { path: "md5sums", data: await text8(`${from}.md5sums`) }
     ];
-    for (const name6 of more) members2.push({ path: name6, data: await text7(name6) });
+    for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
     await assemble((0, import_node_path60.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
@@ -32131,7 +32131,7 @@ async function finishPackages(options6, request, environment3, folder) {
     "package.deb",
     control,
     placesOf2(graph2, p.debian),
-    await text7("shlibs") ? ["shlibs"] : []
+    await text8("shlibs") ? ["shlibs"] : []
   );
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], interface: seen, abi: abi2 });
@@ -32594,10 +32594,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text7 = "";
-  for (const part of Object.keys(inputs)) text7 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text8 = "";
+  for (const part of Object.keys(inputs)) text8 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text7;
+  return text8;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -32675,14 +32675,14 @@ var TaskKeys = class {
     const variant2 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
     const names3 = [];
-    for (const list8 of [
+    for (const list9 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
       ...kind === "docs" ? [documentationTools] : []
     ])
-      vocabulary.add(names3, list8);
+      vocabulary.add(names3, list9);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
@@ -32969,7 +32969,7 @@ function writeReports(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text7] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text7);
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text8);
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
@@ -33002,14 +33002,14 @@ async function writeJunit(runs, store2, output) {
   for (const graph2 of runs) {
     for (const record3 of graph2.tests) {
       if (!record3?.junit) continue;
-      const text7 = await store2.readText(record3.junit);
-      if (text7 === void 0)
+      const text8 = await store2.readText(record3.junit);
+      if (text8 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record3.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path66.join)(output, "junit", graph2.id, `${record3.package}.xml`), text7, { sync: false });
+      else writeWhole((0, import_node_path66.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -33041,7 +33041,7 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text7] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text7);
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text8);
   writeWhole((0, import_node_path66.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
@@ -33075,7 +33075,7 @@ async function judgeTests(runs, store2, stamp) {
   );
   await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
     const name6 = historyOf(graph2.id, record3.package);
-    const cases = (list8) => list8.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const cases = (list9) => list9.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name6) ?? [];
     const now = {
       stamp,
@@ -33108,7 +33108,7 @@ function verdictOf(history) {
 // ts-src/cli/progress.ts
 var doing = { build: "building", test: "testing", docs: "documenting" };
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write3 = (text7) => void process.stderr.write(text7);
+  const write3 = (text8) => void process.stderr.write(text8);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -33151,11 +33151,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
-    note(text7) {
+    note(text8) {
       if (live) {
-        note = text7;
+        note = text8;
         draw();
-      } else write3(printable(`${text7}
+      } else write3(printable(`${text8}
 `));
     },
     close() {
@@ -34107,9 +34107,9 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 var limitKeys = ["memory", "processes", "temporary", "disk", "log"];
-function writtenLimits(text7) {
+function writtenLimits(text8) {
   const found2 = {};
-  for (const part of text7 === void 0 ? [] : text7.split(",")) {
+  for (const part of text8 === void 0 ? [] : text8.split(",")) {
     const [key, value2 = "", ...more] = part.split("=");
     const name6 = limitKeys.find((k) => k === key);
     const amount = name6 !== "processes" ? sizeOf(value2) : /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
@@ -34713,9 +34713,9 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text7) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text7);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text7.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text8) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text8);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text8.trim() }] : [];
     })
   );
 }
@@ -34847,8 +34847,8 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
   return endpoint.during("clean-up", async () => {
     const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
     if (!marked) return void 0;
-    const read2 = await endpoint.read(condemnedFile);
-    const before2 = condemnedIn(read2?.data);
+    const read3 = await endpoint.read(condemnedFile);
+    const before2 = condemnedIn(read3?.data);
     const since = {};
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
@@ -34878,8 +34878,8 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
 }
 function condemnedIn(data) {
   try {
-    const read2 = JSON.parse(data?.toString("utf8") ?? "{}");
-    return read2.since ?? {};
+    const read3 = JSON.parse(data?.toString("utf8") ?? "{}");
+    return read3.since ?? {};
   } catch {
     return {};
   }
@@ -34896,9 +34896,9 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const read2 = await readIndex3(store2, index);
-      if (!read2) return void 0;
-      for (const entry of read2.entries) files.add(entry.filename);
+      const read3 = await readIndex3(store2, index);
+      if (!read3) return void 0;
+      for (const entry of read3.entries) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
       for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
         files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
@@ -34914,8 +34914,8 @@ async function markAll(store2, channel2, endpoint) {
   };
 }
 async function markRelease(endpoint, folder, suite2, files) {
-  const read2 = await endpoint.read(`${folder}/InRelease`);
-  for (const [path2, { sha256: digest4 }] of readRelease(read2?.data.toString("utf8") ?? "").files) {
+  const read3 = await endpoint.read(`${folder}/InRelease`);
+  for (const [path2, { sha256: digest4 }] of readRelease(read3?.data.toString("utf8") ?? "").files) {
     files.add(`dists/${suite2}/${path2}`);
     files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
   }
@@ -34943,7 +34943,7 @@ function renderDifference(difference3) {
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most4))}${rest(rows.length)}`);
   }
-  const short4 = (text7) => text7.slice(0, 12);
+  const short4 = (text8) => text8.slice(0, 12);
   if (difference3.repositories.length)
     parts2.push(
       `
@@ -35112,15 +35112,15 @@ var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 async function list3({ store: store2 }, json2) {
   const now = Date.now();
   const rows = await store2.many(await channelNames(store2), async (name6) => {
-    const read2 = await openChannel(store2, name6);
+    const read3 = await openChannel(store2, name6);
     return {
       name: name6,
-      state: read2.headId,
-      when: read2.head?.when,
-      states: read2.file.states.length,
-      ...sizeOf2(read2.head),
-      endpoints: read2.file.endpoints,
-      switching: read2.file.switching
+      state: read3.headId,
+      when: read3.head?.when,
+      states: read3.file.states.length,
+      ...sizeOf2(read3.head),
+      endpoints: read3.file.endpoints,
+      switching: read3.file.switching
     };
   });
   if (json2) return good(`${JSON.stringify(rows)}
@@ -35143,12 +35143,12 @@ async function list3({ store: store2 }, json2) {
 }
 async function show(opened, name6, json2) {
   const { store: store2, workspace } = opened;
-  const read2 = await readChannel(store2, name6);
-  if (!read2.ok) return read2;
-  const found2 = await stateOf(store2, read2.value, void 0);
+  const read3 = await readChannel(store2, name6);
+  if (!read3.ok) return read3;
+  const found2 = await stateOf(store2, read3.value, void 0);
   if (!found2.ok) return found2;
   const now = Date.now();
-  const states = await store2.many(read2.value.file.states.slice(0, 100), async (listed) => ({
+  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed) => ({
     ...listed,
     state: await readState(store2, listed.id)
   }));
@@ -35159,10 +35159,10 @@ async function show(opened, name6, json2) {
     const judged = await judgePromotion(store2, found2.value.state, await openChannel(store2, to), rules2, now, void 0);
     blocks.push({ to, verdicts: judged.verdicts });
   }
-  const { keys, notes } = await servedKeys(opened, read2.value, now);
+  const { keys, notes } = await servedKeys(opened, read3.value, now);
   if (json2)
     return good(
-      `${JSON.stringify({ name: name6, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+      `${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
   const table3 = renderTable(
@@ -35185,7 +35185,7 @@ ${renderVerdicts(b.verdicts)}`).join("");
 `
   );
   return good(
-    `${name6}, served at ${read2.value.file.endpoints.join(", ")}
+    `${name6}, served at ${read3.value.file.endpoints.join(", ")}
 ${signed.join("")}${table3}${promotions}`,
     notes
   );
@@ -35199,25 +35199,25 @@ async function servedKeys(opened, channel2, now) {
   }
   const notes = [];
   const keys = /* @__PURE__ */ new Map();
-  for (const text7 of texts) {
-    const found2 = await keysOf2(text7);
+  for (const text8 of texts) {
+    const found2 = await keysOf2(text8);
     for (const { fingerprint: fingerprint2, ends } of found2.ok ? found2.value : [])
       keys.set(fingerprint2, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
-    notes.push(...(await keyHealth(text7, now)).map((d) => ({ ...d, severity: "warning" })));
+    notes.push(...(await keyHealth(text8, now)).map((d) => ({ ...d, severity: "warning" })));
   }
   return { keys: [...keys].map(([fingerprint2, expires]) => ({ fingerprint: fingerprint2, expires })), notes };
 }
-async function named3(store2, text7) {
-  const [name6, id] = text7.split("@");
-  const read2 = await readChannel(store2, name6);
-  if (!read2.ok) return read2;
-  const found2 = await stateOf(store2, read2.value, id);
+async function named3(store2, text8) {
+  const [name6, id] = text8.split("@");
+  const read3 = await readChannel(store2, name6);
+  if (!read3.ok) return read3;
+  const found2 = await stateOf(store2, read3.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text7 = state.lock && await store2.readText(state.lock);
-  const read2 = text7 === void 0 ? void 0 : readLock("lock.yaml", text7);
-  return read2?.ok ? read2.value : void 0;
+  const text8 = state.lock && await store2.readText(state.lock);
+  const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
+  return read3?.ok ? read3.value : void 0;
 }
 async function diff({ store: store2 }, names3, json2) {
   if (names3.length !== 2) return void 0;
@@ -35235,15 +35235,15 @@ async function collect(opened, names3, dryRun) {
   const lines = [];
   const notes = [];
   for (const name6 of names3.length ? names3 : await channelNames(store2)) {
-    const read2 = await readChannel(store2, name6);
-    if (!read2.ok) return read2;
-    const expired = expiredStates(read2.value.file.states, keepOf(distro, name6), distro.publish.grace_days, now);
-    if (expired.length && !dryRun && !await dropStates(store2, read2.value, expired)) {
+    const read3 = await readChannel(store2, name6);
+    if (!read3.ok) return read3;
+    const expired = expiredStates(read3.value.file.states, keepOf(distro, name6), distro.publish.grace_days, now);
+    if (expired.length && !dryRun && !await dropStates(store2, read3.value, expired)) {
       notes.push(busy(name6));
       continue;
     }
     lines.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
-    const places = await placesOf3(opened, read2.value, void 0);
+    const places = await placesOf3(opened, read3.value, void 0);
     for (const endpoint of places.ok ? places.value : []) {
       const swept = await sweepRepository(store2, name6, endpoint, distro.publish.grace_days, now, dryRun);
       if (!swept) {
@@ -35268,13 +35268,13 @@ async function renew(opened, names3, to) {
   if (!names3.length) return void 0;
   const lines = [];
   for (const name6 of names3) {
-    const read2 = await readChannel(opened.store, name6);
-    if (!read2.ok) return read2;
-    const found2 = await stateOf(opened.store, read2.value, void 0);
+    const read3 = await readChannel(opened.store, name6);
+    if (!read3.ok) return read3;
+    const found2 = await stateOf(opened.store, read3.value, void 0);
     if (!found2.ok) return found2;
-    const places = await placesOf3(opened, read2.value, to);
+    const places = await placesOf3(opened, read3.value, to);
     if (!places.ok) return places;
-    const unknown2 = { ...read2.value, file: { ...read2.value.file, endpoints: [] } };
+    const unknown2 = { ...read3.value, file: { ...read3.value.file, endpoints: [] } };
     const moved3 = await withOutlet(
       opened,
       places.value,
@@ -36670,10 +36670,10 @@ function compareVersions(a, b) {
   return 0;
 }
 var partsOf = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
-function parsePlugins(text7, file3) {
+function parsePlugins(text8, file3) {
   const diagnostics = [];
   const plugins2 = /* @__PURE__ */ new Map();
-  for (const [i, raw] of text7.split("\n").entries()) {
+  for (const [i, raw] of text8.split("\n").entries()) {
     const line2 = raw.replace(/#.*/, "").trim();
     if (line2 === "") continue;
     const where = { file: file3, line: i + 1 };
@@ -36687,8 +36687,8 @@ function parsePlugins(text7, file3) {
   }
   return { plugins: plugins2, diagnostics };
 }
-function checkPlugins(text7, file3, jenkins2, known3 = pluginTable) {
-  const { plugins: plugins2, diagnostics } = parsePlugins(text7, file3);
+function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
+  const { plugins: plugins2, diagnostics } = parsePlugins(text8, file3);
   for (const [id, { version: version3, line: line2 }] of plugins2) {
     const entry = known3.plugins[id];
     if (entry === void 0 || entry.version !== version3) {
@@ -36737,11 +36737,11 @@ async function checkSecrets(root) {
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file") continue;
     const bytes = await readLeft(root, path2, mostBytes4).catch(() => void 0);
-    const text7 = bytes?.toString("latin1") ?? "";
+    const text8 = bytes?.toString("latin1") ?? "";
     for (const [form, what] of forms)
-      if (form.test(text7)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
+      if (form.test(text8)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
     for (const [name6, value2] of known3)
-      if (text7.includes(value2))
+      if (text8.includes(value2))
         found2.push(
           error("deploy-secret", `${path2} holds the secret of secrets/${name6}`, {
             file: path2,
@@ -36802,7 +36802,7 @@ async function checkDeployment(root) {
 }
 function plugins(root) {
   const dockerfile = readIf((0, import_node_path79.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path79.join)(root, "plugins.txt"));
+  const list9 = readIf((0, import_node_path79.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -36817,8 +36817,8 @@ function plugins(root) {
         }
       )
     );
-  if (list8 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
-  else found2.push(...checkPlugins(list8, "plugins.txt", version3 ?? pluginTable.jenkins));
+  if (list9 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
+  else found2.push(...checkPlugins(list9, "plugins.txt", version3 ?? pluginTable.jenkins));
   return found2;
 }
 async function casc(root) {
@@ -36833,7 +36833,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path79.join)(root, path2)) ?? "").split("\n").findIndex((text7) => /^(<{7}|>{7}) /.test(text7));
+    const line2 = (readIf((0, import_node_path79.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -36935,7 +36935,130 @@ function faults3(issue2, given, file3) {
 }
 
 // deploy:slipway:deploy
-var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "compose.yaml": '# A whole farm on one machine: docker compose up -d --build\nservices:\n  controller:\n    build: .\n    image: slipway-jenkins\n    env_file: .env\n    ports: ["${JENKINS_BIND}:${JENKINS_PORT}:8080"]\n    volumes:\n      # A named volume, not a folder of the host: the image\'s user owns it, and Docker fills it at first start.\n      - jenkins_home:/var/jenkins_home\n      - agent_secret:/var/lib/slipway-agent\n      - ./secrets:/run/secrets:ro\n    cap_drop: [ALL]\n    security_opt: ["no-new-privileges:true"]\n    # Until JCasC and the jobs are there; a first start with all plugins takes a minute or two.\n    healthcheck:\n      test: ["CMD", "curl", "--fail", "--silent", "--output", "/dev/null", "http://localhost:8080/login"]\n      interval: 10s\n      timeout: 5s\n      retries: 30\n    stop_grace_period: 1m\n    restart: unless-stopped\n\n  agent:\n    build: agent\n    image: slipway-agent\n    depends_on: { controller: { condition: service_healthy } }\n    environment:\n      AGENT_CONTROLLER: http://controller:8080/\n      AGENT_NAME: local\n    volumes:\n      - agent_secret:/run/slipway-agent:ro\n      # Roots are overlays: their upper folders must lie on a volume, not on the container\'s own root.\n      - agent_state:/var/lib/slipway\n      # For `store: file:/srv/slipway/store` in distro.yaml, and for `repository: \'/srv/slipway/apt\'`.\n      - farm:/srv/slipway\n    # Builds mount and make namespaces. That is all: not privileged, and no docker.sock.\n    cap_add: [SYS_ADMIN]\n    # Docker\'s AppArmor profile forbids mounts even with SYS_ADMIN. Hosts without AppArmor ignore this.\n    security_opt: ["apparmor:unconfined"]\n    init: true\n    restart: unless-stopped\n\nvolumes:\n  jenkins_home:\n  agent_secret:\n  agent_state:\n  farm:\n', "controller/init.groovy.d/local-agent.groovy": "// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this after\n// configuration as code, so the node is there.\nimport java.nio.file.Files\nimport java.nio.file.Path\nimport java.nio.file.attribute.PosixFilePermissions\nimport jenkins.model.Jenkins\n\ndef folder = Path.of('/var/lib/slipway-agent')\ndef computer = Jenkins.get().getComputer('local')\nif (computer != null && Files.isWritable(folder)) {\n    def file = folder.resolve('secret')\n    Files.deleteIfExists(file)\n    Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString('rw-------')))\n    Files.writeString(file, computer.jnlpMac)\n}\n", "controller/init.groovy.d/signing-key.groovy": `// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code writes
+var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "ansible/ansible.cfg": "[defaults]\ninventory = inventory.yaml\nroles_path = roles\n", "ansible/inventory.yaml": '---\n# Your machines. Each name is the name of a node in Jenkins.\nagents:\n  hosts:\n    builder-1:\n      ansible_host: builder-1.example.org\n  vars:\n    # Reached by SSH from the controller: its public key. For a machine behind a firewall leave it empty, and set\n    # slipway_agent_controller instead: then the agent connects to Jenkins by WebSocket.\n    slipway_agent_authorized_key: ""\n    slipway_agent_controller: ""\n', "ansible/playbook.yaml": "---\n# Agents on machines that are there already: ansible-playbook -i inventory.yaml playbook.yaml\n- name: Machines that build\n  hosts: agents\n  become: true\n  roles:\n    - slipway_agent\n", "ansible/roles/slipway_agent/defaults/main.yaml": `---
+# The user that builds. It is in no group of others, and may run nothing as root.
+slipway_agent_user: slipway
+# Workspaces and agent.jar.
+slipway_agent_home: /var/lib/slipway-agent
+# Base systems, sources and running roots: 20 GB or more.
+slipway_agent_state: /var/lib/slipway
+# Public key with which the controller reaches the agent by SSH.
+slipway_agent_authorized_key: ""
+# Address of Jenkins, for an agent that connects itself.
+slipway_agent_controller: ""
+# The node's name in Jenkins, and its secret: take it from a vault or the environment, not from a file in git.
+slipway_agent_name: "{{ inventory_hostname }}"
+slipway_agent_secret: "{{ lookup('ansible.builtin.env', 'SLIPWAY_AGENT_SECRET') }}"
+# Chroots and images that are being made run no services.
+slipway_agent_services: "{{ ansible_facts['service_mgr'] == 'systemd' }}"
+`, "ansible/roles/slipway_agent/handlers/main.yaml": "---\n- name: Restart the agent\n  ansible.builtin.systemd_service:\n    name: slipway-agent\n    state: restarted\n    daemon_reload: true\n  when: slipway_agent_services | bool\n", "ansible/roles/slipway_agent/meta/main.yaml": '---\ngalaxy_info:\n  role_name: slipway_agent\n  author: Slipway\n  description: A machine on which Jenkins builds packages with Slipway\n  license: Apache-2.0\n  min_ansible_version: "2.15"\n  platforms:\n    - name: Debian\n      versions: [bookworm, trixie]\n    - name: Ubuntu\n      versions: [jammy, noble]\ndependencies: []\n', "ansible/roles/slipway_agent/tasks/inbound.yaml": '---\n- name: Check that there is a secret\n  ansible.builtin.assert:\n    that: slipway_agent_secret | length > 0\n    fail_msg: "Set SLIPWAY_AGENT_SECRET or slipway_agent_secret: Jenkins shows it on the page of the node."\n    quiet: true\n\n- name: Write the secret\n  ansible.builtin.copy:\n    dest: /etc/slipway-agent.secret\n    content: "{{ slipway_agent_secret }}"\n    owner: "{{ slipway_agent_user }}"\n    group: "{{ slipway_agent_user }}"\n    mode: "0400"\n  no_log: true\n  notify: Restart the agent\n\n- name: Write the service\n  ansible.builtin.template:\n    src: slipway-agent.service.j2\n    dest: /etc/systemd/system/slipway-agent.service\n    owner: root\n    group: root\n    mode: "0644"\n  notify: Restart the agent\n\n- name: Start the agent with the machine\n  ansible.builtin.systemd_service:\n    name: slipway-agent\n    enabled: true\n    state: started\n    daemon_reload: true\n  when: slipway_agent_services | bool\n', "ansible/roles/slipway_agent/tasks/main.yaml": `---
+- name: Check that the system is one that is tested
+  ansible.builtin.assert:
+    that: ansible_facts['distribution'] in ['Debian', 'Ubuntu']
+    fail_msg: "The role knows Debian and Ubuntu, not {{ ansible_facts['distribution'] }}."
+    quiet: true
+
+# The list of \`slipway doctor\`, with Java for Jenkins' agent. Debian 12 and Ubuntu 22.04 have Java 17, later ones 21 too.
+- name: Install what builds need
+  ansible.builtin.apt:
+    name:
+      - ca-certificates
+      - curl
+      - debian-archive-keyring
+      - dpkg
+      - git
+      - gnupg
+      - iproute2
+      - mmdebstrap
+      - mount
+      - nodejs
+      - openssh-server
+      - "{{ slipway_agent_java }}"
+      - ubuntu-keyring
+      - uidmap
+      - util-linux
+      - xz-utils
+    install_recommends: false
+    update_cache: true
+    cache_valid_time: 3600
+  vars:
+    slipway_agent_old: "{{ ansible_facts['distribution_release'] in ['bookworm', 'jammy'] }}"
+    slipway_agent_java: "openjdk-{{ '17' if slipway_agent_old | bool else '21' }}-jre-headless"
+
+- name: Make the user that builds
+  ansible.builtin.user:
+    name: "{{ slipway_agent_user }}"
+    home: "{{ slipway_agent_home }}"
+    shell: /bin/bash
+    password: "!"
+    create_home: true
+
+# Namespaces of a plain user map these.
+- name: Give the user subordinate ids
+  ansible.builtin.lineinfile:
+    path: "{{ item }}"
+    regexp: "^{{ slipway_agent_user }}:"
+    line: "{{ slipway_agent_user }}:1000000:65536"
+    create: true
+    owner: root
+    group: root
+    mode: "0644"
+  loop: [/etc/subuid, /etc/subgid]
+
+- name: Make the folder of base systems
+  ansible.builtin.file:
+    path: "{{ slipway_agent_state }}"
+    state: directory
+    owner: "{{ slipway_agent_user }}"
+    group: "{{ slipway_agent_user }}"
+    mode: "0700"
+
+- name: Tell builds where that is
+  ansible.builtin.lineinfile:
+    path: /etc/environment
+    regexp: "^SLIPWAY_STATE="
+    line: "SLIPWAY_STATE={{ slipway_agent_state }}"
+    create: true
+    owner: root
+    group: root
+    mode: "0644"
+
+# Ubuntu 24.04 forbids user namespaces to programs without a profile of AppArmor.
+- name: Allow user namespaces
+  ansible.builtin.copy:
+    dest: /etc/sysctl.d/60-slipway.conf
+    content: |
+      # Builds run in user namespaces.
+      kernel.apparmor_restrict_unprivileged_userns = 0
+    owner: root
+    group: root
+    mode: "0644"
+  when: ansible_facts['distribution'] == 'Ubuntu'
+
+- name: Let the controller in
+  ansible.builtin.include_tasks: ssh.yaml
+  when: slipway_agent_authorized_key | length > 0
+
+- name: Connect to the controller
+  ansible.builtin.include_tasks: inbound.yaml
+  when: slipway_agent_controller | length > 0
+`, "ansible/roles/slipway_agent/tasks/ssh.yaml": `---
+- name: Make the folder of keys
+  ansible.builtin.file:
+    path: "{{ slipway_agent_home }}/.ssh"
+    state: directory
+    owner: "{{ slipway_agent_user }}"
+    group: "{{ slipway_agent_user }}"
+    mode: "0700"
+
+- name: Accept the controller's key, and no other
+  ansible.builtin.copy:
+    dest: "{{ slipway_agent_home }}/.ssh/authorized_keys"
+    content: "no-port-forwarding,no-agent-forwarding,no-X11-forwarding {{ slipway_agent_authorized_key | trim }}\\n"
+    owner: "{{ slipway_agent_user }}"
+    group: "{{ slipway_agent_user }}"
+    mode: "0600"
+`, "ansible/roles/slipway_agent/templates/slipway-agent.service.j2": "# {{ ansible_managed }}\n[Unit]\nDescription=Jenkins agent {{ slipway_agent_name }}\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nUser={{ slipway_agent_user }}\nWorkingDirectory={{ slipway_agent_home }}\nEnvironment=SLIPWAY_STATE={{ slipway_agent_state }}\n# The agent.jar of the controller's own version.\nExecStartPre=/usr/bin/curl --fail --silent --show-error --output {{ slipway_agent_home }}/agent.jar {{ slipway_agent_controller }}jnlpJars/agent.jar\nExecStart=/usr/bin/java -jar {{ slipway_agent_home }}/agent.jar -url {{ slipway_agent_controller }} -name {{ slipway_agent_name }} -secret @/etc/slipway-agent.secret -webSocket -workDir {{ slipway_agent_home }}\nRestart=always\nRestartSec=15\n# A build that is stopped gets time to hand its task back.\nTimeoutStopSec=90\n\n[Install]\nWantedBy=multi-user.target\n", "compose.yaml": '# A whole farm on one machine: docker compose up -d --build\nservices:\n  controller:\n    build: .\n    image: slipway-jenkins\n    env_file: .env\n    ports: ["${JENKINS_BIND}:${JENKINS_PORT}:8080"]\n    volumes:\n      # A named volume, not a folder of the host: the image\'s user owns it, and Docker fills it at first start.\n      - jenkins_home:/var/jenkins_home\n      - agent_secret:/var/lib/slipway-agent\n      - ./secrets:/run/secrets:ro\n    cap_drop: [ALL]\n    security_opt: ["no-new-privileges:true"]\n    # Until JCasC and the jobs are there; a first start with all plugins takes a minute or two.\n    healthcheck:\n      test: ["CMD", "curl", "--fail", "--silent", "--output", "/dev/null", "http://localhost:8080/login"]\n      interval: 10s\n      timeout: 5s\n      retries: 30\n    stop_grace_period: 1m\n    restart: unless-stopped\n\n  agent:\n    build: agent\n    image: slipway-agent\n    depends_on: { controller: { condition: service_healthy } }\n    environment:\n      AGENT_CONTROLLER: http://controller:8080/\n      AGENT_NAME: local\n    volumes:\n      - agent_secret:/run/slipway-agent:ro\n      # Roots are overlays: their upper folders must lie on a volume, not on the container\'s own root.\n      - agent_state:/var/lib/slipway\n      # For `store: file:/srv/slipway/store` in distro.yaml, and for `repository: \'/srv/slipway/apt\'`.\n      - farm:/srv/slipway\n    # Builds mount and make namespaces. That is all: not privileged, and no docker.sock.\n    cap_add: [SYS_ADMIN]\n    # Docker\'s AppArmor profile forbids mounts even with SYS_ADMIN. Hosts without AppArmor ignore this.\n    security_opt: ["apparmor:unconfined"]\n    init: true\n    restart: unless-stopped\n\nvolumes:\n  jenkins_home:\n  agent_secret:\n  agent_state:\n  farm:\n', "controller/init.groovy.d/local-agent.groovy": "// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this after\n// configuration as code, so the node is there.\nimport java.nio.file.Files\nimport java.nio.file.Path\nimport java.nio.file.attribute.PosixFilePermissions\nimport jenkins.model.Jenkins\n\ndef folder = Path.of('/var/lib/slipway-agent')\ndef computer = Jenkins.get().getComputer('local')\nif (computer != null && Files.isWritable(folder)) {\n    def file = folder.resolve('secret')\n    Files.deleteIfExists(file)\n    Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString('rw-------')))\n    Files.writeString(file, computer.jnlpMac)\n}\n", "controller/init.groovy.d/signing-key.groovy": `// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code writes
 // credentials for all of Jenkins only.
 import com.cloudbees.hudson.plugins.folder.Folder
 import com.cloudbees.hudson.plugins.folder.properties.FolderCredentialsProvider.FolderCredentialsProperty
@@ -37014,7 +37137,59 @@ SEED_PASSWORD_FILE=$(password SEED_PASSWORD)
 export ADMIN_PASSWORD_FILE PROMETHEUS_PASSWORD_FILE SEED_PASSWORD_FILE
 
 exec /usr/local/bin/jenkins.sh "$@"
-`, "dockerignore": "secrets\nterraform\npacker\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "jcasc/aws/agents.yaml.mustache": '# Agents on AWS: one cloud for each autoscaling group of terraform/, by the plugin ec2-fleet. The settings are what its users\n# learnt; `terraform output groups` names the groups.\njenkins:\n  clouds:\n    - eC2Fleet:\n        name: amd64\n        region: {{region}}\n        fleet: {{organization}}-amd64\n        labelString: "slipway amd64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: &ssh\n          sshConnector:\n            credentialsId: agents\n            launchTimeoutSeconds: 300\n            maxNumRetries: 10\n            retryWaitTime: 15\n            # An instance makes its host key at its first start. The security group lets only this controller reach it.\n            sshHostKeyVerificationStrategy: NonVerifyingKeyVerificationStrategy\n        # Public addresses change: inside the VPC the private one is reached.\n        privateIpUsed: true\n        # 0 would mean: never.\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        # A fresh machine now and then, and with it the newest image.\n        maxTotalUses: 50\n        numExecutors: 1\n        # Not while it only starts: an agent that never comes would hold the queue.\n        addNodeOnlyIfRunning: true\n        # Only jobs that ask for its labels.\n        restrictUsage: true\n        # The pipelines themselves run lost work again. The plugin would start the whole build anew, at times another one.\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n    - eC2Fleet:\n        name: arm64\n        region: {{region}}\n        fleet: {{organization}}-arm64\n        labelString: "slipway arm64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: *ssh\n        privateIpUsed: true\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        maxTotalUses: 50\n        numExecutors: 1\n        addNodeOnlyIfRunning: true\n        restrictUsage: true\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n', "jcasc/aws/credentials.yaml": '# Secrets are parameters of AWS below /ORGANIZATION/secrets: terraform/ gives them to the controller, and to nobody else.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n          # SYSTEM: Jenkins itself uses it, no job can.\n          - basicSSHUserPrivateKey:\n              scope: SYSTEM\n              id: agents\n              description: "Reaches the agents"\n              username: slipway\n              privateKeySource:\n                directEntry:\n                  privateKey: "${AGENT_SSH_KEY}"\n', "jcasc/common/access.yaml": '# Who may do what. Anonymous has no entry, so nothing is shown without a login. To use LDAP, SAML or GitHub instead, add the\n# plugin and replace `securityRealm`; keep the user "slipway-seed".\njenkins:\n  securityRealm:\n    local:\n      allowsSignup: false\n      users:\n        - id: admin\n          password: "${trim:${readFile:${ADMIN_PASSWORD_FILE}}}"\n        - id: prometheus\n          password: "${trim:${readFile:${PROMETHEUS_PASSWORD_FILE}}}"\n        - id: slipway-seed\n          password: "${trim:${readFile:${SEED_PASSWORD_FILE}}}"\n  authorizationStrategy:\n    globalMatrix:\n      entries:\n        - user:\n            name: admin\n            permissions: [Overall/Administer]\n        - group:\n            name: authenticated\n            permissions: [Overall/Read, Job/Read, Job/Build, Job/Cancel, View/Read]\n        # Job DSL\'s sandbox runs the seed as this user. Agent/Build: its build may use agents.\n        - user:\n            name: slipway-seed\n            permissions:\n              - Overall/Read\n              - Agent/Build\n              - Credentials/View\n              - Job/Build\n              - Job/Configure\n              - Job/Create\n              - Job/Delete\n              - Job/Discover\n              - Job/Read\n              - View/Read\n        - user:\n            name: prometheus\n            permissions: [Overall/Read, Metrics/View]\nsecurity:\n  queueItemAuthenticator:\n    authenticators:\n      # Jobs may say as whom they run, the seed does. No job may choose SYSTEM.\n      - project:\n          enabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy\n          disabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SystemAuthorizationStrategy\n', "jcasc/common/controller.yaml": '# The controller dispatches and builds nothing.\njenkins:\n  systemMessage: "Package farm of ${SLIPWAY_ORGANIZATION}. Its configuration is in git: changes made here are lost."\n  numExecutors: 0\n  mode: EXCLUSIVE\n  # Agents connect by WebSocket or are reached by SSH: no port of their own.\n  slaveAgentPort: -1\n  crumbIssuer:\n    standard:\n      excludeClientIPFromCrumb: false\nsecurity:\n  apiToken:\n    creationOfLegacyTokenEnabled: false\n    tokenGenerationOnCreationEnabled: false\n    usageStatisticsEnabled: true\nunclassified:\n  location:\n    url: "${JENKINS_URL}"\n    adminAddress: "${JENKINS_ADMIN_ADDRESS}"\n  # Metrics need a login: user "prometheus".\n  prometheusConfiguration:\n    useAuthenticatedEndpoint: true\n', "jcasc/common/jobs.yaml": "# The folders, and the seed, which writes all other jobs from the distro repository and starts with the controller.\njobs:\n  - script: |\n      folder('${SLIPWAY_ORGANIZATION}')\n      folder('${SLIPWAY_ORGANIZATION}/publish')\n      pipelineJob('seed') {\n        description('Writes the jobs of the farm from the distro repository')\n        definition {\n          cps {\n            sandbox(true)\n            script('''\n              @Library('slipway') _\n              node('slipway') {\n                  checkout scmGit(\n                      branches: [[name: '${SLIPWAY_DISTRO_BRANCH}']],\n                      userRemoteConfigs: [[url: '${SLIPWAY_DISTRO_URL}', credentialsId: '${SLIPWAY_GIT_CREDENTIALS:-}']],\n                  )\n                  def credentials = '${SLIPWAY_GIT_CREDENTIALS:-}' ? ['--credentials', '${SLIPWAY_GIT_CREDENTIALS:-}'] : []\n                  slipway(['jobs', '--distro-url', '${SLIPWAY_DISTRO_URL}#${SLIPWAY_DISTRO_BRANCH}',\n                      '--folder', '${SLIPWAY_ORGANIZATION}', '--output', 'jobs.groovy'] + credentials)\n                  jobDsl targets: 'jobs.groovy', removedJobAction: 'DELETE', sandbox: true\n              }\n            '''.stripIndent())\n          }\n        }\n        properties {\n          disableConcurrentBuilds()\n          pipelineTriggers {\n            triggers {\n              cron { spec('H/30 * * * *') }\n            }\n          }\n        }\n        // The plugin Authorize Project has no name of its own in Job DSL.\n        configure { project ->\n          def property = project / 'properties' / 'org.jenkinsci.plugins.authorizeproject.AuthorizeProjectProperty'\n          def strategy = property / 'strategy'\n          strategy.attributes().put('class', 'org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy')\n          (strategy / 'userid').setValue('slipway-seed')\n        }\n      }\n      queue('seed')\n", "jcasc/common/library.yaml": '# Slipway\'s steps, from a tag of its repository. A Jenkinsfile may name another version: @Library(\'slipway@v0.2.0\') _\nunclassified:\n  globalLibraries:\n    libraries:\n      - name: slipway\n        defaultVersion: "${SLIPWAY_LIBRARY_VERSION}"\n        implicit: false\n        allowVersionOverride: true\n        includeInChangesets: false\n        retriever:\n          modernSCM:\n            scm:\n              git:\n                remote: "${SLIPWAY_LIBRARY_URL}"\n                credentialsId: "${SLIPWAY_GIT_CREDENTIALS:-}"\n', "jcasc/local/agent.yaml": '# The agent of compose.yaml.\njenkins:\n  nodes:\n    - permanent:\n        name: local\n        nodeDescription: "The container beside this controller"\n        labelString: "${SLIPWAY_AGENT_LABELS}"\n        numExecutors: "${SLIPWAY_AGENT_EXECUTORS}"\n        # Only jobs that ask for its label.\n        mode: EXCLUSIVE\n        remoteFS: /var/lib/slipway-agent\n        launcher:\n          inbound:\n            webSocket: true\n            workDirSettings:\n              disabled: false\n              failIfWorkDirIsMissing: false\n              internalDir: remoting\n        retentionStrategy: always\n', "jcasc/local/credentials.yaml": '# Secrets come from files in secrets/, or from variables of the same name. Without GIT_TOKEN repositories are read anonymously.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n', "secrets/README.md": "# Secrets\n\nOne file for each, not in git. The controller reads them as user 1000: `chown 1000 FILE && chmod 400 FILE`.\n\n| file                  | what                                                         |\n| --------------------- | ------------------------------------------------------------ |\n| `GIT_USERNAME`        | user of the token below; `git` where it is missing           |\n| `GIT_TOKEN`           | reads the distro repository, the library and the sources     |\n| `SIGNING_KEY`         | secret key of the apt repository, `gpg --export-secret-keys` |\n| `SIGNING_PASSPHRASE`  | its passphrase, where it has one                             |\n| `ADMIN_PASSWORD`      | of the user `admin`; made and shown once where it is missing |\n| `PROMETHEUS_PASSWORD` | of the user `prometheus`; made where it is missing           |\n", "terraform/farm.auto.tfvars.mustache": '# The answers of `slipway deploy init`, and what only AWS asks. All settings are in variables.tf.\norganization = "{{organization}}"\nregion       = "{{region}}"\ndomain       = "{{domain}}"\n\n# "ec2", "ecs", "lightsail", or "none" where Jenkins runs elsewhere.\ncontroller = "ec2"\n\n# Public half of the key with which the controller reaches agents. The private half is the parameter\n# /{{organization}}/secrets/AGENT_SSH_KEY.\nagent_public_key = ""\n\nagents = {\n  amd64 = {\n    architecture   = "amd64"\n    instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge", "m7a.2xlarge"]\n  }\n  arm64 = {\n    architecture   = "arm64"\n    instance_types = ["c7g.2xlarge", "c8g.2xlarge", "m7g.2xlarge"]\n  }\n}\n', "terraform/main.tf": 'module "network" {\n  source     = "./modules/network"\n  name       = var.organization\n  vpc_id     = var.vpc_id\n  subnet_ids = var.subnet_ids\n}\n\nmodule "storage" {\n  source          = "./modules/storage"\n  name            = var.organization\n  domain          = var.packages_certificate_arn == "" ? "" : "packages.${var.domain}"\n  certificate_arn = var.packages_certificate_arn\n}\n\n# The controller reaches agents by SSH, and nothing else does.\nresource "aws_security_group" "controller" {\n  name_prefix = "${var.organization}-controller-"\n  description = "Jenkins"\n  vpc_id      = module.network.vpc_id\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_key_pair" "agents" {\n  count      = length(var.agents) > 0 ? 1 : 0\n  key_name   = "${var.organization}-agents"\n  public_key = var.agent_public_key\n  lifecycle {\n    precondition {\n      condition     = var.agent_public_key != ""\n      error_message = "Agents need agent_public_key: ssh-keygen -t ed25519 -f agent-key"\n    }\n  }\n}\n\nmodule "agents" {\n  source   = "./modules/agents"\n  for_each = var.agents\n\n  name                  = "${var.organization}-${each.key}"\n  image_parameter       = "/${var.organization}/agents/${each.value.architecture}/image"\n  architecture          = each.value.architecture\n  instance_types        = each.value.instance_types\n  max                   = each.value.max\n  on_demand             = each.value.on_demand\n  disk_gb               = each.value.disk_gb\n  trusted               = each.value.trusted\n  key_name              = aws_key_pair.agents[0].key_name\n  vpc_id                = module.network.vpc_id\n  subnet_ids            = module.network.subnet_ids\n  controller_group_id   = aws_security_group.controller.id\n  store_bucket_arn      = module.storage.store_bucket_arn\n  packages_bucket_arn   = module.storage.packages_bucket_arn\n  packages_distribution = module.storage.distribution_arn\n}\n\n# Which image agents start from: one pointer for each architecture, moved by the image job, back by hand.\nresource "aws_ssm_parameter" "image" {\n  # checkov:skip=CKV2_AWS_34: the id of an image is no secret, and launch templates read no encrypted parameter\n  # checkov:skip=CKV_AWS_337: the same\n  for_each  = toset([for pool in var.agents : pool.architecture])\n  name      = "/${var.organization}/agents/${each.key}/image"\n  type      = "String"\n  data_type = "aws:ec2:image"\n  value     = data.aws_ssm_parameter.debian[each.key].insecure_value\n  lifecycle { ignore_changes = [value] }\n}\n\n# Until the image job has run once: plain Debian, on which only `slipway doctor` says what is missing.\ndata "aws_ssm_parameter" "debian" {\n  for_each = toset([for pool in var.agents : pool.architecture])\n  name     = "/aws/service/debian/release/13/latest/${each.key}"\n}\n\nmodule "identity" {\n  source           = "./modules/identity"\n  count            = var.controller == "none" || var.controller == "lightsail" ? 0 : 1\n  name             = var.organization\n  service          = var.controller == "ecs" ? "ecs-tasks.amazonaws.com" : "ec2.amazonaws.com"\n  group_arns       = [for pool in module.agents : pool.group_arn]\n  secrets_path     = "/${var.organization}/secrets"\n  image_parameters = [for parameter in aws_ssm_parameter.image : parameter.arn]\n}\n\nmodule "ec2" {\n  source            = "./modules/controller-ec2"\n  count             = var.controller == "ec2" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  vpc_id            = module.network.vpc_id\n  subnet_id         = module.network.subnet_ids[0]\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_name         = module.identity[0].role_name\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "ecs" {\n  source            = "./modules/controller-ecs"\n  count             = var.controller == "ecs" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  certificate_arn   = var.certificate_arn\n  vpc_id            = module.network.vpc_id\n  subnet_ids        = module.network.subnet_ids\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_arn          = module.identity[0].role_arn\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "lightsail" {\n  source    = "./modules/controller-lightsail"\n  count     = var.controller == "lightsail" ? 1 : 0\n  name      = var.organization\n  domain    = "jenkins.${var.domain}"\n  image     = var.controller_image\n  operators = var.operators\n}\n\nresource "aws_ecr_repository" "controller" {\n  # checkov:skip=CKV_AWS_136: AWS\'s own key; the image holds no secret\n  name                 = "${var.organization}-jenkins"\n  image_tag_mutability = "IMMUTABLE"\n  image_scanning_configuration { scan_on_push = true }\n}\n', "terraform/modules/agents/main.tf": '# One pool of agents: an autoscaling group that starts at zero and that the plugin ec2-fleet sizes.\nvariable "name" { type = string }\nvariable "architecture" {\n  type = string\n  validation {\n    condition     = contains(["amd64", "arm64"], var.architecture)\n    error_message = "The architecture is amd64 or arm64."\n  }\n}\nvariable "image_parameter" { type = string }\nvariable "instance_types" {\n  type = list(string)\n  validation {\n    condition     = length(var.instance_types) >= 3\n    error_message = "Name three instance types or more: with fewer, spot capacity runs out."\n  }\n}\nvariable "max" {\n  type = number\n  validation {\n    condition     = var.max >= 1\n    error_message = "A pool has one agent or more."\n  }\n}\nvariable "on_demand" {\n  type = number\n  validation {\n    condition     = var.on_demand >= 0 && var.on_demand <= 100\n    error_message = "The share of on-demand instances is a percentage."\n  }\n}\nvariable "disk_gb" { type = number }\nvariable "trusted" { type = bool }\nvariable "key_name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" { type = list(string) }\nvariable "controller_group_id" { type = string }\nvariable "store_bucket_arn" { type = string }\nvariable "packages_bucket_arn" { type = string }\nvariable "packages_distribution" { type = string }\n\nresource "aws_security_group" "agent" {\n  # checkov:skip=CKV2_AWS_5: the launch template uses it\n  # checkov:skip=CKV_AWS_382: agents fetch sources and packages from anywhere\n  name_prefix = "${var.name}-"\n  description = "Agents: SSH from the controller"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "SSH from the controller"\n    protocol        = "tcp"\n    from_port       = 22\n    to_port         = 22\n    security_groups = [var.controller_group_id]\n  }\n  egress {\n    description = "Sources and packages"\n    protocol    = "-1"\n    from_port   = 0\n    to_port     = 0\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ec2.amazonaws.com"]\n    }\n  }\n}\n\n# A trusted pool writes the whole store and publishes. An untrusted one reads the store and writes below untrusted/ alone.\ndata "aws_iam_policy_document" "agent" {\n  statement {\n    sid       = "List"\n    actions   = ["s3:ListBucket"]\n    resources = var.trusted ? [var.store_bucket_arn, var.packages_bucket_arn] : [var.store_bucket_arn]\n  }\n  statement {\n    sid       = "ReadStore"\n    actions   = ["s3:GetObject"]\n    resources = ["${var.store_bucket_arn}/*"]\n  }\n  statement {\n    sid       = "WriteStore"\n    actions   = ["s3:PutObject", "s3:DeleteObject"]\n    resources = [var.trusted ? "${var.store_bucket_arn}/*" : "${var.store_bucket_arn}/*/untrusted/*"]\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Publish"\n      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]\n      resources = ["${var.packages_bucket_arn}/*"]\n    }\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Invalidate"\n      actions   = ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"]\n      resources = [var.packages_distribution]\n    }\n  }\n}\n\nresource "aws_iam_role" "agent" {\n  name_prefix        = "${var.name}-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "agent" {\n  role   = aws_iam_role.agent.id\n  policy = data.aws_iam_policy_document.agent.json\n}\n\nresource "aws_iam_instance_profile" "agent" {\n  name_prefix = "${var.name}-"\n  role        = aws_iam_role.agent.name\n}\n\nresource "aws_launch_template" "agent" {\n  name_prefix = "${var.name}-"\n  # Looked up at each start: moving the parameter changes what the next agents start from, and nothing else.\n  image_id               = "resolve:ssm:${var.image_parameter}"\n  key_name               = var.key_name\n  vpc_security_group_ids = [aws_security_group.agent.id]\n  iam_instance_profile { arn = aws_iam_instance_profile.agent.arn }\n  metadata_options {\n    http_endpoint = "enabled"\n    http_tokens   = "required"\n    # One hop: nothing in a container or a namespace of its own reaches the role\'s keys.\n    http_put_response_hop_limit = 1\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = var.disk_gb\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = var.name, slipway-agent = var.architecture }\n  }\n}\n\nresource "aws_autoscaling_group" "agents" {\n  # checkov:skip=CKV_AWS_315: the mixed instances policy names the launch template\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = var.name\n  vpc_zone_identifier = var.subnet_ids\n  min_size            = 0\n  max_size            = var.max\n  # The plugin removes agents that are idle. Nothing else may choose one: it could be in the middle of a build.\n  protect_from_scale_in = true\n  suspended_processes   = ["AZRebalance"]\n  capacity_rebalance    = false\n  mixed_instances_policy {\n    instances_distribution {\n      on_demand_percentage_above_base_capacity = var.on_demand\n      spot_allocation_strategy                 = "price-capacity-optimized"\n    }\n    launch_template {\n      launch_template_specification {\n        launch_template_id = aws_launch_template.agent.id\n        version            = aws_launch_template.agent.latest_version\n      }\n      dynamic "override" {\n        for_each = var.instance_types\n        content { instance_type = override.value }\n      }\n    }\n  }\n  # The plugin sets it all day.\n  lifecycle { ignore_changes = [desired_capacity] }\n}\n\noutput "group_name" { value = aws_autoscaling_group.agents.name }\noutput "group_arn" { value = aws_autoscaling_group.agents.arn }\noutput "role_name" { value = aws_iam_role.agent.name }\n', "terraform/modules/controller-ec2/main.tf": '# Jenkins in a container on one instance, with Caddy for TLS. An autoscaling group of one replaces a broken instance; the\n# home is a volume of its own that the next instance attaches.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_id" { type = string }\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_name" { type = string }\nvariable "secrets_path" { type = string }\nvariable "instance_type" {\n  type    = string\n  default = "t3a.medium"\n}\nvariable "home_gb" {\n  type    = number\n  default = 30\n}\nvariable "snapshots" {\n  description = "Daily snapshots of the home, 14 kept."\n  type        = bool\n  default     = true\n}\n\ndata "aws_region" "here" {}\n\ndata "aws_subnet" "chosen" {\n  id = var.subnet_id\n}\n\ndata "aws_ssm_parameter" "amazon_linux" {\n  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"\n}\n\nresource "aws_ebs_volume" "home" {\n  # checkov:skip=CKV_AWS_189: AWS\'s own key\n  availability_zone = data.aws_subnet.chosen.availability_zone\n  size              = var.home_gb\n  type              = "gp3"\n  encrypted         = true\n  tags              = { Name = "${var.name}-jenkins-home" }\n  lifecycle { prevent_destroy = false }\n}\n\nresource "aws_eip" "controller" {\n  # checkov:skip=CKV2_AWS_19: the instance takes it at its start\n  domain = "vpc"\n  tags   = { Name = "${var.name}-jenkins" }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "https" {\n  for_each          = toset(var.operators)\n  security_group_id = var.security_group_id\n  description       = "HTTPS from operators"\n  ip_protocol       = "tcp"\n  from_port         = 443\n  to_port           = 443\n  cidr_ipv4         = each.key\n}\n\n# Let\'s Encrypt\'s check of the domain comes from anywhere, to port 80, where Caddy answers nothing else.\nresource "aws_vpc_security_group_ingress_rule" "acme" {\n  # checkov:skip=CKV_AWS_260: see above\n  security_group_id = var.security_group_id\n  description       = "ACME challenge"\n  ip_protocol       = "tcp"\n  from_port         = 80\n  to_port           = 80\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\n# What its start needs: its volume, its address and its image.\ndata "aws_iam_policy_document" "start" {\n  # checkov:skip=CKV_AWS_356: GetAuthorizationToken knows no resources\n  statement {\n    sid       = "Volume"\n    actions   = ["ec2:AttachVolume"]\n    resources = [aws_ebs_volume.home.arn, "arn:aws:ec2:${data.aws_region.here.name}:*:instance/*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Address"\n    actions   = ["ec2:AssociateAddress"]\n    resources = ["arn:aws:ec2:${data.aws_region.here.name}:*:*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Login"\n    actions   = ["ecr:GetAuthorizationToken"]\n    resources = ["*"]\n  }\n  statement {\n    sid       = "Pull"\n    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]\n    resources = ["arn:aws:ecr:${data.aws_region.here.name}:*:repository/${var.name}-jenkins"]\n  }\n}\n\nresource "aws_iam_role_policy" "start" {\n  name   = "start"\n  role   = var.role_name\n  policy = data.aws_iam_policy_document.start.json\n}\n\nresource "aws_iam_instance_profile" "controller" {\n  name_prefix = "${var.name}-controller-"\n  role        = var.role_name\n}\n\nresource "aws_launch_template" "controller" {\n  name_prefix            = "${var.name}-controller-"\n  image_id               = data.aws_ssm_parameter.amazon_linux.insecure_value\n  instance_type          = var.instance_type\n  vpc_security_group_ids = [var.security_group_id]\n  iam_instance_profile { arn = aws_iam_instance_profile.controller.arn }\n  metadata_options {\n    # checkov:skip=CKV_AWS_341: the container of Jenkins takes the role\'s keys, one hop further\n    http_tokens                 = "required"\n    http_put_response_hop_limit = 2\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = 20\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  user_data = base64encode(templatefile("${path.module}/start.sh", {\n    region       = data.aws_region.here.name\n    volume       = aws_ebs_volume.home.id\n    address      = aws_eip.controller.allocation_id\n    image        = var.image\n    domain       = var.domain\n    secrets_path = var.secrets_path\n  }))\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = "${var.name}-jenkins", farm = var.name }\n  }\n}\n\nresource "aws_autoscaling_group" "controller" {\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = "${var.name}-controller"\n  min_size            = 1\n  max_size            = 1\n  vpc_zone_identifier = [var.subnet_id]\n  # A new version replaces the instance when you say so: aws autoscaling start-instance-refresh.\n  launch_template {\n    id      = aws_launch_template.controller.id\n    version = aws_launch_template.controller.latest_version\n  }\n}\n\ndata "aws_iam_policy_document" "dlm" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["dlm.amazonaws.com"]\n    }\n  }\n}\n\nresource "aws_iam_role" "snapshots" {\n  count              = var.snapshots ? 1 : 0\n  name_prefix        = "${var.name}-snapshots-"\n  assume_role_policy = data.aws_iam_policy_document.dlm.json\n}\n\nresource "aws_iam_role_policy_attachment" "snapshots" {\n  count      = var.snapshots ? 1 : 0\n  role       = aws_iam_role.snapshots[0].name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole"\n}\n\nresource "aws_dlm_lifecycle_policy" "home" {\n  # checkov:skip=CKV_AWS_253: one region; copy snapshots elsewhere where your rules ask for it\n  # checkov:skip=CKV_AWS_254: the same\n  # checkov:skip=CKV_AWS_255: the same\n  # checkov:skip=CKV_AWS_256: the same\n  count              = var.snapshots ? 1 : 0\n  description        = "Daily snapshots of the home of Jenkins"\n  execution_role_arn = aws_iam_role.snapshots[0].arn\n  policy_details {\n    resource_types = ["VOLUME"]\n    target_tags    = { Name = "${var.name}-jenkins-home" }\n    schedule {\n      name = "daily"\n      create_rule {\n        interval = 24\n        times    = ["03:30"]\n      }\n      retain_rule { count = 14 }\n      copy_tags = true\n    }\n  }\n}\n\noutput "address" { value = aws_eip.controller.public_ip }\noutput "volume_id" { value = aws_ebs_volume.home.id }\n', "terraform/modules/controller-ec2/start.sh": '#!/bin/bash\n# At the first start of an instance: takes the home and the address, then keeps Jenkins and Caddy running.\nset -euo pipefail\nexport AWS_DEFAULT_REGION=${region}\ndnf install -y docker awscli-2\ntoken=$(curl -sf -X PUT -H \'X-aws-ec2-metadata-token-ttl-seconds: 300\' http://169.254.169.254/latest/api/token)\ninstance=$(curl -sf -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)\n\naws ec2 associate-address --allocation-id ${address} --instance-id "$instance"\n# The former instance may still hold the volume: AWS gives it free when that one is gone.\nuntil aws ec2 attach-volume --volume-id ${volume} --instance-id "$instance" --device /dev/sdf; do sleep 10; done\ndisk=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo ${volume} | tr -d -)\nuntil [[ -e $disk ]]; do sleep 2; done\n# Only a volume without any file system is new.\nblkid "$disk" || mkfs.ext4 -L jenkins "$disk"\nmkdir -p /srv/jenkins\nmountpoint -q /srv/jenkins || mount "$disk" /srv/jenkins\nchown 1000:1000 /srv/jenkins\n\n# Secrets: from Parameter Store into memory, one file each. They are read again at each start of the service.\ncat >/usr/local/bin/farm-secrets <<\'SCRIPT\'\n#!/bin/bash\nset -euo pipefail\numask 077\nmkdir -p /run/farm-secrets\nfor name in $(aws ssm get-parameters-by-path --path ${secrets_path} --query \'Parameters[].Name\' --output text); do\n  aws ssm get-parameter --name "$name" --with-decryption --query Parameter.Value --output text >"/run/farm-secrets/$${name##*/}"\ndone\nchown -R 1000:1000 /run/farm-secrets\nSCRIPT\nchmod 755 /usr/local/bin/farm-secrets\n\nregistry=${split("/", image)[0]}\ncat >/etc/systemd/system/jenkins.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nEnvironment=AWS_DEFAULT_REGION=${region}\nExecStartPre=/usr/local/bin/farm-secrets\nExecStartPre=/bin/sh -c \'aws ecr get-login-password | docker login --username AWS --password-stdin $registry\'\nExecStartPre=-/usr/bin/docker rm --force jenkins\nExecStart=/usr/bin/docker run --name jenkins --network host --cap-drop ALL --security-opt no-new-privileges \\\\\n  --env CASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws \\\\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\\\n  --volume /srv/jenkins:/var/jenkins_home --volume /run/farm-secrets:/run/secrets:ro ${image}\nExecStop=/usr/bin/docker stop --time 60 jenkins\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\ncat >/etc/systemd/system/caddy.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nExecStartPre=-/usr/bin/docker rm --force caddy\nExecStart=/usr/bin/docker run --name caddy --network host --volume /srv/jenkins/.caddy:/data caddy:2.10.0 \\\\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\nsystemctl daemon-reload\nsystemctl enable --now docker jenkins caddy\n', "terraform/modules/controller-ecs/main.tf": '# Jenkins as a service of ECS, behind a load balancer, its home on EFS. Fargate runs the controller; agents can\'t run there:\n# it has neither privileges nor namespaces.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "certificate_arn" {\n  type = string\n  validation {\n    condition     = startswith(var.certificate_arn, "arn:aws:acm:")\n    error_message = "The load balancer needs certificate_arn, a certificate of ACM for jenkins.DOMAIN."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = length(var.subnet_ids) >= 2\n    error_message = "A load balancer needs two subnets."\n  }\n}\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_arn" { type = string }\nvariable "secrets_path" { type = string }\nvariable "launch_type" {\n  type    = string\n  default = "FARGATE"\n  validation {\n    condition     = contains(["FARGATE", "EC2"], var.launch_type)\n    error_message = "FARGATE, or EC2 for a cluster with instances of yours."\n  }\n}\nvariable "secrets" {\n  description = "Names of the parameters below secrets_path that are there."\n  type        = list(string)\n  default     = ["AGENT_SSH_KEY", "SIGNING_KEY"]\n}\n\ndata "aws_region" "here" {}\ndata "aws_caller_identity" "me" {}\n\nresource "aws_efs_file_system" "home" {\n  encrypted = true\n  lifecycle_policy { transition_to_ia = "AFTER_30_DAYS" }\n  tags = { Name = "${var.name}-jenkins-home" }\n}\n\nresource "aws_efs_backup_policy" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  backup_policy { status = "ENABLED" }\n}\n\n# All writes are of the image\'s user.\nresource "aws_efs_access_point" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  posix_user {\n    uid = 1000\n    gid = 1000\n  }\n  root_directory {\n    path = "/jenkins"\n    creation_info {\n      owner_uid   = 1000\n      owner_gid   = 1000\n      permissions = "700"\n    }\n  }\n}\n\nresource "aws_security_group" "home" {\n  name_prefix = "${var.name}-home-"\n  description = "NFS from Jenkins"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "NFS"\n    protocol        = "tcp"\n    from_port       = 2049\n    to_port         = 2049\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_efs_mount_target" "home" {\n  count           = length(var.subnet_ids)\n  file_system_id  = aws_efs_file_system.home.id\n  subnet_id       = var.subnet_ids[count.index]\n  security_groups = [aws_security_group.home.id]\n}\n\nresource "aws_security_group" "balancer" {\n  name_prefix = "${var.name}-balancer-"\n  description = "HTTPS from operators"\n  vpc_id      = var.vpc_id\n  ingress {\n    description = "HTTPS from operators"\n    protocol    = "tcp"\n    from_port   = 443\n    to_port     = 443\n    cidr_blocks = var.operators\n  }\n  egress {\n    description     = "Jenkins"\n    protocol        = "tcp"\n    from_port       = 8080\n    to_port         = 8080\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "balancer" {\n  security_group_id            = var.security_group_id\n  description                  = "From the load balancer"\n  ip_protocol                  = "tcp"\n  from_port                    = 8080\n  to_port                      = 8080\n  referenced_security_group_id = aws_security_group.balancer.id\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_lb" "jenkins" {\n  # checkov:skip=CKV_AWS_91: access logs cost money; Jenkins keeps its own\n  # checkov:skip=CKV_AWS_150: Terraform destroys the farm when it is told to\n  # checkov:skip=CKV2_AWS_28: only operators\' networks reach it\n  name_prefix                = substr(var.name, 0, 6)\n  subnets                    = var.subnet_ids\n  security_groups            = [aws_security_group.balancer.id]\n  drop_invalid_header_fields = true\n  # Longer than the pings of an agent\'s WebSocket.\n  idle_timeout = 120\n}\n\nresource "aws_lb_target_group" "jenkins" {\n  # checkov:skip=CKV_AWS_378: TLS ends at the load balancer, inside the VPC\n  name_prefix = substr(var.name, 0, 6)\n  port        = 8080\n  protocol    = "HTTP"\n  target_type = "ip"\n  vpc_id      = var.vpc_id\n  health_check {\n    path     = "/login"\n    interval = 30\n  }\n}\n\nresource "aws_lb_listener" "https" {\n  load_balancer_arn = aws_lb.jenkins.arn\n  port              = 443\n  protocol          = "HTTPS"\n  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"\n  certificate_arn   = var.certificate_arn\n  default_action {\n    type             = "forward"\n    target_group_arn = aws_lb_target_group.jenkins.arn\n  }\n}\n\nresource "aws_cloudwatch_log_group" "jenkins" {\n  # checkov:skip=CKV_AWS_158: AWS\'s own key; no secret is in the log but the first password, which you change\n  # checkov:skip=CKV_AWS_338: a month is enough to look for a fault\n  name              = "/farm/${var.name}/jenkins"\n  retention_in_days = 30\n}\n\nresource "aws_ecs_cluster" "farm" {\n  name = var.name\n  setting {\n    name  = "containerInsights"\n    value = "enabled"\n  }\n}\n\n# ECS itself pulls the image and reads the secrets, before the container runs.\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ecs-tasks.amazonaws.com"]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "secrets" {\n  statement {\n    actions   = ["ssm:GetParameters"]\n    resources = [for name in var.secrets : local.parameter[name]]\n  }\n}\n\nlocals {\n  prefix    = "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter"\n  parameter = { for name in var.secrets : name => "${local.prefix}${var.secrets_path}/${name}" }\n}\n\nresource "aws_iam_role" "start" {\n  name_prefix        = "${var.name}-start-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy_attachment" "start" {\n  role       = aws_iam_role.start.name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"\n}\n\nresource "aws_iam_role_policy" "secrets" {\n  role   = aws_iam_role.start.id\n  policy = data.aws_iam_policy_document.secrets.json\n}\n\nresource "aws_ecs_task_definition" "jenkins" {\n  # checkov:skip=CKV_AWS_336: Jenkins unpacks its war below its home and /tmp\n  family                   = "${var.name}-jenkins"\n  requires_compatibilities = [var.launch_type]\n  network_mode             = "awsvpc"\n  cpu                      = 2048\n  memory                   = 4096\n  task_role_arn            = var.role_arn\n  execution_role_arn       = aws_iam_role.start.arn\n  container_definitions = jsonencode([{\n    name         = "jenkins"\n    image        = var.image\n    essential    = true\n    portMappings = [{ containerPort = 8080 }]\n    environment = [\n      { name = "CASC_JENKINS_CONFIG", value = "/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws" },\n      { name = "JENKINS_URL", value = "https://${var.domain}/" },\n    ]\n    # The definition holds the parameters\' names, never their values.\n    secrets     = [for name in var.secrets : { name = name, valueFrom = local.parameter[name] }]\n    mountPoints = [{ sourceVolume = "home", containerPath = "/var/jenkins_home" }]\n    stopTimeout = 60\n    logConfiguration = {\n      logDriver = "awslogs"\n      options = {\n        awslogs-group         = aws_cloudwatch_log_group.jenkins.name\n        awslogs-region        = data.aws_region.here.name\n        awslogs-stream-prefix = "jenkins"\n      }\n    }\n  }])\n  volume {\n    name = "home"\n    efs_volume_configuration {\n      file_system_id     = aws_efs_file_system.home.id\n      transit_encryption = "ENABLED"\n      authorization_config {\n        access_point_id = aws_efs_access_point.home.id\n      }\n    }\n  }\n}\n\nresource "aws_ecs_service" "jenkins" {\n  # checkov:skip=CKV_AWS_333: public subnets, as for the agents; its security group lets in the load balancer alone\n  name            = "jenkins"\n  cluster         = aws_ecs_cluster.farm.id\n  task_definition = aws_ecs_task_definition.jenkins.arn\n  launch_type     = var.launch_type\n  desired_count   = 1\n  # Two controllers on one home would destroy it: the old one stops before the new one starts.\n  deployment_minimum_healthy_percent = 0\n  deployment_maximum_percent         = 100\n  health_check_grace_period_seconds  = 300\n  network_configuration {\n    subnets          = var.subnet_ids\n    security_groups  = [var.security_group_id]\n    assign_public_ip = var.launch_type == "FARGATE"\n  }\n  load_balancer {\n    target_group_arn = aws_lb_target_group.jenkins.arn\n    container_name   = "jenkins"\n    container_port   = 8080\n  }\n  depends_on = [aws_lb_listener.https, aws_efs_mount_target.home]\n}\n\noutput "address" { value = aws_lb.jenkins.dns_name }\noutput "file_system_id" { value = aws_efs_file_system.home.id }\n', "terraform/modules/controller-lightsail/main.tf": `# Jenkins on a Lightsail instance: the smallest farm, for a fixed price a month. What can't be there: an instance has no role
+`, "dockerignore": "secrets\nterraform\npacker\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "jcasc/aws/agents.yaml.mustache": '# Agents on AWS: one cloud for each autoscaling group of terraform/, by the plugin ec2-fleet. The settings are what its users\n# learnt; `terraform output groups` names the groups.\njenkins:\n  clouds:\n    - eC2Fleet:\n        name: amd64\n        region: {{region}}\n        fleet: {{organization}}-amd64\n        labelString: "slipway amd64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: &ssh\n          sshConnector:\n            credentialsId: agents\n            launchTimeoutSeconds: 300\n            maxNumRetries: 10\n            retryWaitTime: 15\n            # An instance makes its host key at its first start. The security group lets only this controller reach it.\n            sshHostKeyVerificationStrategy: NonVerifyingKeyVerificationStrategy\n        # Public addresses change: inside the VPC the private one is reached.\n        privateIpUsed: true\n        # 0 would mean: never.\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        # A fresh machine now and then, and with it the newest image.\n        maxTotalUses: 50\n        numExecutors: 1\n        # Not while it only starts: an agent that never comes would hold the queue.\n        addNodeOnlyIfRunning: true\n        # Only jobs that ask for its labels.\n        restrictUsage: true\n        # The pipelines themselves run lost work again. The plugin would start the whole build anew, at times another one.\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n    - eC2Fleet:\n        name: arm64\n        region: {{region}}\n        fleet: {{organization}}-arm64\n        labelString: "slipway arm64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: *ssh\n        privateIpUsed: true\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        maxTotalUses: 50\n        numExecutors: 1\n        addNodeOnlyIfRunning: true\n        restrictUsage: true\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n', "jcasc/aws/credentials.yaml": '# Secrets are parameters of AWS below /ORGANIZATION/secrets: terraform/ gives them to the controller, and to nobody else.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n          # SYSTEM: Jenkins itself uses it, no job can.\n          - basicSSHUserPrivateKey:\n              scope: SYSTEM\n              id: agents\n              description: "Reaches the agents"\n              username: slipway\n              privateKeySource:\n                directEntry:\n                  privateKey: "${AGENT_SSH_KEY}"\n', "jcasc/common/access.yaml": '# Who may do what. Anonymous has no entry, so nothing is shown without a login. To use LDAP, SAML or GitHub instead, add the\n# plugin and replace `securityRealm`; keep the user "slipway-seed".\njenkins:\n  securityRealm:\n    local:\n      allowsSignup: false\n      users:\n        - id: admin\n          password: "${trim:${readFile:${ADMIN_PASSWORD_FILE}}}"\n        - id: prometheus\n          password: "${trim:${readFile:${PROMETHEUS_PASSWORD_FILE}}}"\n        - id: slipway-seed\n          password: "${trim:${readFile:${SEED_PASSWORD_FILE}}}"\n  authorizationStrategy:\n    globalMatrix:\n      entries:\n        - user:\n            name: admin\n            permissions: [Overall/Administer]\n        - group:\n            name: authenticated\n            permissions: [Overall/Read, Job/Read, Job/Build, Job/Cancel, View/Read]\n        # Job DSL\'s sandbox runs the seed as this user. Agent/Build: its build may use agents.\n        - user:\n            name: slipway-seed\n            permissions:\n              - Overall/Read\n              - Agent/Build\n              - Credentials/View\n              - Job/Build\n              - Job/Configure\n              - Job/Create\n              - Job/Delete\n              - Job/Discover\n              - Job/Read\n              - View/Read\n        - user:\n            name: prometheus\n            permissions: [Overall/Read, Metrics/View]\nsecurity:\n  queueItemAuthenticator:\n    authenticators:\n      # Jobs may say as whom they run, the seed does. No job may choose SYSTEM.\n      - project:\n          enabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy\n          disabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SystemAuthorizationStrategy\n', "jcasc/common/controller.yaml": '# The controller dispatches and builds nothing.\njenkins:\n  systemMessage: "Package farm of ${SLIPWAY_ORGANIZATION}. Its configuration is in git: changes made here are lost."\n  numExecutors: 0\n  mode: EXCLUSIVE\n  # Agents connect by WebSocket or are reached by SSH: no port of their own.\n  slaveAgentPort: -1\n  crumbIssuer:\n    standard:\n      excludeClientIPFromCrumb: false\nsecurity:\n  apiToken:\n    creationOfLegacyTokenEnabled: false\n    tokenGenerationOnCreationEnabled: false\n    usageStatisticsEnabled: true\nunclassified:\n  location:\n    url: "${JENKINS_URL}"\n    adminAddress: "${JENKINS_ADMIN_ADDRESS}"\n  # Metrics need a login: user "prometheus".\n  prometheusConfiguration:\n    useAuthenticatedEndpoint: true\n', "jcasc/common/jobs.yaml": "# The folders, and the seed, which writes all other jobs from the distro repository and starts with the controller.\njobs:\n  - script: |\n      folder('${SLIPWAY_ORGANIZATION}')\n      folder('${SLIPWAY_ORGANIZATION}/publish')\n      pipelineJob('seed') {\n        description('Writes the jobs of the farm from the distro repository')\n        definition {\n          cps {\n            sandbox(true)\n            script('''\n              @Library('slipway') _\n              node('slipway') {\n                  checkout scmGit(\n                      branches: [[name: '${SLIPWAY_DISTRO_BRANCH}']],\n                      userRemoteConfigs: [[url: '${SLIPWAY_DISTRO_URL}', credentialsId: '${SLIPWAY_GIT_CREDENTIALS:-}']],\n                  )\n                  def credentials = '${SLIPWAY_GIT_CREDENTIALS:-}' ? ['--credentials', '${SLIPWAY_GIT_CREDENTIALS:-}'] : []\n                  slipway(['jobs', '--distro-url', '${SLIPWAY_DISTRO_URL}#${SLIPWAY_DISTRO_BRANCH}',\n                      '--folder', '${SLIPWAY_ORGANIZATION}', '--output', 'jobs.groovy'] + credentials)\n                  jobDsl targets: 'jobs.groovy', removedJobAction: 'DELETE', sandbox: true\n              }\n            '''.stripIndent())\n          }\n        }\n        properties {\n          disableConcurrentBuilds()\n          pipelineTriggers {\n            triggers {\n              cron { spec('H/30 * * * *') }\n            }\n          }\n        }\n        // The plugin Authorize Project has no name of its own in Job DSL.\n        configure { project ->\n          def property = project / 'properties' / 'org.jenkinsci.plugins.authorizeproject.AuthorizeProjectProperty'\n          def strategy = property / 'strategy'\n          strategy.attributes().put('class', 'org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy')\n          (strategy / 'userid').setValue('slipway-seed')\n        }\n      }\n      queue('seed')\n", "jcasc/common/library.yaml": '# Slipway\'s steps, from a tag of its repository. A Jenkinsfile may name another version: @Library(\'slipway@v0.2.0\') _\nunclassified:\n  globalLibraries:\n    libraries:\n      - name: slipway\n        defaultVersion: "${SLIPWAY_LIBRARY_VERSION}"\n        implicit: false\n        allowVersionOverride: true\n        includeInChangesets: false\n        retriever:\n          modernSCM:\n            scm:\n              git:\n                remote: "${SLIPWAY_LIBRARY_URL}"\n                credentialsId: "${SLIPWAY_GIT_CREDENTIALS:-}"\n', "jcasc/local/agent.yaml": '# The agent of compose.yaml.\njenkins:\n  nodes:\n    - permanent:\n        name: local\n        nodeDescription: "The container beside this controller"\n        labelString: "${SLIPWAY_AGENT_LABELS}"\n        numExecutors: "${SLIPWAY_AGENT_EXECUTORS}"\n        # Only jobs that ask for its label.\n        mode: EXCLUSIVE\n        remoteFS: /var/lib/slipway-agent\n        launcher:\n          inbound:\n            webSocket: true\n            workDirSettings:\n              disabled: false\n              failIfWorkDirIsMissing: false\n              internalDir: remoting\n        retentionStrategy: always\n', "jcasc/local/credentials.yaml": '# Secrets come from files in secrets/, or from variables of the same name. Without GIT_TOKEN repositories are read anonymously.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n', "monitoring/rules.yaml": `# Alert rules for Prometheus, on the metrics of Jenkins' plugin. Scrape with the user "prometheus":
+#   - job_name: jenkins
+#     metrics_path: /prometheus/
+#     basic_auth: { username: prometheus, password_file: /etc/prometheus/jenkins }
+groups:
+  - name: slipway
+    rules:
+      # Two nights without a run, or without a good one.
+      - alert: NightlyTooOld
+        expr: >-
+          time() - max(default_jenkins_builds_last_build_start_time_milliseconds{jenkins_job=~".*/publish/distro/.*"}) /
+          1000 > 2 * 86400 or max(max_over_time(
+          default_jenkins_builds_last_build_result{jenkins_job=~".*/publish/distro/.*"}[2d])) == 0
+        for: 1h
+        labels: { severity: page }
+        annotations: { summary: "No good nightly for two days: open the last run of the job" }
+      - alert: QueueStuck
+        expr: default_jenkins_executors_queue_length > 0
+        for: 30m
+        labels: { severity: ticket }
+        annotations: { summary: "Work waits for agents: a label that none has, or a group at its limit" }
+      - alert: AgentsGone
+        expr: default_jenkins_nodes_online == 0
+        for: 15m
+        labels: { severity: ticket }
+        annotations: { summary: "An agent is offline: see its log in Jenkins, then docs/operating.md" }
+      - alert: DiskFull
+        expr: default_jenkins_file_store_available_bytes / default_jenkins_file_store_capacity_bytes < 0.1
+        for: 10m
+        labels: { severity: page }
+        annotations: { summary: "Less than a tenth of a disk of Jenkins is free" }
+`, "packer/agent.pkr.hcl": '# The image of agents on AWS, from Debian\'s own and the Ansible role: the second way beside `agentImagePipeline()`.\n#   packer init . && packer build -var architecture=amd64 .\n# Then move the pointer: aws ssm put-parameter --overwrite --name /ORGANIZATION/agents/amd64/image --value ami-\u2026\nvariable "organization" {\n  type = string\n}\n\nvariable "region" {\n  type = string\n}\n\nvariable "architecture" {\n  type    = string\n  default = "amd64"\n}\n\n# Debian\'s account.\nvariable "owner" {\n  type    = string\n  default = "136693071363"\n}\n\n# Tests build on a service of their own.\nvariable "endpoint" {\n  type    = string\n  default = ""\n}\n\nvariable "source_ami" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_host" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_port" {\n  type    = number\n  default = 22\n}\n\nvariable "ssh_private_key_file" {\n  type    = string\n  default = ""\n}\n\nlocals {\n  stamp         = formatdate("YYYYMMDD-hhmmss", timestamp())\n  instance_type = var.architecture == "arm64" ? "t4g.medium" : "t3a.medium"\n  processor     = var.architecture == "arm64" ? "arm64" : "x86_64"\n}\n\nsource "amazon-ebs" "agent" {\n  ami_name             = "${var.organization}-agent-${var.architecture}-${local.stamp}"\n  ami_description      = "Slipway agent, Debian 13"\n  region               = var.region\n  instance_type        = local.instance_type\n  custom_endpoint_ec2  = var.endpoint\n  source_ami           = var.source_ami\n  ssh_username         = var.ssh_host == "" ? "admin" : "root"\n  ssh_host             = var.ssh_host\n  ssh_port             = var.ssh_port\n  ssh_private_key_file = var.ssh_private_key_file\n  # IMDSv2 for what starts from the image, too.\n  imds_support           = "v2.0"\n  skip_region_validation = var.endpoint != ""\n  dynamic "source_ami_filter" {\n    for_each = var.source_ami == "" ? [1] : []\n    content {\n      owners      = [var.owner]\n      most_recent = true\n      filters = {\n        name                = "debian-13-${var.architecture}-*"\n        architecture        = local.processor\n        virtualization-type = "hvm"\n        root-device-type    = "ebs"\n      }\n    }\n  }\n  # Retention of the image job goes by these.\n  tags = {\n    farm          = var.organization\n    slipway-agent = var.architecture\n  }\n}\n\nbuild {\n  sources = ["source.amazon-ebs.agent"]\n\n  provisioner "ansible" {\n    playbook_file    = "${path.root}/image.yaml"\n    user             = var.ssh_host == "" ? "admin" : "root"\n    use_proxy        = false\n    ansible_env_vars = ["ANSIBLE_ROLES_PATH=${path.root}/../ansible/roles", "ANSIBLE_HOST_KEY_CHECKING=False"]\n  }\n}\n', "packer/image.yaml": `---
+# What Packer runs in the instance that becomes the image: the role, and nothing of this machine stays.
+- name: Image of an agent
+  hosts: all
+  become: true
+  roles:
+    - slipway_agent
+  tasks:
+    # cloud-init puts the key of the launch template into the account that is named here.
+    - name: Give the agents' key to the user that builds
+      ansible.builtin.copy:
+        dest: /etc/cloud/cloud.cfg.d/90-slipway.cfg
+        content: |
+          system_info:
+            default_user:
+              name: {{ slipway_agent_user }}
+              homedir: {{ slipway_agent_home }}
+              lock_passwd: true
+        owner: root
+        group: root
+        mode: "0644"
+`, "packer/plugins.pkr.hcl": '# For `packer init`. Packer before 1.7 has these plugins built in and knows no such block: leave this file out there.\npacker {\n  required_version = ">= 1.7"\n  required_plugins {\n    amazon = {\n      source  = "github.com/hashicorp/amazon"\n      version = "~> 1.3"\n    }\n    ansible = {\n      source  = "github.com/hashicorp/ansible"\n      version = "~> 1.1"\n    }\n  }\n}\n', "secrets/README.md": "# Secrets\n\nOne file for each, not in git. The controller reads them as user 1000: `chown 1000 FILE && chmod 400 FILE`.\n\n| file                  | what                                                         |\n| --------------------- | ------------------------------------------------------------ |\n| `GIT_USERNAME`        | user of the token below; `git` where it is missing           |\n| `GIT_TOKEN`           | reads the distro repository, the library and the sources     |\n| `SIGNING_KEY`         | secret key of the apt repository, `gpg --export-secret-keys` |\n| `SIGNING_PASSPHRASE`  | its passphrase, where it has one                             |\n| `ADMIN_PASSWORD`      | of the user `admin`; made and shown once where it is missing |\n| `PROMETHEUS_PASSWORD` | of the user `prometheus`; made where it is missing           |\n", "terraform/farm.auto.tfvars.mustache": '# The answers of `slipway deploy init`, and what only AWS asks. All settings are in variables.tf.\norganization = "{{organization}}"\nregion       = "{{region}}"\ndomain       = "{{domain}}"\n\n# "ec2", "ecs", "lightsail", or "none" where Jenkins runs elsewhere.\ncontroller = "ec2"\n\n# Public half of the key with which the controller reaches agents. The private half is the parameter\n# /{{organization}}/secrets/AGENT_SSH_KEY.\nagent_public_key = ""\n\nagents = {\n  amd64 = {\n    architecture   = "amd64"\n    instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge", "m7a.2xlarge"]\n  }\n  arm64 = {\n    architecture   = "arm64"\n    instance_types = ["c7g.2xlarge", "c8g.2xlarge", "m7g.2xlarge"]\n  }\n}\n', "terraform/main.tf": 'module "network" {\n  source     = "./modules/network"\n  name       = var.organization\n  vpc_id     = var.vpc_id\n  subnet_ids = var.subnet_ids\n}\n\nmodule "storage" {\n  source          = "./modules/storage"\n  name            = var.organization\n  domain          = var.packages_certificate_arn == "" ? "" : "packages.${var.domain}"\n  certificate_arn = var.packages_certificate_arn\n}\n\n# The controller reaches agents by SSH, and nothing else does.\nresource "aws_security_group" "controller" {\n  name_prefix = "${var.organization}-controller-"\n  description = "Jenkins"\n  vpc_id      = module.network.vpc_id\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_key_pair" "agents" {\n  count      = length(var.agents) > 0 ? 1 : 0\n  key_name   = "${var.organization}-agents"\n  public_key = var.agent_public_key\n  lifecycle {\n    precondition {\n      condition     = var.agent_public_key != ""\n      error_message = "Agents need agent_public_key: ssh-keygen -t ed25519 -f agent-key"\n    }\n  }\n}\n\nmodule "agents" {\n  source   = "./modules/agents"\n  for_each = var.agents\n\n  name                  = "${var.organization}-${each.key}"\n  image_parameter       = "/${var.organization}/agents/${each.value.architecture}/image"\n  architecture          = each.value.architecture\n  instance_types        = each.value.instance_types\n  max                   = each.value.max\n  on_demand             = each.value.on_demand\n  disk_gb               = each.value.disk_gb\n  trusted               = each.value.trusted\n  key_name              = aws_key_pair.agents[0].key_name\n  vpc_id                = module.network.vpc_id\n  subnet_ids            = module.network.subnet_ids\n  controller_group_id   = aws_security_group.controller.id\n  store_bucket_arn      = module.storage.store_bucket_arn\n  packages_bucket_arn   = module.storage.packages_bucket_arn\n  packages_distribution = module.storage.distribution_arn\n}\n\n# Which image agents start from: one pointer for each architecture, moved by the image job, back by hand.\nresource "aws_ssm_parameter" "image" {\n  # checkov:skip=CKV2_AWS_34: the id of an image is no secret, and launch templates read no encrypted parameter\n  # checkov:skip=CKV_AWS_337: the same\n  for_each  = toset([for pool in var.agents : pool.architecture])\n  name      = "/${var.organization}/agents/${each.key}/image"\n  type      = "String"\n  data_type = "aws:ec2:image"\n  value     = data.aws_ssm_parameter.debian[each.key].insecure_value\n  lifecycle { ignore_changes = [value] }\n}\n\n# Until the image job has run once: plain Debian, on which only `slipway doctor` says what is missing.\ndata "aws_ssm_parameter" "debian" {\n  for_each = toset([for pool in var.agents : pool.architecture])\n  name     = "/aws/service/debian/release/13/latest/${each.key}"\n}\n\nmodule "identity" {\n  source           = "./modules/identity"\n  count            = var.controller == "none" || var.controller == "lightsail" ? 0 : 1\n  name             = var.organization\n  service          = var.controller == "ecs" ? "ecs-tasks.amazonaws.com" : "ec2.amazonaws.com"\n  group_arns       = [for pool in module.agents : pool.group_arn]\n  secrets_path     = "/${var.organization}/secrets"\n  image_parameters = [for parameter in aws_ssm_parameter.image : parameter.arn]\n}\n\nmodule "ec2" {\n  source            = "./modules/controller-ec2"\n  count             = var.controller == "ec2" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  vpc_id            = module.network.vpc_id\n  subnet_id         = module.network.subnet_ids[0]\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_name         = module.identity[0].role_name\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "ecs" {\n  source            = "./modules/controller-ecs"\n  count             = var.controller == "ecs" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  certificate_arn   = var.certificate_arn\n  vpc_id            = module.network.vpc_id\n  subnet_ids        = module.network.subnet_ids\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_arn          = module.identity[0].role_arn\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "lightsail" {\n  source    = "./modules/controller-lightsail"\n  count     = var.controller == "lightsail" ? 1 : 0\n  name      = var.organization\n  domain    = "jenkins.${var.domain}"\n  image     = var.controller_image\n  operators = var.operators\n}\n\nresource "aws_ecr_repository" "controller" {\n  # checkov:skip=CKV_AWS_136: AWS\'s own key; the image holds no secret\n  name                 = "${var.organization}-jenkins"\n  image_tag_mutability = "IMMUTABLE"\n  image_scanning_configuration { scan_on_push = true }\n}\n', "terraform/modules/agents/main.tf": '# One pool of agents: an autoscaling group that starts at zero and that the plugin ec2-fleet sizes.\nvariable "name" { type = string }\nvariable "architecture" {\n  type = string\n  validation {\n    condition     = contains(["amd64", "arm64"], var.architecture)\n    error_message = "The architecture is amd64 or arm64."\n  }\n}\nvariable "image_parameter" { type = string }\nvariable "instance_types" {\n  type = list(string)\n  validation {\n    condition     = length(var.instance_types) >= 3\n    error_message = "Name three instance types or more: with fewer, spot capacity runs out."\n  }\n}\nvariable "max" {\n  type = number\n  validation {\n    condition     = var.max >= 1\n    error_message = "A pool has one agent or more."\n  }\n}\nvariable "on_demand" {\n  type = number\n  validation {\n    condition     = var.on_demand >= 0 && var.on_demand <= 100\n    error_message = "The share of on-demand instances is a percentage."\n  }\n}\nvariable "disk_gb" { type = number }\nvariable "trusted" { type = bool }\nvariable "key_name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" { type = list(string) }\nvariable "controller_group_id" { type = string }\nvariable "store_bucket_arn" { type = string }\nvariable "packages_bucket_arn" { type = string }\nvariable "packages_distribution" { type = string }\n\nresource "aws_security_group" "agent" {\n  # checkov:skip=CKV2_AWS_5: the launch template uses it\n  # checkov:skip=CKV_AWS_382: agents fetch sources and packages from anywhere\n  name_prefix = "${var.name}-"\n  description = "Agents: SSH from the controller"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "SSH from the controller"\n    protocol        = "tcp"\n    from_port       = 22\n    to_port         = 22\n    security_groups = [var.controller_group_id]\n  }\n  egress {\n    description = "Sources and packages"\n    protocol    = "-1"\n    from_port   = 0\n    to_port     = 0\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ec2.amazonaws.com"]\n    }\n  }\n}\n\n# A trusted pool writes the whole store and publishes. An untrusted one reads the store and writes below untrusted/ alone.\ndata "aws_iam_policy_document" "agent" {\n  statement {\n    sid       = "List"\n    actions   = ["s3:ListBucket"]\n    resources = var.trusted ? [var.store_bucket_arn, var.packages_bucket_arn] : [var.store_bucket_arn]\n  }\n  statement {\n    sid       = "ReadStore"\n    actions   = ["s3:GetObject"]\n    resources = ["${var.store_bucket_arn}/*"]\n  }\n  statement {\n    sid       = "WriteStore"\n    actions   = ["s3:PutObject", "s3:DeleteObject"]\n    resources = [var.trusted ? "${var.store_bucket_arn}/*" : "${var.store_bucket_arn}/*/untrusted/*"]\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Publish"\n      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]\n      resources = ["${var.packages_bucket_arn}/*"]\n    }\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Invalidate"\n      actions   = ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"]\n      resources = [var.packages_distribution]\n    }\n  }\n}\n\nresource "aws_iam_role" "agent" {\n  name_prefix        = "${var.name}-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "agent" {\n  role   = aws_iam_role.agent.id\n  policy = data.aws_iam_policy_document.agent.json\n}\n\nresource "aws_iam_instance_profile" "agent" {\n  name_prefix = "${var.name}-"\n  role        = aws_iam_role.agent.name\n}\n\nresource "aws_launch_template" "agent" {\n  name_prefix = "${var.name}-"\n  # Looked up at each start: moving the parameter changes what the next agents start from, and nothing else.\n  image_id               = "resolve:ssm:${var.image_parameter}"\n  key_name               = var.key_name\n  vpc_security_group_ids = [aws_security_group.agent.id]\n  iam_instance_profile { arn = aws_iam_instance_profile.agent.arn }\n  metadata_options {\n    http_endpoint = "enabled"\n    http_tokens   = "required"\n    # One hop: nothing in a container or a namespace of its own reaches the role\'s keys.\n    http_put_response_hop_limit = 1\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = var.disk_gb\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = var.name, slipway-agent = var.architecture }\n  }\n}\n\nresource "aws_autoscaling_group" "agents" {\n  # checkov:skip=CKV_AWS_315: the mixed instances policy names the launch template\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = var.name\n  vpc_zone_identifier = var.subnet_ids\n  min_size            = 0\n  max_size            = var.max\n  # The plugin removes agents that are idle. Nothing else may choose one: it could be in the middle of a build.\n  protect_from_scale_in = true\n  suspended_processes   = ["AZRebalance"]\n  capacity_rebalance    = false\n  mixed_instances_policy {\n    instances_distribution {\n      on_demand_percentage_above_base_capacity = var.on_demand\n      spot_allocation_strategy                 = "price-capacity-optimized"\n    }\n    launch_template {\n      launch_template_specification {\n        launch_template_id = aws_launch_template.agent.id\n        version            = aws_launch_template.agent.latest_version\n      }\n      dynamic "override" {\n        for_each = var.instance_types\n        content { instance_type = override.value }\n      }\n    }\n  }\n  # The plugin sets it all day.\n  lifecycle { ignore_changes = [desired_capacity] }\n}\n\noutput "group_name" { value = aws_autoscaling_group.agents.name }\noutput "group_arn" { value = aws_autoscaling_group.agents.arn }\noutput "role_name" { value = aws_iam_role.agent.name }\n', "terraform/modules/controller-ec2/main.tf": '# Jenkins in a container on one instance, with Caddy for TLS. An autoscaling group of one replaces a broken instance; the\n# home is a volume of its own that the next instance attaches.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_id" { type = string }\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_name" { type = string }\nvariable "secrets_path" { type = string }\nvariable "instance_type" {\n  type    = string\n  default = "t3a.medium"\n}\nvariable "home_gb" {\n  type    = number\n  default = 30\n}\nvariable "snapshots" {\n  description = "Daily snapshots of the home, 14 kept."\n  type        = bool\n  default     = true\n}\n\ndata "aws_region" "here" {}\n\ndata "aws_subnet" "chosen" {\n  id = var.subnet_id\n}\n\ndata "aws_ssm_parameter" "amazon_linux" {\n  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"\n}\n\nresource "aws_ebs_volume" "home" {\n  # checkov:skip=CKV_AWS_189: AWS\'s own key\n  availability_zone = data.aws_subnet.chosen.availability_zone\n  size              = var.home_gb\n  type              = "gp3"\n  encrypted         = true\n  tags              = { Name = "${var.name}-jenkins-home" }\n  lifecycle { prevent_destroy = false }\n}\n\nresource "aws_eip" "controller" {\n  # checkov:skip=CKV2_AWS_19: the instance takes it at its start\n  domain = "vpc"\n  tags   = { Name = "${var.name}-jenkins" }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "https" {\n  for_each          = toset(var.operators)\n  security_group_id = var.security_group_id\n  description       = "HTTPS from operators"\n  ip_protocol       = "tcp"\n  from_port         = 443\n  to_port           = 443\n  cidr_ipv4         = each.key\n}\n\n# Let\'s Encrypt\'s check of the domain comes from anywhere, to port 80, where Caddy answers nothing else.\nresource "aws_vpc_security_group_ingress_rule" "acme" {\n  # checkov:skip=CKV_AWS_260: see above\n  security_group_id = var.security_group_id\n  description       = "ACME challenge"\n  ip_protocol       = "tcp"\n  from_port         = 80\n  to_port           = 80\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\n# What its start needs: its volume, its address and its image.\ndata "aws_iam_policy_document" "start" {\n  # checkov:skip=CKV_AWS_356: GetAuthorizationToken knows no resources\n  statement {\n    sid       = "Volume"\n    actions   = ["ec2:AttachVolume"]\n    resources = [aws_ebs_volume.home.arn, "arn:aws:ec2:${data.aws_region.here.name}:*:instance/*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Address"\n    actions   = ["ec2:AssociateAddress"]\n    resources = ["arn:aws:ec2:${data.aws_region.here.name}:*:*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Login"\n    actions   = ["ecr:GetAuthorizationToken"]\n    resources = ["*"]\n  }\n  statement {\n    sid       = "Pull"\n    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]\n    resources = ["arn:aws:ecr:${data.aws_region.here.name}:*:repository/${var.name}-jenkins"]\n  }\n}\n\nresource "aws_iam_role_policy" "start" {\n  name   = "start"\n  role   = var.role_name\n  policy = data.aws_iam_policy_document.start.json\n}\n\nresource "aws_iam_instance_profile" "controller" {\n  name_prefix = "${var.name}-controller-"\n  role        = var.role_name\n}\n\nresource "aws_launch_template" "controller" {\n  name_prefix            = "${var.name}-controller-"\n  image_id               = data.aws_ssm_parameter.amazon_linux.insecure_value\n  instance_type          = var.instance_type\n  vpc_security_group_ids = [var.security_group_id]\n  iam_instance_profile { arn = aws_iam_instance_profile.controller.arn }\n  metadata_options {\n    # checkov:skip=CKV_AWS_341: the container of Jenkins takes the role\'s keys, one hop further\n    http_tokens                 = "required"\n    http_put_response_hop_limit = 2\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = 20\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  user_data = base64encode(templatefile("${path.module}/start.sh", {\n    region       = data.aws_region.here.name\n    volume       = aws_ebs_volume.home.id\n    address      = aws_eip.controller.allocation_id\n    image        = var.image\n    domain       = var.domain\n    secrets_path = var.secrets_path\n  }))\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = "${var.name}-jenkins", farm = var.name }\n  }\n}\n\nresource "aws_autoscaling_group" "controller" {\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = "${var.name}-controller"\n  min_size            = 1\n  max_size            = 1\n  vpc_zone_identifier = [var.subnet_id]\n  # A new version replaces the instance when you say so: aws autoscaling start-instance-refresh.\n  launch_template {\n    id      = aws_launch_template.controller.id\n    version = aws_launch_template.controller.latest_version\n  }\n}\n\ndata "aws_iam_policy_document" "dlm" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["dlm.amazonaws.com"]\n    }\n  }\n}\n\nresource "aws_iam_role" "snapshots" {\n  count              = var.snapshots ? 1 : 0\n  name_prefix        = "${var.name}-snapshots-"\n  assume_role_policy = data.aws_iam_policy_document.dlm.json\n}\n\nresource "aws_iam_role_policy_attachment" "snapshots" {\n  count      = var.snapshots ? 1 : 0\n  role       = aws_iam_role.snapshots[0].name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole"\n}\n\nresource "aws_dlm_lifecycle_policy" "home" {\n  # checkov:skip=CKV_AWS_253: one region; copy snapshots elsewhere where your rules ask for it\n  # checkov:skip=CKV_AWS_254: the same\n  # checkov:skip=CKV_AWS_255: the same\n  # checkov:skip=CKV_AWS_256: the same\n  count              = var.snapshots ? 1 : 0\n  description        = "Daily snapshots of the home of Jenkins"\n  execution_role_arn = aws_iam_role.snapshots[0].arn\n  policy_details {\n    resource_types = ["VOLUME"]\n    target_tags    = { Name = "${var.name}-jenkins-home" }\n    schedule {\n      name = "daily"\n      create_rule {\n        interval = 24\n        times    = ["03:30"]\n      }\n      retain_rule { count = 14 }\n      copy_tags = true\n    }\n  }\n}\n\noutput "address" { value = aws_eip.controller.public_ip }\noutput "volume_id" { value = aws_ebs_volume.home.id }\n', "terraform/modules/controller-ec2/start.sh": '#!/bin/bash\n# At the first start of an instance: takes the home and the address, then keeps Jenkins and Caddy running.\nset -euo pipefail\nexport AWS_DEFAULT_REGION=${region}\ndnf install -y docker awscli-2\ntoken=$(curl -sf -X PUT -H \'X-aws-ec2-metadata-token-ttl-seconds: 300\' http://169.254.169.254/latest/api/token)\ninstance=$(curl -sf -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)\n\naws ec2 associate-address --allocation-id ${address} --instance-id "$instance"\n# The former instance may still hold the volume: AWS gives it free when that one is gone.\nuntil aws ec2 attach-volume --volume-id ${volume} --instance-id "$instance" --device /dev/sdf; do sleep 10; done\ndisk=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo ${volume} | tr -d -)\nuntil [[ -e $disk ]]; do sleep 2; done\n# Only a volume without any file system is new.\nblkid "$disk" || mkfs.ext4 -L jenkins "$disk"\nmkdir -p /srv/jenkins\nmountpoint -q /srv/jenkins || mount "$disk" /srv/jenkins\nchown 1000:1000 /srv/jenkins\n\n# Secrets: from Parameter Store into memory, one file each. They are read again at each start of the service.\ncat >/usr/local/bin/farm-secrets <<\'SCRIPT\'\n#!/bin/bash\nset -euo pipefail\numask 077\nmkdir -p /run/farm-secrets\nfor name in $(aws ssm get-parameters-by-path --path ${secrets_path} --query \'Parameters[].Name\' --output text); do\n  aws ssm get-parameter --name "$name" --with-decryption --query Parameter.Value --output text >"/run/farm-secrets/$${name##*/}"\ndone\nchown -R 1000:1000 /run/farm-secrets\nSCRIPT\nchmod 755 /usr/local/bin/farm-secrets\n\nregistry=${split("/", image)[0]}\ncat >/etc/systemd/system/jenkins.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nEnvironment=AWS_DEFAULT_REGION=${region}\nExecStartPre=/usr/local/bin/farm-secrets\nExecStartPre=/bin/sh -c \'aws ecr get-login-password | docker login --username AWS --password-stdin $registry\'\nExecStartPre=-/usr/bin/docker rm --force jenkins\nExecStart=/usr/bin/docker run --name jenkins --network host --cap-drop ALL --security-opt no-new-privileges \\\\\n  --env CASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws \\\\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\\\n  --volume /srv/jenkins:/var/jenkins_home --volume /run/farm-secrets:/run/secrets:ro ${image}\nExecStop=/usr/bin/docker stop --time 60 jenkins\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\ncat >/etc/systemd/system/caddy.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nExecStartPre=-/usr/bin/docker rm --force caddy\nExecStart=/usr/bin/docker run --name caddy --network host --volume /srv/jenkins/.caddy:/data caddy:2.10.0 \\\\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\nsystemctl daemon-reload\nsystemctl enable --now docker jenkins caddy\n', "terraform/modules/controller-ecs/main.tf": '# Jenkins as a service of ECS, behind a load balancer, its home on EFS. Fargate runs the controller; agents can\'t run there:\n# it has neither privileges nor namespaces.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "certificate_arn" {\n  type = string\n  validation {\n    condition     = startswith(var.certificate_arn, "arn:aws:acm:")\n    error_message = "The load balancer needs certificate_arn, a certificate of ACM for jenkins.DOMAIN."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = length(var.subnet_ids) >= 2\n    error_message = "A load balancer needs two subnets."\n  }\n}\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_arn" { type = string }\nvariable "secrets_path" { type = string }\nvariable "launch_type" {\n  type    = string\n  default = "FARGATE"\n  validation {\n    condition     = contains(["FARGATE", "EC2"], var.launch_type)\n    error_message = "FARGATE, or EC2 for a cluster with instances of yours."\n  }\n}\nvariable "secrets" {\n  description = "Names of the parameters below secrets_path that are there."\n  type        = list(string)\n  default     = ["AGENT_SSH_KEY", "SIGNING_KEY"]\n}\n\ndata "aws_region" "here" {}\ndata "aws_caller_identity" "me" {}\n\nresource "aws_efs_file_system" "home" {\n  encrypted = true\n  lifecycle_policy { transition_to_ia = "AFTER_30_DAYS" }\n  tags = { Name = "${var.name}-jenkins-home" }\n}\n\nresource "aws_efs_backup_policy" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  backup_policy { status = "ENABLED" }\n}\n\n# All writes are of the image\'s user.\nresource "aws_efs_access_point" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  posix_user {\n    uid = 1000\n    gid = 1000\n  }\n  root_directory {\n    path = "/jenkins"\n    creation_info {\n      owner_uid   = 1000\n      owner_gid   = 1000\n      permissions = "700"\n    }\n  }\n}\n\nresource "aws_security_group" "home" {\n  name_prefix = "${var.name}-home-"\n  description = "NFS from Jenkins"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "NFS"\n    protocol        = "tcp"\n    from_port       = 2049\n    to_port         = 2049\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_efs_mount_target" "home" {\n  count           = length(var.subnet_ids)\n  file_system_id  = aws_efs_file_system.home.id\n  subnet_id       = var.subnet_ids[count.index]\n  security_groups = [aws_security_group.home.id]\n}\n\nresource "aws_security_group" "balancer" {\n  name_prefix = "${var.name}-balancer-"\n  description = "HTTPS from operators"\n  vpc_id      = var.vpc_id\n  ingress {\n    description = "HTTPS from operators"\n    protocol    = "tcp"\n    from_port   = 443\n    to_port     = 443\n    cidr_blocks = var.operators\n  }\n  egress {\n    description     = "Jenkins"\n    protocol        = "tcp"\n    from_port       = 8080\n    to_port         = 8080\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "balancer" {\n  security_group_id            = var.security_group_id\n  description                  = "From the load balancer"\n  ip_protocol                  = "tcp"\n  from_port                    = 8080\n  to_port                      = 8080\n  referenced_security_group_id = aws_security_group.balancer.id\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_lb" "jenkins" {\n  # checkov:skip=CKV_AWS_91: access logs cost money; Jenkins keeps its own\n  # checkov:skip=CKV_AWS_150: Terraform destroys the farm when it is told to\n  # checkov:skip=CKV2_AWS_28: only operators\' networks reach it\n  name_prefix                = substr(var.name, 0, 6)\n  subnets                    = var.subnet_ids\n  security_groups            = [aws_security_group.balancer.id]\n  drop_invalid_header_fields = true\n  # Longer than the pings of an agent\'s WebSocket.\n  idle_timeout = 120\n}\n\nresource "aws_lb_target_group" "jenkins" {\n  # checkov:skip=CKV_AWS_378: TLS ends at the load balancer, inside the VPC\n  name_prefix = substr(var.name, 0, 6)\n  port        = 8080\n  protocol    = "HTTP"\n  target_type = "ip"\n  vpc_id      = var.vpc_id\n  health_check {\n    path     = "/login"\n    interval = 30\n  }\n}\n\nresource "aws_lb_listener" "https" {\n  load_balancer_arn = aws_lb.jenkins.arn\n  port              = 443\n  protocol          = "HTTPS"\n  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"\n  certificate_arn   = var.certificate_arn\n  default_action {\n    type             = "forward"\n    target_group_arn = aws_lb_target_group.jenkins.arn\n  }\n}\n\nresource "aws_cloudwatch_log_group" "jenkins" {\n  # checkov:skip=CKV_AWS_158: AWS\'s own key; no secret is in the log but the first password, which you change\n  # checkov:skip=CKV_AWS_338: a month is enough to look for a fault\n  name              = "/farm/${var.name}/jenkins"\n  retention_in_days = 30\n}\n\nresource "aws_ecs_cluster" "farm" {\n  name = var.name\n  setting {\n    name  = "containerInsights"\n    value = "enabled"\n  }\n}\n\n# ECS itself pulls the image and reads the secrets, before the container runs.\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ecs-tasks.amazonaws.com"]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "secrets" {\n  statement {\n    actions   = ["ssm:GetParameters"]\n    resources = [for name in var.secrets : local.parameter[name]]\n  }\n}\n\nlocals {\n  prefix    = "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter"\n  parameter = { for name in var.secrets : name => "${local.prefix}${var.secrets_path}/${name}" }\n}\n\nresource "aws_iam_role" "start" {\n  name_prefix        = "${var.name}-start-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy_attachment" "start" {\n  role       = aws_iam_role.start.name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"\n}\n\nresource "aws_iam_role_policy" "secrets" {\n  role   = aws_iam_role.start.id\n  policy = data.aws_iam_policy_document.secrets.json\n}\n\nresource "aws_ecs_task_definition" "jenkins" {\n  # checkov:skip=CKV_AWS_336: Jenkins unpacks its war below its home and /tmp\n  family                   = "${var.name}-jenkins"\n  requires_compatibilities = [var.launch_type]\n  network_mode             = "awsvpc"\n  cpu                      = 2048\n  memory                   = 4096\n  task_role_arn            = var.role_arn\n  execution_role_arn       = aws_iam_role.start.arn\n  container_definitions = jsonencode([{\n    name         = "jenkins"\n    image        = var.image\n    essential    = true\n    portMappings = [{ containerPort = 8080 }]\n    environment = [\n      { name = "CASC_JENKINS_CONFIG", value = "/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws" },\n      { name = "JENKINS_URL", value = "https://${var.domain}/" },\n    ]\n    # The definition holds the parameters\' names, never their values.\n    secrets     = [for name in var.secrets : { name = name, valueFrom = local.parameter[name] }]\n    mountPoints = [{ sourceVolume = "home", containerPath = "/var/jenkins_home" }]\n    stopTimeout = 60\n    logConfiguration = {\n      logDriver = "awslogs"\n      options = {\n        awslogs-group         = aws_cloudwatch_log_group.jenkins.name\n        awslogs-region        = data.aws_region.here.name\n        awslogs-stream-prefix = "jenkins"\n      }\n    }\n  }])\n  volume {\n    name = "home"\n    efs_volume_configuration {\n      file_system_id     = aws_efs_file_system.home.id\n      transit_encryption = "ENABLED"\n      authorization_config {\n        access_point_id = aws_efs_access_point.home.id\n      }\n    }\n  }\n}\n\nresource "aws_ecs_service" "jenkins" {\n  # checkov:skip=CKV_AWS_333: public subnets, as for the agents; its security group lets in the load balancer alone\n  name            = "jenkins"\n  cluster         = aws_ecs_cluster.farm.id\n  task_definition = aws_ecs_task_definition.jenkins.arn\n  launch_type     = var.launch_type\n  desired_count   = 1\n  # Two controllers on one home would destroy it: the old one stops before the new one starts.\n  deployment_minimum_healthy_percent = 0\n  deployment_maximum_percent         = 100\n  health_check_grace_period_seconds  = 300\n  network_configuration {\n    subnets          = var.subnet_ids\n    security_groups  = [var.security_group_id]\n    assign_public_ip = var.launch_type == "FARGATE"\n  }\n  load_balancer {\n    target_group_arn = aws_lb_target_group.jenkins.arn\n    container_name   = "jenkins"\n    container_port   = 8080\n  }\n  depends_on = [aws_lb_listener.https, aws_efs_mount_target.home]\n}\n\noutput "address" { value = aws_lb.jenkins.dns_name }\noutput "file_system_id" { value = aws_efs_file_system.home.id }\n', "terraform/modules/controller-lightsail/main.tf": `# Jenkins on a Lightsail instance: the smallest farm, for a fixed price a month. What can't be there: an instance has no role
 # of yours. So it can't size groups of agents, and the store's keys are files in secrets/: use it with agents of your own.
 variable "name" { type = string }
 variable "domain" { type = string }
@@ -37092,7 +37267,302 @@ resource "aws_lightsail_instance_public_ports" "jenkins" {
 }
 
 output "address" { value = aws_lightsail_static_ip.jenkins.ip_address }
-`, "terraform/modules/controller-lightsail/start.sh": "#!/bin/bash\n# At the first start: Docker, Jenkins and Caddy. Put secrets into /etc/farm-secrets, owned by user 1000, and restart jenkins.\nset -euo pipefail\napt-get update\nDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io\ninstall -d -o 1000 -g 1000 -m 700 /etc/farm-secrets\ndocker run -d --name jenkins --restart unless-stopped --network host --cap-drop ALL --security-opt no-new-privileges \\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\n  --volume jenkins_home:/var/jenkins_home --volume /etc/farm-secrets:/run/secrets:ro ${image}\ndocker run -d --name caddy --restart unless-stopped --network host --volume caddy:/data caddy:2.10.0 \\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\n", "terraform/modules/identity/main.tf": '# The controller\'s role: it sizes the groups of agents, and reads its secrets and the pointers of the agents\' image.\nvariable "name" { type = string }\nvariable "service" { type = string }\nvariable "group_arns" { type = list(string) }\nvariable "secrets_path" { type = string }\nvariable "image_parameters" { type = list(string) }\n\ndata "aws_caller_identity" "me" {}\ndata "aws_region" "here" {}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = [var.service]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "controller" {\n  # checkov:skip=CKV_AWS_356: Describe and List know no resources\n  statement {\n    sid = "Look"\n    actions = [\n      "autoscaling:DescribeAutoScalingGroups",\n      "ec2:DescribeInstances",\n      "ec2:DescribeInstanceStatus",\n      "ec2:DescribeInstanceTypes",\n      "ec2:DescribeRegions",\n    ]\n    resources = ["*"]\n  }\n  dynamic "statement" {\n    for_each = length(var.group_arns) > 0 ? [1] : []\n    content {\n      sid       = "Size"\n      actions   = ["autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup"]\n      resources = var.group_arns\n    }\n  }\n  statement {\n    sid     = "Secrets"\n    actions = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"]\n    resources = [\n      "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter${var.secrets_path}",\n      "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter${var.secrets_path}/*",\n    ]\n  }\n  dynamic "statement" {\n    for_each = length(var.image_parameters) > 0 ? [1] : []\n    content {\n      sid       = "ReadPointers"\n      actions   = ["ssm:GetParameter"]\n      resources = var.image_parameters\n    }\n  }\n}\n\nresource "aws_iam_role" "controller" {\n  name_prefix        = "${var.name}-controller-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "controller" {\n  role   = aws_iam_role.controller.id\n  policy = data.aws_iam_policy_document.controller.json\n}\n\noutput "role_name" { value = aws_iam_role.controller.name }\noutput "role_arn" { value = aws_iam_role.controller.arn }\n', "terraform/modules/network/main.tf": '# A VPC with two public subnets, or yours. Agents get public addresses: a NAT gateway would cost more than the controller.\n# Their security group lets only the controller in.\nvariable "name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = (var.vpc_id == "") == (length(var.subnet_ids) == 0)\n    error_message = "Give both vpc_id and subnet_ids, or neither."\n  }\n}\n\nlocals {\n  make = var.vpc_id == ""\n}\n\ndata "aws_availability_zones" "here" {\n  state = "available"\n}\n\ndata "aws_region" "here" {}\n\nresource "aws_vpc" "farm" {\n  # checkov:skip=CKV2_AWS_11: flow logs cost money with every package; turn them on where your rules ask for them\n  count                = local.make ? 1 : 0\n  cidr_block           = "10.64.0.0/16"\n  enable_dns_hostnames = true\n  tags                 = { Name = var.name }\n}\n\n# The default group of a VPC lets its members reach each other: this one lets nobody.\nresource "aws_default_security_group" "none" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_internet_gateway" "farm" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_subnet" "farm" {\n  # checkov:skip=CKV_AWS_130: public on purpose, see above\n  count                   = local.make ? 2 : 0\n  vpc_id                  = aws_vpc.farm[0].id\n  cidr_block              = cidrsubnet(aws_vpc.farm[0].cidr_block, 4, count.index)\n  availability_zone       = data.aws_availability_zones.here.names[count.index]\n  map_public_ip_on_launch = true\n  tags                    = { Name = "${var.name}-${count.index}" }\n}\n\nresource "aws_route_table" "farm" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_route" "out" {\n  count                  = local.make ? 1 : 0\n  route_table_id         = aws_route_table.farm[0].id\n  destination_cidr_block = "0.0.0.0/0"\n  gateway_id             = aws_internet_gateway.farm[0].id\n}\n\nresource "aws_route_table_association" "farm" {\n  count          = local.make ? 2 : 0\n  subnet_id      = aws_subnet.farm[count.index].id\n  route_table_id = aws_route_table.farm[0].id\n}\n\n# The store\'s traffic stays inside AWS and costs nothing.\nresource "aws_vpc_endpoint" "s3" {\n  count           = local.make ? 1 : 0\n  vpc_id          = aws_vpc.farm[0].id\n  service_name    = "com.amazonaws.${data.aws_region.here.name}.s3"\n  route_table_ids = [aws_route_table.farm[0].id]\n}\n\noutput "vpc_id" {\n  value = local.make ? aws_vpc.farm[0].id : var.vpc_id\n}\n\noutput "subnet_ids" {\n  value = local.make ? aws_subnet.farm[*].id : var.subnet_ids\n}\n', "terraform/modules/storage/main.tf": '# Two buckets: the store of what was built, and the apt repositories behind CloudFront.\nvariable "name" { type = string }\nvariable "domain" {\n  type    = string\n  default = ""\n}\nvariable "certificate_arn" {\n  type    = string\n  default = ""\n  validation {\n    condition     = var.certificate_arn == "" || startswith(var.certificate_arn, "arn:aws:acm:us-east-1:")\n    error_message = "CloudFront takes certificates of us-east-1 only."\n  }\n}\n\nlocals {\n  buckets = toset(["store", "packages"])\n  # AWS\'s own policies: these ids are the same in every account.\n  caching_optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"\n}\n\ndata "aws_caller_identity" "me" {}\n\nresource "aws_s3_bucket" "farm" {\n  # checkov:skip=CKV_AWS_144: what is in it can be built again\n  # checkov:skip=CKV_AWS_145: AWS\'s own key; packages are public\n  # checkov:skip=CKV_AWS_18: access logs cost a request each; turn them on where your rules ask for them\n  # checkov:skip=CKV2_AWS_62: nobody listens\n  for_each = local.buckets\n  bucket   = "${var.name}-${each.key}-${data.aws_caller_identity.me.account_id}"\n}\n\nresource "aws_s3_bucket_public_access_block" "farm" {\n  for_each                = local.buckets\n  bucket                  = aws_s3_bucket.farm[each.key].id\n  block_public_acls       = true\n  block_public_policy     = true\n  ignore_public_acls      = true\n  restrict_public_buckets = true\n}\n\nresource "aws_s3_bucket_ownership_controls" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule { object_ownership = "BucketOwnerEnforced" }\n}\n\nresource "aws_s3_bucket_server_side_encryption_configuration" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule {\n    apply_server_side_encryption_by_default { sse_algorithm = "AES256" }\n  }\n}\n\n# A mistake in a publication can be taken back for a month.\nresource "aws_s3_bucket_versioning" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  versioning_configuration { status = "Enabled" }\n}\n\nresource "aws_s3_bucket_lifecycle_configuration" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule {\n    id     = "leftovers"\n    status = "Enabled"\n    filter {}\n    noncurrent_version_expiration { noncurrent_days = 30 }\n    abort_incomplete_multipart_upload { days_after_initiation = 2 }\n  }\n}\n\nresource "aws_cloudfront_origin_access_control" "packages" {\n  name                              = "${var.name}-packages"\n  origin_access_control_origin_type = "s3"\n  signing_behavior                  = "always"\n  signing_protocol                  = "sigv4"\n}\n\n# How long files are kept by the edge is said by each object\'s Cache-Control, which Slipway sets when it publishes: indices\n# by hash and packages for ever, InRelease for seconds.\nresource "aws_cloudfront_distribution" "packages" {\n  # checkov:skip=CKV_AWS_68: a WAF guards applications; these are files\n  # checkov:skip=CKV2_AWS_47: the same\n  # checkov:skip=CKV_AWS_86: access logs cost a request each\n  # checkov:skip=CKV_AWS_305: a repository has no root page\n  # checkov:skip=CKV_AWS_310: one origin; what is in it can be published again\n  # checkov:skip=CKV_AWS_374: robots are everywhere\n  # checkov:skip=CKV_AWS_174: with CloudFront\'s own certificate AWS chooses the version of TLS\n  # checkov:skip=CKV2_AWS_32: headers are for browsers\n  # checkov:skip=CKV2_AWS_42: the certificate is optional: without one CloudFront\'s own name is used\n  enabled         = true\n  is_ipv6_enabled = true\n  comment         = "${var.name} packages"\n  aliases         = var.domain == "" ? [] : [var.domain]\n  price_class     = "PriceClass_100"\n  origin {\n    domain_name              = aws_s3_bucket.farm["packages"].bucket_regional_domain_name\n    origin_id                = "packages"\n    origin_access_control_id = aws_cloudfront_origin_access_control.packages.id\n  }\n  default_cache_behavior {\n    target_origin_id       = "packages"\n    viewer_protocol_policy = "redirect-to-https"\n    allowed_methods        = ["GET", "HEAD"]\n    cached_methods         = ["GET", "HEAD"]\n    cache_policy_id        = local.caching_optimized\n  }\n  restrictions {\n    geo_restriction { restriction_type = "none" }\n  }\n  viewer_certificate {\n    cloudfront_default_certificate = var.certificate_arn == ""\n    acm_certificate_arn            = var.certificate_arn == "" ? null : var.certificate_arn\n    ssl_support_method             = var.certificate_arn == "" ? null : "sni-only"\n    minimum_protocol_version       = var.certificate_arn == "" ? "TLSv1" : "TLSv1.2_2021"\n  }\n}\n\ndata "aws_iam_policy_document" "packages" {\n  statement {\n    actions   = ["s3:GetObject"]\n    resources = ["${aws_s3_bucket.farm["packages"].arn}/*"]\n    principals {\n      type        = "Service"\n      identifiers = ["cloudfront.amazonaws.com"]\n    }\n    condition {\n      test     = "StringEquals"\n      variable = "AWS:SourceArn"\n      values   = [aws_cloudfront_distribution.packages.arn]\n    }\n  }\n}\n\nresource "aws_s3_bucket_policy" "packages" {\n  bucket = aws_s3_bucket.farm["packages"].id\n  policy = data.aws_iam_policy_document.packages.json\n}\n\noutput "store_bucket" { value = aws_s3_bucket.farm["store"].id }\noutput "store_bucket_arn" { value = aws_s3_bucket.farm["store"].arn }\noutput "packages_bucket" { value = aws_s3_bucket.farm["packages"].id }\noutput "packages_bucket_arn" { value = aws_s3_bucket.farm["packages"].arn }\noutput "distribution_arn" { value = aws_cloudfront_distribution.packages.arn }\noutput "distribution_domain" { value = aws_cloudfront_distribution.packages.domain_name }\n', "terraform/outputs.tf": 'output "controller_registry" {\n  description = "Where the controller\'s image goes."\n  value       = aws_ecr_repository.controller.repository_url\n}\n\noutput "controller_address" {\n  description = "What the DNS record of jenkins.DOMAIN points to."\n  value       = one(concat(module.ec2[*].address, module.ecs[*].address, module.lightsail[*].address))\n}\n\noutput "packages_address" {\n  description = "What the DNS record of packages.DOMAIN points to."\n  value       = module.storage.distribution_domain\n}\n\noutput "store" {\n  description = "`store` of distro.yaml."\n  value       = "s3://${module.storage.store_bucket}/store?region=${var.region}"\n}\n\noutput "publish_to" {\n  description = "`publish: {to: [\u2026]}` of distro.yaml."\n  value       = "s3://${module.storage.packages_bucket}?region=${var.region}"\n}\n\noutput "groups" {\n  description = "Autoscaling groups by pool, for jcasc/aws/agents.yaml."\n  value       = { for name, pool in module.agents : name => pool.group_name }\n}\n', "terraform/variables.tf": 'variable "organization" {\n  description = "Names everything."\n  type        = string\n  validation {\n    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,30}$", var.organization))\n    error_message = "Lower case letters, digits and hyphens, 31 at most."\n  }\n}\n\nvariable "region" {\n  description = "Region of everything but CloudFront."\n  type        = string\n}\n\nvariable "domain" {\n  description = "Domain of the farm: jenkins.DOMAIN and packages.DOMAIN. You make the DNS records from the outputs."\n  type        = string\n  default     = ""\n}\n\nvariable "controller" {\n  description = "Where Jenkins runs: ec2, ecs, lightsail or none."\n  type        = string\n  default     = "ec2"\n  validation {\n    condition     = contains(["ec2", "ecs", "lightsail", "none"], var.controller)\n    error_message = "The controller runs on ec2, ecs, lightsail or none."\n  }\n}\n\nvariable "controller_image" {\n  description = "Image of the controller with its digest or a tag that never moves: what `docker build .` made, in the registry of the outputs."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !endswith(var.controller_image, ":latest")\n    error_message = "Name a version of the image: with :latest a restart is an upgrade."\n  }\n}\n\nvariable "certificate_arn" {\n  description = "ECS only: ACM certificate of jenkins.DOMAIN for the load balancer."\n  type        = string\n  default     = ""\n}\n\nvariable "packages_certificate_arn" {\n  description = "ACM certificate of packages.DOMAIN in us-east-1; without it CloudFront\'s own name is used."\n  type        = string\n  default     = ""\n}\n\nvariable "vpc_id" {\n  description = "Your VPC; empty: one is made."\n  type        = string\n  default     = ""\n}\n\nvariable "subnet_ids" {\n  description = "Subnets of your VPC, with a way out."\n  type        = list(string)\n  default     = []\n}\n\nvariable "operators" {\n  description = "Networks (CIDR) from which people reach Jenkins."\n  type        = list(string)\n  default     = []\n  validation {\n    condition     = alltrue([for cidr in var.operators : can(cidrhost(cidr, 0))])\n    error_message = "Networks in CIDR notation, such as 203.0.113.0/24."\n  }\n}\n\nvariable "agent_public_key" {\n  description = "Public SSH key that agents accept from the controller."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !strcontains(var.agent_public_key, "PRIVATE KEY")\n    error_message = "This is a private key: give the public half. It must not reach the state."\n  }\n}\n\nvariable "agents" {\n  description = "Pools of agents, one autoscaling group each."\n  type = map(object({\n    architecture   = string\n    instance_types = list(string)\n    max            = optional(number, 10)\n    # Share that is not spot, in percent.\n    on_demand = optional(number, 0)\n    disk_gb   = optional(number, 60)\n    # false: for pull requests of people whom you do not know. It writes below untrusted/ of the store alone.\n    trusted = optional(bool, true)\n  }))\n  default = {}\n}\n', "terraform/versions.tf": 'terraform {\n  required_version = ">= 1.7"\n  required_providers {\n    aws = {\n      source  = "hashicorp/aws"\n      version = "~> 5.100"\n    }\n  }\n  # State in S3: make a bucket with versioning, then uncomment and `terraform init`.\n  # backend "s3" {\n  #   bucket       = "acme-terraform"\n  #   key          = "farm.tfstate"\n  #   use_lockfile = true\n  # }\n}\n\nprovider "aws" {\n  region = var.region\n  default_tags {\n    tags = { farm = var.organization }\n  }\n}\n' };
+`, "terraform/modules/controller-lightsail/start.sh": "#!/bin/bash\n# At the first start: Docker, Jenkins and Caddy. Put secrets into /etc/farm-secrets, owned by user 1000, and restart jenkins.\nset -euo pipefail\napt-get update\nDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io\ninstall -d -o 1000 -g 1000 -m 700 /etc/farm-secrets\ndocker run -d --name jenkins --restart unless-stopped --network host --cap-drop ALL --security-opt no-new-privileges \\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\n  --volume jenkins_home:/var/jenkins_home --volume /etc/farm-secrets:/run/secrets:ro ${image}\ndocker run -d --name caddy --restart unless-stopped --network host --volume caddy:/data caddy:2.10.0 \\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\n", "terraform/modules/identity/main.tf": '# The controller\'s role: it sizes the groups of agents, and reads its secrets and the pointers of the agents\' image.\nvariable "name" { type = string }\nvariable "service" { type = string }\nvariable "group_arns" { type = list(string) }\nvariable "secrets_path" { type = string }\nvariable "image_parameters" { type = list(string) }\n\ndata "aws_caller_identity" "me" {}\ndata "aws_region" "here" {}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = [var.service]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "controller" {\n  # checkov:skip=CKV_AWS_356: Describe and List know no resources\n  statement {\n    sid = "Look"\n    actions = [\n      "autoscaling:DescribeAutoScalingGroups",\n      "ec2:DescribeInstances",\n      "ec2:DescribeInstanceStatus",\n      "ec2:DescribeInstanceTypes",\n      "ec2:DescribeRegions",\n    ]\n    resources = ["*"]\n  }\n  dynamic "statement" {\n    for_each = length(var.group_arns) > 0 ? [1] : []\n    content {\n      sid       = "Size"\n      actions   = ["autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup"]\n      resources = var.group_arns\n    }\n  }\n  statement {\n    sid     = "Secrets"\n    actions = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"]\n    resources = [\n      "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter${var.secrets_path}",\n      "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter${var.secrets_path}/*",\n    ]\n  }\n  dynamic "statement" {\n    for_each = length(var.image_parameters) > 0 ? [1] : []\n    content {\n      sid       = "ReadPointers"\n      actions   = ["ssm:GetParameter"]\n      resources = var.image_parameters\n    }\n  }\n}\n\nresource "aws_iam_role" "controller" {\n  name_prefix        = "${var.name}-controller-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "controller" {\n  role   = aws_iam_role.controller.id\n  policy = data.aws_iam_policy_document.controller.json\n}\n\noutput "role_name" { value = aws_iam_role.controller.name }\noutput "role_arn" { value = aws_iam_role.controller.arn }\n', "terraform/modules/network/main.tf": '# A VPC with two public subnets, or yours. Agents get public addresses: a NAT gateway would cost more than the controller.\n# Their security group lets only the controller in.\nvariable "name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = (var.vpc_id == "") == (length(var.subnet_ids) == 0)\n    error_message = "Give both vpc_id and subnet_ids, or neither."\n  }\n}\n\nlocals {\n  make = var.vpc_id == ""\n}\n\ndata "aws_availability_zones" "here" {\n  state = "available"\n}\n\ndata "aws_region" "here" {}\n\nresource "aws_vpc" "farm" {\n  # checkov:skip=CKV2_AWS_11: flow logs cost money with every package; turn them on where your rules ask for them\n  count                = local.make ? 1 : 0\n  cidr_block           = "10.64.0.0/16"\n  enable_dns_hostnames = true\n  tags                 = { Name = var.name }\n}\n\n# The default group of a VPC lets its members reach each other: this one lets nobody.\nresource "aws_default_security_group" "none" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_internet_gateway" "farm" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_subnet" "farm" {\n  # checkov:skip=CKV_AWS_130: public on purpose, see above\n  count                   = local.make ? 2 : 0\n  vpc_id                  = aws_vpc.farm[0].id\n  cidr_block              = cidrsubnet(aws_vpc.farm[0].cidr_block, 4, count.index)\n  availability_zone       = data.aws_availability_zones.here.names[count.index]\n  map_public_ip_on_launch = true\n  tags                    = { Name = "${var.name}-${count.index}" }\n}\n\nresource "aws_route_table" "farm" {\n  count  = local.make ? 1 : 0\n  vpc_id = aws_vpc.farm[0].id\n}\n\nresource "aws_route" "out" {\n  count                  = local.make ? 1 : 0\n  route_table_id         = aws_route_table.farm[0].id\n  destination_cidr_block = "0.0.0.0/0"\n  gateway_id             = aws_internet_gateway.farm[0].id\n}\n\nresource "aws_route_table_association" "farm" {\n  count          = local.make ? 2 : 0\n  subnet_id      = aws_subnet.farm[count.index].id\n  route_table_id = aws_route_table.farm[0].id\n}\n\n# The store\'s traffic stays inside AWS and costs nothing.\nresource "aws_vpc_endpoint" "s3" {\n  count           = local.make ? 1 : 0\n  vpc_id          = aws_vpc.farm[0].id\n  service_name    = "com.amazonaws.${data.aws_region.here.name}.s3"\n  route_table_ids = [aws_route_table.farm[0].id]\n}\n\noutput "vpc_id" {\n  value = local.make ? aws_vpc.farm[0].id : var.vpc_id\n}\n\noutput "subnet_ids" {\n  value = local.make ? aws_subnet.farm[*].id : var.subnet_ids\n}\n', "terraform/modules/storage/main.tf": '# Two buckets: the store of what was built, and the apt repositories behind CloudFront.\nvariable "name" { type = string }\nvariable "domain" {\n  type    = string\n  default = ""\n}\nvariable "certificate_arn" {\n  type    = string\n  default = ""\n  validation {\n    condition     = var.certificate_arn == "" || startswith(var.certificate_arn, "arn:aws:acm:us-east-1:")\n    error_message = "CloudFront takes certificates of us-east-1 only."\n  }\n}\n\nlocals {\n  buckets = toset(["store", "packages"])\n  # AWS\'s own policies: these ids are the same in every account.\n  caching_optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"\n}\n\ndata "aws_caller_identity" "me" {}\n\nresource "aws_s3_bucket" "farm" {\n  # checkov:skip=CKV_AWS_144: what is in it can be built again\n  # checkov:skip=CKV_AWS_145: AWS\'s own key; packages are public\n  # checkov:skip=CKV_AWS_18: access logs cost a request each; turn them on where your rules ask for them\n  # checkov:skip=CKV2_AWS_62: nobody listens\n  for_each = local.buckets\n  bucket   = "${var.name}-${each.key}-${data.aws_caller_identity.me.account_id}"\n}\n\nresource "aws_s3_bucket_public_access_block" "farm" {\n  for_each                = local.buckets\n  bucket                  = aws_s3_bucket.farm[each.key].id\n  block_public_acls       = true\n  block_public_policy     = true\n  ignore_public_acls      = true\n  restrict_public_buckets = true\n}\n\nresource "aws_s3_bucket_ownership_controls" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule { object_ownership = "BucketOwnerEnforced" }\n}\n\nresource "aws_s3_bucket_server_side_encryption_configuration" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule {\n    apply_server_side_encryption_by_default { sse_algorithm = "AES256" }\n  }\n}\n\n# A mistake in a publication can be taken back for a month.\nresource "aws_s3_bucket_versioning" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  versioning_configuration { status = "Enabled" }\n}\n\nresource "aws_s3_bucket_lifecycle_configuration" "farm" {\n  for_each = local.buckets\n  bucket   = aws_s3_bucket.farm[each.key].id\n  rule {\n    id     = "leftovers"\n    status = "Enabled"\n    filter {}\n    noncurrent_version_expiration { noncurrent_days = 30 }\n    abort_incomplete_multipart_upload { days_after_initiation = 2 }\n  }\n}\n\nresource "aws_cloudfront_origin_access_control" "packages" {\n  name                              = "${var.name}-packages"\n  origin_access_control_origin_type = "s3"\n  signing_behavior                  = "always"\n  signing_protocol                  = "sigv4"\n}\n\n# How long files are kept by the edge is said by each object\'s Cache-Control, which Slipway sets when it publishes: indices\n# by hash and packages for ever, InRelease for seconds.\nresource "aws_cloudfront_distribution" "packages" {\n  # checkov:skip=CKV_AWS_68: a WAF guards applications; these are files\n  # checkov:skip=CKV2_AWS_47: the same\n  # checkov:skip=CKV_AWS_86: access logs cost a request each\n  # checkov:skip=CKV_AWS_305: a repository has no root page\n  # checkov:skip=CKV_AWS_310: one origin; what is in it can be published again\n  # checkov:skip=CKV_AWS_374: robots are everywhere\n  # checkov:skip=CKV_AWS_174: with CloudFront\'s own certificate AWS chooses the version of TLS\n  # checkov:skip=CKV2_AWS_32: headers are for browsers\n  # checkov:skip=CKV2_AWS_42: the certificate is optional: without one CloudFront\'s own name is used\n  enabled         = true\n  is_ipv6_enabled = true\n  comment         = "${var.name} packages"\n  aliases         = var.domain == "" ? [] : [var.domain]\n  price_class     = "PriceClass_100"\n  origin {\n    domain_name              = aws_s3_bucket.farm["packages"].bucket_regional_domain_name\n    origin_id                = "packages"\n    origin_access_control_id = aws_cloudfront_origin_access_control.packages.id\n  }\n  default_cache_behavior {\n    target_origin_id       = "packages"\n    viewer_protocol_policy = "redirect-to-https"\n    allowed_methods        = ["GET", "HEAD"]\n    cached_methods         = ["GET", "HEAD"]\n    cache_policy_id        = local.caching_optimized\n  }\n  restrictions {\n    geo_restriction { restriction_type = "none" }\n  }\n  viewer_certificate {\n    cloudfront_default_certificate = var.certificate_arn == ""\n    acm_certificate_arn            = var.certificate_arn == "" ? null : var.certificate_arn\n    ssl_support_method             = var.certificate_arn == "" ? null : "sni-only"\n    minimum_protocol_version       = var.certificate_arn == "" ? "TLSv1" : "TLSv1.2_2021"\n  }\n}\n\ndata "aws_iam_policy_document" "packages" {\n  statement {\n    actions   = ["s3:GetObject"]\n    resources = ["${aws_s3_bucket.farm["packages"].arn}/*"]\n    principals {\n      type        = "Service"\n      identifiers = ["cloudfront.amazonaws.com"]\n    }\n    condition {\n      test     = "StringEquals"\n      variable = "AWS:SourceArn"\n      values   = [aws_cloudfront_distribution.packages.arn]\n    }\n  }\n}\n\nresource "aws_s3_bucket_policy" "packages" {\n  bucket = aws_s3_bucket.farm["packages"].id\n  policy = data.aws_iam_policy_document.packages.json\n}\n\noutput "store_bucket" { value = aws_s3_bucket.farm["store"].bucket }\noutput "store_bucket_arn" { value = aws_s3_bucket.farm["store"].arn }\noutput "packages_bucket" { value = aws_s3_bucket.farm["packages"].bucket }\noutput "packages_bucket_arn" { value = aws_s3_bucket.farm["packages"].arn }\noutput "distribution_arn" { value = aws_cloudfront_distribution.packages.arn }\noutput "distribution_domain" { value = aws_cloudfront_distribution.packages.domain_name }\n', "terraform/outputs.tf": 'output "controller_registry" {\n  description = "Where the controller\'s image goes."\n  value       = aws_ecr_repository.controller.repository_url\n}\n\noutput "controller_address" {\n  description = "What the DNS record of jenkins.DOMAIN points to."\n  value       = one(concat(module.ec2[*].address, module.ecs[*].address, module.lightsail[*].address))\n}\n\noutput "packages_address" {\n  description = "What the DNS record of packages.DOMAIN points to."\n  value       = module.storage.distribution_domain\n}\n\noutput "store" {\n  description = "`store` of distro.yaml."\n  value       = "s3://${module.storage.store_bucket}/store?region=${var.region}"\n}\n\noutput "publish_to" {\n  description = "`publish: {to: [\u2026]}` of distro.yaml."\n  value       = "s3://${module.storage.packages_bucket}?region=${var.region}"\n}\n\noutput "groups" {\n  description = "Autoscaling groups by pool, for jcasc/aws/agents.yaml."\n  value       = { for name, pool in module.agents : name => pool.group_name }\n}\n', "terraform/tests/farm.tftest.hcl": `# terraform test: every module with a provider that is mocked, and what each refuses.
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-central-1a", "eu-central-1b"] }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_resource "aws_iam_instance_profile" {
+    defaults = { arn = "arn:aws:iam::123456789012:instance-profile/acme" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/acme" }
+  }
+  mock_resource "aws_lb" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/acme/1" }
+  }
+  mock_resource "aws_lb_target_group" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/acme/1" }
+  }
+  mock_resource "aws_launch_template" {
+    defaults = { id = "lt-0123456789abcdef0" }
+  }
+  mock_resource "aws_cloudfront_distribution" {
+    defaults = { arn = "arn:aws:cloudfront::123456789012:distribution/E1" }
+  }
+}
+
+variables {
+  organization     = "acme"
+  region           = "eu-central-1"
+  domain           = "acme.example"
+  controller       = "ec2"
+  controller_image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-jenkins:1"
+  operators        = ["203.0.113.0/24"]
+  agent_public_key = "ssh-ed25519 AAAA farm"
+  agents = {
+    amd64 = { architecture = "amd64", instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"] }
+    arm64 = { architecture = "arm64", instance_types = ["c7g.2xlarge", "c8g.2xlarge", "m7g.2xlarge"] }
+    requests = {
+      architecture   = "amd64"
+      instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"]
+      trusted        = false
+    }
+  }
+}
+
+run "ec2" {
+  command = apply
+  assert {
+    condition     = length(aws_ssm_parameter.image) == 2
+    error_message = "One pointer for each architecture, not for each pool."
+  }
+  assert {
+    condition     = output.groups == { amd64 = "acme-amd64", arm64 = "acme-arm64", requests = "acme-requests" }
+    error_message = "Each pool has its group."
+  }
+  assert {
+    condition     = startswith(output.store, "s3://acme-store-123456789012/store")
+    error_message = "The output is distro.yaml's store."
+  }
+}
+
+run "ecs" {
+  command = apply
+  variables {
+    controller      = "ecs"
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+  }
+  assert {
+    condition     = length(module.ec2) == 0 && length(module.ecs) == 1
+    error_message = "One controller."
+  }
+}
+
+run "ecs_needs_a_certificate" {
+  command = plan
+  variables {
+    certificate_arn   = ""
+    name              = "acme"
+    domain            = "jenkins.acme.example"
+    image             = "jenkins:1"
+    vpc_id            = "vpc-1"
+    subnet_ids        = ["subnet-1", "subnet-2"]
+    security_group_id = "sg-1"
+    role_arn          = "arn:aws:iam::123456789012:role/acme"
+    secrets_path      = "/acme/secrets"
+  }
+  module { source = "./modules/controller-ecs" }
+  expect_failures = [var.certificate_arn]
+}
+
+run "ecs_needs_two_subnets" {
+  command = plan
+  variables {
+    certificate_arn   = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+    name              = "acme"
+    domain            = "jenkins.acme.example"
+    image             = ""
+    vpc_id            = "vpc-1"
+    subnet_ids        = ["subnet-1"]
+    security_group_id = "sg-1"
+    role_arn          = "arn:aws:iam::123456789012:role/acme"
+    secrets_path      = "/acme/secrets"
+    launch_type       = "LAMBDA"
+  }
+  module { source = "./modules/controller-ecs" }
+  expect_failures = [var.subnet_ids, var.image, var.launch_type]
+}
+
+run "lightsail" {
+  command = apply
+  variables {
+    controller       = "lightsail"
+    controller_image = "registry.acme.example/jenkins:1"
+    agents           = {}
+  }
+  assert {
+    condition     = length(module.identity) == 0
+    error_message = "Lightsail takes no role."
+  }
+}
+
+run "lightsail_has_no_role_for_ecr" {
+  command = plan
+  variables {
+    name   = "acme"
+    domain = "jenkins.acme.example"
+    image  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-jenkins:1"
+  }
+  module { source = "./modules/controller-lightsail" }
+  expect_failures = [var.image]
+}
+
+run "no_controller" {
+  command = apply
+  variables { controller = "none" }
+  assert {
+    condition     = output.controller_address == null
+    error_message = "Jenkins runs elsewhere."
+  }
+}
+
+run "ec2_needs_operators_and_an_image" {
+  command = plan
+  variables {
+    name              = "acme"
+    domain            = "jenkins.acme.example"
+    image             = ""
+    vpc_id            = "vpc-1"
+    subnet_id         = "subnet-1"
+    security_group_id = "sg-1"
+    operators         = []
+    role_name         = "acme"
+    secrets_path      = "/acme/secrets"
+  }
+  module { source = "./modules/controller-ec2" }
+  expect_failures = [var.operators, var.image]
+}
+
+run "names_and_networks" {
+  command = plan
+  variables {
+    organization     = "Acme Robots"
+    controller       = "heroku"
+    controller_image = "jenkins:latest"
+    operators        = ["everywhere"]
+    agent_public_key = "the PRIVATE KEY"
+  }
+  expect_failures = [
+    var.organization, var.controller, var.controller_image, var.operators, var.agent_public_key,
+  ]
+}
+
+run "agents_need_a_key" {
+  command = plan
+  variables { agent_public_key = "" }
+  expect_failures = [aws_key_pair.agents]
+}
+
+run "own_network" {
+  command = plan
+  variables {
+    name       = "acme"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+  }
+  module { source = "./modules/network" }
+  assert {
+    condition     = length(aws_vpc.farm) == 0 && output.vpc_id == "vpc-1" && length(output.subnet_ids) == 2
+    error_message = "Nothing is made in a network of yours."
+  }
+}
+
+run "half_a_network" {
+  command = plan
+  variables {
+    name       = "acme"
+    vpc_id     = "vpc-1"
+    subnet_ids = []
+  }
+  module { source = "./modules/network" }
+  expect_failures = [var.subnet_ids]
+}
+
+run "certificate_of_another_region" {
+  command = plan
+  variables {
+    name            = "acme"
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+  }
+  module { source = "./modules/storage" }
+  expect_failures = [var.certificate_arn]
+}
+
+run "identity_without_agents" {
+  command = plan
+  variables {
+    name             = "acme"
+    service          = "ec2.amazonaws.com"
+    group_arns       = []
+    secrets_path     = "/acme/secrets"
+    image_parameters = []
+  }
+  module { source = "./modules/identity" }
+  assert {
+    condition     = length(data.aws_iam_policy_document.controller.statement) == 2
+    error_message = "No right over groups where there are none."
+  }
+}
+
+run "odd_pool" {
+  command = plan
+  variables {
+    name                  = "acme-odd"
+    architecture          = "riscv64"
+    image_parameter       = "/acme/agents/riscv64/image"
+    instance_types        = ["c7a.large"]
+    max                   = 0
+    on_demand             = 120
+    disk_gb               = 20
+    trusted               = true
+    key_name              = "acme"
+    vpc_id                = "vpc-1"
+    subnet_ids            = ["subnet-1"]
+    controller_group_id   = "sg-1"
+    store_bucket_arn      = "arn:aws:s3:::store"
+    packages_bucket_arn   = "arn:aws:s3:::packages"
+    packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+  }
+  module { source = "./modules/agents" }
+  expect_failures = [var.architecture, var.instance_types, var.max, var.on_demand]
+}
+
+run "untrusted_pool" {
+  command = plan
+  variables {
+    name                  = "acme-requests"
+    architecture          = "amd64"
+    image_parameter       = "/acme/agents/amd64/image"
+    instance_types        = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"]
+    max                   = 4
+    on_demand             = 0
+    disk_gb               = 40
+    trusted               = false
+    key_name              = "acme"
+    vpc_id                = "vpc-1"
+    subnet_ids            = ["subnet-1"]
+    controller_group_id   = "sg-1"
+    store_bucket_arn      = "arn:aws:s3:::store"
+    packages_bucket_arn   = "arn:aws:s3:::packages"
+    packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+  }
+  module { source = "./modules/agents" }
+  assert {
+    condition = alltrue([
+      for s in data.aws_iam_policy_document.agent.statement : !contains(s.resources, "arn:aws:s3:::packages/*")
+    ])
+    error_message = "An untrusted pool publishes nothing."
+  }
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.agent.statement : s.resources if s.sid == "WriteStore"]) == toset(["arn:aws:s3:::store/*/untrusted/*"])
+    error_message = "It writes below untrusted/ alone."
+  }
+  assert {
+    condition     = aws_autoscaling_group.agents.protect_from_scale_in && aws_autoscaling_group.agents.min_size == 0
+    error_message = "From zero, and only the plugin ends an agent."
+  }
+}
+`, "terraform/variables.tf": 'variable "organization" {\n  description = "Names everything."\n  type        = string\n  validation {\n    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,30}$", var.organization))\n    error_message = "Lower case letters, digits and hyphens, 31 at most."\n  }\n}\n\nvariable "region" {\n  description = "Region of everything but CloudFront."\n  type        = string\n}\n\nvariable "domain" {\n  description = "Domain of the farm: jenkins.DOMAIN and packages.DOMAIN. You make the DNS records from the outputs."\n  type        = string\n  default     = ""\n}\n\nvariable "controller" {\n  description = "Where Jenkins runs: ec2, ecs, lightsail or none."\n  type        = string\n  default     = "ec2"\n  validation {\n    condition     = contains(["ec2", "ecs", "lightsail", "none"], var.controller)\n    error_message = "The controller runs on ec2, ecs, lightsail or none."\n  }\n}\n\nvariable "controller_image" {\n  description = "Image of the controller with its digest or a tag that never moves: what `docker build .` made, in the registry of the outputs."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !endswith(var.controller_image, ":latest")\n    error_message = "Name a version of the image: with :latest a restart is an upgrade."\n  }\n}\n\nvariable "certificate_arn" {\n  description = "ECS only: ACM certificate of jenkins.DOMAIN for the load balancer."\n  type        = string\n  default     = ""\n}\n\nvariable "packages_certificate_arn" {\n  description = "ACM certificate of packages.DOMAIN in us-east-1; without it CloudFront\'s own name is used."\n  type        = string\n  default     = ""\n}\n\nvariable "vpc_id" {\n  description = "Your VPC; empty: one is made."\n  type        = string\n  default     = ""\n}\n\nvariable "subnet_ids" {\n  description = "Subnets of your VPC, with a way out."\n  type        = list(string)\n  default     = []\n}\n\nvariable "operators" {\n  description = "Networks (CIDR) from which people reach Jenkins."\n  type        = list(string)\n  default     = []\n  validation {\n    condition     = alltrue([for cidr in var.operators : can(cidrhost(cidr, 0))])\n    error_message = "Networks in CIDR notation, such as 203.0.113.0/24."\n  }\n}\n\nvariable "agent_public_key" {\n  description = "Public SSH key that agents accept from the controller."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !strcontains(var.agent_public_key, "PRIVATE KEY")\n    error_message = "This is a private key: give the public half. It must not reach the state."\n  }\n}\n\nvariable "agents" {\n  description = "Pools of agents, one autoscaling group each."\n  type = map(object({\n    architecture   = string\n    instance_types = list(string)\n    max            = optional(number, 10)\n    # Share that is not spot, in percent.\n    on_demand = optional(number, 0)\n    disk_gb   = optional(number, 60)\n    # false: for pull requests of people whom you do not know. It writes below untrusted/ of the store alone.\n    trusted = optional(bool, true)\n  }))\n  default = {}\n}\n', "terraform/versions.tf": 'terraform {\n  required_version = ">= 1.7"\n  required_providers {\n    aws = {\n      source  = "hashicorp/aws"\n      version = "~> 5.100"\n    }\n  }\n  # State in S3: make a bucket with versioning, then uncomment and `terraform init`.\n  # backend "s3" {\n  #   bucket       = "acme-terraform"\n  #   key          = "farm.tfstate"\n  #   use_lockfile = true\n  # }\n}\n\nprovider "aws" {\n  region = var.region\n  default_tags {\n    tags = { farm = var.organization }\n  }\n}\n' };
 
 // ts-src/deploy/files.ts
 var dotted = {
@@ -37109,9 +37579,9 @@ function renderDeployment(answers) {
     java: pluginTable.java
   };
   return Object.fromEntries(
-    Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text7]) => {
+    Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text8]) => {
       const plain3 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain3] ?? plain3, plain3 === path2 ? text7 : renderTemplate(text7, values)];
+      return [dotted[plain3] ?? plain3, plain3 === path2 ? text8 : renderTemplate(text8, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
@@ -37128,8 +37598,8 @@ function writeRecord(folder, record3) {
 `);
 }
 function readRecord(folder) {
-  const text7 = readIf((0, import_node_path80.join)(folder, recordName));
-  if (text7 === void 0)
+  const text8 = readIf((0, import_node_path80.join)(folder, recordName));
+  if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
         hint: "name the folder, or make one with `slipway deploy init FOLDER`"
@@ -37138,7 +37608,7 @@ function readRecord(folder) {
   const damaged = (why) => bad(error("deploy-folder", `${recordName} is damaged: ${why}`, { hint: "take it from git again" }));
   let value2;
   try {
-    value2 = JSON.parse(text7);
+    value2 = JSON.parse(text8);
   } catch {
     return damaged("it is no JSON");
   }
@@ -37173,7 +37643,7 @@ async function planUpdate(folder, base, next2) {
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
   if (next2 === base || next2 === ours) return void 0;
-  const diff3 = async (text7) => diffOf(scratch, path2, ours, text7);
+  const diff3 = async (text8) => diffOf(scratch, path2, ours, text8);
   if (ours === base) {
     const wanted = await diff3(next2);
     if (next2 === void 0) return { path: path2, kind: "removed", diff: wanted };
@@ -37187,7 +37657,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
 }
 async function merge2(scratch, ours, base, next2) {
   const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path81.join)(scratch, name6));
-  for (const [i, text7] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names3[i] ?? "", text7);
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names3[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names3]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
@@ -37213,18 +37683,310 @@ async function diffOf(scratch, path2, from, to) {
 init_files();
 init_diagnostics();
 init_yaml();
+
+// ts-src/deploy/agent-images.ts
+init_zod();
+init_diagnostics();
+
+// ts-src/deploy/aws.ts
+var import_node_crypto10 = require("node:crypto");
+init_zod();
+init_aws4fetch_esm();
+init_fxp();
+init_diagnostics();
+init_s3_credentials();
+var largest3 = 32 << 20;
+var parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "item" });
+async function ask(place2, service, body, headers) {
+  if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto10.webcrypto });
+  const url2 = `${place2.endpoint ?? `https://${service}.${place2.region}.amazonaws.com`}/`;
+  try {
+    const signer = new AwsV4Signer({
+      ...await credentials(),
+      method: "POST",
+      url: url2,
+      region: place2.region,
+      service,
+      body,
+      headers
+    });
+    const signed = await signer.sign();
+    const reply = await fetch(signed.url, {
+      method: "POST",
+      headers: signed.headers,
+      body,
+      signal: AbortSignal.timeout(6e4)
+    });
+    const text8 = await bounded(reply);
+    if (reply.ok) return good(text8);
+    const code = /<Code>([\w.]+)<\/Code>|"__type":\s*"(?:[^"#]*#)?(\w+)"/.exec(text8);
+    const told8 = /<Message>([^<]{0,500})|"[mM]essage":\s*"([^"]{0,500})/.exec(text8);
+    const why = `${code?.[1] ?? code?.[2] ?? reply.status}${told8 ? `: ${told8[1] ?? told8[2] ?? ""}` : ""}`;
+    return bad(error("deploy-aws", `${service} refused: ${why}`));
+  } catch (e) {
+    const why = e instanceof Error ? e.message : String(e);
+    return bad(error("deploy-aws", `${service} can't be reached: ${why}`));
+  }
+}
+async function bounded(reply) {
+  const parts2 = [];
+  const reader2 = reply.body?.getReader();
+  for (let size3 = 0; reader2; ) {
+    const { done, value: value2 } = await reader2.read();
+    if (done) break;
+    size3 += value2.length;
+    if (size3 > largest3) throw new Error("the answer is larger than 32 MiB");
+    parts2.push(value2);
+  }
+  return Buffer.concat(parts2).toString("utf8");
+}
+async function ec2(place2, action, parameters) {
+  const body = new URLSearchParams({ Action: action, Version: "2016-11-15", ...parameters }).toString();
+  const type = "application/x-www-form-urlencoded; charset=utf-8";
+  const reply = await ask(place2, "ec2", body, { "content-type": type });
+  if (!reply.ok) return reply;
+  const parsed2 = record(string3(), unknown()).safeParse(parser.parse(reply.value));
+  return good(parsed2.success ? parsed2.data[`${action}Response`] : void 0);
+}
+async function ssm(place2, action, input) {
+  const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": `AmazonSSM.${action}` };
+  const reply = await ask(place2, "ssm", JSON.stringify(input), headers);
+  if (!reply.ok) return reply;
+  try {
+    return good(JSON.parse(reply.value));
+  } catch {
+    return bad(error("deploy-aws", `ssm gave an answer to ${action} that is no JSON`));
+  }
+}
+
+// ts-src/deploy/agent-images.ts
+var parameterOf = (pool) => `/${pool.organization}/agents/${pool.architecture}/image`;
+var text6 = string3();
+var list4 = (item) => union([
+  literal("").transform(() => []),
+  object({ item: array(item) }).transform((l) => l.item)
+]);
+var imagesAnswer = object({
+  imagesSet: list4(
+    object({
+      imageId: text6,
+      name: text6.default(""),
+      imageState: text6,
+      creationDate: text6,
+      architecture: text6,
+      blockDeviceMapping: list4(object({ ebs: object({ snapshotId: text6.optional() }).optional() })).default([])
+    })
+  )
+});
+var instancesAnswer = object({
+  reservationSet: list4(object({ instancesSet: list4(object({ imageId: text6, instanceId: text6 })) })),
+  nextToken: text6.optional()
+});
+var versionsAnswer = object({
+  launchTemplateVersionSet: list4(
+    object({ launchTemplateName: text6, launchTemplateData: object({ imageId: text6.optional() }) })
+  ),
+  nextToken: text6.optional()
+});
+var historyAnswer = object({
+  Parameters: array(object({ Value: text6, Version: number3() })),
+  NextToken: text6.nullish()
+});
+function read2(schema5, answer2, what) {
+  if (!answer2.ok) return answer2;
+  const checked = schema5.safeParse(answer2.value);
+  return checked.success ? good(checked.data) : bad(error("deploy-aws", `AWS gave ${what} in a form that is not known`));
+}
+async function pointerHistory(pool) {
+  const values = [];
+  let token3;
+  do {
+    const asked = { Name: parameterOf(pool), MaxResults: 50, ...token3 === void 0 ? {} : { NextToken: token3 } };
+    const page = read2(historyAnswer, await ssm(pool, "GetParameterHistory", asked), "the history of a parameter");
+    if (!page.ok) return page;
+    values.push(...page.value.Parameters);
+    token3 = page.value.NextToken ?? void 0;
+  } while (token3 !== void 0 && token3 !== "" && values.length < 1e3);
+  return good([...new Set(values.sort((a, b) => b.Version - a.Version).map((v) => v.Value))]);
+}
+async function describe3(pool, filters) {
+  const parameters = {};
+  for (const [i, [name6, value2]] of Object.entries(filters).entries()) {
+    parameters[`Filter.${i + 1}.Name`] = name6;
+    parameters[`Filter.${i + 1}.Value.1`] = value2;
+  }
+  return read2(imagesAnswer, await ec2(pool, "DescribeImages", parameters), "images");
+}
+async function usedImages(pool) {
+  const used = /* @__PURE__ */ new Map();
+  let token3;
+  do {
+    const parameters = { MaxResults: "1000", ...token3 ? { NextToken: token3 } : {} };
+    for (const [i, state] of ["pending", "running", "shutting-down", "stopping", "stopped"].entries())
+      parameters[`Filter.1.Value.${i + 1}`] = state;
+    const asked = { ...parameters, "Filter.1.Name": "instance-state-name" };
+    const page = read2(instancesAnswer, await ec2(pool, "DescribeInstances", asked), "instances");
+    if (!page.ok) return page;
+    for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))
+      used.set(instance.imageId, instance.instanceId);
+    token3 = page.value.nextToken;
+  } while (token3);
+  do {
+    const asked = { "LaunchTemplateVersion.1": "$Latest", "LaunchTemplateVersion.2": "$Default" };
+    const parameters = { ...asked, ...token3 ? { NextToken: token3 } : {} };
+    const page = read2(
+      versionsAnswer,
+      await ec2(pool, "DescribeLaunchTemplateVersions", parameters),
+      "launch templates"
+    );
+    if (!page.ok) return page;
+    for (const { launchTemplateName, launchTemplateData } of page.value.launchTemplateVersionSet)
+      if (launchTemplateData.imageId) used.set(launchTemplateData.imageId, launchTemplateName);
+    token3 = page.value.nextToken;
+  } while (token3);
+  return good(used);
+}
+async function listAgentImages(pool) {
+  const own3 = { "tag:farm": pool.organization, "tag:slipway-agent": pool.architecture };
+  const images = await describe3(pool, own3);
+  if (!images.ok) return images;
+  const [pointers, used] = [await pointerHistory(pool), await usedImages(pool)];
+  if (!pointers.ok) return pointers;
+  if (!used.ok) return used;
+  const [current, former] = pointers.value;
+  const useOf = (id) => {
+    if (id === current) return "current";
+    return id === former ? "former" : used.value.get(id);
+  };
+  return good(
+    images.value.imagesSet.map((i) => ({
+      id: i.imageId,
+      name: i.name,
+      state: i.imageState,
+      created: i.creationDate,
+      snapshots: i.blockDeviceMapping.flatMap((m) => m.ebs?.snapshotId ?? []),
+      use: useOf(i.imageId)
+    })).sort((a, b) => compare(b.created, a.created) || compare(b.id, a.id))
+  );
+}
+async function useAgentImage(pool, id) {
+  const found2 = await describe3(pool, { "image-id": id });
+  if (!found2.ok) return found2;
+  const [image2] = found2.value.imagesSet;
+  const processor = pool.architecture === "amd64" ? "x86_64" : "arm64";
+  if (image2?.imageId !== id) return bad(error("deploy-image", `there is no image ${id} in ${pool.region}`));
+  if (image2.imageState !== "available")
+    return bad(error("deploy-image", `${id} is ${image2.imageState}, not available`));
+  if (image2.architecture !== processor)
+    return bad(error("deploy-image", `${id} is for ${image2.architecture}, agents of this pool are ${processor}`));
+  const history = await pointerHistory(pool);
+  if (!history.ok) return history;
+  const put = { Name: parameterOf(pool), Value: id, Type: "String", DataType: "aws:ec2:image", Overwrite: true };
+  const done = history.value[0] === id ? good(void 0) : await ssm(pool, "PutParameter", put);
+  return done.ok ? good({ former: history.value.find((value2) => value2 !== id) }) : done;
+}
+async function backToFormer(pool) {
+  const history = await pointerHistory(pool);
+  if (!history.ok) return history;
+  for (const id of history.value.slice(1)) {
+    const used = await useAgentImage(pool, id);
+    if (used.ok) return good({ id });
+    if (used.diagnostics.some((d) => d.code === "deploy-aws")) return used;
+  }
+  return bad(error("deploy-image", `${parameterOf(pool)} named no other image that is still there`));
+}
+async function pruneAgentImages(pool, keep2, remove2) {
+  const images = await listAgentImages(pool);
+  if (!images.ok) return images;
+  const gone = images.value.slice(keep2).filter((image2) => image2.use === void 0);
+  if (!remove2) return good(gone);
+  for (const image2 of gone) {
+    const done = await ec2(pool, "DeregisterImage", { ImageId: image2.id });
+    if (!done.ok) return done;
+    for (const SnapshotId of image2.snapshots) {
+      const deleted = await ec2(pool, "DeleteSnapshot", { SnapshotId });
+      if (!deleted.ok) return deleted;
+    }
+  }
+  return good(gone);
+}
+
+// ts-src/cli/deploy-image.ts
+init_diagnostics();
+var imageOptions = {
+  organization: { type: "string", value: "NAME", help: "image: the farm, as in its answers" },
+  architecture: { type: "string", value: "NAME", help: "image: amd64 (default) or arm64" },
+  region: { type: "string", value: "NAME", help: "image: region of AWS (default: AWS_REGION)" },
+  endpoint: { type: "string", value: "URL", help: "image: where AWS is served by something else" },
+  keep: { type: "string", value: "N", help: "image prune: the newest N stay (default: 5)" },
+  "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
+};
+function poolOf(values) {
+  const { organization, architecture: architecture2 = "amd64", endpoint } = values;
+  const region2 = values.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? "";
+  if (organization === void 0 || !/^[a-z0-9][a-z0-9-]{0,30}$/.test(organization)) return void 0;
+  if (architecture2 !== "amd64" && architecture2 !== "arm64" || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region2))
+    return void 0;
+  if (endpoint !== void 0 && !/^https?:\/\/[A-Za-z0-9.:-]+$/.test(endpoint)) return void 0;
+  return { organization, architecture: architecture2, region: region2, endpoint };
+}
+async function agentImages(words5, values) {
+  const [what = "list", id, ...more] = words5;
+  const pool = poolOf(values);
+  const keep2 = values.keep ?? "5";
+  const named6 = what === "use" ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
+  if (!pool || more.length || !named6 || !["list", "use", "back", "prune"].includes(what) || !/^[1-9]\d{0,2}$/.test(keep2)) {
+    writeMessage(
+      "slipway deploy image: list, use AMI, back or prune; --organization and --region are needed, --architecture is amd64 or arm64, --keep a number from 1\n"
+    );
+    return exit.usage;
+  }
+  const done = await perform(what, pool, id ?? "", Number(keep2), values["dry-run"] !== true);
+  showDiagnostics(done.diagnostics);
+  if (done.ok) writeOutput(done.value);
+  return done.ok ? exit.ok : exit.failed;
+}
+async function perform(what, pool, id, keep2, remove2) {
+  if (what === "use") {
+    const used = await useAgentImage(pool, id);
+    const former = used.ok ? used.value.former : void 0;
+    return used.ok ? good(`new agents start from ${id}${former ? `; before it: ${former}` : ""}
+`) : used;
+  }
+  if (what === "back") {
+    const back = await backToFormer(pool);
+    return back.ok ? good(`new agents start from ${back.value.id} again
+`) : back;
+  }
+  if (what === "prune") {
+    const gone = await pruneAgentImages(pool, keep2, remove2);
+    if (!gone.ok) return gone;
+    const lines = gone.value.map((i) => `${remove2 ? "removed" : "would remove"} ${i.id} ${i.name} of ${i.created}
+`);
+    return good(lines.join("") || "nothing to remove\n");
+  }
+  const images = await listAgentImages(pool);
+  if (!images.ok) return images;
+  const rows = images.value.map((i) => [i.id, i.created, i.state, i.use ?? "", i.name]);
+  return good(renderTable(["image", "created", "state", "used by", "name"], rows));
+}
+
+// ts-src/cli/deploy.ts
 var options3 = {
   answers: { type: "string", value: "FILE", help: "init, update: a YAML file of answers" },
   yes: { type: "boolean", short: "y", help: "init: ask nothing, take the defaults for what the file does not answer" },
-  apply: { type: "boolean", help: "update: write the changes, after you have seen them" }
+  apply: { type: "boolean", help: "update: write the changes, after you have seen them" },
+  ...imageOptions
 };
 var deploy = defineCommand({
   summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
-  usage: "deploy init|update|check [FOLDER]",
+  usage: "deploy init|update|check [FOLDER] | deploy image list|use|back|prune [AMI]",
   details: `init: makes the folder from a few answers. It is yours: commit it, change it.
 update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
 check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and
 ansible-lint where they are installed.
+image: the images that agents on AWS start from. use moves the pointer to one, back to the former one; prune removes
+old ones that nothing uses.
 Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   examples: [
     "slipway deploy init farm",
@@ -37232,30 +37994,32 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
     "slipway deploy update farm"
   ],
   options: options3,
-  async run(values, [what, folder = ".", ...more]) {
+  async run(values, [what, ...words5]) {
+    if (what === "image") return agentImages(words5, values);
+    const [folder = ".", ...more] = words5;
     const root = (0, import_node_path82.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
-    writeMessage("slipway deploy: init, update or check, and one folder\n");
+    writeMessage("slipway deploy: init, update or check, and one folder; or image\n");
     return exit.usage;
   }
 });
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text7 = readIf((0, import_node_path82.resolve)(values.answers));
-    if (text7 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
-    const parsed2 = parseYaml(text7, values.answers);
+    const text8 = readIf((0, import_node_path82.resolve)(values.answers));
+    if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
+    const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
     if (typeof parsed2.value !== "object" || parsed2.value === null || Array.isArray(parsed2.value))
       return checkAnswers(parsed2.value ?? {}, values.answers);
     given = { ...parsed2.value };
   }
-  if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask(given);
+  if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask2(given);
   return checkAnswers(given, values.answers);
 }
-async function ask(given) {
+async function ask2(given) {
   const terminal = (0, import_promises8.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     for (const q3 of questions.filter((question) => !Object.hasOwn(given, question.name))) {
@@ -37283,7 +38047,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path82.join)(root, path2), text7, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path82.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -37428,9 +38192,9 @@ async function packageOf2(graph2, n, input, store2, channels) {
   };
 }
 async function readStored(store2, file3, check4) {
-  const text7 = await store2.readText(file3);
+  const text8 = await store2.readText(file3);
   try {
-    const value2 = text7 === void 0 ? void 0 : JSON.parse(text7);
+    const value2 = text8 === void 0 ? void 0 : JSON.parse(text8);
     return check4(value2) ? value2 : void 0;
   } catch {
     return void 0;
@@ -37507,7 +38271,7 @@ function packageFrame(site, p, tab, depth2 = 0) {
     }
   };
 }
-var list4 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
+var list5 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
 var withSourceLinks = (html, p) => html.replace(/href="source:([^"]*)"/g, (_, file3) => {
   if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file3))
     return 'href="changelog.html"';
@@ -37536,7 +38300,7 @@ var plural2 = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 function parts(p) {
   const { facts } = p;
   if (!facts) return "";
-  const item = (href, title, text7) => `<li><a href="${escape2(href)}"><strong>${title}</strong><span>${escape2(text7)}</span></a></li>`;
+  const item = (href, title, text8) => `<li><a href="${escape2(href)}"><strong>${title}</strong><span>${escape2(text8)}</span></a></li>`;
   const modules = facts.python.length ? `Python: ${facts.python.slice(0, 3).join(", ")}` : "Guides";
   const items = [
     ...facts.api === void 0 ? [] : [item(facts.api, "C++ API", plural2(facts.headers.length, "header"))],
@@ -37549,8 +38313,8 @@ function parts(p) {
 function contents(p) {
   const { facts } = p;
   if (!facts) return "";
-  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list4(items, "names")}</section>` : "";
-  const code = (text7) => `<code>${escape2(text7)}</code>`;
+  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list5(items, "names")}</section>` : "";
+  const code = (text8) => `<code>${escape2(text8)}</code>`;
   const messages = facts.messages.map(
     (m) => `<a href="${messagePage(m.kind, m.name)}"><code>${m.kind}/${escape2(m.name)}</code></a>`
   );
@@ -37563,13 +38327,13 @@ function contents(p) {
     section("Programs", "programs", facts.executables.map(code)),
     section("Launch files", "launch", facts.launch.map(code)),
     section("Parameters", "parameters", facts.parameters.map(code)),
-    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list4(plugins2, "entries")}</section>` : "",
+    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list5(plugins2, "entries")}</section>` : "",
     section("Headers", "headers", headers)
   ].join("\n");
 }
 function aside(p, known3) {
   const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
-  const others2 = (names3) => names3.length ? list4(
+  const others2 = (names3) => names3.length ? list5(
     names3.map(
       (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
     ),
@@ -37586,14 +38350,14 @@ function aside(p, known3) {
   return `<aside class="facts" aria-label="About this package">
 ${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
 ${part("Version", `<p>${escape2(p.version)}${p.debianVersion ? `<br><code>${escape2(p.debianVersion)}</code>` : ""}</p>`)}
-${part("In channels", p.channels.length ? list4(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
-${part("Also in", elsewhere.length ? list4(elsewhere, "names") : "")}
+${part("In channels", p.channels.length ? list5(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
+${part("Also in", elsewhere.length ? list5(elsewhere, "names") : "")}
 ${part("Licence", p.licenses.map((l) => escape2(l.name)).join(", "))}
-${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list4(p.maintainers.map(person)))}
+${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list5(p.maintainers.map(person)))}
 ${part("Source", `<p>${link === void 0 ? at2 : `<a href="${escape2(link)}">${at2}</a>`}</p>`)}
 ${part(
     "Links",
-    website.length ? list4(
+    website.length ? list5(
       website.map((u) => `<a href="${escape2(u.url)}">${escape2(u.type)}</a>`),
       "names"
     ) : ""
@@ -37603,7 +38367,7 @@ ${part("Needs", others2([.../* @__PURE__ */ new Set([...build4, ...run2])].sort(
 ${part("Needed by", others2(p.dependents))}
 ${part(
     "System packages",
-    p.system.length ? list4(
+    p.system.length ? list5(
       p.system.map((s) => `<code>${escape2(s)}</code>`),
       "names"
     ) : ""
@@ -37622,7 +38386,7 @@ function changelogPage(site, p) {
 }
 
 // ts-src/docs/index-page.ts
-var short3 = (text7) => text7.length > 160 ? `${text7.slice(0, 157).trimEnd()}\u2026` : text7;
+var short3 = (text8) => text8.length > 160 ? `${text8.slice(0, 157).trimEnd()}\u2026` : text8;
 function card(p, root, several) {
   const { facts, record: record3 } = p;
   const chips = [
@@ -37662,7 +38426,7 @@ var import_node_path83 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-var unescape = (text7) => text7.replace(
+var unescape = (text8) => text8.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
   (whole2, decimal, hex, name6) => {
     if (name6 !== void 0) return named4[name6.toLowerCase()] ?? whole2;
@@ -37681,12 +38445,12 @@ var LinkChecker = class {
   add(path2, data) {
     this.files.add(path2);
     if (!path2.endsWith(".html")) return;
-    const text7 = (typeof data === "string" ? data : data.toString("utf8")).replace(/<!--[^]*?-->/g, keepLines);
+    const text8 = (typeof data === "string" ? data : data.toString("utf8")).replace(/<!--[^]*?-->/g, keepLines);
     const anchors = /* @__PURE__ */ new Set();
     this.anchors.set(path2, anchors);
     let line2 = 1;
     let at2 = 0;
-    const body = text7.replace(
+    const body = text8.replace(
       /(<script\b[^>]*>)([^]*?)<\/script>/gi,
       (_, tag, code) => tag + keepLines(code)
     );
@@ -37744,12 +38508,12 @@ var LinkChecker = class {
     return found2.sort((a, b) => compare(a.page, b.page) || a.line - b.line || compare(a.link, b.link));
   }
 };
-var keepLines = (text7) => text7.replace(/[^\n]+/g, "");
-function decoded2(text7) {
+var keepLines = (text8) => text8.replace(/[^\n]+/g, "");
+function decoded2(text8) {
   try {
-    return decodeURIComponent(text7);
+    return decodeURIComponent(text8);
   } catch {
-    return text7;
+    return text8;
   }
 }
 
@@ -37818,9 +38582,9 @@ function usersOf2(p, name6, packages) {
           if (type) types4.add(`${q3.distribution}/${type.package ?? q3.name}/${type.name}`);
         }
         for (const type of types4) {
-          const list8 = known3.get(type) ?? [];
-          list8.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
-          known3.set(type, list8);
+          const list9 = known3.get(type) ?? [];
+          list9.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
+          known3.set(type, list9);
         }
       }
   }
@@ -37871,8 +38635,8 @@ var kindsOfMember = {
   enumvalue: "e",
   define: "d"
 };
-var plain2 = (text7) => text7.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
-var first = (text7, tag) => plain2(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text7)?.[1] ?? "");
+var plain2 = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var first = (text8, tag) => plain2(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text8)?.[1] ?? "");
 function symbolsOfTag(tag, number7, there) {
   const rows = [];
   for (const [, kind = "", body = ""] of tag.matchAll(/<compound kind="([a-z]+)"[^>]*>([^]*?)<\/compound>/g)) {
@@ -37903,9 +38667,9 @@ function symbolsOfInventory(inventory, number7, there) {
     return domain === "std" && line2.includes(" std:doc ") ? [[shown5 === "-" ? name6 : shown5, "", "g", path2, number7]] : [];
   });
 }
-var wordsOf = (text7) => [
+var wordsOf = (text8) => [
   ...new Set(
-    text7.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2").split(/[^\p{L}\p{N}]+/u).filter((w) => w !== "").map((w) => w.toLowerCase())
+    text8.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2").split(/[^\p{L}\p{N}]+/u).filter((w) => w !== "").map((w) => w.toLowerCase())
   )
 ];
 function searchFiles(packages, there) {
@@ -37916,18 +38680,18 @@ function searchFiles(packages, there) {
     const whole2 = name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
     for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), ...whole2 ? [whole2] : []])) {
       const key = word3.slice(0, longestKey);
-      const list9 = byWord.get(key) ?? /* @__PURE__ */ new Map();
-      list9.set(`${n} ${path2} ${qualified}`, row);
-      byWord.set(key, list9);
+      const list10 = byWord.get(key) ?? /* @__PURE__ */ new Map();
+      list10.set(`${n} ${path2} ${qualified}`, row);
+      byWord.set(key, list10);
     }
   }
   const shards = /* @__PURE__ */ new Map();
   split2([...byWord.keys()].sort(compare), 2, byWord, shards);
   const script = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
-  const list8 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
+  const list9 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
   return [
-    { path: "_site/search/packages.js", data: script("packages", list8) },
+    { path: "_site/search/packages.js", data: script("packages", list9) },
     { path: "_site/search/shards.js", data: script("shards", [...shards.keys()].sort(compare)) },
     ...[...shards].map(([key, own3]) => ({
       path: `_site/search/s-${key}.js`,
@@ -38077,9 +38841,9 @@ async function readHistory(store2, distribution2) {
   const value2 = await store2.readJson(nameOf3(distribution2));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
-    Object.entries(value2).map(([name6, list8]) => [
+    Object.entries(value2).map(([name6, list9]) => [
       name6,
-      Array.isArray(list8) ? list8.filter(isMeasured) : []
+      Array.isArray(list9) ? list9.filter(isMeasured) : []
     ])
   );
 }
@@ -38121,9 +38885,9 @@ var siteDigest = (organization, packages, program) => sha256(
   ])
 );
 var stateFolder = (stamp, digest4) => `${stamp}-${digest4.slice(0, 8)}`;
-var list5 = "states.json";
+var list6 = "states.json";
 async function readStates(endpoint) {
-  const found2 = await endpoint.read(list5);
+  const found2 = await endpoint.read(list6);
   let value2;
   try {
     value2 = JSON.parse(found2?.data.toString("utf8") ?? "[]");
@@ -38158,7 +38922,7 @@ async function publishSite(endpoint, folder, state, keep2) {
     const before2 = await readStates(endpoint);
     const states = [state, ...before2.states.filter((s) => s.path !== state.path)];
     const kept3 = states.slice(0, keep2);
-    if (!await endpoint.replace(list5, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
+    if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
 `), before2.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
     await switchLatest(endpoint, kept3, state);
@@ -38223,7 +38987,7 @@ function documentedOn(distro, plan2) {
 }
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto10 = require("node:crypto");
+var import_node_crypto11 = require("node:crypto");
 var import_node_fs72 = require("node:fs");
 var import_node_path86 = require("node:path");
 var import_node_zlib9 = require("node:zlib");
@@ -38233,17 +38997,17 @@ init_names();
 init_urls();
 init_files();
 function unbundled({ manifest: packed3, ...rest2 }) {
-  let read2;
+  let read3;
   return {
     ...rest2,
     get manifest() {
-      return read2 ??= packedManifest.read(packed3);
+      return read3 ??= packedManifest.read(packed3);
     }
   };
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto10.randomBytes)(4).toString("hex")}`;
-var isRunId = (text7) => /^\d{14}-[0-9a-f]{8}$/.test(text7);
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto11.randomBytes)(4).toString("hex")}`;
+var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
@@ -38271,23 +39035,23 @@ async function cached2(store2, state, name6, is) {
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
-  const text7 = unzipped2(data);
-  const value2 = text7 && parsed(text7.toString("utf8"));
-  if (!text7 || !is(value2)) return void 0;
-  writeWhole(copy, text7, { sync: false });
+  const text8 = unzipped2(data);
+  const value2 = text8 && parsed(text8.toString("utf8"));
+  if (!text8 || !is(value2)) return void 0;
+  writeWhole(copy, text8, { sync: false });
   return value2;
 }
-var largest3 = 512 << 20;
+var largest4 = 512 << 20;
 function unzipped2(data) {
   try {
-    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest3 });
+    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest4 });
   } catch {
     return void 0;
   }
 }
-function parsed(text7) {
+function parsed(text8) {
   try {
-    return JSON.parse(text7);
+    return JSON.parse(text8);
   } catch {
     return void 0;
   }
@@ -38380,7 +39144,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name6, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text7) => `${text7.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text7).slice(0, 8)}`;
+var namespaceName = (text8) => `${text8.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text8).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -38702,10 +39466,10 @@ async function openDocs(values, packages, limits2, signal) {
   return { session: session2, distro: input.distro, root: source.root, faulty: source.faulty };
 }
 async function planned2(values, packages) {
-  const read2 = await readAndPlan(values, packages);
-  showDiagnostics(read2.diagnostics);
-  if (!read2.ok) return void 0;
-  const { workspace, plan: plan2, distributions, lock: lock2, diagnostics } = read2.value;
+  const read3 = await readAndPlan(values, packages);
+  showDiagnostics(read3.diagnostics);
+  if (!read3.ok) return void 0;
+  const { workspace, plan: plan2, distributions, lock: lock2, diagnostics } = read3.value;
   showDiagnostics(await pinSources(workspace, plan2));
   return {
     input: {
@@ -38716,7 +39480,7 @@ async function planned2(values, packages) {
       distributions,
       lock: lock2,
       bases: {},
-      checkArchive: archiveCheck(read2.value),
+      checkArchive: archiveCheck(read3.value),
       untrusted: void 0,
       tested: () => false
     },
@@ -39021,13 +39785,13 @@ function explain(plan2, resolvers, name6) {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
     const number7 = evaluated.number.get(name6);
-    if (number7 !== void 0 && !explanation.package) describe3(explanation, evaluated, number7);
+    if (number7 !== void 0 && !explanation.package) describe4(explanation, evaluated, number7);
     const e = explainScope(scope2, resolver, name6);
     if (number7 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe3(explanation, evaluated, number7) {
+function describe4(explanation, evaluated, number7) {
   const p = evaluated.packages[number7];
   const { manifest } = p;
   const { repository: repository2, source } = evaluated.input.packages.get(p.name);
@@ -39081,7 +39845,7 @@ function needsOf2(resolver, number7) {
   const { evaluated } = resolver;
   const found2 = evaluated.needs(number7).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text7]) => text7),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text8]) => text8),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
@@ -39186,7 +39950,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text7] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text7)}`);
+    for (const [what, text8] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text8)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -39202,7 +39966,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text7) => void lines.push(`  ${what.padEnd(15)} ${text7}`);
+  const fact = (what, text8) => void lines.push(`  ${what.padEnd(15)} ${text8}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -39297,7 +40061,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text7) => /^[0-9a-f]{40,}$/.test(text7) ? text7.slice(0, 12) : text7.length > 200 ? `${text7.slice(0, 200)}\u2026` : text7;
+var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : text8.length > 200 ? `${text8.slice(0, 200)}\u2026` : text8;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names3 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -41316,9 +42080,9 @@ function drawingOf(scope2, by) {
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
   const back = /* @__PURE__ */ new Set();
-  needs.forEach((list8, n) => {
+  needs.forEach((list9, n) => {
     const b = place2.get(scope2.packages[n].repository);
-    for (const d of list8) {
+    for (const d of list9) {
       const a = place2.get(scope2.packages[d].repository);
       if (a < b) forward[b].add(a);
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
@@ -41330,9 +42094,9 @@ function drawingOf(scope2, by) {
 function reduced(needs) {
   const reach3 = [];
   const edges = [];
-  needs.forEach((list8, n) => {
+  needs.forEach((list9, n) => {
     const reached2 = /* @__PURE__ */ new Set();
-    for (const d of [...list8].sort((a, b) => b - a)) {
+    for (const d of [...list9].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
       for (const e of reach3[d]) reached2.add(e);
@@ -41342,7 +42106,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text7) => `"${text7.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -41379,7 +42143,7 @@ function columns(drawing, widths) {
   const needs = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
-  needs.forEach((list8, n) => rank[n] = Math.max(0, ...list8.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list9, n) => rank[n] = Math.max(0, ...list9.filter((d) => d < n).map((d) => rank[d] + 1)));
   const layers = [];
   rank.forEach((r, n) => (layers[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -41429,7 +42193,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape3 = (text7) => text7.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape3 = (text8) => text8.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -41461,10 +42225,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
-    const text7 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text7);
+    const text8 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text8);
     else {
-      writeWhole(output, text7);
+      writeWhole(output, text8);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -41495,10 +42259,10 @@ var needsOf3 = (stanza) => ["Depends", "Pre-Depends"].flatMap(
 function ownPackages(image2, index, patterns, debian2) {
   const known3 = /* @__PURE__ */ new Map();
   const providers = /* @__PURE__ */ new Map();
-  for (const { text: text7, sha256: sha2562, size: size3 } of readPackages2(index)) {
-    const name6 = fieldOf(text7, "Package") ?? "";
-    known3.set(name6, { name: name6, version: fieldOf(text7, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf3(text7) });
-    for (const provided of (fieldOf(text7, "Provides") ?? "").split(","))
+  for (const { text: text8, sha256: sha2562, size: size3 } of readPackages2(index)) {
+    const name6 = fieldOf(text8, "Package") ?? "";
+    known3.set(name6, { name: name6, version: fieldOf(text8, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf3(text8) });
+    for (const provided of (fieldOf(text8, "Provides") ?? "").split(","))
       providers.set(provided.trim().replace(/[\s:(].*$/, ""), name6);
   }
   const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
@@ -41943,14 +42707,14 @@ init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest4 = 256 << 20;
+var largest5 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults4 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault3 = (path2, message, hint) => faults4.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read2 = async (file3, path2, most7 = largest4) => {
+  const read3 = async (file3, path2, most7 = largest5) => {
     try {
       const data = await readLeft(root, normal(file3), most7);
       if (data) return data;
@@ -41965,9 +42729,9 @@ async function readInputs2(root, distroFile, name6, spec) {
   for (const [i, user2] of spec.users.entries()) {
     const lines = [];
     for (const [j, file3] of user2.keys.entries()) {
-      const text7 = (await read2(file3, ["users", i, "keys", j], 1 << 20))?.toString("utf8");
-      if (text7 === void 0) continue;
-      const found2 = publicKeys(text7);
+      const text8 = (await read3(file3, ["users", i, "keys", j], 1 << 20))?.toString("utf8");
+      if (text8 === void 0) continue;
+      const found2 = publicKeys(text8);
       if (found2 === void 0)
         fault3(
           ["users", i, "keys", j],
@@ -41980,8 +42744,8 @@ async function readInputs2(root, distroFile, name6, spec) {
 `).join(""));
   }
   const files = [];
-  for (const [i, { from }] of spec.files.entries()) files.push(await read2(from, ["files", i]) ?? Buffer.alloc(0));
-  const hook = spec.hook === void 0 ? void 0 : await read2(spec.hook, ["hook"], 1 << 20);
+  for (const [i, { from }] of spec.files.entries()) files.push(await read3(from, ["files", i]) ?? Buffer.alloc(0));
+  const hook = spec.hook === void 0 ? void 0 : await read3(spec.hook, ["hook"], 1 << 20);
   if (hook && !hook.subarray(0, 2).equals(Buffer.from("#!")))
     fault3(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
   const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
@@ -41998,8 +42762,8 @@ async function readInputs2(root, distroFile, name6, spec) {
   });
 }
 var normal = (path2) => path2.split("/").filter((p) => p !== "" && p !== ".").join("/");
-function publicKeys(text7) {
-  const lines = text7.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !l.startsWith("#"));
+function publicKeys(text8) {
+  const lines = text8.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !l.startsWith("#"));
   return lines.length && lines.every((l) => /^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]{16,}( [^\0-\x1f]*)?$/.test(l)) ? lines : void 0;
 }
 async function packOverlay(root, folder) {
@@ -42010,7 +42774,7 @@ async function packOverlay(root, folder) {
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
     const total = found2.reduce((n, f) => n + (0, import_node_fs77.lstatSync)((0, import_node_path91.join)(root, f.path)).size, 0);
-    if (total > largest4) return `the overlay ${folder} is larger than ${largest4 >> 20} MiB`;
+    if (total > largest5) return `the overlay ${folder} is larger than ${largest5 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
@@ -42069,7 +42833,7 @@ async function readRecord2(store2, key) {
   return found2.success && found2.data.key === key ? found2.data : void 0;
 }
 var writeRecord2 = (store2, made2) => store2.writeJson(recordName2(made2.key), made2);
-var list6 = strictObject({
+var list7 = strictObject({
   schema: literal(1),
   images: array(
     strictObject({
@@ -42086,7 +42850,7 @@ var listFolder = "image-lists";
 var listName = (channel2) => `${listFolder}/${channel2}.json`;
 var imageLists = async (store2) => (await store2.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, "")).sort();
 async function listImages(store2, channel2) {
-  const found2 = list6.safeParse(await store2.readJson(listName(channel2)));
+  const found2 = list7.safeParse(await store2.readJson(listName(channel2)));
   return found2.success ? found2.data.images : [];
 }
 async function addToList(store2, made2) {
@@ -42100,8 +42864,8 @@ async function addToList(store2, made2) {
   };
   for (let attempt = 0; attempt < 20; attempt++) {
     const { value: value2, tag } = await store2.readTagged(listName(made2.channel));
-    const read2 = list6.safeParse(value2);
-    const images = read2.success ? read2.data.images : [];
+    const read3 = list7.safeParse(value2);
+    const images = read3.success ? read3.data.images : [];
     if (images[0]?.key === made2.key) return;
     const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
     if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
@@ -42112,9 +42876,9 @@ async function addToList(store2, made2) {
 }
 async function dropFromList(store2, channel2, keys) {
   const { value: value2, tag } = await store2.readTagged(listName(channel2));
-  const read2 = list6.safeParse(value2);
-  if (!read2.success) return false;
-  const images = read2.data.images.filter((i) => !keys.has(i.key));
+  const read3 = list7.safeParse(value2);
+  if (!read3.success) return false;
+  const images = read3.data.images.filter((i) => !keys.has(i.key));
   return store2.replaceJson(listName(channel2), { schema: 1, images }, tag);
 }
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
@@ -42135,7 +42899,7 @@ init_files();
 init_process();
 
 // ts-src/images/bmap.ts
-var import_node_crypto11 = require("node:crypto");
+var import_node_crypto12 = require("node:crypto");
 var import_node_fs78 = require("node:fs");
 init_digest();
 var block4 = 4096;
@@ -42147,11 +42911,11 @@ function mapped(file3) {
   const zero = Buffer.alloc(block4);
   const ranges = [];
   let first2 = -1;
-  let hash3 = (0, import_node_crypto11.createHash)("sha256");
+  let hash3 = (0, import_node_crypto12.createHash)("sha256");
   const end2 = (last) => {
     if (first2 >= 0) ranges.push({ first: first2, last, digest: hash3.digest("hex") });
     first2 = -1;
-    hash3 = (0, import_node_crypto11.createHash)("sha256");
+    hash3 = (0, import_node_crypto12.createHash)("sha256");
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
@@ -42177,7 +42941,7 @@ async function writeBmap(raw, target2) {
   const lines = ranges.map(
     (r) => `        <Range chksum="${r.digest}"> ${r.first === r.last ? r.first : `${r.first}-${r.last}`} </Range>`
   );
-  const text7 = (own3) => `<?xml version="1.0" ?>
+  const text8 = (own3) => `<?xml version="1.0" ?>
 <bmap version="2.0">
     <ImageSize> ${size3} </ImageSize>
     <BlockSize> ${block4} </BlockSize>
@@ -42190,7 +42954,7 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs78.writeFileSync)(target2, text7(sha256(text7("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs78.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
@@ -42223,13 +42987,13 @@ function normalizeExt4(file3, latest) {
   const handle = (0, import_node_fs79.openSync)(file3, "r+");
   try {
     const size3 = (0, import_node_fs79.fstatSync)(handle).size;
-    const read2 = (at2, length) => {
+    const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
       (0, import_node_fs79.readSync)(handle, data, 0, length, at2);
       return data;
     };
-    const sb = read2(1024, 1024);
+    const sb = read3(1024, 1024);
     if (sb.readUInt16LE(56) !== 61267) throw new Error("this is no ext4 file system");
     const blockSize = 1024 << sb.readUInt32LE(24);
     const perGroup = sb.readUInt32LE(40);
@@ -42239,7 +43003,7 @@ function normalizeExt4(file3, latest) {
     const descriptor = wide ? sb.readUInt16LE(254) : 32;
     const checksums = (sb.readUInt32LE(100) & 1024) !== 0;
     const seed = sb.readUInt32LE(96) & 8192 ? sb.readUInt32LE(624) : crc32c(4294967295, sb.subarray(104, 120));
-    const descriptors = read2((sb.readUInt32LE(20) + 1) * blockSize, groups * descriptor);
+    const descriptors = read3((sb.readUInt32LE(20) + 1) * blockSize, groups * descriptor);
     for (let g = 0; g < groups; g++) {
       const d = descriptors.subarray(g * descriptor, (g + 1) * descriptor);
       if (d.readUInt16LE(18) & 1) continue;
@@ -42247,7 +43011,7 @@ function normalizeExt4(file3, latest) {
       const at2 = (d.readUInt32LE(8) + high * 2 ** 32) * blockSize;
       const unused = d.readUInt16LE(28) + (wide ? d.readUInt16LE(50) * 65536 : 0);
       const length = (perGroup - unused) * inodeSize;
-      const inodes = read2(at2, length);
+      const inodes = read3(at2, length);
       for (let i = 0; i < perGroup - unused; i++) {
         const inode = inodes.subarray(i * inodeSize, (i + 1) * inodeSize);
         if (inode.readUInt16LE(0) === 0) continue;
@@ -42308,8 +43072,8 @@ var types2 = {
   esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
   linux: "0fc63daf-8483-4772-8e79-3d69d8477de4"
 };
-function uuidOf(text7) {
-  const h = sha256(text7);
+function uuidOf(text8) {
+  const h = sha256(text8);
   const variant2 = (parseInt(h.slice(16, 17), 16) & 3 | 8).toString(16);
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant2}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
@@ -42325,7 +43089,7 @@ async function makeDisk(room, facts, root, options6) {
   const version3 = `${name6}_${facts.state.stamp}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text7) => (0, import_node_fs80.writeFileSync)((0, import_node_path92.join)(folder, file3), text7, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs80.writeFileSync)((0, import_node_path92.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -42462,7 +43226,7 @@ async function renderDisk(room, facts, root, options6) {
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto12 = require("node:crypto");
+var import_node_crypto13 = require("node:crypto");
 var import_node_fs81 = require("node:fs");
 init_digest();
 var oci = {
@@ -42541,7 +43305,7 @@ function writeDockerTar(image2, tags2, target2) {
     }
   ];
   const out = (0, import_node_fs81.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto12.createHash)("sha256");
+  const hash3 = (0, import_node_crypto13.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
     for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs81.writeSync)(out, data, at2);
@@ -42642,7 +43406,7 @@ init_names();
 
 // ts-src/images/layers.ts
 var import_node_fs82 = require("node:fs");
-var import_node_crypto13 = require("node:crypto");
+var import_node_crypto14 = require("node:crypto");
 var import_node_path95 = require("node:path");
 init_diagnostics();
 init_files();
@@ -42657,15 +43421,15 @@ var listBinds = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block5 = 512;
-var largest5 = 16 << 20;
-var text6 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
+var largest6 = 16 << 20;
+var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
     let value2 = (h[at2] ?? 0) & 127;
     for (let i = 1; i < length; i++) value2 = value2 * 256 + (h[at2 + i] ?? 0);
     return value2;
   }
-  return parseInt(text6(h, at2, length).trim() || "0", 8);
+  return parseInt(text7(h, at2, length).trim() || "0", 8);
 }
 var TarScanner = class {
   constructor(found2) {
@@ -42708,15 +43472,15 @@ var TarScanner = class {
     };
     if ((type === "L" || type === "x") && size3 <= 1 << 20) {
       keep2((content) => {
-        this.longName = type === "L" ? text6(content, 0, content.length) : paxPath(content) ?? this.longName;
+        this.longName = type === "L" ? text7(content, 0, content.length) : paxPath(content) ?? this.longName;
       });
       return;
     }
-    const prefix = text6(h, 345, 155);
-    const path2 = this.longName ?? (prefix ? `${prefix}/${text6(h, 0, 100)}` : text6(h, 0, 100));
+    const prefix = text7(h, 345, 155);
+    const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain3 = type === "0" || type === "\0";
-    if (plain3 && size3 > 0 && size3 <= largest5) {
+    if (plain3 && size3 > 0 && size3 <= largest6) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
@@ -42762,10 +43526,10 @@ function secretsIn(name6, size3, content, everywhere) {
   const named6 = names2.find(([pattern]) => pattern.test(path2));
   if (named6) return [{ path: path2, what: named6[1] }];
   if (!content) return [];
-  const text7 = content.toString("latin1");
-  const found2 = contents2.find(([pattern]) => pattern.test(text7));
+  const text8 = content.toString("latin1");
+  const found2 = contents2.find(([pattern]) => pattern.test(text8));
   if (found2) return [{ path: path2, what: found2[1] }];
-  return settingsFiles.test(path2) && settings2[0].test(text7) ? [{ path: path2, what: settings2[1] }] : [];
+  return settingsFiles.test(path2) && settings2[0].test(text8) ? [{ path: path2, what: settings2[1] }] : [];
 }
 
 // resources/templates/image-layer.sh
@@ -42942,7 +43706,7 @@ async function packLayer(room, request, staged) {
   const before2 = below2 ? split3((0, import_node_fs82.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto13.createHash)("sha256");
+  const hash3 = (0, import_node_crypto14.createHash)("sha256");
   const out = (0, import_node_fs82.openSync)((0, import_node_path95.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
@@ -43086,8 +43850,8 @@ async function installLayer(room, below2, packages, what, fstab) {
     ]
   });
 }
-function writeFstab(folder, text7) {
-  (0, import_node_fs84.writeFileSync)((0, import_node_path97.join)(folder, "fstab"), text7);
+function writeFstab(folder, text8) {
+  (0, import_node_fs84.writeFileSync)((0, import_node_path97.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -43429,7 +44193,7 @@ function renderImageDifference(d) {
 // ts-src/cli/image-options.ts
 var import_node_path99 = require("node:path");
 init_diagnostics();
-var imageOptions = {
+var imageOptions2 = {
   ...movingOptions,
   output: { type: "string", short: "o", value: "DIR", help: "where files go (default: out beside the distro file)" },
   channel: { type: "string", value: "NAME", help: "the channel to build from, in place of the image's own" },
@@ -43479,7 +44243,7 @@ init_diagnostics();
 init_diagnostics();
 
 // ts-src/images/check.ts
-var import_node_crypto14 = require("node:crypto");
+var import_node_crypto15 = require("node:crypto");
 var import_node_fs86 = require("node:fs");
 var import_node_path100 = require("node:path");
 init_diagnostics();
@@ -43502,7 +44266,7 @@ var failed3 = (input, kind, why, hint) => bad(
     ...hint === void 0 ? {} : { hint }
   })
 );
-var lastLine3 = (text7) => printable(text7.trim().split("\n").pop() ?? "").slice(0, 300);
+var lastLine3 = (text8) => printable(text8.trim().split("\n").pop() ?? "").slice(0, 300);
 var commandsOf = (spec) => spec.check.length ? spec.check : [["true"]];
 async function checkDocker(input, artifact2) {
   const [file3] = artifact2.files;
@@ -43561,7 +44325,7 @@ async function checkDisk(input, artifact2) {
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto14.randomBytes)(12).toString("hex");
+  const word3 = (0, import_node_crypto15.randomBytes)(12).toString("hex");
   const link = (0, import_node_path100.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
@@ -43719,8 +44483,8 @@ var Registry = class {
       if (answer2.status === 401 && !this.asked && await this.authorize(answer2.headers.get("www-authenticate")))
         return send();
       if (answer2.ok || options6.also?.includes(answer2.status)) return answer2;
-      const text7 = (await bodyOf(answer2)).toString("utf8").slice(0, 300);
-      const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer2.status} ${text7}`;
+      const text8 = (await bodyOf(answer2)).toString("utf8").slice(0, 300);
+      const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer2.status} ${text8}`;
       if (answer2.status >= 500 || answer2.status === 429) throw new Error(fault3);
       throw new RegistryFault(fault3);
     };
@@ -43959,11 +44723,11 @@ function entriesOf2(input, pushed) {
 var indexFile = "index.json.asc";
 function readIndex4(data, channel2) {
   if (!data) return { schema: 1, channel: channel2, images: [] };
-  const text7 = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][^\n]*\n)*\n([^]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
+  const text8 = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][^\n]*\n)*\n([^]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
     data.toString("utf8")
   )?.[1];
   try {
-    const value2 = JSON.parse(text7 ?? "");
+    const value2 = JSON.parse(text8 ?? "");
     return isIndex(value2) ? value2 : void 0;
   } catch {
     return void 0;
@@ -43972,18 +44736,18 @@ function readIndex4(data, channel2) {
 var isIndex = (value2) => typeof value2 === "object" && value2 !== null && "schema" in value2 && value2.schema === 1 && "images" in value2 && Array.isArray(value2.images);
 async function writeIndex(place2, channel2, entries, signer) {
   for (let attempt = 0; attempt < 10; attempt++) {
-    const read2 = await place2.read(indexFile);
-    const index = readIndex4(read2?.data, channel2);
+    const read3 = await place2.read(indexFile);
+    const index = readIndex4(read3?.data, channel2);
     if (!index)
       return bad(error("image-index", `${place2.where}/${indexFile} is no index of images`, { hint: "move it away" }));
     const same2 = (a, b) => a.image === b.image && a.version === b.version && a.architecture === b.architecture;
     const images = [...entries, ...index.images.filter((old) => !entries.some((e) => same2(e, old)))];
-    const text7 = `${JSON.stringify({ schema: 1, channel: channel2, images }, null, 1)}
+    const text8 = `${JSON.stringify({ schema: 1, channel: channel2, images }, null, 1)}
 `;
-    const signed = await signer.sign(text7, "clearsign");
+    const signed = await signer.sign(text8, "clearsign");
     if (!signed.ok) return signed;
-    if (!await place2.replace(indexFile, Buffer.from(signed.value), read2?.tag)) continue;
-    await place2.put("index.json", Buffer.from(text7));
+    if (!await place2.replace(indexFile, Buffer.from(signed.value), read3?.tag)) continue;
+    await place2.put("index.json", Buffer.from(text8));
     return good(true);
   }
   return bad(
@@ -44021,7 +44785,7 @@ async function publishNamed(opened, names3, values) {
         signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
         log: (0, import_node_path103.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
-        progress: (text7) => writeMessage(`${text7}
+        progress: (text8) => writeMessage(`${text8}
 `),
         signal: watch2.signal
       });
@@ -44084,7 +44848,7 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
     "slipway image list",
     "slipway image diff robot@20261101120000 robot"
   ],
-  options: imageOptions,
+  options: imageOptions2,
   async run(values, [what, ...names3]) {
     const kinds4 = values.kind ?? [];
     if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish"].includes(what)) {
@@ -44104,7 +44868,7 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
 });
 function dispatch(opened, what, names3, values, kinds4) {
   if (what === "build") return build3(opened, names3, values, kinds4);
-  if (what === "list") return list7(opened, names3, values);
+  if (what === "list") return list8(opened, names3, values);
   if (what === "publish") return publishNamed(opened, names3, values);
   if (what === "get") return get(opened, names3, values, kinds4);
   return diff2(opened, names3, values);
@@ -44170,7 +44934,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
     log: (0, import_node_path104.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
-    progress: (text7) => writeMessage(`${text7}
+    progress: (text8) => writeMessage(`${text8}
 `),
     signal
   });
@@ -44203,21 +44967,21 @@ async function allImages(store2) {
     all.push(...(await listImages(store2, channel2)).map((i) => ({ ...i, channel: channel2 })));
   return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
 }
-async function list7({ store: store2 }, names3, values) {
+async function list8({ store: store2 }, names3, values) {
   const all = (await allImages(store2)).filter((i) => !names3.length || names3.includes(i.name));
   const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord2(store2, i.key) }));
   if (values.json) return good(`${JSON.stringify(records)}
 `);
   return good(renderImages(records, Date.now()));
 }
-async function named5(store2, text7, values) {
-  const [name6, version3] = text7.split("@");
+async function named5(store2, text8, values) {
+  const [name6, version3] = text8.split("@");
   const found2 = (await allImages(store2)).find(
     (i) => i.name === name6 && (version3 === void 0 || i.version === version3 || i.key.startsWith(version3)) && (values.channel === void 0 || i.channel === values.channel) && (values.architecture?.includes(i.architecture) ?? true)
   );
   const record3 = found2 && await readRecord2(store2, found2.key);
   return record3 ? good(record3) : bad(
-    error("image-unknown", `there is no image '${text7}'`, {
+    error("image-unknown", `there is no image '${text8}'`, {
       hint: "`slipway image list` lists those that were built"
     })
   );
@@ -44366,7 +45130,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text7] of Object.entries(files)) writeWhole((0, import_node_path105.join)(root, path2), text7);
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path105.join)(root, path2), text8);
     const git2 = (0, import_node_fs91.existsSync)((0, import_node_path105.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names3.map((f) => `    ${f}
@@ -44413,12 +45177,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text7 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text8 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text7);
+      writeWhole(values.output, text8);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text7);
+    } else writeOutput(text8);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -44550,11 +45314,11 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text7 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text8 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names3[0]} to ${names3[1]}:
-${text7}`);
+${text8}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -44611,9 +45375,9 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const read2 = await readChannel(store2, names3[0]);
-    if (!read2.ok) return failed4(read2.diagnostics);
-    const channel2 = read2.value;
+    const read3 = await readChannel(store2, names3[0]);
+    if (!read3.ok) return failed4(read3.diagnostics);
+    const channel2 = read3.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
       return failed4([error("channel-empty", `the channel '${names3[0]}' has no state before this one`)]);
@@ -44690,7 +45454,7 @@ function runPolicyOf(distro, ref2, primary) {
   };
 }
 var matchesRef = (pattern, name6) => {
-  const slashed = (text7) => text7.replaceAll("/", "_");
+  const slashed = (text8) => text8.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
@@ -44722,10 +45486,10 @@ function reduceNeeds(count3, needs) {
     return set;
   };
   return Array.from({ length: count3 }, (_, t) => {
-    const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const list9 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = new Uint32Array(words5);
     const kept3 = [];
-    for (const d of list8) {
+    for (const d of list9) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
       kept3.push(d);
       const set = setOf(d);
@@ -44893,16 +45657,16 @@ async function requestWorkspace(workspace, target2) {
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
   const root = (0, import_node_path107.join)(at2.value.folder, (0, import_node_path107.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path107.join)(root, (0, import_node_path107.relative)(workspace.root, (0, import_node_path107.resolve)(workspace.file))), workspace.state);
-  if (!read2.ok)
+  const read3 = await readWorkspace((0, import_node_path107.join)(root, (0, import_node_path107.relative)(workspace.root, (0, import_node_path107.resolve)(workspace.file))), workspace.state);
+  if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
         file: workspace.file,
         hint: "platforms, the store and keys of a pull request are those of its target branch"
       }),
-      ...read2.diagnostics
+      ...read3.diagnostics
     );
-  const trusted = read2.value.distro;
+  const trusted = read3.value.distro;
   const diagnostics = [];
   const distributions = {};
   for (const [name6, distribution2] of Object.entries(workspace.distro.distributions)) {
@@ -44928,7 +45692,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read2.value, root: (0, import_node_path107.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path107.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -45148,19 +45912,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text7 = (name6) => values[name6] || void 0;
-  const isChange = text7("change") !== void 0;
+  const text8 = (name6) => values[name6] || void 0;
+  const isChange = text8("change") !== void 0;
   const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text7("branch"), tag: text7("tag"), request: text7("request") },
+    { branch: text8("branch"), tag: text8("tag"), request: text8("request") },
     values.primary === true ? true : void 0
   );
-  if (text7("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text7("channel");
+  if (text8("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text8("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
       channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text7("publish-to"),
+      output: text8("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -45169,19 +45933,19 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place2 = pipeline3.kind === "request" ? namespaceName(text7("request") ?? text7("title") ?? text7("change") ?? "change") : void 0;
+  const place2 = pipeline3.kind === "request" ? namespaceName(text8("request") ?? text8("title") ?? text8("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place2);
   const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
     showDiagnostics([readable]);
     return exit.failed;
   }
-  const read2 = await planOf2(readable.values, packages, workspace.value);
-  if ("diagnostics" in read2) {
-    showDiagnostics(sorted(read2.diagnostics));
+  const read3 = await planOf2(readable.values, packages, workspace.value);
+  if ("diagnostics" in read3) {
+    showDiagnostics(sorted(read3.diagnostics));
     return exit.failed;
   }
-  const { planned: planned3, subject, difference: difference3, users: users2 } = read2;
+  const { planned: planned3, subject, difference: difference3, users: users2 } = read3;
   const { files, diagnostics: lacking } = filesOf3(distro, root, workspace.value.keyRoot);
   const all = sorted([...planned3.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
@@ -45206,7 +45970,7 @@ ${difference3}
     const architectures = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name6, named6) => values["no-test"] !== true && named6 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
-    const [id, title, begun] = [newRunId(planned3.plan.stamp), text7("title") ?? titleOf(text7), Date.now()];
+    const [id, title, begun] = [newRunId(planned3.plan.stamp), text8("title") ?? titleOf(text8), Date.now()];
     const bundle = {
       schema: 2,
       id,
@@ -45284,8 +46048,8 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text7("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path108.resolve)(text7("output")), header2 + schedule);
+    if (text8("output") === void 0) writeOutput(header2 + schedule);
+    else writeWhole((0, import_node_path108.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -45304,8 +46068,8 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text7 = await store2.readJson(lockName(like));
-  if (!text7)
+  const text8 = await store2.readJson(lockName(like));
+  if (!text8)
     return {
       values,
       notes: [
@@ -45317,17 +46081,17 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
       ]
     };
   const file3 = (0, import_node_path108.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file3, text7.lock);
+  writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text7) {
-  const [request, target2] = [text7("request"), text7("target")];
+function titleOf(text8) {
+  const [request, target2] = [text8("request"), text8("target")];
   if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
-  return text7("tag") ?? text7("branch") ?? "run";
+  return text8("tag") ?? text8("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
@@ -45368,10 +46132,10 @@ async function withDistro(values) {
 var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path108.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
-  const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
-  if (!read2.ok) return read2;
+  const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
+  if (!read3.ok) return read3;
   if (isRequest(values)) {
-    const { inputs, selection } = read2.value;
+    const { inputs, selection } = read3.value;
     const target2 = await targetCommit(workspace.root, String(values.target));
     if (typeof target2 !== "string") return { diagnostics: [target2] };
     const compared = await compareWith(inputs, target2, selection);
@@ -45389,7 +46153,7 @@ async function planOf2(values, packages, workspace) {
       users: usersOf(whole2.plan.scopes, named6)
     };
   }
-  const planned3 = planInputs(read2.value.inputs, read2.value.selection);
+  const planned3 = planInputs(read3.value.inputs, read3.value.selection);
   return planned3.ok ? { planned: planned3.value, subject: void 0, difference: void 0, users: {} } : planned3;
 }
 var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
@@ -45437,11 +46201,11 @@ async function planChange(values, change) {
   );
   if (!repository2.ok) return repository2;
   const others2 = values.override ?? [];
-  const read2 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder}`] }, [], {
+  const read3 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder}`] }, [], {
     tests: values["no-test"] !== true
   });
-  if (!read2.ok) return read2;
-  const { inputs, selection } = read2.value;
+  if (!read3.ok) return read3;
+  const { inputs, selection } = read3.value;
   const whole2 = planInputs(inputs, selection);
   if (!whole2.ok) return whole2;
   const own3 = new Set(ownPackages2(inputs, repository2.value));
@@ -45482,10 +46246,10 @@ init_diagnostics();
 init_files();
 init_lockfile();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text7) => printable(text7.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text8) => printable(text8.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name6) => (values[name6] ?? []).map((text7) => {
-    const [key = "", ...reason] = text7.split("=");
+  const pairs = (name6) => (values[name6] ?? []).map((text8) => {
+    const [key = "", ...reason] = text8.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -45519,8 +46283,8 @@ async function gather2(session2, loaded, output, happened) {
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
-      const text7 = await store2.readText(kept3.log);
-      if (text7 !== void 0) writeWhole((0, import_node_path109.join)(output, log), text7, { sync: false });
+      const text8 = await store2.readText(kept3.log);
+      if (text8 !== void 0) writeWhole((0, import_node_path109.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -45746,9 +46510,9 @@ function factsOf3({ bundle, input }, results) {
 function unplanned(values, fault3) {
   const output = outputOf2(values);
   const title = oneLine2(values.title ?? "run");
-  const text7 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text7);
-  writeOutput(`${title}: planning failed: ${oneLine2(text7)}
+  const text8 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text8);
+  writeOutput(`${title}: planning failed: ${oneLine2(text8)}
 `);
   return exit.failed;
 }
@@ -46009,13 +46773,13 @@ var questions2 = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned3, [text7]) => grouped(planned3, "maintainers", text7)
+    ask: (planned3, [text8]) => grouped(planned3, "maintainers", text8)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned3, [text7]) => grouped(planned3, "licenses", text7)
+    ask: (planned3, [text8]) => grouped(planned3, "licenses", text8)
   },
   unreleased: {
     usage: "unreleased",
@@ -46063,9 +46827,9 @@ function reached(planned3, name6, up) {
     none: up ? `nothing needs '${name6}'` : `'${name6}' needs no package of the distribution`
   };
 }
-function grouped(planned3, of, text7 = "") {
+function grouped(planned3, of, text8 = "") {
   const rows = perDistribution(planned3).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text7.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text8.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -46088,12 +46852,12 @@ async function developedAndReleased(planned3) {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
     };
-    const [read2, entries] = [
+    const [read3, entries] = [
       await readDistribution(developing, name6, planned3.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name6)
     ];
-    faults4.push(...read2.diagnostics.filter(isError));
-    if (!read2.ok || !entries.ok) continue;
+    faults4.push(...read3.diagnostics.filter(isError));
+    if (!read3.ok || !entries.ok) continue;
     const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
       const release2 = releases.get(p.repository);
@@ -46105,7 +46869,7 @@ async function developedAndReleased(planned3) {
         ...release2?.version && release2.packages.includes(p.name) ? { released: release2.version } : {}
       };
     };
-    rows.push(...[...read2.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
+    rows.push(...[...read3.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
   }
   showDiagnostics(sorted(faults4));
   return { packages: rows, partial: faults4.length > 0 };
@@ -46409,12 +47173,12 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       agentIdle: number7("agent-idle", 300),
       call: number7("call", 0.7)
     };
-    const text7 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text7 === void 0 || [...lanes, number7("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text8 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text8 === void 0 || [...lanes, number7("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text7 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text8 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -46422,7 +47186,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned3.diagnostics.filter(isError));
     if (!planned3.ok) return exit.failed;
     const known3 = new Map(
-      text7.split("\n").flatMap(
+      text8.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -46753,10 +47517,10 @@ var schema4 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text7, columns2) {
+function wrap(text8, columns2) {
   const lines = [];
   let line2 = "";
-  for (const word3 of text7.split(/\s+/)) {
+  for (const word3 of text8.split(/\s+/)) {
     if (line2 && line2.length + 1 + word3.length > columns2) {
       lines.push(line2);
       line2 = "";
@@ -46777,9 +47541,9 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text7) {
+function prose(text8) {
   const paragraphs2 = [];
-  for (const block6 of text7.trim().split(/\n\s*\n/)) {
+  for (const block6 of text8.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
@@ -46837,7 +47601,7 @@ var entriesOf3 = (commands2) => Object.entries(commands2).map(([name6, command2]
     help: o.help
   }))
 }));
-var quoted4 = (text7) => `'${text7.replaceAll("'", `'\\''`)}'`;
+var quoted4 = (text8) => `'${text8.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -46854,7 +47618,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text7) => text7.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text8) => text8.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -46987,7 +47751,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text7) => text7.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text8) => text8.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version3) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version3}"`,
@@ -47165,7 +47929,7 @@ var commands = {
 // ts-src/cli/cli.ts
 init_process();
 async function main(args) {
-  onSlow((text7) => writeMessage(`${text7}
+  onSlow((text8) => writeMessage(`${text8}
 `));
   if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs98.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;

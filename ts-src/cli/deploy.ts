@@ -9,22 +9,26 @@ import { planUpdate, type Change } from '../deploy/update.ts';
 import { readIf, writeWhole } from '../io/files.ts';
 import { bad, error, isError, type Result } from '../model/diagnostics.ts';
 import { parseYaml } from '../read/yaml.ts';
+import { agentImages, imageOptions } from './deploy-image.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
 
 const options = {
   answers: { type: 'string', value: 'FILE', help: 'init, update: a YAML file of answers' },
   yes: { type: 'boolean', short: 'y', help: 'init: ask nothing, take the defaults for what the file does not answer' },
   apply: { type: 'boolean', help: 'update: write the changes, after you have seen them' },
+  ...imageOptions,
 } as const;
 type Values = ValuesOf<typeof options>;
 
 export const deploy = defineCommand({
   summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
-  usage: 'deploy init|update|check [FOLDER]',
+  usage: 'deploy init|update|check [FOLDER] | deploy image list|use|back|prune [AMI]',
   details: `init: makes the folder from a few answers. It is yours: commit it, change it.
 update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
 check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and
 ansible-lint where they are installed.
+image: the images that agents on AWS start from. use moves the pointer to one, back to the former one; prune removes
+old ones that nothing uses.
 Answers: ${questions.map((q) => q.name).join(', ')}.`,
   examples: [
     'slipway deploy init farm',
@@ -32,12 +36,14 @@ Answers: ${questions.map((q) => q.name).join(', ')}.`,
     'slipway deploy update farm',
   ],
   options,
-  async run(values, [what, folder = '.', ...more]) {
+  async run(values, [what, ...words]) {
+    if (what === 'image') return agentImages(words, values);
+    const [folder = '.', ...more] = words;
     const root = resolve(folder);
     if (more.length === 0 && what === 'init') return init(root, folder, values);
     if (more.length === 0 && what === 'update') return update(root, values);
     if (more.length === 0 && what === 'check') return check(root);
-    writeMessage('slipway deploy: init, update or check, and one folder\n');
+    writeMessage('slipway deploy: init, update or check, and one folder; or image\n');
     return exit.usage;
   },
 });

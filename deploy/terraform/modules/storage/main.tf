@@ -140,9 +140,9 @@ resource "aws_s3_bucket_policy" "packages" {
   policy = data.aws_iam_policy_document.packages.json
 }
 
-output "store_bucket" { value = aws_s3_bucket.farm["store"].id }
+output "store_bucket" { value = aws_s3_bucket.farm["store"].bucket }
 output "store_bucket_arn" { value = aws_s3_bucket.farm["store"].arn }
-output "packages_bucket" { value = aws_s3_bucket.farm["packages"].id }
+output "packages_bucket" { value = aws_s3_bucket.farm["packages"].bucket }
 output "packages_bucket_arn" { value = aws_s3_bucket.farm["packages"].arn }
 output "distribution_arn" { value = aws_cloudfront_distribution.packages.arn }
 output "distribution_domain" { value = aws_cloudfront_distribution.packages.domain_name }

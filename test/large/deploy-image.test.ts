@@ -1,0 +1,134 @@
+// The images that agents on AWS start from, on moto: the pointer moves to one and back, and old ones go, but none that
+// something uses.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle, cache, execute } from '../e2e/helpers.ts';
+import { s3Server } from '../e2e/s3.mjs';
+import { boto } from './terraform.mjs';
+
+let aws: Awaited<ReturnType<typeof s3Server>>;
+const python = (code: string) => boto(join(cache, 'moto'), aws.direct, code);
+const image = (...words: string[]) =>
+  execute('node', [
+    bundle,
+    'deploy',
+    'image',
+    ...words,
+    '--organization',
+    'acme',
+    '--region',
+    'eu-central-1',
+    '--endpoint',
+    aws.direct,
+  ]);
+/** Makes images of instances, as moto can: its register_image keeps neither architecture nor tags. Gives their ids. */
+const make = (names: string[], architecture = 'x86_64', tags = true) =>
+  python(`
+import time
+ec2 = client('ec2')
+base = [i for i in ec2.describe_images(Owners=['amazon'])['Images'] if i.get('Architecture') == '${architecture}'][0]['ImageId']
+for name in '${names.join(' ')}'.split():
+    instance = ec2.run_instances(ImageId=base, MinCount=1, MaxCount=1)['Instances'][0]['InstanceId']
+    image = ec2.create_image(InstanceId=instance, Name=name)['ImageId']
+    ec2.terminate_instances(InstanceIds=[instance])
+    ${tags ? "ec2.create_tags(Resources=[image], Tags=[{'Key': 'farm', 'Value': 'acme'}, {'Key': 'slipway-agent', 'Value': 'amd64'}])" : 'pass'}
+    # Images are told apart by the second in which they were made.
+    time.sleep(1.1)
+    print(image)`)
+    .trim()
+    .split('\n');
+const pointer = () =>
+  python(`print(client('ssm').get_parameter(Name='/acme/agents/amd64/image')['Parameter']['Value'], end='')`);
+
+beforeAll(async () => {
+  aws = await s3Server();
+});
+afterAll(() => aws?.stop());
+
+describe('slipway deploy image', () => {
+  const ids: string[] = [];
+
+  it('moves the pointer to an image, and says which was before', async () => {
+    ids.push(...make([0, 1, 2, 3, 4, 5, 6, 7].map((i) => `agent-${i}`)));
+    python(`client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='${ids[0]}', Type='String')`);
+    const used = await image('use', ids[6] ?? '');
+    expect([used.code, used.stdout], used.stderr).toEqual([
+      0,
+      `new agents start from ${ids[6]}; before it: ${ids[0]}\n`,
+    ]);
+    expect(pointer()).toBe(ids[6]);
+  });
+
+  it('refuses an image that is not there or is for another processor, and leaves the pointer', async () => {
+    const [other = ''] = make(['arm'], 'arm64');
+    const refused = await image('use', other);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`${other} is for arm64`)]);
+    const none = await image('use', 'ami-0123456789abcdef0');
+    expect(none.code).toBe(1);
+    expect(pointer()).toBe(ids[6]);
+    expect((await image('use', 'ami-1;reboot')).code).toBe(2);
+  });
+
+  it('goes back', async () => {
+    expect((await image('use', ids[7] ?? '')).code).toBe(0);
+    const back = await image('back');
+    expect(back.stdout).toBe(`new agents start from ${ids[6]} again\n`);
+    expect(pointer()).toBe(ids[6]);
+  });
+
+  it('prunes what nobody uses: not the newest, not the pointer and the one before it, not what runs', async () => {
+    const [stranger] = make(['of-somebody-else'], 'x86_64', false);
+    python(`
+ec2 = client('ec2')
+ec2.run_instances(ImageId='${ids[1]}', MinCount=1, MaxCount=1, InstanceType='t3.micro')
+ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'ImageId': '${ids[2]}'})`);
+    const there = () =>
+      (
+        JSON.parse(
+          python(`print(json.dumps([i['ImageId'] for i in client('ec2').describe_images(Owners=['self'])['Images']]))`),
+        ) as string[]
+      ).sort();
+    const before = there();
+    const dry = await image('prune', '--keep', '1', '--dry-run');
+    expect(
+      dry.stdout
+        .match(/would remove ami-\w+/g)
+        ?.map((l) => l.slice(13))
+        .sort(),
+      dry.stderr,
+    ).toEqual([ids[0], ids[3], ids[4], ids[5]].sort());
+    expect(there()).toEqual(before);
+    const pruned = await image('prune', '--keep', '1');
+    expect(pruned.code, pruned.stderr).toBe(0);
+    expect(there()).toEqual(before.filter((id) => ![ids[0], ids[3], ids[4], ids[5]].includes(id)));
+    expect(there()).toContain(stranger);
+    const snapshots = python(
+      `print(len([s for s in client('ec2').describe_snapshots(OwnerIds=['self'])['Snapshots'] if '${ids[0]}' in s['Description']]), end='')`,
+    );
+    expect(snapshots).toBe('0');
+    expect((await image('prune', '--keep', '1')).stdout).toBe('nothing to remove\n');
+  });
+
+  it('lists them with who uses them', async () => {
+    const listed = await image('list');
+    expect(listed.stdout).toMatch(new RegExp(`^${ids[6]} .* current `, 'm'));
+    expect(listed.stdout).toMatch(new RegExp(`^${ids[7]} .* former `, 'm'));
+    expect(listed.stdout).toMatch(new RegExp(`^${ids[2]} .* other `, 'm'));
+  });
+
+  it('tells what AWS refused', async () => {
+    const ran = await execute('node', [
+      bundle,
+      'deploy',
+      'image',
+      'back',
+      '--organization',
+      'nobody',
+      '--region',
+      'eu-central-1',
+      '--endpoint',
+      aws.direct,
+    ]);
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('ssm refused: ParameterNotFound')]);
+  });
+});

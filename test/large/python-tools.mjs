@@ -1,0 +1,29 @@
+// Programs of PyPI, each in an environment of its own that all tests of a machine share.
+import { execFile } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { exclusively } from '../mutex.mjs';
+import { cache, installTools } from '../setup.mjs';
+
+/**
+ * Installs packages, and gives the path of a program of theirs.
+ *
+ * @param {string} name
+ * @param {string[]} packages
+ * @param {string} program
+ */
+export async function pythonTools(name, packages, program) {
+  installTools(['python3']);
+  const venv = join(cache, name);
+  await exclusively(`${venv}.lock`, async () => {
+    const made = join(venv, 'made');
+    if (existsSync(made)) return;
+    const execute = promisify(execFile);
+    rmSync(venv, { recursive: true, force: true });
+    await execute('python3', ['-m', 'venv', venv]);
+    await execute(join(venv, 'bin/pip'), ['install', '--quiet', '--no-cache-dir', ...packages]);
+    writeFileSync(made, '');
+  });
+  return join(venv, 'bin', program);
+}

@@ -1,0 +1,70 @@
+import { backToFormer, listAgentImages, pruneAgentImages, useAgentImage, type Pool } from '../deploy/agent-images.ts';
+import { good, type Result } from '../model/diagnostics.ts';
+import { renderTable } from '../render/table.ts';
+import { exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
+
+export const imageOptions = {
+  organization: { type: 'string', value: 'NAME', help: 'image: the farm, as in its answers' },
+  architecture: { type: 'string', value: 'NAME', help: 'image: amd64 (default) or arm64' },
+  region: { type: 'string', value: 'NAME', help: 'image: region of AWS (default: AWS_REGION)' },
+  endpoint: { type: 'string', value: 'URL', help: 'image: where AWS is served by something else' },
+  keep: { type: 'string', value: 'N', help: 'image prune: the newest N stay (default: 5)' },
+  'dry-run': { type: 'boolean', help: 'image prune: say what would be removed' },
+} as const;
+type Values = ValuesOf<typeof imageOptions>;
+
+function poolOf(values: Values): Pool | undefined {
+  const { organization, architecture = 'amd64', endpoint } = values;
+  const region = values.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? '';
+  if (organization === undefined || !/^[a-z0-9][a-z0-9-]{0,30}$/.test(organization)) return undefined;
+  if ((architecture !== 'amd64' && architecture !== 'arm64') || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region))
+    return undefined;
+  if (endpoint !== undefined && !/^https?:\/\/[A-Za-z0-9.:-]+$/.test(endpoint)) return undefined;
+  return { organization, architecture, region, endpoint };
+}
+
+/** `slipway deploy image list|use|back|prune`. */
+export async function agentImages(words: string[], values: Values): Promise<number> {
+  const [what = 'list', id, ...more] = words;
+  const pool = poolOf(values);
+  const keep = values.keep ?? '5';
+  const named = what === 'use' ? /^ami-[0-9a-f]{8,17}$/.test(id ?? '') : id === undefined;
+  if (
+    !pool ||
+    more.length ||
+    !named ||
+    !['list', 'use', 'back', 'prune'].includes(what) ||
+    !/^[1-9]\d{0,2}$/.test(keep)
+  ) {
+    writeMessage(
+      'slipway deploy image: list, use AMI, back or prune; --organization and --region are needed, --architecture is amd64 or arm64, --keep a number from 1\n',
+    );
+    return exit.usage;
+  }
+  const done = await perform(what, pool, id ?? '', Number(keep), values['dry-run'] !== true);
+  showDiagnostics(done.diagnostics);
+  if (done.ok) writeOutput(done.value);
+  return done.ok ? exit.ok : exit.failed;
+}
+
+async function perform(what: string, pool: Pool, id: string, keep: number, remove: boolean): Promise<Result<string>> {
+  if (what === 'use') {
+    const used = await useAgentImage(pool, id);
+    const former = used.ok ? used.value.former : undefined;
+    return used.ok ? good(`new agents start from ${id}${former ? `; before it: ${former}` : ''}\n`) : used;
+  }
+  if (what === 'back') {
+    const back = await backToFormer(pool);
+    return back.ok ? good(`new agents start from ${back.value.id} again\n`) : back;
+  }
+  if (what === 'prune') {
+    const gone = await pruneAgentImages(pool, keep, remove);
+    if (!gone.ok) return gone;
+    const lines = gone.value.map((i) => `${remove ? 'removed' : 'would remove'} ${i.id} ${i.name} of ${i.created}\n`);
+    return good(lines.join('') || 'nothing to remove\n');
+  }
+  const images = await listAgentImages(pool);
+  if (!images.ok) return images;
+  const rows = images.value.map((i) => [i.id, i.created, i.state, i.use ?? '', i.name]);
+  return good(renderTable(['image', 'created', 'state', 'used by', 'name'], rows));
+}

@@ -1,0 +1,194 @@
+import * as z from 'zod';
+import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
+import { ec2, ssm, type AwsPlace } from './aws.ts';
+
+/**
+ * Images of agents on AWS, and the parameter that names the one that new agents start from. Launch templates look the
+ * parameter up at each start, so moving it is all that a new image takes, and moving it back is a rollback.
+ */
+export interface Pool extends AwsPlace {
+  organization: string;
+  architecture: 'amd64' | 'arm64';
+}
+
+export interface AgentImage {
+  id: string;
+  name: string;
+  state: string;
+  created: string;
+  snapshots: string[];
+  /** `current`, `former`, or who uses it; undefined: nobody. */
+  use: string | undefined;
+}
+
+const parameterOf = (pool: Pool): string => `/${pool.organization}/agents/${pool.architecture}/image`;
+
+const text = z.string();
+/** An empty XML element is ''. */
+const list = <T extends z.ZodType>(item: T) =>
+  z.union([
+    z.literal('').transform((): z.output<T>[] => []),
+    z.object({ item: z.array(item) }).transform((l) => l.item),
+  ]);
+const imagesAnswer = z.object({
+  imagesSet: list(
+    z.object({
+      imageId: text,
+      name: text.default(''),
+      imageState: text,
+      creationDate: text,
+      architecture: text,
+      blockDeviceMapping: list(z.object({ ebs: z.object({ snapshotId: text.optional() }).optional() })).default([]),
+    }),
+  ),
+});
+const instancesAnswer = z.object({
+  reservationSet: list(z.object({ instancesSet: list(z.object({ imageId: text, instanceId: text })) })),
+  nextToken: text.optional(),
+});
+const versionsAnswer = z.object({
+  launchTemplateVersionSet: list(
+    z.object({ launchTemplateName: text, launchTemplateData: z.object({ imageId: text.optional() }) }),
+  ),
+  nextToken: text.optional(),
+});
+const historyAnswer = z.object({
+  Parameters: z.array(z.object({ Value: text, Version: z.number() })),
+  NextToken: text.nullish(),
+});
+
+function read<T extends z.ZodType>(schema: T, answer: Result<unknown>, what: string): Result<z.output<T>> {
+  if (!answer.ok) return answer;
+  const checked = schema.safeParse(answer.value);
+  return checked.success
+    ? good(checked.data)
+    : bad(error('deploy-aws', `AWS gave ${what} in a form that is not known`));
+}
+
+/** What the parameter named, the newest first, each image once. */
+async function pointerHistory(pool: Pool): Promise<Result<string[]>> {
+  const values: { Value: string; Version: number }[] = [];
+  let token: string | undefined;
+  do {
+    const asked = { Name: parameterOf(pool), MaxResults: 50, ...(token === undefined ? {} : { NextToken: token }) };
+    const page = read(historyAnswer, await ssm(pool, 'GetParameterHistory', asked), 'the history of a parameter');
+    if (!page.ok) return page;
+    values.push(...page.value.Parameters);
+    token = page.value.NextToken ?? undefined;
+  } while (token !== undefined && token !== '' && values.length < 1000);
+  return good([...new Set(values.sort((a, b) => b.Version - a.Version).map((v) => v.Value))]);
+}
+
+async function describe(pool: Pool, filters: Record<string, string>) {
+  const parameters: Record<string, string> = {};
+  for (const [i, [name, value]] of Object.entries(filters).entries()) {
+    parameters[`Filter.${i + 1}.Name`] = name;
+    parameters[`Filter.${i + 1}.Value.1`] = value;
+  }
+  return read(imagesAnswer, await ec2(pool, 'DescribeImages', parameters), 'images');
+}
+
+/** Who uses images beside the parameter: instances that are not gone, and launch templates. */
+async function usedImages(pool: Pool): Promise<Result<Map<string, string>>> {
+  const used = new Map<string, string>();
+  let token: string | undefined;
+  do {
+    const parameters: Record<string, string> = { MaxResults: '1000', ...(token ? { NextToken: token } : {}) };
+    for (const [i, state] of ['pending', 'running', 'shutting-down', 'stopping', 'stopped'].entries())
+      parameters[`Filter.1.Value.${i + 1}`] = state;
+    const asked = { ...parameters, 'Filter.1.Name': 'instance-state-name' };
+    const page = read(instancesAnswer, await ec2(pool, 'DescribeInstances', asked), 'instances');
+    if (!page.ok) return page;
+    for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))
+      used.set(instance.imageId, instance.instanceId);
+    token = page.value.nextToken;
+  } while (token);
+  do {
+    const asked = { 'LaunchTemplateVersion.1': '$Latest', 'LaunchTemplateVersion.2': '$Default' };
+    const parameters: Record<string, string> = { ...asked, ...(token ? { NextToken: token } : {}) };
+    const page = read(
+      versionsAnswer,
+      await ec2(pool, 'DescribeLaunchTemplateVersions', parameters),
+      'launch templates',
+    );
+    if (!page.ok) return page;
+    for (const { launchTemplateName, launchTemplateData } of page.value.launchTemplateVersionSet)
+      if (launchTemplateData.imageId) used.set(launchTemplateData.imageId, launchTemplateName);
+    token = page.value.nextToken;
+  } while (token);
+  return good(used);
+}
+
+/** All images of a pool, the newest first. Only those with both tags of the farm: others are not ours. */
+export async function listAgentImages(pool: Pool): Promise<Result<AgentImage[]>> {
+  const own = { 'tag:farm': pool.organization, 'tag:slipway-agent': pool.architecture };
+  const images = await describe(pool, own);
+  if (!images.ok) return images;
+  const [pointers, used] = [await pointerHistory(pool), await usedImages(pool)];
+  if (!pointers.ok) return pointers;
+  if (!used.ok) return used;
+  const [current, former] = pointers.value;
+  const useOf = (id: string) => {
+    if (id === current) return 'current';
+    return id === former ? 'former' : used.value.get(id);
+  };
+  return good(
+    images.value.imagesSet
+      .map((i) => ({
+        id: i.imageId,
+        name: i.name,
+        state: i.imageState,
+        created: i.creationDate,
+        snapshots: i.blockDeviceMapping.flatMap((m) => m.ebs?.snapshotId ?? []),
+        use: useOf(i.imageId),
+      }))
+      .sort((a, b) => compare(b.created, a.created) || compare(b.id, a.id)),
+  );
+}
+
+/** Lets new agents start from an image, once it is there, available and of their architecture. */
+export async function useAgentImage(pool: Pool, id: string): Promise<Result<{ former: string | undefined }>> {
+  const found = await describe(pool, { 'image-id': id });
+  if (!found.ok) return found;
+  const [image] = found.value.imagesSet;
+  const processor = pool.architecture === 'amd64' ? 'x86_64' : 'arm64';
+  if (image?.imageId !== id) return bad(error('deploy-image', `there is no image ${id} in ${pool.region}`));
+  if (image.imageState !== 'available')
+    return bad(error('deploy-image', `${id} is ${image.imageState}, not available`));
+  if (image.architecture !== processor)
+    return bad(error('deploy-image', `${id} is for ${image.architecture}, agents of this pool are ${processor}`));
+  const history = await pointerHistory(pool);
+  if (!history.ok) return history;
+  const put = { Name: parameterOf(pool), Value: id, Type: 'String', DataType: 'aws:ec2:image', Overwrite: true };
+  const done = history.value[0] === id ? good(undefined) : await ssm(pool, 'PutParameter', put);
+  return done.ok ? good({ former: history.value.find((value) => value !== id) }) : done;
+}
+
+/** Goes back to the image that the parameter named before; one that is gone is passed over. */
+export async function backToFormer(pool: Pool): Promise<Result<{ id: string }>> {
+  const history = await pointerHistory(pool);
+  if (!history.ok) return history;
+  for (const id of history.value.slice(1)) {
+    const used = await useAgentImage(pool, id);
+    if (used.ok) return good({ id });
+    if (used.diagnostics.some((d) => d.code === 'deploy-aws')) return used;
+  }
+  return bad(error('deploy-image', `${parameterOf(pool)} named no other image that is still there`));
+}
+
+/** Images beyond the newest `keep` that nothing uses; `remove` deregisters them and deletes their snapshots. */
+export async function pruneAgentImages(pool: Pool, keep: number, remove: boolean): Promise<Result<AgentImage[]>> {
+  const images = await listAgentImages(pool);
+  if (!images.ok) return images;
+  const gone = images.value.slice(keep).filter((image) => image.use === undefined);
+  if (!remove) return good(gone);
+  for (const image of gone) {
+    const done = await ec2(pool, 'DeregisterImage', { ImageId: image.id });
+    if (!done.ok) return done;
+    for (const SnapshotId of image.snapshots) {
+      const deleted = await ec2(pool, 'DeleteSnapshot', { SnapshotId });
+      if (!deleted.ok) return deleted;
+    }
+  }
+  return good(gone);
+}
