@@ -2,7 +2,8 @@
 void call(Map given = [:]) {
     Map o = slipwayOptions('distroPipeline', [
         distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24,
-        arguments: [], hold: 10, agentMinutes: 10, tests: true, publish: true, publishLabel: null, repository: null,
+        arguments: [], hold: 10, agentMinutes: 10, tests: true, docs: false, publish: true, publishLabel: null,
+        repository: null,
         signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
         keep: 30, durability: 'SURVIVABLE_NONATOMIC',
     ], given)

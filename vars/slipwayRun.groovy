@@ -11,6 +11,7 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
             String fault = slipwayAgents.onSound(label, run.avoided, o.agentMinutes) { finish(o, run) }
             if (fault) { error(fault) }
         }
+        if (o.docs && o.publish && run.farm != null && run.farm.channel && !run.farm.namespace && !run.farm.ended) { document(o, run) }
     } catch (e) {
         broken = e
         lastWords(o, run, e)
@@ -94,6 +95,15 @@ void finish(Map o, Map run) {
     }
     run.good = good && !farm.ended
     if (fault) { echo(fault) }
+}
+
+/** The documentation is made where packages are built: the agent that publishes need not be able to. */
+void document(Map o, Map run) {
+    stage('Documentation') {
+        slipwayNode(o.label, run.avoided) {
+            run.good = slipwayDocs(run.farm, [state: o.state, strict: o.docs == 'strict']) && run.good
+        }
+    }
 }
 
 /** Whatever ended a run: a description, and a report of what is known where an agent can be had soon. */

@@ -1,0 +1,325 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { discard, slipway, workspace, type Ran } from './helpers.ts';
+
+interface Site {
+  dead: { page: string; link: string }[];
+  crossing: Record<string, number>;
+  results: { name: string; kind: string; state: string; reason: string }[];
+}
+const answer = (ran: Ran): Site => JSON.parse(ran.stdout) as Site;
+const documented = (ran: Ran): Record<string, string> =>
+  Object.fromEntries(answer(ran).results.flatMap((t) => (t.kind === 'docs' ? [[t.name, t.state]] : [])));
+
+function writeAll(folder: string, files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+/** Every file of a tree with its digest; versions that pages show without the time at which they were built. */
+function digests(root: string): Record<string, string> {
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((f) =>
+    statSync(join(root, f)).isFile(),
+  );
+  return Object.fromEntries(
+    files.sort().map((f) => {
+      const text = readFileSync(join(root, f), 'latin1').replace(/(-0bookworm)\.\d{8}\.\d{6}/g, '$1');
+      return [f, createHash('sha256').update(text).digest('hex')];
+    }),
+  );
+}
+
+describe('documentation of packages that refer to each other', () => {
+  const folder = workspace('docs');
+  const docs = (...args: string[]) => slipway(['docs', '--json', ...args], folder);
+  const page = (path: string) => readFileSync(join(folder, 'docs', path), 'utf8');
+  let first: Ran;
+  beforeAll(async () => {
+    writeAll(folder, files);
+    first = await docs();
+  });
+  afterAll(() => discard(folder));
+
+  it('is made of what is installed, without a dead link', () => {
+    expect(first.code, first.stderr).toBe(0);
+    expect(documented(first)).toEqual({ base: 'built', user: 'built' });
+    expect(answer(first).dead).toEqual([]);
+    expect(page('d/base/index.html')).toContain('Times and <strong>durations</strong>');
+    expect(page('d/base/api/overview.html')).toContain('A moment of the robot');
+    expect(page('d/base/doc/python/base_py.html')).toContain('Gives the time now.');
+    expect(page('d/base/changelog.html')).toContain('Times can be added');
+    // rosdoc2.yaml names the folder of the guides.
+    expect(page('d/user/doc/index.html')).toContain('How to use it');
+    expect(first.stderr).toMatch(/\d+ pages, \d+ links, \d+ of them between packages, 0 lead nowhere/);
+  });
+
+  it('links lead to the classes, modules and messages of declared dependencies, and are relative', () => {
+    expect(page('d/user/api/classuser_1_1Clock.html')).toContain('href="../../base/api/classbase_1_1Time.html');
+    expect(page('d/user/doc/index.html')).toContain('href="../../base/doc/python/base_py.html#base_py.now"');
+    expect(page('d/user/msg/Tick.html')).toContain('<a href="../../base/msg/Moment.html">base/Moment[]</a>');
+    expect(page('d/base/msg/Moment.html')).toContain('user/Tick');
+    expect(answer(first).crossing['d/user → d/base']).toBeGreaterThan(2);
+  });
+
+  it('an edit of a comment makes the pages of one package anew, a new function those that refer to it', async () => {
+    const header = join(folder, 'src/base/include/base/time.h');
+    writeFileSync(header, readFileSync(header, 'utf8').replace('A moment of the robot', 'A moment of any robot'));
+    const comment = await docs();
+    expect(documented(comment)).toEqual({ base: 'built', user: 'cached' });
+    expect(page('d/base/api/overview.html')).toContain('A moment of any robot');
+    appendFileSync(header, 'namespace base { /** More. */ void more(); }\n');
+    expect(documented(await docs())).toEqual({ base: 'built', user: 'built' });
+    expect(documented(await docs())).toEqual({ base: 'cached', user: 'cached' });
+  });
+
+  it('another machine makes the same bytes', async () => {
+    const other = workspace('docs-other');
+    try {
+      for (const part of ['distro.yaml', 'rosdep.yaml', 'src'])
+        cpSync(join(folder, part), join(other, part), { recursive: true });
+      const ran = await slipway(['docs', '--json'], other);
+      expect(ran.code, ran.stderr).toBe(0);
+      expect(digests(join(other, 'docs'))).toEqual(digests(join(folder, 'docs')));
+    } finally {
+      await discard(other);
+    }
+  });
+
+  it('is published as states, of which one is the latest', async () => {
+    const site = join(folder, 'published/nightly');
+    expect((await docs('--publish', 'nightly')).code).toBe(0);
+    const state = readlinkSync(join(site, 'latest'));
+    expect(state).toMatch(/^\d{14}-[0-9a-f]{8}$/);
+    expect(existsSync(join(site, state, 'd/base/index.html'))).toBe(true);
+    const again = await docs('--publish', 'nightly');
+    expect(again.stderr).toContain(`has this documentation already (${state})`);
+    appendFileSync(join(folder, 'src/base/README.md'), '\nMore.\n');
+    expect((await docs('--publish', 'nightly')).code).toBe(0);
+    const next = readlinkSync(join(site, 'latest'));
+    expect(next).not.toBe(state);
+    const states = JSON.parse(readFileSync(join(site, 'states.json'), 'utf8')) as { path: string; total: number }[];
+    expect(states.map((s) => s.path)).toEqual([next, state]);
+    expect(states[0]?.total).toBeGreaterThan(3);
+  });
+
+  describe('in a browser', () => {
+    const axe = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await chromium.launch({
+        executablePath: '/usr/bin/chromium',
+        args: ['--no-sandbox', '--allow-file-access-from-files'],
+      });
+    });
+    afterAll(() => browser.close());
+    async function open(path: string, options: { dark?: boolean; width?: number } = {}): Promise<Page> {
+      const context = await browser.newContext({
+        viewport: { width: options.width ?? 1280, height: 800 },
+        colorScheme: options.dark ? 'dark' : 'light',
+      });
+      const shown = await context.newPage();
+      await shown.goto(`file://${join(folder, 'docs', path)}`);
+      return shown;
+    }
+
+    it('pages have no fault that axe finds, light and dark, and fit a phone', async () => {
+      const pages = [
+        'index.html',
+        'd/base/index.html',
+        'd/base/api/overview.html',
+        'd/base/api/classbase_1_1Time.html',
+      ];
+      pages.push(
+        'd/user/msg/Tick.html',
+        'd/base/messages.html',
+        'd/base/doc/python/base_py.html',
+        'd/base/changelog.html',
+      );
+      for (const path of pages)
+        for (const options of [{}, { dark: true }, { width: 390 }]) {
+          const shown = await open(path, options);
+          await shown.evaluate(axe);
+          const found = await shown.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+            'axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})',
+          );
+          const told = found.violations.map((v) => `${path} ${v.id}: ${v.nodes[0]?.html}`);
+          expect(told).toEqual([]);
+          expect(await shown.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+          await shown.context().close();
+        }
+    });
+
+    it('the search is opened, used and left by keyboard, from file://', async () => {
+      const shown = await open('d/user/index.html');
+      await shown.keyboard.press('/');
+      await shown.keyboard.type('secondsOf');
+      const found = shown.locator('dialog.search [role=option]').first();
+      await found.waitFor();
+      expect(await found.innerText()).toContain('base::Time::secondsOf');
+      expect(Number(await shown.locator('dialog.search').getAttribute('data-milliseconds'))).toBeLessThan(1000);
+      await shown.keyboard.press('Enter');
+      await shown.waitForURL(/\/d\/base\/api\/classbase_1_1Time\.html#/);
+      await shown.keyboard.press('Control+k');
+      await shown.keyboard.type('Moment');
+      await shown.locator('dialog.search [role=option]', { hasText: 'base/Moment' }).first().waitFor();
+      await shown.keyboard.press('Escape');
+      expect(await shown.locator('dialog.search').isVisible()).toBe(false);
+      await shown.context().close();
+    });
+  });
+});
+
+it('nothing is green by silence, and hostile documentation harms nobody', async () => {
+  const folder = workspace('docs-faults');
+  try {
+    writeAll(folder, faulty);
+    const ran = await slipway(['docs', '--json'], folder);
+    expect(ran.code).toBe(1);
+    const reasons = Object.fromEntries(
+      answer(ran).results.flatMap((t) =>
+        t.kind === 'docs' ? [[t.name, `${t.state}: ${t.reason.split('\n')[0]}`]] : [],
+      ),
+    );
+    expect(reasons.no_page).toBe('failed: it installs headers, but its Doxyfile makes no API page');
+    expect(reasons.no_import).toMatch(/^failed: Python can't import no_import: .*no_import/);
+    expect(reasons.warns).toMatch(/^failed: 1 warnings, 0 are allowed: include\/warns\/a\.h:\d+: .*nothing/);
+    expect(reasons.leaves_link).toMatch(/^failed: it left what can't be taken: .*passwd\.html is a link, not a file/);
+    expect(reasons.ends_badly).toMatch(/^failed: sphinx ended with \d+/);
+    expect(reasons.escapes).toBe('built: new or changed inputs');
+    expect(existsSync('/tmp/slipway-docs-escaped')).toBe(false);
+    const readme = readFileSync(join(folder, 'docs/d/escapes/index.html'), 'utf8');
+    expect(readme).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+    expect(readme).not.toMatch(/href="javascript:/i);
+    expect(readFileSync(join(folder, 'docs/d/no_page/index.html'), 'utf8')).toContain('makes no API page');
+    expect(readFileSync(join(folder, 'docs.out/report.html'), 'utf8')).toContain('documentation of ');
+    // The network is off, and nothing of the host is there.
+    expect(
+      ran.stdout + readFileSync(join(folder, 'docs.out/logs/d/bookworm-amd64/escapes.docs.log'), 'utf8'),
+    ).toContain('no way out');
+  } finally {
+    await discard(folder);
+  }
+});
+
+function manifest(name: string, depends = ''): string {
+  return `<package format="3"><name>${name}</name><version>1.2.3</version><description>The package ${name}.</description>
+<maintainer email="robots@example.org">Acme Robots</maintainer><license>Apache-2.0</license>${depends}<export><build_type>cmake</build_type></export></package>
+`;
+}
+
+const install = (name: string, lines: string) => `cmake_minimum_required(VERSION 3.10)
+project(${name} NONE)
+install(FILES package.xml DESTINATION share/${name})
+${lines}
+`;
+const headers = 'install(DIRECTORY include/ DESTINATION include)';
+const python = (name: string) => `install(DIRECTORY ${name}_py DESTINATION lib/python3/dist-packages)`;
+
+const distro = (more = '') => `organization: acme
+distributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}
+platforms: {bookworm: {os: debian, release: bookworm}}
+rosdep: [rosdep.yaml]
+${more}`;
+
+const files: Record<string, string> = {
+  'distro.yaml': distro('docs: {to: ["file:published"], keep: 3}\n'),
+  'rosdep.yaml': 'python3: {debian: [python3]}\n',
+  'src/base/package.xml': manifest('base', '<depend>python3</depend>'),
+  'src/base/CMakeLists.txt': install(
+    'base',
+    `${headers}\n${python('base')}\ninstall(DIRECTORY msg DESTINATION share/base)`,
+  ),
+  'src/base/README.md': '# base\n\nTimes and **durations**.\n',
+  'src/base/CHANGELOG.rst': 'Changelog\n=========\n\n1.2.3\n-----\n* Times can be added\n',
+  'src/base/include/base/time.h': `#pragma once
+namespace base
+{
+/** A moment of the robot. */
+class Time
+{
+public:
+  /** Seconds since the start. \\param precise to the nanosecond \\return seconds */
+  double secondsOf(bool precise) const;
+  int plain;
+};
+}  // namespace base
+`,
+  'src/base/base_py/__init__.py':
+    '"""Times in Python."""\n\n\ndef now():\n    """Gives the time now."""\n    return 0\n',
+  'src/base/msg/Moment.msg': '# A moment.\n\nint32 seconds # since the start\nint32 NONE=-1\n',
+  'src/user/package.xml': manifest('user', '<depend>base</depend>'),
+  'src/user/CMakeLists.txt': install('user', `${headers}\ninstall(DIRECTORY msg DESTINATION share/user)`),
+  'src/user/rosdoc2.yaml': 'type: rosdoc2 config\nversion: 1\n---\nbuilders:\n  - sphinx: {user_doc_dir: guides}\n',
+  'src/user/guides/index.rst': 'User\n====\n\nHow to use it: call :py:func:`base_py.now`.\n',
+  'src/user/include/user/clock.h': `#pragma once
+#include <base/time.h>
+namespace user
+{
+/** Tells a base::Time. */
+class Clock
+{
+public:
+  /** The time now, see base::Time::secondsOf. */
+  base::Time now() const;
+};
+}  // namespace user
+`,
+  'src/user/msg/Tick.msg': 'base/Moment[] moments\n',
+};
+
+const escapes = `import os, socket
+open('/tmp/slipway-docs-escaped', 'w').close()
+try:
+    socket.create_connection(('192.0.2.1', 80), 2)
+except OSError:
+    print('no way out')
+try:
+    open('/slipway/docs.py', 'w')
+except OSError:
+    print('no way in')
+`;
+
+const faulty: Record<string, string> = {
+  'distro.yaml': distro('docs: {warnings: {warns: 0}}\n'),
+  'rosdep.yaml': 'python3: {debian: [python3]}\n',
+  'src/no_page/package.xml': manifest('no_page'),
+  'src/no_page/CMakeLists.txt': install('no_page', headers),
+  'src/no_page/include/no_page/a.h': '/** A. */\nvoid a();\n',
+  'src/no_page/Doxyfile': 'INPUT = nowhere\n',
+  'src/no_import/package.xml': manifest('no_import', '<depend>python3</depend>'),
+  'src/no_import/CMakeLists.txt': install('no_import', python('no_import')).replaceAll('no_import_py', 'no_import'),
+  'src/no_import/no_import/__init__.py': 'import what_nobody_has\n',
+  'src/warns/package.xml': manifest('warns'),
+  'src/warns/CMakeLists.txt': install('warns', headers),
+  'src/warns/include/warns/a.h': '/** \\file */\n/** A. \\param nothing that it has */\nvoid a(int b);\n',
+  'src/leaves_link/package.xml': manifest('leaves_link'),
+  'src/leaves_link/CMakeLists.txt': install('leaves_link', ''),
+  'src/leaves_link/doc/index.rst': 'x\n=\n',
+  'src/leaves_link/doc/conf.py':
+    "import os\nos.makedirs('/build/docs/pages/doc', exist_ok=True)\nos.symlink('/etc/passwd', '/build/docs/pages/doc/passwd.html')\n",
+  'src/ends_badly/package.xml': manifest('ends_badly'),
+  'src/ends_badly/CMakeLists.txt': install('ends_badly', ''),
+  'src/ends_badly/doc/index.rst': 'x\n=\n',
+  'src/ends_badly/doc/conf.py': "raise RuntimeError('not today')\n",
+  'src/escapes/package.xml': manifest('escapes'),
+  'src/escapes/CMakeLists.txt': install('escapes', ''),
+  'src/escapes/README.md': '<script>alert(1)</script>\n\n[x](javascript:alert(1)) [y](../../../etc/passwd)\n',
+  'src/escapes/doc/index.rst': 'x\n=\n',
+  'src/escapes/doc/conf.py': escapes,
+};
