@@ -25451,7 +25451,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 
 // ts-src/cli/build.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -28700,7 +28700,7 @@ function untilStopped(first2 = () => void 0) {
 
 // ts-src/cli/outputs.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -28987,7 +28987,7 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -29816,7 +29816,7 @@ var History = class {
 
 // ts-src/engine/build/package-builder.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs44 = require("node:fs");
@@ -30149,7 +30149,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 
 // ts-src/engine/docs/documentation.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -30276,90 +30276,13 @@ function unpackPages(packed3) {
   return files;
 }
 
-// ts-src/render/api-overview.ts
-var sections = [
-  { title: "Topics", kinds: ["group"] },
-  { title: "Classes", kinds: ["class", "struct", "union", "interface", "concept"] },
-  { title: "Namespaces", kinds: ["namespace"] },
-  { title: "Headers", kinds: ["file"] }
-];
-function renderApiOverview(name6, compounds, options6) {
-  const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
-    const own3 = compounds.filter((c) => kinds4.includes(c.kind));
-    if (!own3.length) return [];
-    const rows = own3.map(
-      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${c.kind === "struct" || c.kind === "union" ? ` <span class="kind">${c.kind}</span>` : ""}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
-    );
-    return [
-      `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
-    ];
-  });
-  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
-  return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
-<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
-${parts2.join("\n")}`;
-}
-var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
-
-// ts-src/render/doc-shell.ts
-var tabs = [
-  { tab: "overview", text: "Overview", href: "index.html" },
-  { tab: "api", text: "C++ API", href: `${apiFolder}/overview.html`, part: "api" },
-  { tab: "prose", text: "Python and guides", href: `${proseFolder}/index.html`, part: "prose" },
-  { tab: "messages", text: "Messages", href: "messages.html", part: "messages" },
-  { tab: "changelog", text: "Changelog", href: "changelog.html", part: "changelog" }
-];
-function docFrame(page) {
-  const own3 = page.package;
-  const crumbs = page.crumbs.map(
-    ({ text: text8, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text8)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text8)}</a>`
-  );
-  const shown5 = own3 ? tabs.filter((t) => t.part === void 0 || own3.parts[t.part]) : [];
-  const links = shown5.map(({ tab, text: text8, href }) => {
-    const current = tab === own3?.tab ? ' aria-current="true"' : "";
-    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
-  });
-  const before2 = `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${page.title}</title>
-<script src="${page.root}_site/theme.js"></script>
-<link rel="stylesheet" href="${page.root}_site/site.css">
-<script src="${page.root}_site/search.js" data-root="${page.root}" defer></script>
-</head>
-<body class="${page.kind}">
-<a class="skip" href="#content">Skip to content</a>
-<header class="bar">
-<a class="brand" href="${page.root}index.html">${escapeMarkup(page.organization)} <span>docs</span></a>
-<nav class="crumbs" aria-label="Breadcrumb">${crumbs.join('<span class="slash" aria-hidden="true">/</span>')}</nav>
-<div class="tools"><button type="button" class="find" data-search hidden>Search <kbd>/</kbd></button><button type="button" class="theme" data-theme-button hidden aria-label="Switch between light and dark">\u25D0</button></div>
-</header>
-${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span class="version">${escapeMarkup(own3?.version ?? "")}</span></nav>
-` : ""}<main id="content" class="${page.kind}" tabindex="-1">
-`;
-  return {
-    before: before2,
-    after: `
-</main>
-<footer class="end"><a href="${page.root}index.html">All packages</a></footer>
-</body>
-</html>
-`
-  };
-}
-function docPage(page) {
-  const { before: before2, after } = docFrame(page);
-  return before2 + page.body + after;
-}
-
 // resources/templates/docs/conf.py
 var conf_default = `"""Configuration of Sphinx: the package's own where it has one, then what the site needs."""
 import importlib.util as _importlib
 import json as _json
 import os as _os
 import sys as _sys
+import traceback as _traceback
 
 _job = _json.load(open('/slipway/docs.json'))
 _modules = _json.load(open('/build/docs/modules.json'))
@@ -30372,7 +30295,16 @@ if _job['conf']:
     __file__ = _os.path.join(_here, 'conf.py')
     _os.chdir(_here)
     _sys.path.insert(0, _here)
-    exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), globals())
+    _own = dict(globals())
+    try:
+        exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), _own)
+    except Exception as _e:
+        # The pages are made without it; it counts as a fault.
+        _lines = [f.lineno for f in _traceback.extract_tb(_e.__traceback__) if f.filename == _job['conf']]
+        with open('/build/docs/conf.error', 'w') as _f:
+            _f.write('%s:%d: %s: %s' % (_job['conf'], _lines[-1] if _lines else 1, type(_e).__name__, _e))
+    else:
+        globals().update(_own)
 
     def _absolute(names):
         return [n if _os.path.isabs(n) else _os.path.join(_here, n) for n in names]
@@ -30407,8 +30339,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_use_opensearch = ''
-html_use_index = False
-html_domain_indices = False
+html_use_index = True
+html_split_index = False
+html_domain_indices = True
 html_logo = html_favicon = None
 html_baseurl = ''
 html_file_suffix = html_link_suffix = None
@@ -30447,7 +30380,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from xml.etree import ElementTree
 
 job = json.load(open('/slipway/docs.json'))
@@ -30748,14 +30680,18 @@ def sphinx():
             failed = re.match(r"autodoc: failed to import (?:module|class) '([^']*)'", m['text'])
             if failed:
                 results['failed_modules'].append(failed[1])
+    if os.path.isfile(out + '/conf.error'):
+        fault = open(out + '/conf.error', errors='replace').read()
+        print(fault)
+        results['warnings'].insert(0, fault[:1000])
+        results['tools'].append({'tool': 'conf.py', 'code': 1, 'cpu': 0})
     shutil.rmtree(out + '/doctrees', ignore_errors=True)
     if code == 0:
-        for name in ('.buildinfo', 'searchindex.js', 'search.html', '.doctrees'):
+        for name in ('.buildinfo', 'searchindex.js'):
             if os.path.isfile(pages + '/doc/' + name):
                 os.remove(pages + '/doc/' + name)
 
 
-began = time.time()
 if job['readme']:
     fragment('readme', os.path.join(source, job['readme']))
 if job['changelog']:
@@ -30764,6 +30700,10 @@ if job['doxygen']:
     doxygen()
 if job['sphinx']:
     sphinx()
+ended = os.times()
+print('== all took %.2f CPU seconds' % sum(ended[:4]), flush=True)
+# Doxygen tells each twice, for HTML and for XML.
+results['warnings'] = list(dict.fromkeys(results['warnings']))
 results['warning_count'] = len(results['warnings'])
 results['warnings'] = results['warnings'][:told]
 json.dump(results, open(out + '/results.json', 'w'))
@@ -30773,10 +30713,63 @@ json.dump(results, open(out + '/results.json', 'w'))
 var docs_default2 = "# Makes the documentation of one package, in its source folder: sh -e /slipway/docs.sh docs. The environment is that of\n# its build and tests; what is to be done stands in /slipway/docs.json.\n. /slipway/slipway.sh\n# Pages name no day: the same sources give the same bytes.\nexport SOURCE_DATE_EPOCH=1767225600 PYTHONDONTWRITEBYTECODE=1 LANGUAGE=en\nexec python3 /slipway/docs.py\n";
 
 // resources/templates/docs/theme.conf
-var theme_default = "[theme]\ninherit = none\nstylesheet = none\npygments_style = default\n";
+var theme_default = "[theme]\ninherit = basic\nstylesheet = none\npygments_style = default\n";
 
 // ts-src/render/doc-tools.ts
 init_digest();
+
+// ts-src/render/doc-shell.ts
+var tabs = [
+  { tab: "overview", text: "Overview", href: "index.html" },
+  { tab: "api", text: "C++ API", href: `${apiFolder}/overview.html`, part: "api" },
+  { tab: "prose", text: "Python and guides", href: `${proseFolder}/index.html`, part: "prose" },
+  { tab: "messages", text: "Messages", href: "messages.html", part: "messages" },
+  { tab: "changelog", text: "Changelog", href: "changelog.html", part: "changelog" }
+];
+function docFrame(page) {
+  const own3 = page.package;
+  const crumbs = page.crumbs.map(
+    ({ text: text8, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text8)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text8)}</a>`
+  );
+  const shown5 = own3 ? tabs.filter((t) => t.part === void 0 || own3.parts[t.part]) : [];
+  const links = shown5.map(({ tab, text: text8, href }) => {
+    const current = tab === own3?.tab ? ' aria-current="true"' : "";
+    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
+  });
+  const before2 = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${page.title}</title>
+<script src="${page.root}_site/theme.js"></script>
+<link rel="stylesheet" href="${page.root}_site/site.css">
+<script src="${page.root}_site/search.js" data-root="${page.root}" defer></script>
+</head>
+<body class="${page.kind}">
+<a class="skip" href="#content">Skip to content</a>
+<header class="bar">
+<a class="brand" href="${page.root}index.html">${escapeMarkup(page.organization)} <span>docs</span></a>
+<nav class="crumbs" aria-label="Breadcrumb">${crumbs.join('<span class="slash" aria-hidden="true">/</span>')}</nav>
+<div class="tools"><button type="button" class="find" data-search hidden>Search <kbd>/</kbd></button><button type="button" class="theme" data-theme-button hidden aria-label="Switch between light and dark">\u25D0</button></div>
+</header>
+${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span class="version">${escapeMarkup(own3?.version ?? "")}</span></nav>
+` : ""}<main id="content" class="${page.kind}" tabindex="-1">
+`;
+  return {
+    before: before2,
+    after: `
+</main>
+<footer class="end"><a href="${page.root}index.html">All packages</a></footer>
+</body>
+</html>
+`
+  };
+}
+function docPage(page) {
+  const { before: before2, after } = docFrame(page);
+  return before2 + page.body + after;
+}
 
 // ts-src/render/doxyfile.ts
 var quoted = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
@@ -30907,15 +30900,16 @@ function docRecipe(page) {
     "slipway/theme.conf": theme_default,
     "slipway/layout.html": `${jinja(prose2.before)}{% block body %}{% endblock %}${jinja(prose2.after)}`,
     "slipway/page.html": pageTemplate,
-    "slipway/search.html": '{% extends "layout.html" %}'
+    "slipway/search.html": searchTemplate
   };
 }
+var searchTemplate = '{% extends "layout.html" %}{% block body %}<h1>Search</h1><p>Press <kbd>/</kbd> to search all packages.</p>{% endblock %}';
 var pageTemplate = `{% extends "layout.html" %}
 {% block body %}<div class="columns"><article>{{ body }}
 <nav class="around" aria-label="Pages around this one">{% if prev %}<a rel="prev" href="{{ prev.link|e }}">\u2190 {{ prev.title|striptags }}</a>{% endif %}{% if next %}<a rel="next" href="{{ next.link|e }}">{{ next.title|striptags }} \u2192</a>{% endif %}</nav></article>
 {% if display_toc %}<nav class="toc" aria-label="On this page"><p>On this page</p>{{ toc }}</nav>{% endif %}</div>{% endblock %}
 `;
-var takenVersion = "2";
+var takenVersion = "3";
 var docRecipeDigest = () => sha256(
   [
     takenVersion,
@@ -31600,6 +31594,83 @@ function inventoryLines(base642) {
   }
 }
 
+// ts-src/engine/docs/taken.ts
+var import_node_path58 = require("node:path");
+
+// ts-src/render/api-overview.ts
+var sections = [
+  { title: "Topics", kinds: ["group"] },
+  { title: "Classes", kinds: ["class", "struct", "union", "interface", "concept"] },
+  { title: "Namespaces", kinds: ["namespace"] },
+  { title: "Headers", kinds: ["file"] }
+];
+var kindOf3 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
+function renderApiOverview(name6, compounds, options6) {
+  const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
+    const own3 = compounds.filter((c) => kinds4.includes(c.kind));
+    if (!own3.length) return [];
+    const rows = own3.map(
+      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf3(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
+    );
+    return [
+      `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
+    ];
+  });
+  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
+  return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
+<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+${parts2.join("\n")}`;
+}
+var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
+
+// ts-src/engine/docs/taken.ts
+function frameOf(organization, { request, parts: parts2 }) {
+  const { graph: graph2, package: p } = request;
+  return {
+    organization,
+    crumbs: [
+      { text: graph2.scope.distribution, href: "../index.html" },
+      { text: p.name, href: "index.html" }
+    ],
+    package: { version: p.version, parts: parts2, folder: "", tab: "none" }
+  };
+}
+var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js|(file|plus|minus)\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
+async function pagesOf(organization, job, results) {
+  const { request, environment: environment3 } = job;
+  const folder = (0, import_node_path58.join)(environment3.build, "docs", "pages");
+  const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
+  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
+  const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
+  if (index >= 0 && !mainPage) pages.splice(index, 1);
+  if (!job.doxygen) return pages;
+  for (const page of pages)
+    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
+  const frame = frameOf(organization, job);
+  const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
+  const there = new Set(pages.map((p) => p.path));
+  const overview2 = docPage({
+    ...frame,
+    crumbs: [...frame.crumbs.map(at2), { text: "C++ API" }],
+    ...frame.package ? { package: { ...frame.package, folder: "../", tab: "api" } } : {},
+    title: `${request.package.name}: C++ API`,
+    root: "../../../",
+    kind: "api",
+    body: renderApiOverview(
+      request.package.name,
+      results.compounds.filter((c) => there.has(`${apiFolder}/${c.page}`)),
+      { mainPage, documented: results.documented, total: results.total }
+    )
+  });
+  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
+    (a, b) => a.path < b.path ? -1 : 1
+  );
+}
+var withHeading = (data) => Buffer.from(
+  data.toString("utf8").replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>').replace(/<img src="(?:closed|open)\.png"[^>]*>(?:&#160;)?/g, "").replace(/ onclick="javascript:toggleInherit\('[A-Za-z0-9_-]*'\)"/g, "")
+);
+var hasText = (html) => /<div class="textblock">/.test(html);
+
 // ts-src/engine/docs/wishes.ts
 init_diagnostics();
 init_yaml();
@@ -31801,17 +31872,6 @@ async function jobOf(request, environment3, files, interfaces) {
   };
   return { request, environment: environment3, installed: { ...installed, modules }, wishes, parts: parts2, doxygen, sphinx, interfaces };
 }
-function frameOf(options6, { request, parts: parts2 }) {
-  const { graph: graph2, package: p } = request;
-  return {
-    organization: options6.distro.organization,
-    crumbs: [
-      { text: graph2.scope.distribution, href: "../index.html" },
-      { text: p.name, href: "index.html" }
-    ],
-    package: { version: p.version, parts: parts2, folder: "", tab: "none" }
-  };
-}
 function writeInputs(options6, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
@@ -31825,7 +31885,7 @@ function writeInputs(options6, job) {
   const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
   const own3 = wishes.doxyfile;
   write(recipe, {
-    ...docRecipe(frameOf(options6, job)),
+    ...docRecipe(frameOf(options6.distro.organization, job)),
     ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -31860,24 +31920,23 @@ function writeInputs(options6, job) {
 }
 function write(folder, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path58.join)(folder, name6);
-    (0, import_node_fs50.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
-    (0, import_node_fs50.chmodSync)((0, import_node_path58.dirname)(path2), 493);
+    const path2 = (0, import_node_path59.join)(folder, name6);
+    (0, import_node_fs50.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
+    (0, import_node_fs50.chmodSync)((0, import_node_path59.dirname)(path2), 493);
     (0, import_node_fs50.writeFileSync)(path2, data);
     (0, import_node_fs50.chmodSync)(path2, 420);
   }
 }
-var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(pygments\.css|documentation_options\.js|language_data\.js|alabaster\.css|file\.png|plus\.png|minus\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js|search\.html|genindex\.html|py-modindex\.html))$/;
 async function recordOf2(options6, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
   const { store: store2 } = options6;
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages = await pagesOf(options6, job, results);
+  const pages = await pagesOf(options6.distro.organization, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
+  const packed3 = (0, import_node_path59.join)(request.work, `${name6}.pages`);
   (0, import_node_fs50.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
@@ -31918,38 +31977,6 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
     messages: installed.messages.map(({ kind, name: name6 }) => ({ kind, name: name6 }))
   };
 }
-async function pagesOf(options6, job, results) {
-  const { request, environment: environment3 } = job;
-  const folder = (0, import_node_path58.join)(environment3.build, "docs", "pages");
-  const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
-  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
-  const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
-  if (index >= 0 && !mainPage) pages.splice(index, 1);
-  if (!job.doxygen) return pages;
-  for (const page of pages)
-    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
-  const frame = frameOf(options6, job);
-  const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
-  const there = new Set(pages.map((p) => p.path));
-  const overview2 = docPage({
-    ...frame,
-    crumbs: [...frame.crumbs.map(at2), { text: "C++ API" }],
-    ...frame.package ? { package: { ...frame.package, folder: "../", tab: "api" } } : {},
-    title: `${request.package.name}: C++ API`,
-    root: "../../../",
-    kind: "api",
-    body: renderApiOverview(
-      request.package.name,
-      results.compounds.filter((c) => there.has(`${apiFolder}/${c.page}`)),
-      { mainPage, documented: results.documented, total: results.total }
-    )
-  });
-  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
-    (a, b) => a.path < b.path ? -1 : 1
-  );
-}
-var withHeading = (data) => Buffer.from(data.toString("utf8").replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>'));
-var hasText = (html) => /<div class="textblock">/.test(html);
 
 // ts-src/engine/build/owners.ts
 var FileOwners = class {
@@ -31984,11 +32011,11 @@ var FileOwners = class {
 
 // ts-src/engine/build/pack.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 
 // ts-src/inspect/staged.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
@@ -31997,16 +32024,16 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs51.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs51.readdirSync)((0, import_node_path59.join)(root, folder))) {
+      for (const name6 of (0, import_node_fs51.readdirSync)((0, import_node_path60.join)(root, folder))) {
         const path2 = `${folder}/${name6}`;
-        const stat2 = (0, import_node_fs51.lstatSync)((0, import_node_path59.join)(root, path2));
+        const stat2 = (0, import_node_fs51.lstatSync)((0, import_node_path60.join)(root, path2));
         const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs51.readlinkSync)((0, import_node_path59.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs51.readlinkSync)((0, import_node_path60.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32089,10 +32116,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path61.join)(environment3.build, "stage");
 async function finishPackages(options6, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path60.join)(folder, "out");
+  const out = (0, import_node_path61.join)(folder, "out");
   const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -32114,17 +32141,17 @@ async function finishPackages(options6, request, environment3, folder) {
     depends: [...linked, ...abi2.requires, ...shlibs, ...planned3.depends],
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path60.join)(request.work, "packages");
+  const target2 = (0, import_node_path61.join)(request.work, "packages");
   (0, import_node_fs52.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options6, request));
   const finish3 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture2));
+    const path2 = (0, import_node_path61.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
     ];
     for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
-    await assemble((0, import_node_path60.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path61.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
   const main2 = await finish3(
@@ -32156,7 +32183,7 @@ var policyOf = (c, allowed) => ({
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path60.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path61.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -32182,10 +32209,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -32199,7 +32226,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles4 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path61.basename)(path2);
+      const name6 = (0, import_node_path62.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -32347,7 +32374,7 @@ var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
   const visit = (folder, depth2) => (0, import_node_fs53.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path62.join)(folder, e.name);
+    const path2 = (0, import_node_path63.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
   });
@@ -32420,8 +32447,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path63.join)(work2, "pack");
-      (0, import_node_fs54.mkdirSync)((0, import_node_path63.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path64.join)(work2, "pack");
+      (0, import_node_fs54.mkdirSync)((0, import_node_path64.join)(folder, "tree"), { recursive: true });
       const packed3 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -32547,7 +32574,7 @@ function rootsOf(graph2, n, roots) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -32637,7 +32664,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join54(set, other) {
+function join55(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -32686,7 +32713,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
-    for (const d of direct) join54(names3, this.namesOf(graph2, d));
+    for (const d of direct) join55(names3, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names3));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -32746,7 +32773,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path64.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path65.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -32796,7 +32823,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join54(names3, below2);
+      if (below2) join55(names3, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names3;
@@ -32902,7 +32929,7 @@ function newBase(input, options6, store2, of, architecture2) {
 async function prepareScopes(input, options6, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path65.join)(state, "slipway.log");
+  const log = (0, import_node_path66.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
@@ -32960,20 +32987,20 @@ async function prepareScopes(input, options6, store2, history) {
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf3(o.runs)));
-var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path66.join)(output, t.log)) : [];
+var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path67.join)(output, t.log)) : [];
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path66.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path67.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text8);
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path67.join)(output, name6), text8);
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path66.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path67.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -32990,7 +33017,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path66.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path67.join)(output, t.log)) : []
         }
       ];
     })
@@ -33009,14 +33036,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path66.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path67.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path66.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path67.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path66.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path67.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -33027,7 +33054,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path66.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path67.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -33041,8 +33068,8 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path66.join)(output, name6), text8);
-  writeWhole((0, import_node_path66.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path67.join)(output, name6), text8);
+  writeWhole((0, import_node_path67.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
@@ -33166,17 +33193,17 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
 var import_node_fs57 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -33219,15 +33246,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path67.join)(before2, path2), (0, import_node_path67.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path68.join)(before2, path2), (0, import_node_path68.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path67.join)(root, folder)).sort()) {
+    for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path68.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name6}` : name6;
-      const stats = (0, import_node_fs57.lstatSync)((0, import_node_path67.join)(root, path2));
+      const stats = (0, import_node_fs57.lstatSync)((0, import_node_path68.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -33327,7 +33354,7 @@ async function checkOne(session2, options6, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path68.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path69.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -33350,7 +33377,7 @@ async function checkOne(session2, options6, graph2, number7) {
 async function compareFiles(session2, options6, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path68.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path69.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -33358,7 +33385,7 @@ async function compareFiles(session2, options6, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path68.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path69.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options6);
@@ -33372,14 +33399,14 @@ async function compareFiles(session2, options6, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path68.join)(folder, "before"), (0, import_node_path68.join)(folder, "after")];
+  const [a, b] = [(0, import_node_path69.join)(folder, "before"), (0, import_node_path69.join)(folder, "after")];
   (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path68.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path69.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -33396,9 +33423,9 @@ async function diffoscope(before2, after, name6, options6) {
     { signal: AbortSignal.any([timeout, options6.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path68.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs58.mkdirSync)((0, import_node_path68.join)(options6.output, "reproducible"), { recursive: true });
-  (0, import_node_fs58.writeFileSync)((0, import_node_path68.join)(options6.output, report2), asked.stdout);
+  const report2 = (0, import_node_path69.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs58.mkdirSync)((0, import_node_path69.join)(options6.output, "reproducible"), { recursive: true });
+  (0, import_node_fs58.writeFileSync)((0, import_node_path69.join)(options6.output, report2), asked.stdout);
   return report2;
 }
 
@@ -33453,7 +33480,7 @@ async function checkBuilds(session2, options6) {
     started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path69.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path70.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -33506,7 +33533,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
 var import_node_fs59 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -33645,7 +33672,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker2 = (args, options6 = {}) => run("docker", args, options6);
-  const imageOf = (folder) => readIf((0, import_node_path70.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path71.join)(folder, marker))?.trim();
   const ranOutOfMemory = async (name6) => (await docker2(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
@@ -33716,7 +33743,7 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path70.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path71.join)(entry.work, "over.tar");
         const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
         (0, import_node_fs59.rmSync)(archive, { force: true });
@@ -33738,17 +33765,17 @@ function dockerDriver(state) {
       signal?.removeEventListener("abort", stop);
       if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs59.mkdirSync)((0, import_node_path70.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs59.mkdirSync)((0, import_node_path71.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
         const committed = await docker2(["commit", "--change", 'CMD ["sh"]', name6, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker2([
           "cp",
           `${name6}:/var/lib/dpkg/status`,
-          (0, import_node_path70.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path71.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs59.writeFileSync)((0, import_node_path71.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -33764,7 +33791,7 @@ function dockerDriver(state) {
       const imported = await docker2(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(folder, marker), `${tag}
+      (0, import_node_fs59.writeFileSync)((0, import_node_path71.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -33785,11 +33812,11 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path70.dirname)(folder)}:/parent`,
+          `${(0, import_node_path71.dirname)(folder)}:/parent`,
           image2,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path70.basename)(folder)}`
+          `/parent/${(0, import_node_path71.basename)(folder)}`
         ]);
     }
   };
@@ -33797,7 +33824,7 @@ function dockerDriver(state) {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs60 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -33983,15 +34010,15 @@ function unshareDriver() {
   const enter = async (entry) => {
     (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
     const links = entry.root.layers.map((layer, i) => {
-      (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path71.join)(entry.work, `l${i}`));
+      (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path72.join)(entry.work, `l${i}`));
       return `l${i}`;
     });
     let upper = "tmpfs";
     if (entry.root.keep) {
       (0, import_node_fs60.mkdirSync)(entry.root.keep, { recursive: true });
       (0, import_node_fs60.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-      (0, import_node_fs60.symlinkSync)(entry.root.keep, (0, import_node_path71.join)(entry.work, "k"));
-      (0, import_node_fs60.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path71.join)(entry.work, "k.work"));
+      (0, import_node_fs60.symlinkSync)(entry.root.keep, (0, import_node_path72.join)(entry.work, "k"));
+      (0, import_node_fs60.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path72.join)(entry.work, "k.work"));
       upper = "k";
     }
     const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -34045,7 +34072,7 @@ function unshareDriver() {
     async read(reading) {
       (0, import_node_fs60.mkdirSync)(reading.work, { recursive: true });
       const links = reading.layers.map((layer, i) => {
-        (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path71.join)(reading.work, `l${i}`));
+        (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path72.join)(reading.work, `l${i}`));
         return `l${i}`;
       });
       const propagation = await isPrivate() ? "private" : "unchanged";
@@ -34148,10 +34175,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path72.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path73.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34288,7 +34315,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned3.diagnostics);
   if (!planned3.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned3.value;
-  const output = values.output === void 0 ? (0, import_node_path73.join)(workspace.root, "out") : (0, import_node_path73.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path74.join)(workspace.root, "out") : (0, import_node_path74.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -34361,7 +34388,7 @@ async function buildAll(values, planned3, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path73.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path74.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -34458,7 +34485,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path73.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path74.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34473,11 +34500,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path73.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path74.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path73.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path74.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34586,7 +34613,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs62 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -34792,7 +34819,7 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path74.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path75.join)(input.folder, "incoming");
     (0, import_node_fs62.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -34968,11 +34995,11 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -34980,7 +35007,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path75.isAbsolute)(path2) ? path2 : (0, import_node_path75.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path76.isAbsolute)(path2) ? path2 : (0, import_node_path76.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -35035,7 +35062,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named6, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named6?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path76.resolve)(n)),
+    named6?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path77.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -35294,7 +35321,7 @@ async function renew(opened, names3, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
 var clean = defineCommand({
@@ -35335,25 +35362,25 @@ subordinate ids, which rm can't remove; this can.`,
     }
     const parts2 = (0, import_node_fs63.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder = (0, import_node_path77.join)(state, part);
+      const folder = (0, import_node_path78.join)(state, part);
       const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs63.existsSync)((0, import_node_path77.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path77.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs63.existsSync)((0, import_node_path78.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path78.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path77.join)(state, "work");
+  const all = (0, import_node_path78.join)(state, "work");
   if (!(0, import_node_fs63.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs63.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path77.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path78.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -35445,12 +35472,12 @@ that holds lock.yaml beside its distro file is planned from it.`,
 
 // ts-src/cli/deploy.ts
 var import_node_fs68 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs66 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -36721,7 +36748,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs65 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -36767,7 +36794,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names3 = [];
   try {
-    names3 = (0, import_node_fs65.readdirSync)((0, import_node_path78.join)(root, "secrets")).sort();
+    names3 = (0, import_node_fs65.readdirSync)((0, import_node_path79.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -36801,8 +36828,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path79.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path79.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path80.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path80.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -36825,7 +36852,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path79.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path80.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -36833,7 +36860,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path79.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path80.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -36856,16 +36883,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path79.join)(root, "terraform");
+      const folder = (0, import_node_path80.join)(root, "terraform");
       if (!(0, import_node_fs66.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs66.existsSync)((0, import_node_path79.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs66.existsSync)((0, import_node_path80.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs66.existsSync)((0, import_node_path79.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs66.existsSync)((0, import_node_path80.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -36873,7 +36900,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path79.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path80.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -37588,17 +37615,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord(folder, record3) {
-  writeWhole((0, import_node_path80.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path81.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text8 = readIf((0, import_node_path80.join)(folder, recordName));
+  const text8 = readIf((0, import_node_path81.join)(folder, recordName));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
@@ -37623,16 +37650,16 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 // ts-src/deploy/update.ts
 var import_node_fs67 = require("node:fs");
 var import_node_os11 = require("node:os");
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder, base, next2) {
-  const scratch = (0, import_node_fs67.mkdtempSync)((0, import_node_path81.join)((0, import_node_os11.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs67.mkdtempSync)((0, import_node_path82.join)((0, import_node_os11.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path81.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path82.join)(folder, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -37656,7 +37683,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path81.join)(scratch, name6));
+  const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path82.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names3[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names3]);
@@ -37664,7 +37691,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path81.join)(scratch, "left"), (0, import_node_path81.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path82.join)(scratch, "left"), (0, import_node_path82.join)(scratch, "right")];
   (0, import_node_fs67.writeFileSync)(left, from ?? "");
   (0, import_node_fs67.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -37997,7 +38024,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path82.resolve)(folder);
+    const root = (0, import_node_path83.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -38008,7 +38035,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path82.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path83.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -38038,7 +38065,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs68.existsSync)((0, import_node_path82.join)(root, path2)));
+  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs68.existsSync)((0, import_node_path83.join)(root, path2)));
   if (taken.length) {
     showDiagnostics([
       error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -38047,7 +38074,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path82.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path83.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -38094,8 +38121,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs68.rmSync)((0, import_node_path82.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path82.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs68.rmSync)((0, import_node_path83.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path83.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -38114,7 +38141,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs75 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -38207,7 +38234,7 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 
 // ts-src/docs/folder.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -38215,10 +38242,10 @@ init_diagnostics();
 var LICENSE_default = 'Copyright 2022 Luca Ongaro\n\nPermission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:\n\nThe above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.\n\nTHE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.\n';
 
 // resources/templates/docs/search.browser
-var search_default = '"use strict";(()=>{var mt="ENTRIES",X="KEYS",tt="VALUES";var k=class{constructor(t,e){let n=t._tree,i=Array.from(n.keys());this.set=t,this._type=e,this._path=i.length>0?[{node:n,keys:i}]:[]}next(){let t=this.dive();return this.backtrack(),t}dive(){if(this._path.length===0)return{done:!0,value:void 0};let{node:t,keys:e}=S(this._path);if(S(e)==="")return{done:!1,value:this.result()};let n=t.get(S(e));return this._path.push({node:n,keys:Array.from(n.keys())}),this.dive()}backtrack(){if(this._path.length===0)return;let t=S(this._path).keys;t.pop(),!(t.length>0)&&(this._path.pop(),this.backtrack())}key(){return this.set._prefix+this._path.map(({keys:t})=>S(t)).filter(t=>t!=="").join("")}value(){return S(this._path).node.get("")}result(){switch(this._type){case tt:return this.value();case X:return this.key();default:return[this.key(),this.value()]}}[Symbol.iterator](){return this}},S=s=>s[s.length-1],gt=(s,t,e)=>{let n=new Map;if(t===void 0)return n;let i=t.length+1,o=i+e,r=new Uint8Array(o*i).fill(e+1);for(let c=0;c<i;++c)r[c]=c;for(let c=1;c<o;++c)r[c*i]=c;return et(s,t,e,n,r,1,i,""),n},et=(s,t,e,n,i,o,r,c)=>{let l=o*r;t:for(let a of s.keys())if(a===""){let d=i[l-1];d<=e&&n.set(c,[s.get(a),d])}else{let d=o;for(let h=0;h<a.length;++h,++d){let u=a[h],f=r*d,p=f-r,g=i[f],m=Math.max(0,d-e-1),_=Math.min(r-1,d+e);for(let w=m;w<_;++w){let O=u!==t[w],V=i[p+w]+ +O,z=i[p+w+1]+1,b=i[f+w]+1,v=i[f+w+1]=Math.min(V,z,b);v<g&&(g=v)}if(g>e)continue t}et(s.get(a),t,e,n,i,d,r,c+a)}},F=class s{constructor(t=new Map,e=""){this._size=void 0,this._tree=t,this._prefix=e}atPrefix(t){if(!t.startsWith(this._prefix))throw new Error("Mismatched prefix");let[e,n]=E(this._tree,t.slice(this._prefix.length));if(e===void 0){let[i,o]=R(n);for(let r of i.keys())if(r!==""&&r.startsWith(o)){let c=new Map;return c.set(r.slice(o.length),i.get(r)),new s(c,t)}}return new s(e,t)}clear(){this._size=void 0,this._tree.clear()}delete(t){return this._size=void 0,pt(this._tree,t)}entries(){return new k(this,mt)}forEach(t){for(let[e,n]of this)t(e,n,this)}fuzzyGet(t,e){return gt(this._tree,t,e)}get(t){let e=N(this._tree,t);return e!==void 0?e.get(""):void 0}has(t){let e=N(this._tree,t);return e!==void 0&&e.has("")}keys(){return new k(this,X)}set(t,e){if(typeof t!="string")throw new Error("key must be a string");return this._size=void 0,T(this._tree,t).set("",e),this}get size(){if(this._size)return this._size;this._size=0;let t=this.entries();for(;!t.next().done;)this._size+=1;return this._size}update(t,e){if(typeof t!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,t);return n.set("",e(n.get(""))),this}fetch(t,e){if(typeof t!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,t),i=n.get("");return i===void 0&&n.set("",i=e()),i}values(){return new k(this,tt)}[Symbol.iterator](){return this.entries()}static from(t){let e=new s;for(let[n,i]of t)e.set(n,i);return e}static fromObject(t){return s.from(Object.entries(t))}},E=(s,t,e=[])=>{if(t.length===0||s==null)return[s,e];for(let n of s.keys())if(n!==""&&t.startsWith(n))return e.push([s,n]),E(s.get(n),t.slice(n.length),e);return e.push([s,t]),E(void 0,"",e)},N=(s,t)=>{if(t.length===0||s==null)return s;for(let e of s.keys())if(e!==""&&t.startsWith(e))return N(s.get(e),t.slice(e.length))},T=(s,t)=>{let e=t.length;t:for(let n=0;s&&n<e;){for(let o of s.keys())if(o!==""&&t[n]===o[0]){let r=Math.min(e-n,o.length),c=1;for(;c<r&&t[n+c]===o[c];)++c;let l=s.get(o);if(c===o.length)s=l;else{let a=new Map;a.set(o.slice(c),l),s.set(t.slice(n,n+c),a),s.delete(o),s=a}n+=c;continue t}let i=new Map;return s.set(t.slice(n),i),i}return s},pt=(s,t)=>{let[e,n]=E(s,t);if(e!==void 0){if(e.delete(""),e.size===0)st(n);else if(e.size===1){let[i,o]=e.entries().next().value;nt(n,i,o)}}},st=s=>{if(s.length===0)return;let[t,e]=R(s);if(t.delete(e),t.size===0)st(s.slice(0,-1));else if(t.size===1){let[n,i]=t.entries().next().value;n!==""&&nt(s.slice(0,-1),n,i)}},nt=(s,t,e)=>{if(s.length===0)return;let[n,i]=R(s);n.set(i+t,e),n.delete(i)},R=s=>s[s.length-1],q="or",it="and",_t="and_not",x=class s{constructor(t){if(t?.fields==null)throw new Error(\'MiniSearch: option "fields" must be provided\');let e=t.autoVacuum==null||t.autoVacuum===!0?j:t.autoVacuum;this._options={...$,...t,autoVacuum:e,searchOptions:{...Z,...t.searchOptions||{}},autoSuggestOptions:{...xt,...t.autoSuggestOptions||{}}},this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldIds={},this._fieldLength=new Map,this._avgFieldLength=[],this._nextId=0,this._storedFields=new Map,this._dirtCount=0,this._currentVacuum=null,this._enqueuedVacuum=null,this._enqueuedVacuumConditions=P,this.addFields(this._options.fields)}add(t){let{extractField:e,stringifyField:n,tokenize:i,processTerm:o,fields:r,idField:c}=this._options,l=e(t,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);if(this._idToShortId.has(l))throw new Error(`MiniSearch: duplicate ID ${l}`);let a=this.addDocumentId(l);this.saveStoredFields(a,t);for(let d of r){let h=e(t,d);if(h==null)continue;let u=i(n(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.addFieldLength(a,f,this._documentCount-1,p);for(let g of u){let m=o(g,d);if(Array.isArray(m))for(let _ of m)this.addTerm(f,a,_);else m&&this.addTerm(f,a,m)}}}addAll(t){for(let e of t)this.add(e)}addAllAsync(t,e={}){let{chunkSize:n=10}=e,i={chunk:[],promise:Promise.resolve()},{chunk:o,promise:r}=t.reduce(({chunk:c,promise:l},a,d)=>(c.push(a),(d+1)%n===0?{chunk:[],promise:l.then(()=>new Promise(h=>setTimeout(h,0))).then(()=>this.addAll(c))}:{chunk:c,promise:l}),i);return r.then(()=>this.addAll(o))}remove(t){let{tokenize:e,processTerm:n,extractField:i,stringifyField:o,fields:r,idField:c}=this._options,l=i(t,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);let a=this._idToShortId.get(l);if(a==null)throw new Error(`MiniSearch: cannot remove document with ID ${l}: it is not in the index`);for(let d of r){let h=i(t,d);if(h==null)continue;let u=e(o(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.removeFieldLength(a,f,this._documentCount,p);for(let g of u){let m=n(g,d);if(Array.isArray(m))for(let _ of m)this.removeTerm(f,a,_);else m&&this.removeTerm(f,a,m)}}this._storedFields.delete(a),this._documentIds.delete(a),this._idToShortId.delete(l),this._fieldLength.delete(a),this._documentCount-=1}removeAll(t){if(t)for(let e of t)this.remove(e);else{if(arguments.length>0)throw new Error("Expected documents to be present. Omit the argument to remove all documents.");this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldLength=new Map,this._avgFieldLength=[],this._storedFields=new Map,this._nextId=0}}discard(t){let e=this._idToShortId.get(t);if(e==null)throw new Error(`MiniSearch: cannot discard document with ID ${t}: it is not in the index`);this._idToShortId.delete(t),this._documentIds.delete(e),this._storedFields.delete(e),(this._fieldLength.get(e)||[]).forEach((n,i)=>{this.removeFieldLength(e,i,this._documentCount,n)}),this._fieldLength.delete(e),this._documentCount-=1,this._dirtCount+=1,this.maybeAutoVacuum()}maybeAutoVacuum(){if(this._options.autoVacuum===!1)return;let{minDirtFactor:t,minDirtCount:e,batchSize:n,batchWait:i}=this._options.autoVacuum;this.conditionalVacuum({batchSize:n,batchWait:i},{minDirtCount:e,minDirtFactor:t})}discardAll(t){let e=this._options.autoVacuum;try{this._options.autoVacuum=!1;for(let n of t)this.discard(n)}finally{this._options.autoVacuum=e}this.maybeAutoVacuum()}replace(t){let{idField:e,extractField:n}=this._options,i=n(t,e);this.discard(i),this.add(t)}vacuum(t={}){return this.conditionalVacuum(t)}conditionalVacuum(t,e){return this._currentVacuum?(this._enqueuedVacuumConditions=this._enqueuedVacuumConditions&&e,this._enqueuedVacuum!=null?this._enqueuedVacuum:(this._enqueuedVacuum=this._currentVacuum.then(()=>{let n=this._enqueuedVacuumConditions;return this._enqueuedVacuumConditions=P,this.performVacuuming(t,n)}),this._enqueuedVacuum)):this.vacuumConditionsMet(e)===!1?Promise.resolve():(this._currentVacuum=this.performVacuuming(t),this._currentVacuum)}async performVacuuming(t,e){let n=this._dirtCount;if(this.vacuumConditionsMet(e)){let i=t.batchSize||W.batchSize,o=t.batchWait||W.batchWait,r=1;for(let[c,l]of this._index){for(let[a,d]of l)for(let[h]of d)this._documentIds.has(h)||(d.size<=1?l.delete(a):d.delete(h));this._index.get(c).size===0&&this._index.delete(c),r%i===0&&await new Promise(a=>setTimeout(a,o)),r+=1}this._dirtCount-=n}await null,this._currentVacuum=this._enqueuedVacuum,this._enqueuedVacuum=null}vacuumConditionsMet(t){if(t==null)return!0;let{minDirtCount:e,minDirtFactor:n}=t;return e=e||j.minDirtCount,n=n||j.minDirtFactor,this.dirtCount>=e&&this.dirtFactor>=n}get isVacuuming(){return this._currentVacuum!=null}get dirtCount(){return this._dirtCount}get dirtFactor(){return this._dirtCount/(1+this._documentCount+this._dirtCount)}has(t){return this._idToShortId.has(t)}getStoredFields(t){let e=this._idToShortId.get(t);if(e!=null)return this._storedFields.get(e)}search(t,e={}){let{searchOptions:n}=this._options,i={...n,...e},o=this.executeQuery(t,e),r=[];for(let[c,{score:l,terms:a,match:d}]of o){let h=a.length||1,u={id:this._documentIds.get(c),score:l*h,terms:Object.keys(d),queryTerms:a,match:d};Object.assign(u,this._storedFields.get(c)),(i.filter==null||i.filter(u))&&r.push(u)}return t===s.wildcard&&i.boostDocument==null||r.sort(Y),r}autoSuggest(t,e={}){e={...this._options.autoSuggestOptions,...e};let n=new Map;for(let{score:o,terms:r}of this.search(t,e)){let c=r.join(" "),l=n.get(c);l!=null?(l.score+=o,l.count+=1):n.set(c,{score:o,terms:r,count:1})}let i=[];for(let[o,{score:r,terms:c,count:l}]of n)i.push({suggestion:o,terms:c,score:r/l});return i.sort(Y),i}get documentCount(){return this._documentCount}get termCount(){return this._index.size}static loadJSON(t,e){if(e==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJS(JSON.parse(t),e)}static async loadJSONAsync(t,e){if(e==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJSAsync(JSON.parse(t),e)}static getDefault(t){if($.hasOwnProperty(t))return D($,t);throw new Error(`MiniSearch: unknown option "${t}"`)}static loadJS(t,e){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=t,l=this.instantiateMiniSearch(t,e);l._documentIds=L(i),l._fieldLength=L(o),l._storedFields=L(r);for(let[a,d]of l._documentIds)l._idToShortId.set(d,a);for(let[a,d]of n){let h=new Map;for(let u of Object.keys(d)){let f=d[u];c===1&&(f=f.ds),h.set(parseInt(u,10),L(f))}l._index.set(a,h)}return l}static async loadJSAsync(t,e){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=t,l=this.instantiateMiniSearch(t,e);l._documentIds=await I(i),l._fieldLength=await I(o),l._storedFields=await I(r);for(let[d,h]of l._documentIds)l._idToShortId.set(h,d);let a=0;for(let[d,h]of n){let u=new Map;for(let f of Object.keys(h)){let p=h[f];c===1&&(p=p.ds),u.set(parseInt(f,10),await I(p))}++a%1e3===0&&await ot(0),l._index.set(d,u)}return l}static instantiateMiniSearch(t,e){let{documentCount:n,nextId:i,fieldIds:o,averageFieldLength:r,dirtCount:c,serializationVersion:l}=t;if(l!==1&&l!==2)throw new Error("MiniSearch: cannot deserialize an index created with an incompatible version");let a=new s(e);return a._documentCount=n,a._nextId=i,a._idToShortId=new Map,a._fieldIds=o,a._avgFieldLength=r,a._dirtCount=c||0,a._index=new F,a}executeQuery(t,e={}){if(t===s.wildcard)return this.executeWildcardQuery(e);if(typeof t!="string"){let u={...e,...t,queries:void 0},f=t.queries.map(p=>this.executeQuery(p,u));return this.combineResults(f,u.combineWith)}let{tokenize:n,processTerm:i,searchOptions:o}=this._options,r={tokenize:n,processTerm:i,...o,...e},{tokenize:c,processTerm:l}=r,h=c(t).flatMap(u=>l(u)).filter(u=>!!u).map(St(r)).map(u=>this.executeQuerySpec(u,r));return this.combineResults(h,r.combineWith)}executeQuerySpec(t,e){let n={...this._options.searchOptions,...e},i=(n.fields||this._options.fields).reduce((g,m)=>({...g,[m]:D(n.boost,m)||1}),{}),{boostDocument:o,weights:r,maxFuzzy:c,bm25:l}=n,{fuzzy:a,prefix:d}={...Z.weights,...r},h=this._index.get(t.term),u=this.termResults(t.term,t.term,1,t.termBoost,h,i,o,l),f,p;if(t.prefix&&(f=this._index.atPrefix(t.term)),t.fuzzy){let g=t.fuzzy===!0?.2:t.fuzzy,m=g<1?Math.min(c,Math.round(t.term.length*g)):g;m&&(p=this._index.fuzzyGet(t.term,m))}if(f)for(let[g,m]of f){let _=g.length-t.term.length;if(!_)continue;p?.delete(g);let w=d*g.length/(g.length+.3*_);this.termResults(t.term,g,w,t.termBoost,m,i,o,l,u)}if(p)for(let g of p.keys()){let[m,_]=p.get(g);if(!_)continue;let w=a*g.length/(g.length+_);this.termResults(t.term,g,w,t.termBoost,m,i,o,l,u)}return u}executeWildcardQuery(t){let e=new Map,n={...this._options.searchOptions,...t};for(let[i,o]of this._documentIds){let r=n.boostDocument?n.boostDocument(o,"",this._storedFields.get(i)):1;e.set(i,{score:r,terms:[],match:{}})}return e}combineResults(t,e=q){if(t.length===0)return new Map;let n=e.toLowerCase(),i=wt[n];if(!i)throw new Error(`Invalid combination operator: ${e}`);return t.reduce(i)||new Map}toJSON(){let t=[];for(let[e,n]of this._index){let i={};for(let[o,r]of n)i[o]=Object.fromEntries(r);t.push([e,i])}return{documentCount:this._documentCount,nextId:this._nextId,documentIds:Object.fromEntries(this._documentIds),fieldIds:this._fieldIds,fieldLength:Object.fromEntries(this._fieldLength),averageFieldLength:this._avgFieldLength,storedFields:Object.fromEntries(this._storedFields),dirtCount:this._dirtCount,index:t,serializationVersion:2}}termResults(t,e,n,i,o,r,c,l,a=new Map){if(o==null)return a;for(let d of Object.keys(r)){let h=r[d],u=this._fieldIds[d],f=o.get(u);if(f==null)continue;let p=f.size,g=this._avgFieldLength[u];for(let m of f.keys()){if(!this._documentIds.has(m)){this.removeTerm(u,m,e),p-=1;continue}let _=c?c(this._documentIds.get(m),e,this._storedFields.get(m)):1;if(!_)continue;let w=f.get(m),O=this._fieldLength.get(m)[u],V=bt(w,p,this._documentCount,O,g,l),z=n*i*h*_*V,b=a.get(m);if(b){b.score+=z,vt(b.terms,t);let v=D(b.match,e);v?v.push(d):b.match[e]=[d]}else a.set(m,{score:z,terms:[t],match:{[e]:[d]}})}}return a}addTerm(t,e,n){let i=this._index.fetch(n,H),o=i.get(t);if(o==null)o=new Map,o.set(e,1),i.set(t,o);else{let r=o.get(e);o.set(e,(r||0)+1)}}removeTerm(t,e,n){if(!this._index.has(n)){this.warnDocumentChanged(e,t,n);return}let i=this._index.fetch(n,H),o=i.get(t);o==null||o.get(e)==null?this.warnDocumentChanged(e,t,n):o.get(e)<=1?o.size<=1?i.delete(t):o.delete(e):o.set(e,o.get(e)-1),this._index.get(n).size===0&&this._index.delete(n)}warnDocumentChanged(t,e,n){for(let i of Object.keys(this._fieldIds))if(this._fieldIds[i]===e){this._options.logger("warn",`MiniSearch: document with ID ${this._documentIds.get(t)} has changed before removal: term "${n}" was not present in field "${i}". Removing a document after it has changed can corrupt the index!`,"version_conflict");return}}addDocumentId(t){let e=this._nextId;return this._idToShortId.set(t,e),this._documentIds.set(e,t),this._documentCount+=1,this._nextId+=1,e}addFields(t){for(let e=0;e<t.length;e++)this._fieldIds[t[e]]=e}addFieldLength(t,e,n,i){let o=this._fieldLength.get(t);o==null&&this._fieldLength.set(t,o=[]),o[e]=i;let c=(this._avgFieldLength[e]||0)*n+i;this._avgFieldLength[e]=c/(n+1)}removeFieldLength(t,e,n,i){if(n===1){this._avgFieldLength[e]=0;return}let o=this._avgFieldLength[e]*n-i;this._avgFieldLength[e]=o/(n-1)}saveStoredFields(t,e){let{storeFields:n,extractField:i}=this._options;if(n==null||n.length===0)return;let o=this._storedFields.get(t);o==null&&this._storedFields.set(t,o={});for(let r of n){let c=i(e,r);c!==void 0&&(o[r]=c)}}};x.wildcard=Symbol("*");var D=(s,t)=>Object.prototype.hasOwnProperty.call(s,t)?s[t]:void 0,wt={[q]:(s,t)=>{for(let e of t.keys()){let n=s.get(e);if(n==null)s.set(e,t.get(e));else{let{score:i,terms:o,match:r}=t.get(e);n.score=n.score+i,n.match=Object.assign(n.match,r),G(n.terms,o)}}return s},[it]:(s,t)=>{let e=new Map;for(let n of t.keys()){let i=s.get(n);if(i==null)continue;let{score:o,terms:r,match:c}=t.get(n);G(i.terms,r),e.set(n,{score:i.score+o,terms:i.terms,match:Object.assign(i.match,c)})}return e},[_t]:(s,t)=>{for(let e of t.keys())s.delete(e);return s}},yt={k:1.2,b:.7,d:.5},bt=(s,t,e,n,i,o)=>{let{k:r,b:c,d:l}=o;return Math.log(1+(e-t+.5)/(t+.5))*(l+s*(r+1)/(s+r*(1-c+c*n/i)))},St=s=>(t,e,n)=>{let i=typeof s.fuzzy=="function"?s.fuzzy(t,e,n):s.fuzzy||!1,o=typeof s.prefix=="function"?s.prefix(t,e,n):s.prefix===!0,r=typeof s.boostTerm=="function"?s.boostTerm(t,e,n):1;return{term:t,fuzzy:i,prefix:o,termBoost:r}},$={idField:"id",extractField:(s,t)=>s[t],stringifyField:(s,t)=>s.toString(),tokenize:s=>s.split(kt),processTerm:s=>s.toLowerCase(),fields:void 0,searchOptions:void 0,storeFields:[],logger:(s,t)=>{typeof console?.[s]=="function"&&console[s](t)},autoVacuum:!0},Z={combineWith:q,prefix:!1,fuzzy:!1,maxFuzzy:6,boost:{},weights:{fuzzy:.45,prefix:.375},bm25:yt},xt={combineWith:it,prefix:(s,t,e)=>t===e.length-1},W={batchSize:1e3,batchWait:10},P={minDirtFactor:.1,minDirtCount:20},j={...W,...P},vt=(s,t)=>{s.includes(t)||s.push(t)},G=(s,t)=>{for(let e of t)s.includes(e)||s.push(e)},Y=({score:s},{score:t})=>t-s,H=()=>new Map,L=s=>{let t=new Map;for(let e of Object.keys(s))t.set(parseInt(e,10),s[e]);return t},I=async s=>{let t=new Map,e=0;for(let n of Object.keys(s))t.set(parseInt(n,10),s[n]),++e%1e3===0&&await ot(0);return t},ot=s=>new Promise(t=>setTimeout(t,s)),kt=/[\\n\\r\\p{Z}\\p{P}]+/u;var Ft=document.currentScript,K=Ft.dataset.root??"",rt=new Map,ct=new Map;window.slipwayData=(s,t)=>{ct.set(s,t)};function M(s,t){let e=rt.get(s);return e||(e=new Promise((n,i)=>{let o=document.createElement("script");o.src=`${K}${t}`,o.onload=()=>n(ct.get(s)),o.onerror=()=>i(new Error(`${t} can\'t be read`)),document.head.append(o)}),rt.set(s,e)),e}var Q=s=>[...new Set(s.replace(/([a-z0-9])([A-Z])/g,"$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g,"$1 $2").split(/[^\\p{L}\\p{N}]+/u).filter(t=>t!=="").map(t=>t.toLowerCase()))],at=s=>{let t=s.toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu,"");return t===""?[]:[t]},zt=s=>[...new Set([...Q(s),...s.split(/\\s+/).flatMap(at)])],dt={tokenize:zt,processTerm:s=>s},lt={prefix:!0,fuzzy:s=>s.length>4?.2:!1,combineWith:"AND",tokenize:Q},y,ut,C=new Map;async function ht(){if(y)return;let[s,t]=await Promise.all([M("packages","_site/search/packages.js"),M("shards","_site/search/shards.js")]);y=s.map(([n,i,o],r)=>({id:r,name:n,text:i,path:o})),ut=t;let e=new x({...dt,fields:["name","text"],searchOptions:{...lt,boost:{name:4}}});e.addAll(y),C.set("packages",e)}async function Lt(s){let t=C.get(s);if(!t){let e=await M(`s-${s}`,`_site/search/s-${s}.js`);t=new x({...dt,fields:["name","qualified"],storeFields:["row"],searchOptions:{...lt,boost:{name:3}}}),t.addAll(e.map((n,i)=>({id:i,name:n[0],qualified:n[1]||n[0],row:n}))),C.set(s,t)}return t}var It={c:"class",f:"function",v:"variable",t:"type",e:"enum",d:"macro",n:"namespace",h:"header",m:"message",s:"service",a:"action",p:"Python",g:"page"};async function Et(s){await ht();let t=Q(s);if(!t.length)return[];let e=C.get("packages").search(s).slice(0,8).map(({id:r,score:c})=>({name:y[r].name,kind:"package",text:y[r].text,href:y[r].path,score:c*(y[r].name===s?3:1)})),n=[...t,...at(s)].sort((r,c)=>c.length-r.length),i=new Set(n.slice(0,2).flatMap(r=>ut.filter(c=>c.startsWith(r)||r.startsWith(c)).slice(0,6))),o=new Set;for(let r of i){let c=await Lt(r);for(let{row:l,score:a}of c.search(s).slice(0,40)){let[d,h,u,f,p]=l,g=y[p].path.replace(/index\\.html$/,"")+f;if(o.has(g))continue;o.add(g);let _=(d.toLowerCase()===s.trim().toLowerCase()||h===s.trim()?4:1)*("cmsan".includes(u)?1.6:1);e.push({name:d,kind:It[u]??"",text:`${h&&h!==d?`${h} \\xB7 `:""}${y[p].name}`,href:g,score:a*_})}}return e.sort((r,c)=>c.score-r.score).slice(0,30)}function At(){let s=document.createElement("dialog");s.className="search",s.setAttribute("aria-label","Search");let t=document.createElement("input");Object.assign(t,{type:"search",placeholder:"Packages, classes, functions, messages",autocomplete:"off",spellcheck:!1});let e=document.createElement("ul");e.id="slipway-results";let n={role:"combobox","aria-expanded":"true","aria-controls":e.id,"aria-autocomplete":"list","aria-label":"Search"};for(let[a,d]of Object.entries(n))t.setAttribute(a,d);e.setAttribute("role","listbox"),e.setAttribute("aria-label","Results");let i=document.createElement("p");i.className="said",i.setAttribute("role","status"),s.append(t,i,e),document.body.append(s);let o=-1,r=a=>{let d=[...e.children];o=d.length?(a+d.length)%d.length:-1,d.forEach((h,u)=>h.setAttribute("aria-selected",String(u===o))),o>=0?(t.setAttribute("aria-activedescendant",d[o].id),d[o].scrollIntoView({block:"nearest"})):t.removeAttribute("aria-activedescendant")},c=a=>{e.replaceChildren(...a.map((d,h)=>{let u=document.createElement("li");Object.assign(u,{id:`slipway-result-${h}`}),u.setAttribute("role","option");let f=document.createElement("a");f.href=K+d.href,f.tabIndex=-1;for(let[p,g]of[["n",d.name],["k",d.kind],["w",d.text]]){let m=document.createElement("span");Object.assign(m,{className:p,textContent:g}),f.append(m)}return u.append(f),u})),r(a.length?0:-1)},l=0;return t.addEventListener("input",async()=>{let a=++l;try{let d=performance.now(),h=await Et(t.value);if(a!==l)return;c(h),s.dataset.milliseconds=String(performance.now()-d),i.textContent=t.value.trim()===""?"Begin to type.":h.length?"":"Nothing is found."}catch(d){i.textContent=d.message}}),t.addEventListener("keydown",a=>{a.key==="ArrowDown"||a.key==="ArrowUp"?(r(o+(a.key==="ArrowDown"?1:-1)),a.preventDefault()):a.key==="Enter"&&o>=0&&e.children[o].querySelector("a").click()}),s.addEventListener("click",a=>{(a.target===s||a.target.closest("a"))&&s.close()}),{dialog:s,input:t}}var A;function ft(){A??=At(),A.dialog.open||A.dialog.showModal(),A.input.select(),ht().catch(()=>{})}for(let s of document.querySelectorAll("[data-search]"))s.hidden=!1,s.addEventListener("click",ft);document.addEventListener("keydown",s=>{let t=s.target instanceof Element&&s.target.closest("input, textarea, select, [contenteditable]");(s.key==="/"&&!t&&!s.ctrlKey&&!s.metaKey&&!s.altKey||s.key==="k"&&(s.ctrlKey||s.metaKey))&&(s.preventDefault(),ft())});var U=document.querySelector("[data-theme-button]");U&&(U.hidden=!1,U.addEventListener("click",()=>{let{dataset:s}=document.documentElement,t=s.theme?s.theme==="dark":matchMedia("(prefers-color-scheme: dark)").matches;s.theme=t?"light":"dark";try{localStorage.setItem("slipway-theme",s.theme)}catch{}}));var J=document.querySelector("[data-filter]");if(J){J.hidden=!1;let s=J.querySelector("input"),t=[...document.querySelectorAll("ul.packages li")].map(i=>({element:i,text:i.textContent.toLowerCase()})),e=document.querySelector("[data-shown]"),n=()=>{let i=s.value.toLowerCase().split(/\\s+/).filter(Boolean),o=0;for(let{element:c,text:l}of t)c.hidden=!i.every(a=>l.includes(a)),c.hidden||o++;e&&(e.textContent=i.length?`${o} of ${t.length}`:"");let r=new URL(location.href);s.value?r.searchParams.set("q",s.value):r.searchParams.delete("q");try{history.replaceState(void 0,"",r)}catch{}};s.addEventListener("input",n),s.value=new URL(location.href).searchParams.get("q")??"",s.value&&n()}for(let s of document.querySelectorAll("pre, .fragment, .memproto, .scroll, .tabs"))s.scrollWidth>s.clientWidth&&!s.hasAttribute("tabindex")&&(s.tabIndex=0);var B=window.slipwaySite;B&&M("states","../states.js").then(s=>{let t=document.createElement("select");t.setAttribute("aria-label","Version of the documentation");for(let{name:e,path:n}of s){let i=document.createElement("option");Object.assign(i,{value:n,textContent:e,selected:n===B.state}),t.append(i)}s.some(e=>e.path===B.state)&&(t.addEventListener("change",()=>{let e=new URL(`${K}./`,location.href),n=location.href.startsWith(e.href)?location.href.slice(e.href.length):"";location.href=new URL(`../${t.value}/${n||"index.html"}`,e).href}),document.querySelector(".tools")?.prepend(t))}).catch(()=>{});})();\n';
+var search_default = '"use strict";(()=>{var me="ENTRIES",X="KEYS",ee="VALUES";var k=class{constructor(e,t){let n=e._tree,i=Array.from(n.keys());this.set=e,this._type=t,this._path=i.length>0?[{node:n,keys:i}]:[]}next(){let e=this.dive();return this.backtrack(),e}dive(){if(this._path.length===0)return{done:!0,value:void 0};let{node:e,keys:t}=S(this._path);if(S(t)==="")return{done:!1,value:this.result()};let n=e.get(S(t));return this._path.push({node:n,keys:Array.from(n.keys())}),this.dive()}backtrack(){if(this._path.length===0)return;let e=S(this._path).keys;e.pop(),!(e.length>0)&&(this._path.pop(),this.backtrack())}key(){return this.set._prefix+this._path.map(({keys:e})=>S(e)).filter(e=>e!=="").join("")}value(){return S(this._path).node.get("")}result(){switch(this._type){case ee:return this.value();case X:return this.key();default:return[this.key(),this.value()]}}[Symbol.iterator](){return this}},S=s=>s[s.length-1],ge=(s,e,t)=>{let n=new Map;if(e===void 0)return n;let i=e.length+1,o=i+t,r=new Uint8Array(o*i).fill(t+1);for(let c=0;c<i;++c)r[c]=c;for(let c=1;c<o;++c)r[c*i]=c;return te(s,e,t,n,r,1,i,""),n},te=(s,e,t,n,i,o,r,c)=>{let l=o*r;e:for(let a of s.keys())if(a===""){let d=i[l-1];d<=t&&n.set(c,[s.get(a),d])}else{let d=o;for(let h=0;h<a.length;++h,++d){let u=a[h],f=r*d,p=f-r,g=i[f],m=Math.max(0,d-t-1),_=Math.min(r-1,d+t);for(let w=m;w<_;++w){let O=u!==e[w],V=i[p+w]+ +O,z=i[p+w+1]+1,b=i[f+w]+1,v=i[f+w+1]=Math.min(V,z,b);v<g&&(g=v)}if(g>t)continue e}te(s.get(a),e,t,n,i,d,r,c+a)}},F=class s{constructor(e=new Map,t=""){this._size=void 0,this._tree=e,this._prefix=t}atPrefix(e){if(!e.startsWith(this._prefix))throw new Error("Mismatched prefix");let[t,n]=E(this._tree,e.slice(this._prefix.length));if(t===void 0){let[i,o]=R(n);for(let r of i.keys())if(r!==""&&r.startsWith(o)){let c=new Map;return c.set(r.slice(o.length),i.get(r)),new s(c,e)}}return new s(t,e)}clear(){this._size=void 0,this._tree.clear()}delete(e){return this._size=void 0,pe(this._tree,e)}entries(){return new k(this,me)}forEach(e){for(let[t,n]of this)e(t,n,this)}fuzzyGet(e,t){return ge(this._tree,e,t)}get(e){let t=N(this._tree,e);return t!==void 0?t.get(""):void 0}has(e){let t=N(this._tree,e);return t!==void 0&&t.has("")}keys(){return new k(this,X)}set(e,t){if(typeof e!="string")throw new Error("key must be a string");return this._size=void 0,T(this._tree,e).set("",t),this}get size(){if(this._size)return this._size;this._size=0;let e=this.entries();for(;!e.next().done;)this._size+=1;return this._size}update(e,t){if(typeof e!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,e);return n.set("",t(n.get(""))),this}fetch(e,t){if(typeof e!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,e),i=n.get("");return i===void 0&&n.set("",i=t()),i}values(){return new k(this,ee)}[Symbol.iterator](){return this.entries()}static from(e){let t=new s;for(let[n,i]of e)t.set(n,i);return t}static fromObject(e){return s.from(Object.entries(e))}},E=(s,e,t=[])=>{if(e.length===0||s==null)return[s,t];for(let n of s.keys())if(n!==""&&e.startsWith(n))return t.push([s,n]),E(s.get(n),e.slice(n.length),t);return t.push([s,e]),E(void 0,"",t)},N=(s,e)=>{if(e.length===0||s==null)return s;for(let t of s.keys())if(t!==""&&e.startsWith(t))return N(s.get(t),e.slice(t.length))},T=(s,e)=>{let t=e.length;e:for(let n=0;s&&n<t;){for(let o of s.keys())if(o!==""&&e[n]===o[0]){let r=Math.min(t-n,o.length),c=1;for(;c<r&&e[n+c]===o[c];)++c;let l=s.get(o);if(c===o.length)s=l;else{let a=new Map;a.set(o.slice(c),l),s.set(e.slice(n,n+c),a),s.delete(o),s=a}n+=c;continue e}let i=new Map;return s.set(e.slice(n),i),i}return s},pe=(s,e)=>{let[t,n]=E(s,e);if(t!==void 0){if(t.delete(""),t.size===0)se(n);else if(t.size===1){let[i,o]=t.entries().next().value;ne(n,i,o)}}},se=s=>{if(s.length===0)return;let[e,t]=R(s);if(e.delete(t),e.size===0)se(s.slice(0,-1));else if(e.size===1){let[n,i]=e.entries().next().value;n!==""&&ne(s.slice(0,-1),n,i)}},ne=(s,e,t)=>{if(s.length===0)return;let[n,i]=R(s);n.set(i+e,t),n.delete(i)},R=s=>s[s.length-1],q="or",ie="and",_e="and_not",x=class s{constructor(e){if(e?.fields==null)throw new Error(\'MiniSearch: option "fields" must be provided\');let t=e.autoVacuum==null||e.autoVacuum===!0?j:e.autoVacuum;this._options={...$,...e,autoVacuum:t,searchOptions:{...Z,...e.searchOptions||{}},autoSuggestOptions:{...xe,...e.autoSuggestOptions||{}}},this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldIds={},this._fieldLength=new Map,this._avgFieldLength=[],this._nextId=0,this._storedFields=new Map,this._dirtCount=0,this._currentVacuum=null,this._enqueuedVacuum=null,this._enqueuedVacuumConditions=P,this.addFields(this._options.fields)}add(e){let{extractField:t,stringifyField:n,tokenize:i,processTerm:o,fields:r,idField:c}=this._options,l=t(e,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);if(this._idToShortId.has(l))throw new Error(`MiniSearch: duplicate ID ${l}`);let a=this.addDocumentId(l);this.saveStoredFields(a,e);for(let d of r){let h=t(e,d);if(h==null)continue;let u=i(n(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.addFieldLength(a,f,this._documentCount-1,p);for(let g of u){let m=o(g,d);if(Array.isArray(m))for(let _ of m)this.addTerm(f,a,_);else m&&this.addTerm(f,a,m)}}}addAll(e){for(let t of e)this.add(t)}addAllAsync(e,t={}){let{chunkSize:n=10}=t,i={chunk:[],promise:Promise.resolve()},{chunk:o,promise:r}=e.reduce(({chunk:c,promise:l},a,d)=>(c.push(a),(d+1)%n===0?{chunk:[],promise:l.then(()=>new Promise(h=>setTimeout(h,0))).then(()=>this.addAll(c))}:{chunk:c,promise:l}),i);return r.then(()=>this.addAll(o))}remove(e){let{tokenize:t,processTerm:n,extractField:i,stringifyField:o,fields:r,idField:c}=this._options,l=i(e,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);let a=this._idToShortId.get(l);if(a==null)throw new Error(`MiniSearch: cannot remove document with ID ${l}: it is not in the index`);for(let d of r){let h=i(e,d);if(h==null)continue;let u=t(o(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.removeFieldLength(a,f,this._documentCount,p);for(let g of u){let m=n(g,d);if(Array.isArray(m))for(let _ of m)this.removeTerm(f,a,_);else m&&this.removeTerm(f,a,m)}}this._storedFields.delete(a),this._documentIds.delete(a),this._idToShortId.delete(l),this._fieldLength.delete(a),this._documentCount-=1}removeAll(e){if(e)for(let t of e)this.remove(t);else{if(arguments.length>0)throw new Error("Expected documents to be present. Omit the argument to remove all documents.");this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldLength=new Map,this._avgFieldLength=[],this._storedFields=new Map,this._nextId=0}}discard(e){let t=this._idToShortId.get(e);if(t==null)throw new Error(`MiniSearch: cannot discard document with ID ${e}: it is not in the index`);this._idToShortId.delete(e),this._documentIds.delete(t),this._storedFields.delete(t),(this._fieldLength.get(t)||[]).forEach((n,i)=>{this.removeFieldLength(t,i,this._documentCount,n)}),this._fieldLength.delete(t),this._documentCount-=1,this._dirtCount+=1,this.maybeAutoVacuum()}maybeAutoVacuum(){if(this._options.autoVacuum===!1)return;let{minDirtFactor:e,minDirtCount:t,batchSize:n,batchWait:i}=this._options.autoVacuum;this.conditionalVacuum({batchSize:n,batchWait:i},{minDirtCount:t,minDirtFactor:e})}discardAll(e){let t=this._options.autoVacuum;try{this._options.autoVacuum=!1;for(let n of e)this.discard(n)}finally{this._options.autoVacuum=t}this.maybeAutoVacuum()}replace(e){let{idField:t,extractField:n}=this._options,i=n(e,t);this.discard(i),this.add(e)}vacuum(e={}){return this.conditionalVacuum(e)}conditionalVacuum(e,t){return this._currentVacuum?(this._enqueuedVacuumConditions=this._enqueuedVacuumConditions&&t,this._enqueuedVacuum!=null?this._enqueuedVacuum:(this._enqueuedVacuum=this._currentVacuum.then(()=>{let n=this._enqueuedVacuumConditions;return this._enqueuedVacuumConditions=P,this.performVacuuming(e,n)}),this._enqueuedVacuum)):this.vacuumConditionsMet(t)===!1?Promise.resolve():(this._currentVacuum=this.performVacuuming(e),this._currentVacuum)}async performVacuuming(e,t){let n=this._dirtCount;if(this.vacuumConditionsMet(t)){let i=e.batchSize||W.batchSize,o=e.batchWait||W.batchWait,r=1;for(let[c,l]of this._index){for(let[a,d]of l)for(let[h]of d)this._documentIds.has(h)||(d.size<=1?l.delete(a):d.delete(h));this._index.get(c).size===0&&this._index.delete(c),r%i===0&&await new Promise(a=>setTimeout(a,o)),r+=1}this._dirtCount-=n}await null,this._currentVacuum=this._enqueuedVacuum,this._enqueuedVacuum=null}vacuumConditionsMet(e){if(e==null)return!0;let{minDirtCount:t,minDirtFactor:n}=e;return t=t||j.minDirtCount,n=n||j.minDirtFactor,this.dirtCount>=t&&this.dirtFactor>=n}get isVacuuming(){return this._currentVacuum!=null}get dirtCount(){return this._dirtCount}get dirtFactor(){return this._dirtCount/(1+this._documentCount+this._dirtCount)}has(e){return this._idToShortId.has(e)}getStoredFields(e){let t=this._idToShortId.get(e);if(t!=null)return this._storedFields.get(t)}search(e,t={}){let{searchOptions:n}=this._options,i={...n,...t},o=this.executeQuery(e,t),r=[];for(let[c,{score:l,terms:a,match:d}]of o){let h=a.length||1,u={id:this._documentIds.get(c),score:l*h,terms:Object.keys(d),queryTerms:a,match:d};Object.assign(u,this._storedFields.get(c)),(i.filter==null||i.filter(u))&&r.push(u)}return e===s.wildcard&&i.boostDocument==null||r.sort(Y),r}autoSuggest(e,t={}){t={...this._options.autoSuggestOptions,...t};let n=new Map;for(let{score:o,terms:r}of this.search(e,t)){let c=r.join(" "),l=n.get(c);l!=null?(l.score+=o,l.count+=1):n.set(c,{score:o,terms:r,count:1})}let i=[];for(let[o,{score:r,terms:c,count:l}]of n)i.push({suggestion:o,terms:c,score:r/l});return i.sort(Y),i}get documentCount(){return this._documentCount}get termCount(){return this._index.size}static loadJSON(e,t){if(t==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJS(JSON.parse(e),t)}static async loadJSONAsync(e,t){if(t==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJSAsync(JSON.parse(e),t)}static getDefault(e){if($.hasOwnProperty(e))return D($,e);throw new Error(`MiniSearch: unknown option "${e}"`)}static loadJS(e,t){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=e,l=this.instantiateMiniSearch(e,t);l._documentIds=L(i),l._fieldLength=L(o),l._storedFields=L(r);for(let[a,d]of l._documentIds)l._idToShortId.set(d,a);for(let[a,d]of n){let h=new Map;for(let u of Object.keys(d)){let f=d[u];c===1&&(f=f.ds),h.set(parseInt(u,10),L(f))}l._index.set(a,h)}return l}static async loadJSAsync(e,t){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=e,l=this.instantiateMiniSearch(e,t);l._documentIds=await I(i),l._fieldLength=await I(o),l._storedFields=await I(r);for(let[d,h]of l._documentIds)l._idToShortId.set(h,d);let a=0;for(let[d,h]of n){let u=new Map;for(let f of Object.keys(h)){let p=h[f];c===1&&(p=p.ds),u.set(parseInt(f,10),await I(p))}++a%1e3===0&&await oe(0),l._index.set(d,u)}return l}static instantiateMiniSearch(e,t){let{documentCount:n,nextId:i,fieldIds:o,averageFieldLength:r,dirtCount:c,serializationVersion:l}=e;if(l!==1&&l!==2)throw new Error("MiniSearch: cannot deserialize an index created with an incompatible version");let a=new s(t);return a._documentCount=n,a._nextId=i,a._idToShortId=new Map,a._fieldIds=o,a._avgFieldLength=r,a._dirtCount=c||0,a._index=new F,a}executeQuery(e,t={}){if(e===s.wildcard)return this.executeWildcardQuery(t);if(typeof e!="string"){let u={...t,...e,queries:void 0},f=e.queries.map(p=>this.executeQuery(p,u));return this.combineResults(f,u.combineWith)}let{tokenize:n,processTerm:i,searchOptions:o}=this._options,r={tokenize:n,processTerm:i,...o,...t},{tokenize:c,processTerm:l}=r,h=c(e).flatMap(u=>l(u)).filter(u=>!!u).map(Se(r)).map(u=>this.executeQuerySpec(u,r));return this.combineResults(h,r.combineWith)}executeQuerySpec(e,t){let n={...this._options.searchOptions,...t},i=(n.fields||this._options.fields).reduce((g,m)=>({...g,[m]:D(n.boost,m)||1}),{}),{boostDocument:o,weights:r,maxFuzzy:c,bm25:l}=n,{fuzzy:a,prefix:d}={...Z.weights,...r},h=this._index.get(e.term),u=this.termResults(e.term,e.term,1,e.termBoost,h,i,o,l),f,p;if(e.prefix&&(f=this._index.atPrefix(e.term)),e.fuzzy){let g=e.fuzzy===!0?.2:e.fuzzy,m=g<1?Math.min(c,Math.round(e.term.length*g)):g;m&&(p=this._index.fuzzyGet(e.term,m))}if(f)for(let[g,m]of f){let _=g.length-e.term.length;if(!_)continue;p?.delete(g);let w=d*g.length/(g.length+.3*_);this.termResults(e.term,g,w,e.termBoost,m,i,o,l,u)}if(p)for(let g of p.keys()){let[m,_]=p.get(g);if(!_)continue;let w=a*g.length/(g.length+_);this.termResults(e.term,g,w,e.termBoost,m,i,o,l,u)}return u}executeWildcardQuery(e){let t=new Map,n={...this._options.searchOptions,...e};for(let[i,o]of this._documentIds){let r=n.boostDocument?n.boostDocument(o,"",this._storedFields.get(i)):1;t.set(i,{score:r,terms:[],match:{}})}return t}combineResults(e,t=q){if(e.length===0)return new Map;let n=t.toLowerCase(),i=we[n];if(!i)throw new Error(`Invalid combination operator: ${t}`);return e.reduce(i)||new Map}toJSON(){let e=[];for(let[t,n]of this._index){let i={};for(let[o,r]of n)i[o]=Object.fromEntries(r);e.push([t,i])}return{documentCount:this._documentCount,nextId:this._nextId,documentIds:Object.fromEntries(this._documentIds),fieldIds:this._fieldIds,fieldLength:Object.fromEntries(this._fieldLength),averageFieldLength:this._avgFieldLength,storedFields:Object.fromEntries(this._storedFields),dirtCount:this._dirtCount,index:e,serializationVersion:2}}termResults(e,t,n,i,o,r,c,l,a=new Map){if(o==null)return a;for(let d of Object.keys(r)){let h=r[d],u=this._fieldIds[d],f=o.get(u);if(f==null)continue;let p=f.size,g=this._avgFieldLength[u];for(let m of f.keys()){if(!this._documentIds.has(m)){this.removeTerm(u,m,t),p-=1;continue}let _=c?c(this._documentIds.get(m),t,this._storedFields.get(m)):1;if(!_)continue;let w=f.get(m),O=this._fieldLength.get(m)[u],V=be(w,p,this._documentCount,O,g,l),z=n*i*h*_*V,b=a.get(m);if(b){b.score+=z,ve(b.terms,e);let v=D(b.match,t);v?v.push(d):b.match[t]=[d]}else a.set(m,{score:z,terms:[e],match:{[t]:[d]}})}}return a}addTerm(e,t,n){let i=this._index.fetch(n,H),o=i.get(e);if(o==null)o=new Map,o.set(t,1),i.set(e,o);else{let r=o.get(t);o.set(t,(r||0)+1)}}removeTerm(e,t,n){if(!this._index.has(n)){this.warnDocumentChanged(t,e,n);return}let i=this._index.fetch(n,H),o=i.get(e);o==null||o.get(t)==null?this.warnDocumentChanged(t,e,n):o.get(t)<=1?o.size<=1?i.delete(e):o.delete(t):o.set(t,o.get(t)-1),this._index.get(n).size===0&&this._index.delete(n)}warnDocumentChanged(e,t,n){for(let i of Object.keys(this._fieldIds))if(this._fieldIds[i]===t){this._options.logger("warn",`MiniSearch: document with ID ${this._documentIds.get(e)} has changed before removal: term "${n}" was not present in field "${i}". Removing a document after it has changed can corrupt the index!`,"version_conflict");return}}addDocumentId(e){let t=this._nextId;return this._idToShortId.set(e,t),this._documentIds.set(t,e),this._documentCount+=1,this._nextId+=1,t}addFields(e){for(let t=0;t<e.length;t++)this._fieldIds[e[t]]=t}addFieldLength(e,t,n,i){let o=this._fieldLength.get(e);o==null&&this._fieldLength.set(e,o=[]),o[t]=i;let c=(this._avgFieldLength[t]||0)*n+i;this._avgFieldLength[t]=c/(n+1)}removeFieldLength(e,t,n,i){if(n===1){this._avgFieldLength[t]=0;return}let o=this._avgFieldLength[t]*n-i;this._avgFieldLength[t]=o/(n-1)}saveStoredFields(e,t){let{storeFields:n,extractField:i}=this._options;if(n==null||n.length===0)return;let o=this._storedFields.get(e);o==null&&this._storedFields.set(e,o={});for(let r of n){let c=i(t,r);c!==void 0&&(o[r]=c)}}};x.wildcard=Symbol("*");var D=(s,e)=>Object.prototype.hasOwnProperty.call(s,e)?s[e]:void 0,we={[q]:(s,e)=>{for(let t of e.keys()){let n=s.get(t);if(n==null)s.set(t,e.get(t));else{let{score:i,terms:o,match:r}=e.get(t);n.score=n.score+i,n.match=Object.assign(n.match,r),G(n.terms,o)}}return s},[ie]:(s,e)=>{let t=new Map;for(let n of e.keys()){let i=s.get(n);if(i==null)continue;let{score:o,terms:r,match:c}=e.get(n);G(i.terms,r),t.set(n,{score:i.score+o,terms:i.terms,match:Object.assign(i.match,c)})}return t},[_e]:(s,e)=>{for(let t of e.keys())s.delete(t);return s}},ye={k:1.2,b:.7,d:.5},be=(s,e,t,n,i,o)=>{let{k:r,b:c,d:l}=o;return Math.log(1+(t-e+.5)/(e+.5))*(l+s*(r+1)/(s+r*(1-c+c*n/i)))},Se=s=>(e,t,n)=>{let i=typeof s.fuzzy=="function"?s.fuzzy(e,t,n):s.fuzzy||!1,o=typeof s.prefix=="function"?s.prefix(e,t,n):s.prefix===!0,r=typeof s.boostTerm=="function"?s.boostTerm(e,t,n):1;return{term:e,fuzzy:i,prefix:o,termBoost:r}},$={idField:"id",extractField:(s,e)=>s[e],stringifyField:(s,e)=>s.toString(),tokenize:s=>s.split(ke),processTerm:s=>s.toLowerCase(),fields:void 0,searchOptions:void 0,storeFields:[],logger:(s,e)=>{typeof console?.[s]=="function"&&console[s](e)},autoVacuum:!0},Z={combineWith:q,prefix:!1,fuzzy:!1,maxFuzzy:6,boost:{},weights:{fuzzy:.45,prefix:.375},bm25:ye},xe={combineWith:ie,prefix:(s,e,t)=>e===t.length-1},W={batchSize:1e3,batchWait:10},P={minDirtFactor:.1,minDirtCount:20},j={...W,...P},ve=(s,e)=>{s.includes(e)||s.push(e)},G=(s,e)=>{for(let t of e)s.includes(t)||s.push(t)},Y=({score:s},{score:e})=>e-s,H=()=>new Map,L=s=>{let e=new Map;for(let t of Object.keys(s))e.set(parseInt(t,10),s[t]);return e},I=async s=>{let e=new Map,t=0;for(let n of Object.keys(s))e.set(parseInt(n,10),s[n]),++t%1e3===0&&await oe(0);return e},oe=s=>new Promise(e=>setTimeout(e,s)),ke=/[\\n\\r\\p{Z}\\p{P}]+/u;var Fe=document.currentScript,K=Fe.dataset.root??"",re=new Map,ce=new Map;window.slipwayData=(s,e)=>{ce.set(s,e)};function M(s,e){let t=re.get(s);return t||(t=new Promise((n,i)=>{let o=document.createElement("script");o.src=`${K}${e}`,o.onload=()=>n(ce.get(s)),o.onerror=()=>i(new Error(`${e} can\'t be read`)),document.head.append(o)}),re.set(s,t)),t}var Q=s=>[...new Set(s.replace(/([a-z0-9])([A-Z])/g,"$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g,"$1 $2").split(/[^\\p{L}\\p{N}]+/u).filter(e=>e!=="").map(e=>e.toLowerCase()))],ae=s=>{let e=s.toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu,"");return e===""?[]:[e]},ze=s=>[...new Set([...Q(s),...s.split(/\\s+/).flatMap(ae)])],de={tokenize:ze,processTerm:s=>s},le={prefix:!0,fuzzy:s=>s.length>4?.2:!1,combineWith:"AND",tokenize:Q},y,ue,C=new Map;async function he(){if(y)return;let[s,e]=await Promise.all([M("packages","_site/search/packages.js"),M("shards","_site/search/shards.js")]);y=s.map(([n,i,o],r)=>({id:r,name:n,text:i,path:o})),ue=e;let t=new x({...de,fields:["name","text"],searchOptions:{...le,boost:{name:4}}});t.addAll(y),C.set("packages",t)}async function Le(s){let e=C.get(s);if(!e){let t=await M(`s-${s}`,`_site/search/s-${s}.js`);e=new x({...de,fields:["name","qualified"],storeFields:["row"],searchOptions:{...le,boost:{name:3}}}),e.addAll(t.map((n,i)=>({id:i,name:n[0],qualified:n[1]||n[0],row:n}))),C.set(s,e)}return e}var Ie={c:"class",f:"function",v:"variable",t:"type",e:"enum",d:"macro",n:"namespace",h:"header",m:"message",s:"service",a:"action",p:"Python",g:"page"};async function Ee(s){await he();let e=Q(s);if(!e.length)return[];let t=C.get("packages").search(s).slice(0,8).map(({id:r,score:c})=>({name:y[r].name,kind:"package",text:y[r].text,href:y[r].path,score:c*(y[r].name===s?3:1)})),n=[...e,...ae(s)].sort((r,c)=>c.length-r.length),i=new Set(n.slice(0,2).flatMap(r=>ue.filter(c=>c.startsWith(r)||r.startsWith(c)).slice(0,6))),o=new Set;for(let r of i){let c=await Le(r);for(let{row:l,score:a}of c.search(s).slice(0,40)){let[d,h,u,f,p]=l,g=y[p].path.replace(/index\\.html$/,"")+f;if(o.has(g))continue;o.add(g);let _=(d.toLowerCase()===s.trim().toLowerCase()||h===s.trim()?4:1)*("cmsan".includes(u)?1.6:1);t.push({name:d,kind:Ie[u]??"",text:`${h&&h!==d?`${h} \\xB7 `:""}${y[p].name}`,href:g,score:a*_})}}return t.sort((r,c)=>c.score-r.score).slice(0,30)}function Ae(){let s=document.createElement("dialog");s.className="search",s.setAttribute("aria-label","Search");let e=document.createElement("input");Object.assign(e,{type:"search",placeholder:"Packages, classes, functions, messages",autocomplete:"off",spellcheck:!1});let t=document.createElement("ul");t.id="slipway-results";let n={role:"combobox","aria-expanded":"true","aria-controls":t.id,"aria-autocomplete":"list","aria-label":"Search"};for(let[a,d]of Object.entries(n))e.setAttribute(a,d);t.setAttribute("role","listbox"),t.setAttribute("aria-label","Results");let i=document.createElement("p");i.className="said",i.setAttribute("role","status"),s.append(e,i,t),document.body.append(s);let o=-1,r=a=>{let d=[...t.children];o=d.length?(a+d.length)%d.length:-1,d.forEach((h,u)=>h.setAttribute("aria-selected",String(u===o))),o>=0?(e.setAttribute("aria-activedescendant",d[o].id),d[o].scrollIntoView({block:"nearest"})):e.removeAttribute("aria-activedescendant")},c=a=>{t.replaceChildren(...a.map((d,h)=>{let u=document.createElement("li");Object.assign(u,{id:`slipway-result-${h}`}),u.setAttribute("role","option");let f=document.createElement("a");f.href=K+d.href,f.tabIndex=-1;for(let[p,g]of[["n",d.name],["k",d.kind],["w",d.text]]){let m=document.createElement("span");Object.assign(m,{className:p,textContent:g}),f.append(m)}return u.append(f),u})),r(a.length?0:-1)},l=0;return e.addEventListener("input",async()=>{let a=++l;try{let d=performance.now(),h=await Ee(e.value);if(a!==l)return;c(h),s.dataset.milliseconds=String(performance.now()-d),i.textContent=e.value.trim()===""?"Begin to type.":h.length?"":"Nothing is found."}catch(d){i.textContent=d.message}}),e.addEventListener("keydown",a=>{a.key==="ArrowDown"||a.key==="ArrowUp"?(r(o+(a.key==="ArrowDown"?1:-1)),a.preventDefault()):a.key==="Escape"?(a.preventDefault(),s.close()):a.key==="Enter"&&o>=0&&t.children[o].querySelector("a").click()}),s.addEventListener("click",a=>{(a.target===s||a.target.closest("a"))&&s.close()}),{dialog:s,input:e}}var A;function fe(){A??=Ae(),A.dialog.open||A.dialog.showModal(),A.input.select(),he().catch(()=>{})}for(let s of document.querySelectorAll("[data-search]"))s.hidden=!1,s.addEventListener("click",fe);document.addEventListener("keydown",s=>{let e=s.target instanceof Element&&s.target.closest("input, textarea, select, [contenteditable]");(s.key==="/"&&!e&&!s.ctrlKey&&!s.metaKey&&!s.altKey||s.key==="k"&&(s.ctrlKey||s.metaKey))&&(s.preventDefault(),fe())});var U=document.querySelector("[data-theme-button]");U&&(U.hidden=!1,U.addEventListener("click",()=>{let{dataset:s}=document.documentElement,e=s.theme?s.theme==="dark":matchMedia("(prefers-color-scheme: dark)").matches;s.theme=e?"light":"dark";try{localStorage.setItem("slipway-theme",s.theme)}catch{}}));var J=document.querySelector("[data-filter]");if(J){J.hidden=!1;let s=J.querySelector("input"),e=[...document.querySelectorAll("ul.packages li")].map(i=>({element:i,text:i.textContent.toLowerCase()})),t=document.querySelector("[data-shown]"),n=()=>{let i=s.value.toLowerCase().split(/\\s+/).filter(Boolean),o=0;for(let{element:c,text:l}of e)c.hidden=!i.every(a=>l.includes(a)),c.hidden||o++;t&&(t.textContent=i.length?`${o} of ${e.length}`:"");let r=new URL(location.href);s.value?r.searchParams.set("q",s.value):r.searchParams.delete("q");try{history.replaceState(void 0,"",r)}catch{}};s.addEventListener("input",n),s.value=new URL(location.href).searchParams.get("q")??"",s.value&&n()}for(let s of document.querySelectorAll("pre, .fragment, .memproto, .scroll, .tabs"))s.scrollWidth>s.clientWidth&&!s.hasAttribute("tabindex")&&(s.tabIndex=0);var B=window.slipwaySite;B&&M("states","../states.js").then(s=>{let e=document.createElement("select");e.setAttribute("aria-label","Version of the documentation");for(let{name:t,path:n}of s){let i=document.createElement("option");Object.assign(i,{value:n,textContent:t,selected:n===B.state}),e.append(i)}s.some(t=>t.path===B.state)&&(e.addEventListener("change",()=>{let t=new URL(`${K}./`,location.href),n=location.href.startsWith(t.href)?location.href.slice(t.href.length):"";location.href=new URL(`../${e.value}/${n||"index.html"}`,t).href}),document.querySelector(".tools")?.prepend(e))}).catch(()=>{});})();\n';
 
 // resources/templates/docs/site.css
-var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --raised: #f6f7f9; --ink: #1b2430; --soft: #566274; --line: #dde2e9; --link: #0b5cad; --link-hover: #083f78;\n  --accent: #0b6e63; --mark: #fff3c9; --code: #f3f5f8; --warn: #8a4b00; --warn-paper: #fff5e6; --good: #1a7240; --bar: #14202e; --bar-ink: #f2f5f9;\n  --keyword: #9b2393; --string: #a3271a; --number: #1c5fb0; --comment: #5b6675; --name: #0a5c8a;\n  --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;\n  --mono: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;\n}\n:root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; } }\n:root[data-theme=dark] {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; }\n\n* { box-sizing: border-box; }\nhtml { scroll-padding-top: 4.5rem; -webkit-text-size-adjust: 100%; }\nbody { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 var(--sans); min-height: 100vh; display: flex; flex-direction: column; overflow-wrap: break-word; }\na { color: var(--link); text-decoration-thickness: .06em; text-underline-offset: .18em; }\na:hover { color: var(--link-hover); }\na:not([href]) { color: inherit; text-decoration: none; }\n:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 3px; }\nmain:focus { outline: none; }\n.skip { position: absolute; left: -999rem; }\n.skip:focus { left: .5rem; top: .5rem; z-index: 20; background: var(--paper); padding: .5rem 1rem; }\n.bar { position: sticky; top: 0; z-index: 10; display: flex; align-items: center; gap: .3rem 1.1rem; background: var(--bar); color: var(--bar-ink); padding: .55rem 1.25rem; }\n.bar a { color: inherit; text-decoration: none; }\n.bar a:hover { text-decoration: underline; }\n.brand { font-weight: 700; letter-spacing: .01em; text-transform: capitalize; white-space: nowrap; }\n.brand span { font-weight: 400; text-transform: none; opacity: .8; }\n.crumbs { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .92rem; }\n.crumbs .slash { opacity: .55; padding: 0 .45rem; }\n.tools { display: flex; gap: .5rem; align-items: center; }\n.bar button, .bar select { font: inherit; font-size: .9rem; color: inherit; background: #ffffff17; border: 1px solid #ffffff30; border-radius: 6px; padding: .25rem .7rem; cursor: pointer; }\n.bar select option { color: #1b2430; background: #fff; }\n.bar button:hover { background: #ffffff2b; }\n.bar kbd { font: .78rem var(--mono); border: 1px solid #ffffff55; border-radius: 4px; padding: 0 .35rem; margin-left: .4rem; }\n.tabs { display: flex; gap: .25rem; align-items: center; padding: 0 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); overflow-x: auto; font-size: .94rem; }\n.tabs a { padding: .6rem .75rem; color: var(--ink); text-decoration: none; white-space: nowrap; border-bottom: 3px solid transparent; }\n.tabs a:hover { border-color: var(--line); color: var(--link); }\n.tabs a[aria-current] { border-color: var(--accent); font-weight: 600; }\n.tabs .version { margin-left: auto; padding-left: 1rem; color: var(--soft); font: .85rem var(--mono); white-space: nowrap; }\nmain { flex: 1; width: 100%; max-width: 78rem; margin: 0 auto; padding: 1.75rem 1.25rem 4rem; min-width: 0; }\n.end { border-top: 1px solid var(--line); color: var(--soft); padding: 1rem 1.25rem; font-size: .88rem; text-align: center; }\n\nh1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; }\nh1 { font-size: 1.9rem; margin: 0 0 .35rem; letter-spacing: -.015em; }\nh2 { font-size: 1.3rem; margin: 2.2rem 0 .7rem; }\nh3 { font-size: 1.08rem; margin: 1.6rem 0 .5rem; }\nh4 { font-size: 1rem; margin: 1.2rem 0 .4rem; }\np, ul, ol, dl, pre, table, blockquote { margin: 0 0 1rem; }\nli > p { margin: 0; }\n.lead { color: var(--soft); font-size: 1.06rem; max-width: 62ch; }\ncode, tt, kbd, samp, pre { font-family: var(--mono); font-size: .88em; }\n:not(pre) > code, tt { background: var(--code); border-radius: 4px; padding: .08em .32em; }\na code { color: inherit; }\npre code { font-size: 1em; }\npre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto; line-height: 1.5; }\ntable { border-collapse: collapse; max-width: 100%; }\nth { text-align: left; color: var(--soft); font-weight: 600; font-size: .88rem; }\nth, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\nimg, svg, video { max-width: 100%; height: auto; }\nblockquote { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--soft); margin-left: 0; }\nhr { border: 0; border-top: 1px solid var(--line); margin: 2rem 0; }\n.count { color: var(--soft); font-weight: 400; font-size: .8em; }\n.note { border-left: 4px solid var(--warn); background: var(--warn-paper); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1.3rem; }\n.note strong { color: var(--warn); }\n.scroll { overflow-x: auto; }\n\n/* Index */\n.hero { display: flex; flex-wrap: wrap; align-items: end; gap: .6rem 2rem; margin-bottom: 1.2rem; }\n.hero > div:first-child { flex: 1 1 24rem; }\n.hero .names { margin: 0; }\n.filter { display: flex; gap: .6rem; flex-wrap: wrap; }\n.filter input { font: inherit; padding: .5rem .8rem; border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); color: var(--ink); width: min(22rem, 100%); }\nul.packages { list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: .8rem; }\nul.packages li { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem .75rem; background: var(--paper); display: flex; flex-direction: column; content-visibility: auto; contain-intrinsic-size: auto 8rem; position: relative; }\nul.packages li:hover { border-color: var(--link); }\nul.packages a.name { font-weight: 650; text-decoration: none; font-size: 1.03rem; }\nul.packages a.name::after { content: ""; position: absolute; inset: 0; border-radius: 10px; }\nul.packages .v { color: var(--soft); font: .82rem var(--mono); margin-left: .5rem; }\nul.packages p { margin: .2rem 0 .6rem; color: var(--soft); font-size: .92rem; line-height: 1.45; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }\n.chips { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: auto; }\n.chip { font-size: .78rem; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; color: var(--soft); white-space: nowrap; }\n.chip.bad { color: var(--warn); border-color: currentColor; }\n.chip.good { color: var(--good); border-color: currentColor; }\n\n/* Package */\n.columns { display: grid; grid-template-columns: minmax(0, 1fr) 17rem; gap: 3rem; align-items: start; }\n.columns > :only-child { grid-column: 1 / -1; }\narticle { min-width: 0; }\narticle > p, article > ul, article > ol, article > dl, .prose p, .prose li { max-width: 74ch; }\naside.facts { font-size: .92rem; border-left: 1px solid var(--line); padding-left: 1.5rem; }\naside.facts h2 { font-size: .82rem; text-transform: uppercase; letter-spacing: .06em; color: var(--soft); margin: 1.4rem 0 .3rem; }\naside.facts h2:first-child { margin-top: 0; }\naside.facts p, aside.facts ul { margin: 0 0 .3rem; }\naside.facts ul { list-style: none; padding: 0; }\naside.facts pre { padding: .5rem .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }\n.names { display: flex; flex-wrap: wrap; gap: .3rem .9rem; list-style: none; padding: 0; }\n.meter { height: .4rem; border-radius: 1rem; background: var(--line); overflow: hidden; margin: .35rem 0; }\n.meter span { display: block; height: 100%; background: var(--accent); }\nul.entries { list-style: none; padding: 0; columns: 2 22rem; column-gap: 2rem; }\nul.entries li { break-inside: avoid; padding: .4rem 0; border-bottom: 1px solid var(--line); }\nul.entries p { color: var(--soft); font-size: .92rem; line-height: 1.4; margin: .1rem 0 0; }\nul.entries a { text-decoration: none; font-weight: 600; }\nul.entries a code { background: none; padding: 0; }\n.kind { color: var(--soft); font-size: .8rem; }\n.fields td { font-size: .95rem; }\n.fields td:first-child, .fields td:nth-child(2) { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.fields tr:target { background: var(--mark); }\n.fields .comment { white-space: pre-line; min-width: 14rem; }\n.around { display: flex; justify-content: space-between; gap: 1rem; margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line); }\n.around:empty { display: none; }\n\n.parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); gap: .7rem; list-style: none; padding: 0; margin: 1.2rem 0 1.8rem; }\n.parts a { display: block; height: 100%; border: 1px solid var(--line); border-radius: 10px; padding: .65rem .9rem; text-decoration: none; background: var(--raised); }\n.parts a:hover { border-color: var(--link); }\n.parts strong { display: block; }\n.parts span { color: var(--soft); font-size: .88rem; }\n\n/* Sphinx */\n.toc { position: sticky; top: 4.5rem; font-size: .9rem; max-height: calc(100vh - 6rem); overflow-y: auto; border-left: 1px solid var(--line); padding-left: 1.2rem; }\n.toc p { margin: 0 0 .4rem; color: var(--soft); font-weight: 600; }\n.toc ul { list-style: none; padding-left: .8rem; margin: 0; }\n.toc > ul { padding-left: 0; }\n.toc a { text-decoration: none; color: var(--soft); display: block; padding: .12rem 0; }\n.toc a:hover { color: var(--link); }\n.toc code, .toc .pre { background: none; padding: 0; }\n.headerlink { visibility: hidden; text-decoration: none; padding-left: .4rem; font-weight: 400; }\n:hover > .headerlink, .headerlink:focus { visibility: visible; }\ndl.py, dl.cpp, dl.c { margin-bottom: 1.4rem; }\ndl.py > dt, dl.cpp > dt, dl.c > dt { font-family: var(--mono); font-size: .92rem; background: var(--code); border-left: 3px solid var(--accent); padding: .4rem .7rem; border-radius: 0 6px 6px 0; scroll-margin-top: 4.5rem; overflow-wrap: anywhere; }\ndl.py > dt:target, dl.cpp > dt:target { background: var(--mark); }\ndl.py > dd, dl.cpp > dd { margin: .5rem 0 0 1rem; }\n.sig-name, .descname { font-weight: 700; background: none; padding: 0; }\n.sig-prename, .descclassname, .sig em { color: var(--soft); background: none; padding: 0; }\n.field-list { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .95rem; }\n.field-list dt { font-weight: 600; }\n.field-list dd { margin: 0; }\n.field-list .colon { display: none; }\n.admonition { border-left: 4px solid var(--accent); background: var(--raised); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1rem; }\n.admonition-title { font-weight: 650; margin: 0 0 .3rem; }\n.admonition.warning, .admonition.caution, .admonition.danger, .admonition.attention, .system-message { border-color: var(--warn); background: var(--warn-paper); }\n.highlight pre, .fragment { background: var(--code); }\n.highlight .k, .highlight .kn, .highlight .kd, .highlight .kt, .highlight .ow, span.keyword, span.keywordflow, span.keywordtype { color: var(--keyword); }\n.highlight .s, .highlight .s1, .highlight .s2, .highlight .sd, span.stringliteral, span.charliteral { color: var(--string); }\n.highlight .m, .highlight .mi, .highlight .mf, .highlight .mh { color: var(--number); }\n.highlight .c, .highlight .c1, .highlight .cm, .highlight .ch, span.comment { color: var(--comment); font-style: italic; }\n.highlight .nf, .highlight .nc, .highlight .nn, .highlight .nd, span.preprocessor { color: var(--name); }\n.highlight .gp { color: var(--soft); }\n\n/* Doxygen */\n.doxygen .title { font-size: 1.6rem; font-weight: 700; letter-spacing: -.01em; line-height: 1.25; overflow-wrap: anywhere; }\n.doxygen .header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem 1.5rem; border-bottom: 1px solid var(--line); padding-bottom: .8rem; margin-bottom: 1.2rem; }\n.doxygen .headertitle { flex: 1 1 20rem; order: 1; }\n.doxygen .summary { order: 2; font-size: .88rem; color: var(--soft); }\n.doxygen .ingroups { font-size: .9rem; color: var(--soft); }\n.doxygen #nav-path, .doxygen .navpath { font-size: .9rem; margin-bottom: .8rem; }\n.doxygen #nav-path ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem; padding: 0; margin: 0; }\n.doxygen #nav-path li + li::before { content: "\u203A "; color: var(--soft); }\n.doxygen .mlabels, .doxygen .mlabels > tbody > tr > td { border: 0; padding: 0; width: 100%; }\n.doxygen .mlabel { font-size: .74rem; border: 1px solid var(--line); border-radius: 999px; padding: .02rem .5rem; color: var(--soft); background: var(--paper); white-space: nowrap; }\n.doxygen .mlabels-right { text-align: right; width: auto; white-space: nowrap; }\n.doxygen h2.groupheader, .doxygen td h2 { border-bottom: 2px solid var(--line); padding-bottom: .3rem; margin: 1.8rem 0 .4rem; font-size: 1.15rem; }\n.doxygen h2.groupheader a:not([href]) { display: inline; }\n.doxygen table.memberdecls { width: 100%; }\n.doxygen .memberdecls td { border: 0; padding: .28rem .7rem .28rem 0; }\n.doxygen .memItemLeft, .doxygen .memTemplItemLeft { width: 1%; min-width: 8rem; max-width: 18rem; text-align: right; white-space: normal; font: .86rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight, .doxygen .memTemplItemRight { font: .86rem var(--mono); }\n.doxygen .memTemplParams { font: .8rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight a.el:first-child { font-weight: 650; }\n.doxygen .mdescLeft, .doxygen .mdescRight { font-size: .93rem; color: var(--soft); padding-top: 0; }\n.doxygen .memSeparator { line-height: 1px; padding: 0; border-bottom: 1px solid var(--line); }\n.doxygen .inherit { display: none; }\n.doxygen .memtitle { font-size: 1.02rem; margin: 1.8rem 0 .45rem; font-weight: 650; }\n.doxygen .memtitle .permalink a { color: var(--soft); }\n.doxygen .memitem { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 0 0 1.4rem; scroll-margin-top: 4.5rem; }\n.doxygen .memitem.glow, .doxygen a:target + .memtitle + .memitem, .doxygen a:target + h2 + .memitem { border-color: var(--accent); box-shadow: 0 0 0 3px var(--mark); }\n.doxygen .memproto { background: var(--code); border-bottom: 1px solid var(--line); padding: .55rem .9rem; font: .88rem var(--mono); overflow-x: auto; }\n.doxygen .memproto table, .doxygen .memproto td { border: 0; margin: 0; padding: 0 .25rem 0 0; }\n.doxygen .memname { font-family: var(--mono); font-weight: 600; }\n.doxygen .memname td { vertical-align: top; }\n.doxygen .paramtype { color: var(--soft); white-space: nowrap; }\n.doxygen .paramname em { font-style: normal; font-weight: 600; }\n.doxygen .memdoc { padding: .7rem .9rem .2rem; }\n.doxygen .memdoc:empty { display: none; }\n.doxygen dl.section > dt, .doxygen dl.params > dt, .doxygen dl.retval > dt, .doxygen dl.tparams > dt, .doxygen dl.exception > dt, .doxygen dl.reflist > dt { font-weight: 650; font-size: .9rem; }\n.doxygen dl.section > dd, .doxygen dl.params > dd, .doxygen dl.tparams > dd, .doxygen dl.exception > dd { margin: 0 0 .5rem 1rem; }\n.doxygen dl.note, .doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug, .doxygen dl.todo { border-left: 4px solid var(--accent); background: var(--raised); padding: .6rem 1rem .2rem; border-radius: 0 8px 8px 0; }\n.doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug { border-color: var(--warn); background: var(--warn-paper); }\n.doxygen table.params td, .doxygen table.fieldtable td, .doxygen table.fieldtable th { padding: .25rem .9rem .25rem 0; }\n.doxygen .paramdir { color: var(--soft); font: .8rem var(--mono); }\n.doxygen td.paramname { font-family: var(--mono); font-weight: 600; font-size: .88rem; }\n.doxygen table.fieldtable { border: 0; }\n.doxygen .fieldname, .doxygen .fieldtype { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.doxygen div.line { font: .86rem/1.5 var(--mono); white-space: pre; }\n.doxygen .fragment { border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; overflow-x: auto; margin-bottom: 1rem; }\n.doxygen .directory table { width: 100%; }\n.doxygen .arrow, .doxygen .levels, .doxygen .icona, .doxygen .iconfopen, .doxygen .iconfclosed, .doxygen .icondoc { display: none; }\n.doxygen .el, .doxygen .elRef { text-decoration: none; }\n.doxygen .el:hover, .doxygen .elRef:hover { text-decoration: underline; }\n.doxygen address.footer, .doxygen hr.footer { display: none; }\n.doxygen .textblock { max-width: 74ch; }\n.doxygen .contents > p { max-width: 74ch; }\n\n/* Search */\ndialog.search { width: min(44rem, calc(100vw - 1.5rem)); max-height: min(80vh, 40rem); margin: 8vh auto auto; padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--paper); color: var(--ink); box-shadow: 0 20px 60px #0007; }\ndialog.search[open] { display: flex; flex-direction: column; }\ndialog.search::backdrop { background: #0008; }\ndialog.search input { font: 1.1rem var(--sans); border: 0; border-bottom: 1px solid var(--line); padding: .9rem 1.1rem; background: transparent; color: inherit; width: 100%; }\ndialog.search input:focus-visible { outline: none; box-shadow: inset 0 -2px var(--accent); }\ndialog.search ul { list-style: none; margin: 0; padding: .4rem; overflow-y: auto; }\ndialog.search li a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .45rem .7rem; border-radius: 8px; text-decoration: none; color: inherit; }\ndialog.search li[aria-selected=true] a { background: var(--raised); box-shadow: inset 3px 0 var(--accent); }\ndialog.search .n { font-weight: 600; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .k { color: var(--soft); font-size: .8rem; align-self: center; }\ndialog.search .w { grid-column: 1 / -1; color: var(--soft); font-size: .86rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .said:empty { display: none; }\ndialog.search .said { color: var(--soft); font-size: .86rem; padding: .5rem 1.1rem; margin: 0; }\n\n@media (max-width: 60rem) {\n  .columns { grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }\n  aside.facts { border-left: 0; border-top: 1px solid var(--line); padding: 1.2rem 0 0; }\n  .toc { display: none; }\n}\n@media (max-width: 40rem) {\n  body { font-size: 15.5px; }\n  .bar { padding: .5rem .8rem; flex-wrap: wrap; }\n  .brand span, .bar kbd { display: none; }\n  .crumbs { order: 3; flex: 1 0 100%; }\n  .tools { margin-left: auto; }\n  .tabs { padding: 0 .4rem; }\n  main { padding: 1.2rem .9rem 3rem; }\n  h1 { font-size: 1.5rem; }\n  .doxygen .memberdecls, .doxygen .memberdecls tbody { display: block; }\n  .doxygen .memberdecls tr { display: block; }\n  .doxygen .memberdecls td { display: inline; width: auto; padding-right: .3rem; }\n  .doxygen .memberdecls tr[class^=memdesc], .doxygen .memberdecls tr.separator { display: block; }\n  .doxygen .mdescRight { display: block; padding: .1rem 0 .6rem; }\n  .doxygen .mdescLeft { display: none; }\n  .doxygen .memSeparator { display: block; border: 0; height: .4rem; }\n  .doxygen .memproto table.memname, .doxygen .memproto table.memname tbody, .doxygen .memproto table.memname tr, .doxygen .memproto table.memname td { display: inline; }\n  .doxygen .mlabels, .doxygen .mlabels tbody, .doxygen .mlabels tr, .doxygen .mlabels td { display: block; }\n  .field-list { grid-template-columns: 1fr; }\n  .fields .comment { min-width: 9rem; }\n}\n@media print { .bar, .tabs, .end, .toc { display: none; } }\n@media (prefers-reduced-motion: no-preference) { ul.packages li { transition: border-color .12s; } }\n';
+var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --raised: #f6f7f9; --ink: #1b2430; --soft: #566274; --line: #dde2e9; --link: #0b5cad; --link-hover: #083f78;\n  --accent: #0b6e63; --mark: #fff3c9; --code: #f3f5f8; --warn: #8a4b00; --warn-paper: #fff5e6; --good: #1a7240; --bar: #14202e; --bar-ink: #f2f5f9;\n  --keyword: #9b2393; --string: #a3271a; --number: #1c5fb0; --comment: #5b6675; --name: #0a5c8a;\n  --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;\n  --mono: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;\n}\n:root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; } }\n:root[data-theme=dark] {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; }\n\n* { box-sizing: border-box; }\nhtml { scroll-padding-top: 4.5rem; -webkit-text-size-adjust: 100%; }\nbody { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 var(--sans); min-height: 100vh; display: flex; flex-direction: column; overflow-wrap: break-word; }\na { color: var(--link); text-decoration-thickness: .06em; text-underline-offset: .18em; }\na:hover { color: var(--link-hover); }\na:not([href]) { color: inherit; text-decoration: none; }\n:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 3px; }\nmain:focus { outline: none; }\n.skip { position: absolute; left: -999rem; }\n.skip:focus { left: .5rem; top: .5rem; z-index: 20; background: var(--paper); padding: .5rem 1rem; }\n.bar { position: sticky; top: 0; z-index: 10; display: flex; align-items: center; gap: .3rem 1.1rem; background: var(--bar); color: var(--bar-ink); padding: .55rem 1.25rem; }\n.bar a { color: inherit; text-decoration: none; }\n.bar a:hover { text-decoration: underline; }\n.brand { font-weight: 700; letter-spacing: .01em; text-transform: capitalize; white-space: nowrap; }\n.brand span { font-weight: 400; text-transform: none; opacity: .8; }\n.crumbs { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .92rem; }\n.crumbs .slash { opacity: .55; padding: 0 .45rem; }\n.tools { display: flex; gap: .5rem; align-items: center; }\n.bar button, .bar select { font: inherit; font-size: .9rem; color: inherit; background: #ffffff17; border: 1px solid #ffffff30; border-radius: 6px; padding: .25rem .7rem; cursor: pointer; }\n.bar select option { color: #1b2430; background: #fff; }\n.bar button:hover { background: #ffffff2b; }\n.bar kbd { font: .78rem var(--mono); border: 1px solid #ffffff55; border-radius: 4px; padding: 0 .35rem; margin-left: .4rem; }\n.tabs { display: flex; gap: .25rem; align-items: center; padding: 0 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); overflow-x: auto; font-size: .94rem; }\n.tabs a { padding: .6rem .75rem; color: var(--ink); text-decoration: none; white-space: nowrap; border-bottom: 3px solid transparent; }\n.tabs a:hover { border-color: var(--line); color: var(--link); }\n.tabs a[aria-current] { border-color: var(--accent); font-weight: 600; }\n.tabs .version { margin-left: auto; padding-left: 1rem; color: var(--soft); font: .85rem var(--mono); white-space: nowrap; }\nmain { flex: 1; width: 100%; max-width: 78rem; margin: 0 auto; padding: 1.75rem 1.25rem 4rem; min-width: 0; }\n.end { border-top: 1px solid var(--line); color: var(--soft); padding: 1rem 1.25rem; font-size: .88rem; text-align: center; }\n\nh1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; }\nh1 { font-size: 1.9rem; margin: 0 0 .35rem; letter-spacing: -.015em; }\nh2 { font-size: 1.3rem; margin: 2.2rem 0 .7rem; }\nh3 { font-size: 1.08rem; margin: 1.6rem 0 .5rem; }\nh4 { font-size: 1rem; margin: 1.2rem 0 .4rem; }\np, ul, ol, dl, pre, table, blockquote { margin: 0 0 1rem; }\nli > p { margin: 0; }\n.lead { color: var(--soft); font-size: 1.06rem; max-width: 62ch; }\ncode, tt, kbd, samp, pre { font-family: var(--mono); font-size: .88em; }\n:not(pre) > code, tt { background: var(--code); border-radius: 4px; padding: .08em .32em; }\na code { color: inherit; }\npre code { font-size: 1em; }\npre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto; line-height: 1.5; }\ntable { border-collapse: collapse; max-width: 100%; }\nth { text-align: left; color: var(--soft); font-weight: 600; font-size: .88rem; }\nth, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\nimg, svg, video { max-width: 100%; height: auto; }\nblockquote { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--soft); margin-left: 0; }\nhr { border: 0; border-top: 1px solid var(--line); margin: 2rem 0; }\n.count { color: var(--soft); font-weight: 400; font-size: .8em; }\n.note { border-left: 4px solid var(--warn); background: var(--warn-paper); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1.3rem; }\n.note strong { color: var(--warn); }\n.scroll { overflow-x: auto; }\n\n/* Index */\n.hero { display: flex; flex-wrap: wrap; align-items: end; gap: .6rem 2rem; margin-bottom: 1.2rem; }\n.hero > div:first-child { flex: 1 1 24rem; }\n.hero .names { margin: 0; }\n.filter { display: flex; gap: .6rem; flex-wrap: wrap; }\n.filter input { font: inherit; padding: .5rem .8rem; border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); color: var(--ink); width: min(22rem, 100%); }\nul.packages { list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: .8rem; }\nul.packages li { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem .75rem; background: var(--paper); display: flex; flex-direction: column; content-visibility: auto; contain-intrinsic-size: auto 8rem; position: relative; }\nul.packages li:hover { border-color: var(--link); }\nul.packages a.name { font-weight: 650; text-decoration: none; font-size: 1.03rem; }\nul.packages a.name::after { content: ""; position: absolute; inset: 0; border-radius: 10px; }\nul.packages .v { color: var(--soft); font: .82rem var(--mono); margin-left: .5rem; }\nul.packages p { margin: .2rem 0 .6rem; color: var(--soft); font-size: .92rem; line-height: 1.45; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }\n.chips { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: auto; }\n.chip { font-size: .78rem; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; color: var(--soft); white-space: nowrap; }\n.chip.bad { color: var(--warn); border-color: currentColor; }\n.chip.good { color: var(--good); border-color: currentColor; }\n\n/* Package */\n.columns { display: grid; grid-template-columns: minmax(0, 1fr) 17rem; gap: 3rem; align-items: start; }\n.columns > :only-child { grid-column: 1 / -1; }\narticle { min-width: 0; }\narticle > p, article > ul, article > ol, article > dl, .prose p, .prose li { max-width: 74ch; }\naside.facts { font-size: .92rem; border-left: 1px solid var(--line); padding-left: 1.5rem; }\naside.facts h2 { font-size: .82rem; text-transform: uppercase; letter-spacing: .06em; color: var(--soft); margin: 1.4rem 0 .3rem; }\naside.facts h2:first-child { margin-top: 0; }\naside.facts p, aside.facts ul { margin: 0 0 .3rem; }\naside.facts ul { list-style: none; padding: 0; }\naside.facts pre { padding: .5rem .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }\n.names { display: flex; flex-wrap: wrap; gap: .3rem .9rem; list-style: none; padding: 0; }\n.meter { height: .4rem; border-radius: 1rem; background: var(--line); overflow: hidden; margin: .35rem 0; }\n.meter span { display: block; height: 100%; background: var(--accent); }\nul.entries { list-style: none; padding: 0; columns: 2 22rem; column-gap: 2rem; }\nul.entries li { break-inside: avoid; padding: .4rem 0; border-bottom: 1px solid var(--line); }\nul.entries p { color: var(--soft); font-size: .92rem; line-height: 1.4; margin: .1rem 0 0; }\nul.entries a { text-decoration: none; font-weight: 600; }\nul.entries a code { background: none; padding: 0; }\n.kind { color: var(--soft); font-size: .8rem; }\n.fields td { font-size: .95rem; }\n.fields td:first-child, .fields td:nth-child(2) { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.fields tr:target { background: var(--mark); }\n.fields .comment { white-space: pre-line; min-width: 14rem; }\n.around { display: flex; justify-content: space-between; gap: 1rem; margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line); }\n.around:empty { display: none; }\n\n.parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); gap: .7rem; list-style: none; padding: 0; margin: 1.2rem 0 1.8rem; }\n.parts a { display: block; height: 100%; border: 1px solid var(--line); border-radius: 10px; padding: .65rem .9rem; text-decoration: none; background: var(--raised); }\n.parts a:hover { border-color: var(--link); }\n.parts strong { display: block; }\n.parts span { color: var(--soft); font-size: .88rem; }\n\n/* Sphinx */\n.toc { position: sticky; top: 4.5rem; font-size: .9rem; max-height: calc(100vh - 6rem); overflow-y: auto; border-left: 1px solid var(--line); padding-left: 1.2rem; }\n.toc p { margin: 0 0 .4rem; color: var(--soft); font-weight: 600; }\n.toc ul { list-style: none; padding-left: .8rem; margin: 0; }\n.toc > ul { padding-left: 0; }\n.toc a { text-decoration: none; color: var(--soft); display: block; padding: .12rem 0; }\n.toc a:hover { color: var(--link); }\n.toc code, .toc .pre { background: none; padding: 0; }\n.headerlink { visibility: hidden; text-decoration: none; padding-left: .4rem; font-weight: 400; }\n:hover > .headerlink, .headerlink:focus { visibility: visible; }\ndl.py, dl.cpp, dl.c { margin-bottom: 1.4rem; }\ndl.py > dt, dl.cpp > dt, dl.c > dt { font-family: var(--mono); font-size: .92rem; background: var(--code); border-left: 3px solid var(--accent); padding: .4rem .7rem; border-radius: 0 6px 6px 0; scroll-margin-top: 4.5rem; overflow-wrap: anywhere; }\ndl.py > dt:target, dl.cpp > dt:target { background: var(--mark); }\ndl.py > dd, dl.cpp > dd { margin: .5rem 0 0 1rem; }\n.sig-name, .descname { font-weight: 700; background: none; padding: 0; }\n.sig-prename, .descclassname, .sig em { color: var(--soft); background: none; padding: 0; }\n.field-list { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .95rem; }\n.field-list dt { font-weight: 600; }\n.field-list dd { margin: 0; }\n.field-list .colon { display: none; }\n.admonition { border-left: 4px solid var(--accent); background: var(--raised); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1rem; }\n.admonition-title { font-weight: 650; margin: 0 0 .3rem; }\n.admonition.warning, .admonition.caution, .admonition.danger, .admonition.attention, .system-message { border-color: var(--warn); background: var(--warn-paper); }\n.highlight pre, .fragment { background: var(--code); }\n.highlight .k, .highlight .kn, .highlight .kd, .highlight .kt, .highlight .ow, span.keyword, span.keywordflow, span.keywordtype { color: var(--keyword); }\n.highlight .s, .highlight .s1, .highlight .s2, .highlight .sd, span.stringliteral, span.charliteral { color: var(--string); }\n.highlight .m, .highlight .mi, .highlight .mf, .highlight .mh { color: var(--number); }\n.highlight .c, .highlight .c1, .highlight .cm, .highlight .ch, span.comment { color: var(--comment); font-style: italic; }\n.highlight .nf, .highlight .nc, .highlight .nn, .highlight .nd, span.preprocessor { color: var(--name); }\n.highlight .gp { color: var(--soft); }\n\n/* Doxygen */\n.doxygen .title { font-size: 1.6rem; font-weight: 700; letter-spacing: -.01em; line-height: 1.25; overflow-wrap: anywhere; }\n.doxygen .header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem 1.5rem; border-bottom: 1px solid var(--line); padding-bottom: .8rem; margin-bottom: 1.2rem; }\n.doxygen .headertitle { flex: 1 1 20rem; order: 1; }\n.doxygen .summary { order: 2; font-size: .88rem; color: var(--soft); }\n.doxygen .ingroups { font-size: .9rem; color: var(--soft); }\n.doxygen #nav-path, .doxygen .navpath { font-size: .9rem; margin-bottom: .8rem; }\n.doxygen #nav-path ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem; padding: 0; margin: 0; }\n.doxygen #nav-path li + li::before { content: "\u203A "; color: var(--soft); }\n.doxygen .mlabels, .doxygen .mlabels > tbody > tr > td { border: 0; padding: 0; width: 100%; }\n.doxygen .mlabel { font-size: .74rem; border: 1px solid var(--line); border-radius: 999px; padding: .02rem .5rem; color: var(--soft); background: var(--paper); white-space: nowrap; }\n.doxygen .mlabels-right { text-align: right; width: auto; white-space: nowrap; }\n.doxygen h2.groupheader, .doxygen td h2 { border-bottom: 2px solid var(--line); padding-bottom: .3rem; margin: 1.8rem 0 .4rem; font-size: 1.15rem; }\n.doxygen h2.groupheader a:not([href]) { display: inline; }\n.doxygen table.memberdecls { width: 100%; }\n.doxygen .memberdecls td { border: 0; padding: .28rem .7rem .28rem 0; }\n.doxygen .memItemLeft, .doxygen .memTemplItemLeft { width: 1%; min-width: 8rem; max-width: 18rem; text-align: right; white-space: normal; font: .86rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight, .doxygen .memTemplItemRight { font: .86rem var(--mono); }\n.doxygen .memTemplParams { font: .8rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight a.el:first-child { font-weight: 650; }\n.doxygen .mdescLeft, .doxygen .mdescRight { font-size: .93rem; color: var(--soft); padding-top: 0; }\n.doxygen .memSeparator { line-height: 1px; padding: 0; border-bottom: 1px solid var(--line); }\n.doxygen .memtitle { font-size: 1.02rem; margin: 1.8rem 0 .45rem; font-weight: 650; }\n.doxygen .memtitle .permalink a { color: var(--soft); }\n.doxygen .memitem { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 0 0 1.4rem; scroll-margin-top: 4.5rem; }\n.doxygen .memitem.glow, .doxygen a:target + .memtitle + .memitem, .doxygen a:target + h2 + .memitem { border-color: var(--accent); box-shadow: 0 0 0 3px var(--mark); }\n.doxygen .memproto { background: var(--code); border-bottom: 1px solid var(--line); padding: .55rem .9rem; font: .88rem var(--mono); overflow-x: auto; }\n.doxygen .memproto table, .doxygen .memproto td { border: 0; margin: 0; padding: 0 .25rem 0 0; }\n.doxygen .memname { font-family: var(--mono); font-weight: 600; }\n.doxygen .memname td { vertical-align: top; }\n.doxygen .paramtype { color: var(--soft); white-space: nowrap; }\n.doxygen .paramname em { font-style: normal; font-weight: 600; }\n.doxygen .memdoc { padding: .7rem .9rem .2rem; }\n.doxygen .memdoc:empty { display: none; }\n.doxygen dl.section > dt, .doxygen dl.params > dt, .doxygen dl.retval > dt, .doxygen dl.tparams > dt, .doxygen dl.exception > dt, .doxygen dl.reflist > dt { font-weight: 650; font-size: .9rem; }\n.doxygen dl.section > dd, .doxygen dl.params > dd, .doxygen dl.tparams > dd, .doxygen dl.exception > dd { margin: 0 0 .5rem 1rem; }\n.doxygen dl.note, .doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug, .doxygen dl.todo { border-left: 4px solid var(--accent); background: var(--raised); padding: .6rem 1rem .2rem; border-radius: 0 8px 8px 0; }\n.doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug { border-color: var(--warn); background: var(--warn-paper); }\n.doxygen table.params td, .doxygen table.fieldtable td, .doxygen table.fieldtable th { padding: .25rem .9rem .25rem 0; }\n.doxygen .paramdir { color: var(--soft); font: .8rem var(--mono); }\n.doxygen td.paramname { font-family: var(--mono); font-weight: 600; font-size: .88rem; }\n.doxygen table.fieldtable { border: 0; }\n.doxygen .fieldname, .doxygen .fieldtype { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.doxygen div.line { font: .86rem/1.5 var(--mono); white-space: pre; }\n.doxygen .fragment { border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; overflow-x: auto; margin-bottom: 1rem; }\n.doxygen .directory table { width: 100%; }\n.doxygen .arrow, .doxygen .levels, .doxygen .icona, .doxygen .iconfopen, .doxygen .iconfclosed, .doxygen .icondoc { display: none; }\n.doxygen .el, .doxygen .elRef { text-decoration: none; }\n.doxygen .el:hover, .doxygen .elRef:hover { text-decoration: underline; }\n.doxygen address.footer, .doxygen hr.footer { display: none; }\n.doxygen .textblock { max-width: 74ch; }\n.doxygen .contents > p { max-width: 74ch; }\n\n/* Search */\ndialog.search { width: min(44rem, calc(100vw - 1.5rem)); max-height: min(80vh, 40rem); margin: 8vh auto auto; padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--paper); color: var(--ink); box-shadow: 0 20px 60px #0007; }\ndialog.search[open] { display: flex; flex-direction: column; }\ndialog.search::backdrop { background: #0008; }\ndialog.search input { font: 1.1rem var(--sans); border: 0; border-bottom: 1px solid var(--line); padding: .9rem 1.1rem; background: transparent; color: inherit; width: 100%; }\ndialog.search input:focus-visible { outline: none; box-shadow: inset 0 -2px var(--accent); }\ndialog.search ul { list-style: none; margin: 0; padding: .4rem; overflow-y: auto; }\ndialog.search li a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .45rem .7rem; border-radius: 8px; text-decoration: none; color: inherit; }\ndialog.search li[aria-selected=true] a { background: var(--raised); box-shadow: inset 3px 0 var(--accent); }\ndialog.search .n { font-weight: 600; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .k { color: var(--soft); font-size: .8rem; align-self: center; }\ndialog.search .w { grid-column: 1 / -1; color: var(--soft); font-size: .86rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .said:empty { display: none; }\ndialog.search .said { color: var(--soft); font-size: .86rem; padding: .5rem 1.1rem; margin: 0; }\n\n@media (max-width: 60rem) {\n  .columns { grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }\n  aside.facts { border-left: 0; border-top: 1px solid var(--line); padding: 1.2rem 0 0; }\n  .toc { display: none; }\n}\n@media (max-width: 40rem) {\n  body { font-size: 15.5px; }\n  .bar { padding: .5rem .8rem; flex-wrap: wrap; }\n  .brand span, .bar kbd { display: none; }\n  .crumbs { order: 3; flex: 1 0 100%; }\n  .tools { margin-left: auto; }\n  .tabs { padding: 0 .4rem; }\n  main { padding: 1.2rem .9rem 3rem; }\n  h1 { font-size: 1.5rem; }\n  .doxygen .memberdecls, .doxygen .memberdecls tbody { display: block; }\n  .doxygen .memberdecls tr { display: block; }\n  .doxygen .memberdecls td { display: inline; width: auto; padding-right: .3rem; }\n  .doxygen .memberdecls tr[class^=memdesc], .doxygen .memberdecls tr.separator { display: block; }\n  .doxygen .mdescRight { display: block; padding: .1rem 0 .6rem; }\n  .doxygen .mdescLeft { display: none; }\n  .doxygen .memSeparator { display: block; border: 0; height: .4rem; }\n  .doxygen .memproto table.memname, .doxygen .memproto table.memname tbody, .doxygen .memproto table.memname tr, .doxygen .memproto table.memname td { display: inline; }\n  .doxygen .mlabels, .doxygen .mlabels tbody, .doxygen .mlabels tr, .doxygen .mlabels td { display: block; }\n  .field-list { grid-template-columns: 1fr; }\n  .fields .comment { min-width: 9rem; }\n}\n@media print { .bar, .tabs, .end, .toc { display: none; } }\n@media (prefers-reduced-motion: no-preference) { ul.packages li { transition: border-color .12s; } }\n';
 
 // resources/templates/docs/theme.client
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
@@ -38422,7 +38449,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -38476,7 +38503,7 @@ var LinkChecker = class {
     }
     const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole2.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path83.posix.join(import_node_path83.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path84.posix.join(import_node_path84.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -38543,7 +38570,9 @@ function messageDocument(site, p, m, index) {
   const row = (f, part) => {
     const id = `${part ? `${part.toLowerCase()}.` : ""}${f.name}`;
     const value2 = f.value === void 0 ? "" : ` = ${f.value}`;
-    return `<tr id="${escape2(id)}"><td>${typeLink(f.type, p, index, "../../")}</td><td><a href="#${escape2(id)}">${escape2(f.name)}</a>${escape2(value2)}</td><td class="comment">${escape2(f.comment)}</td></tr>`;
+    const name6 = `<a href="#${escape2(id)}">${escape2(f.name)}</a>${escape2(value2)}`;
+    const cells = `<td>${typeLink(f.type, p, index, "../../")}</td><td>${name6}</td>`;
+    return `<tr id="${escape2(id)}">${cells}<td class="comment">${escape2(f.comment)}</td></tr>`;
   };
   const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
@@ -38590,6 +38619,7 @@ function usersOf2(p, name6, packages) {
   }
   return known3.get(`${p.distribution}/${p.name}/${name6}`) ?? [];
 }
+var briefly = (comment) => comment ? `<p>${escape2(comment.split("\n").slice(0, 2).join(" ").slice(0, 200))}</p>` : "";
 function messagesPage(site, p) {
   const kinds4 = [
     ["msg", "Messages"],
@@ -38600,7 +38630,7 @@ function messagesPage(site, p) {
     const own3 = p.facts?.messages.filter((m) => m.kind === kind) ?? [];
     if (!own3.length) return [];
     const items = own3.map(
-      (m) => `<li><a href="${messagePage(m.kind, m.name)}"><code>${escape2(m.name)}</code></a>${m.comment ? `<p>${escape2(m.comment.split("\n").slice(0, 2).join(" ").slice(0, 200))}</p>` : ""}</li>`
+      (m) => `<li><a href="${messagePage(m.kind, m.name)}"><code>${escape2(m.name)}</code></a>${briefly(m.comment)}</li>`
     );
     return [
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${items.join("\n")}</ul></section>`
@@ -38616,8 +38646,8 @@ function messagesPage(site, p) {
 
 // ts-src/docs/search-index.ts
 init_diagnostics();
-var mostRows = 1200;
-var longestKey = 8;
+var mostRows = 1e3;
+var longestKey = 16;
 var kindsOfCompound = {
   class: "c",
   struct: "c",
@@ -38674,18 +38704,8 @@ var wordsOf = (text8) => [
 ];
 function searchFiles(packages, there) {
   const rows = packages.flatMap((p, n) => rowsOf(p, n, (path2) => there(p, path2)));
-  const byWord = /* @__PURE__ */ new Map();
-  for (const row of rows) {
-    const [name6, qualified, , path2, n] = row;
-    const whole2 = name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
-    for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), ...whole2 ? [whole2] : []])) {
-      const key = word3.slice(0, longestKey);
-      const list10 = byWord.get(key) ?? /* @__PURE__ */ new Map();
-      list10.set(`${n} ${path2} ${qualified}`, row);
-      byWord.set(key, list10);
-    }
-  }
   const shards = /* @__PURE__ */ new Map();
+  const byWord = indexWords(rows);
   split2([...byWord.keys()].sort(compare), 2, byWord, shards);
   const script = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
@@ -38693,37 +38713,54 @@ function searchFiles(packages, there) {
   return [
     { path: "_site/search/packages.js", data: script("packages", list9) },
     { path: "_site/search/shards.js", data: script("shards", [...shards.keys()].sort(compare)) },
-    ...[...shards].map(([key, own3]) => ({
-      path: `_site/search/s-${key}.js`,
-      data: script(
-        `s-${key}`,
-        own3.sort((a, b) => a[4] - b[4] || compare(a[3], b[3]) || compare(a[1], b[1]))
-      )
-    }))
+    ...[...shards].map(([key, numbers]) => {
+      const own3 = [...numbers].sort((a, b) => a - b).flatMap((n) => rows[n] ? [rows[n]] : []);
+      return { path: `_site/search/s-${key}.js`, data: script(`s-${key}`, own3) };
+    })
   ];
 }
-var safeJson = (value2) => JSON.stringify(value2).replace(/[\u2028\u2029<]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-function split2(keys, length, byWord, into) {
-  const groups = /* @__PURE__ */ new Map();
-  for (const key of keys) {
-    const begin = Array.from(key).slice(0, length).join("");
-    const group = groups.get(begin);
-    if (group) group.push(key);
-    else groups.set(begin, [key]);
+function indexWords(rows) {
+  const byWord = /* @__PURE__ */ new Map();
+  const wholes = rows.map(([name6]) => name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ""));
+  rows.forEach(([name6], n) => {
+    for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), wholes[n] ?? ""])) {
+      const list9 = byWord.get(word3);
+      if (list9) list9.push(n);
+      else if (word3) byWord.set(word3, [n]);
+    }
+  });
+  for (const [word3, list9] of byWord) {
+    if (list9.length <= mostRows) continue;
+    const exact = list9.filter((n) => wholes[n] === word3).slice(0, mostRows);
+    if (exact.length) byWord.set(word3, exact);
+    else byWord.delete(word3);
   }
+  return byWord;
+}
+var safeJson = (value2) => JSON.stringify(value2).replace(/[\u2028\u2029<]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+function split2(words5, length, byWord, into) {
+  const groups = /* @__PURE__ */ new Map();
+  for (const word3 of words5) {
+    const begin = Array.from(word3).slice(0, length).join("");
+    const group = groups.get(begin);
+    if (group) group.push(word3);
+    else groups.set(begin, [word3]);
+  }
+  const add2 = (name6, own3) => {
+    const numbers = into.get(name6) ?? /* @__PURE__ */ new Set();
+    for (const word3 of own3) for (const n of byWord.get(word3) ?? []) numbers.add(n);
+    into.set(name6, numbers);
+  };
   for (const [begin, own3] of groups) {
     const name6 = /^[a-z0-9]+$/.test(begin) ? begin : "_";
-    const rows = new Map(own3.flatMap((key) => [...byWord.get(key) ?? []]));
-    if (rows.size > mostRows && length < longestKey && own3.length > 1 && name6 !== "_") {
-      const exact = own3.filter((key) => key.length <= length);
-      if (exact.length) into.set(name6, [...new Map(exact.flatMap((key) => [...byWord.get(key) ?? []])).values()]);
-      split2(
-        own3.filter((key) => key.length > length),
-        length + 1,
-        byWord,
-        into
-      );
-    } else into.set(name6, [...into.get(name6) ?? [], ...rows.values()]);
+    const count3 = own3.reduce((sum, word3) => sum + (byWord.get(word3)?.length ?? 0), 0);
+    const longer = own3.filter((word3) => Array.from(word3).length > length);
+    if (count3 <= mostRows || length >= longestKey || name6 === "_" || !longer.length) add2(name6, own3);
+    else {
+      const exact = own3.filter((word3) => Array.from(word3).length <= length);
+      if (exact.length) add2(name6, exact);
+      split2(longer, length + 1, byWord, into);
+    }
   }
 }
 function rowsOf(p, number7, there) {
@@ -38804,21 +38841,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs70.existsSync)(output) || !(0, import_node_fs70.readdirSync)(output).length || (0, import_node_fs70.existsSync)((0, import_node_path84.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs70.existsSync)(output) || !(0, import_node_fs70.readdirSync)(output).length || (0, import_node_fs70.existsSync)((0, import_node_path85.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path84.join)((0, import_node_path84.dirname)(output), `.former-${process.pid}-${(0, import_node_path84.basename)(output)}`);
+  const former = (0, import_node_path85.join)((0, import_node_path85.dirname)(output), `.former-${process.pid}-${(0, import_node_path85.basename)(output)}`);
   const folders = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path84.dirname)((0, import_node_path84.join)(staged, path2));
+      const folder = (0, import_node_path85.dirname)((0, import_node_path85.join)(staged, path2));
       if (!folders.has(folder)) (0, import_node_fs70.mkdirSync)(folder, { recursive: true });
       folders.add(folder);
-      (0, import_node_fs70.writeFileSync)((0, import_node_path84.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs70.writeFileSync)((0, import_node_path85.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs70.existsSync)(output)) (0, import_node_fs70.renameSync)(output, former);
     (0, import_node_fs70.renameSync)(staged, output);
@@ -38867,7 +38904,7 @@ async function addHistory(store2, stamp, packages) {
 
 // ts-src/docs/publication.ts
 var import_node_fs71 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -38907,7 +38944,7 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path85.join)(folder, path2);
+      const local2 = (0, import_node_path86.join)(folder, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs71.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
@@ -38940,9 +38977,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path85.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path86.join)(endpoint.folder, "latest"));
     (0, import_node_fs71.symlinkSync)(state.path, link);
-    (0, import_node_fs71.renameSync)(link, (0, import_node_path85.join)(endpoint.folder, "latest"));
+    (0, import_node_fs71.renameSync)(link, (0, import_node_path86.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -38954,11 +38991,11 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs71.rmSync)((0, import_node_path85.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs71.rmSync)((0, import_node_path86.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names3 = [];
-  for await (const { name: name6 } of endpoint.list(`${path2}/`)) names3.push(name6);
+  for await (const { name: name6 } of endpoint.list(path2)) names3.push(name6);
   await parallel(names3, endpoint.width, (name6) => endpoint.remove(name6));
   return names3.length;
 }
@@ -38989,7 +39026,7 @@ function documentedOn(distro, plan2) {
 // ts-src/farm/run-manifest.ts
 var import_node_crypto11 = require("node:crypto");
 var import_node_fs72 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 var import_node_zlib9 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -39030,7 +39067,7 @@ var packed = (value2) => (0, import_node_zlib9.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib9.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy = (0, import_node_path86.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path87.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -39093,9 +39130,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path86.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path87.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path86.join)(root, path2))) writeWhole((0, import_node_path86.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path87.join)(root, path2))) writeWhole((0, import_node_path87.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -39117,7 +39154,7 @@ function filesOf3(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs72.readFileSync)((0, import_node_path86.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs72.readFileSync)((0, import_node_path87.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -39164,7 +39201,7 @@ init_diagnostics();
 // ts-src/cli/farm/work.ts
 var import_node_fs73 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -39253,8 +39290,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path87.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path87.join)(process.env.XDG_STATE_HOME || (0, import_node_path87.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path88.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path88.join)(process.env.XDG_STATE_HOME || (0, import_node_path88.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -39279,7 +39316,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path87.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path88.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -39381,7 +39418,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path87.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path88.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -39426,7 +39463,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path87.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path88.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -39573,12 +39610,12 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path88.resolve)(values.output ?? (0, import_node_path88.join)(root, "docs"));
+  const output = (0, import_node_path89.resolve)(values.output ?? (0, import_node_path89.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs75.mkdirSync)((0, import_node_path88.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs75.mkdirSync)((0, import_node_path89.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
@@ -39681,10 +39718,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path88.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path89.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path88.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path89.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -39714,7 +39751,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -39761,7 +39798,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path89.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path90.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -42238,13 +42275,13 @@ repository, unless --by package is given. Where several platforms are selected t
 
 // ts-src/cli/image.ts
 var import_node_fs90 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -42298,7 +42335,7 @@ function ownPackages(image2, index, patterns, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs76 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_names();
 init_digest();
 
@@ -42661,9 +42698,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs76.mkdirSync)((0, import_node_path90.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs76.mkdirSync)((0, import_node_path90.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs76.writeFileSync)((0, import_node_path90.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs76.mkdirSync)((0, import_node_path91.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs76.mkdirSync)((0, import_node_path91.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs76.writeFileSync)((0, import_node_path91.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", image_setup_default);
   write3("image.json", imageJson(facts));
   write3("entrypoint", image_entrypoint_default);
@@ -42701,7 +42738,7 @@ function writeConfig(facts, folder, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs77 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -42773,7 +42810,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs77.lstatSync)((0, import_node_path91.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs77.lstatSync)((0, import_node_path92.join)(root, f.path)).size, 0);
     if (total > largest5) return `the overlay ${folder} is larger than ${largest5 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -42781,7 +42818,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path91.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path92.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -42884,13 +42921,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs80 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -43082,14 +43119,14 @@ async function makeDisk(room, facts, root, options6) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path92.join)(options6.folder, "disk");
+  const folder = (0, import_node_path93.join)(options6.folder, "disk");
   (0, import_node_fs80.mkdirSync)(folder);
   const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${facts.state.stamp}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs80.writeFileSync)((0, import_node_path92.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs80.writeFileSync)((0, import_node_path93.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -43128,8 +43165,8 @@ async function makeDisk(room, facts, root, options6) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path92.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs80.statSync)((0, import_node_path92.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path93.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs80.statSync)((0, import_node_path93.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -43147,7 +43184,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path92.join)(folder, "data.raw");
+  const file3 = (0, import_node_path93.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -43163,7 +43200,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path92.join)(folder, "disk.raw");
+  const raw = (0, import_node_path93.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -43184,7 +43221,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path92.join)(folder, part.file)}`,
+      `if=${(0, import_node_path93.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start / align}`,
@@ -43199,7 +43236,7 @@ async function renderDisk(room, facts, root, options6) {
   const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path92.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+  const named6 = (ending) => (0, import_node_path93.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
   const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
   const packed3 = await zstd(raw, named6("raw.zst"));
@@ -43209,14 +43246,14 @@ async function renderDisk(room, facts, root, options6) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path92.join)(folder, "root.raw"), named6("root.raw.zst"));
+    const slot = await zstd((0, import_node_path93.join)(folder, "root.raw"), named6("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs80.renameSync)((0, import_node_path92.join)(folder, from), named6(ending));
+      (0, import_node_fs80.renameSync)((0, import_node_path93.join)(folder, from), named6(ending));
       files.push(named6(ending));
     }
     files.push(named6("root.raw.zst"));
@@ -43370,7 +43407,7 @@ var dockerSettings = (facts, epoch) => ({
   time: epoch
 });
 function docker(facts, root, { folder, epoch }) {
-  const file3 = (0, import_node_path93.join)(folder, fileOf(facts, "docker.tar"));
+  const file3 = (0, import_node_path94.join)(folder, fileOf(facts, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -43386,7 +43423,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path93.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path94.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -43399,7 +43436,7 @@ async function rootfs(room, facts, root, options6) {
 
 // ts-src/images/root.ts
 var import_node_fs84 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43407,13 +43444,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs82 = require("node:fs");
 var import_node_crypto14 = require("node:crypto");
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path94 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path94.join)(state, "images");
+var import_node_path95 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path95.join)(state, "images");
 var listBinds = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -43585,26 +43622,26 @@ find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {}
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path95.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path96.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path95.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path95.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path96.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path96.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  return { ...layer, root: (0, import_node_path95.join)(folder, "root"), tar: (0, import_node_path95.join)(folder, "layer.tar"), names: (0, import_node_path95.join)(folder, "names") };
+  return { ...layer, root: (0, import_node_path96.join)(folder, "root"), tar: (0, import_node_path96.join)(folder, "layer.tar"), names: (0, import_node_path96.join)(folder, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names3 = (0, import_node_path95.join)(folder, "names");
+  const names3 = (0, import_node_path96.join)(folder, "names");
   if (!exists(names3)) {
-    const nothing5 = (0, import_node_path95.join)(newScratch(room.state), "nothing");
+    const nothing5 = (0, import_node_path96.join)(newScratch(room.state), "nothing");
     (0, import_node_fs82.mkdirSync)(nothing5);
     writeWhole(names3, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path95.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path96.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path95.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path96.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
 }
 async function measure(tar) {
@@ -43626,7 +43663,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path95.join)(work2, "kept");
+      const root = (0, import_node_path96.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -43639,9 +43676,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path95.join)(work2, "layer");
+      const staged = (0, import_node_path96.join)(work2, "layer");
       (0, import_node_fs82.mkdirSync)(staged);
-      (0, import_node_fs82.renameSync)(root, (0, import_node_path95.join)(staged, "root"));
+      (0, import_node_fs82.renameSync)(root, (0, import_node_path96.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
@@ -43649,9 +43686,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs82.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path95.join)(folder, "root"),
-        tar: (0, import_node_path95.join)(folder, "layer.tar"),
-        names: (0, import_node_path95.join)(folder, "names")
+        root: (0, import_node_path96.join)(folder, "root"),
+        tar: (0, import_node_path96.join)(folder, "layer.tar"),
+        names: (0, import_node_path96.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -43697,17 +43734,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path95.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path96.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names3 = await namesOf(room, layers);
   const after = split3(names3);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path95.join)(staged, "names"), names3, { sync: false });
+  writeWhole((0, import_node_path96.join)(staged, "names"), names3, { sync: false });
   const below2 = request.below[0];
   const before2 = below2 ? split3((0, import_node_fs82.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto14.createHash)("sha256");
-  const out = (0, import_node_fs82.openSync)((0, import_node_path95.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs82.openSync)((0, import_node_path96.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs82.writeSync)(out, chunk, at2);
@@ -43732,7 +43769,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs82.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path95.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path96.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -43749,7 +43786,7 @@ function checkSecrets2(image2, layers) {
 
 // ts-src/images/system.ts
 var import_node_fs83 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43769,9 +43806,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs83.linkSync)(path2, (0, import_node_path96.join)(folder, name6));
+      (0, import_node_fs83.linkSync)(path2, (0, import_node_path97.join)(folder, name6));
     } catch {
-      (0, import_node_fs83.copyFileSync)(path2, (0, import_node_path96.join)(folder, name6));
+      (0, import_node_fs83.copyFileSync)(path2, (0, import_node_path97.join)(folder, name6));
     }
     return name6;
   });
@@ -43788,12 +43825,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names3) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names3]));
-  const memory2 = (0, import_node_path96.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path97.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path96.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path97.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -43801,7 +43838,7 @@ async function systemPackages(room, image2, own3, names3) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path96.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds(base), { from: (0, import_node_path97.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names3, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -43845,13 +43882,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: (0, import_node_path97.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path98.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs84.writeFileSync)((0, import_node_path97.join)(folder, "fstab"), text8);
+  (0, import_node_fs84.writeFileSync)((0, import_node_path98.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -43869,9 +43906,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path97.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path98.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path97.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path98.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -43881,8 +43918,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path97.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path97.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path98.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path98.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -43940,7 +43977,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision2 = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs85.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path98.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs85.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path99.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -44191,7 +44228,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -44209,7 +44246,7 @@ var imageOptions2 = {
   },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path99.join)(opened.workspace.root, "out") : (0, import_node_path99.resolve)(values.output);
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path100.join)(opened.workspace.root, "out") : (0, import_node_path100.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -44236,7 +44273,7 @@ function imagesOf(opened, names3, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs89 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -44245,7 +44282,7 @@ init_diagnostics();
 // ts-src/images/check.ts
 var import_node_crypto15 = require("node:crypto");
 var import_node_fs86 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -44326,7 +44363,7 @@ async function checkDisk(input, artifact2) {
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto15.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path100.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path101.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -44367,7 +44404,7 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 var import_node_fs88 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -44377,7 +44414,7 @@ init_process();
 // ts-src/images/registry.ts
 var import_node_fs87 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 var import_node_stream2 = require("node:stream");
 init_diagnostics();
 init_digest();
@@ -44388,10 +44425,10 @@ init_yaml();
 var attempts2 = 5;
 var largestAnswer = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path101.join)((0, import_node_os13.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path102.join)((0, import_node_os13.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path101.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path102.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -44550,7 +44587,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
   (0, import_node_fs88.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path102.join)(folder, "layer.tar.gz");
+  const target2 = (0, import_node_path103.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -44775,7 +44812,7 @@ async function publishNamed(opened, names3, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path103.join)(outputOf(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path104.join)(outputOf(opened, values), "logs", "images");
       (0, import_node_fs89.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -44783,7 +44820,7 @@ async function publishNamed(opened, names3, values) {
         root: workspace.root,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path103.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path104.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -44919,7 +44956,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path104.join)(outputOf(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path105.join)(outputOf(opened, values), "logs", "images");
   (0, import_node_fs90.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
@@ -44932,7 +44969,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path104.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path105.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -44940,12 +44977,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path104.join)(values.output === void 0 ? (0, import_node_path104.join)(workspace.root, "out") : (0, import_node_path104.resolve)(values.output), "images");
+  const folder = (0, import_node_path105.join)(values.output === void 0 ? (0, import_node_path105.join)(workspace.root, "out") : (0, import_node_path105.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path104.join)(folder, file3.name);
+      const target2 = (0, import_node_path105.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -45011,7 +45048,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs91 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 var import_promises10 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -45069,7 +45106,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named6 = (0, import_node_path105.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named6 = (0, import_node_path106.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named6 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -45108,7 +45145,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path105.resolve)(folder);
+    const root = (0, import_node_path106.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -45119,7 +45156,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names3 = Object.keys(files);
     (0, import_node_fs91.mkdirSync)(root, { recursive: true });
-    const taken = names3.filter((f) => (0, import_node_fs91.existsSync)((0, import_node_path105.join)(root, f)));
+    const taken = names3.filter((f) => (0, import_node_fs91.existsSync)((0, import_node_path106.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -45130,8 +45167,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path105.join)(root, path2), text8);
-    const git2 = (0, import_node_fs91.existsSync)((0, import_node_path105.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path106.join)(root, path2), text8);
+    const git2 = (0, import_node_fs91.existsSync)((0, import_node_path106.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names3.map((f) => `    ${f}
 `).join("")}
@@ -45418,7 +45455,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs94 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -45470,7 +45507,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs92 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -45521,7 +45558,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path106.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path107.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -45578,9 +45615,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path106.join)(work2, tree);
+    const folder = (0, import_node_path107.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path106.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path107.join)(work2, `${tree}.packed`));
     (0, import_node_fs92.rmSync)(folder, { recursive: true, force: true });
   });
 }
@@ -45642,7 +45679,7 @@ async function prepareArchitecture(values) {
 
 // ts-src/farm/request.ts
 var import_node_fs93 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -45656,8 +45693,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path107.join)(at2.value.folder, (0, import_node_path107.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path107.join)(root, (0, import_node_path107.relative)(workspace.root, (0, import_node_path107.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path108.join)(at2.value.folder, (0, import_node_path108.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path108.join)(root, (0, import_node_path108.relative)(workspace.root, (0, import_node_path108.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -45692,7 +45729,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path107.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path108.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -45717,7 +45754,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs93.realpathSync)((0, import_node_path107.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs93.realpathSync)((0, import_node_path108.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -46049,7 +46086,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path108.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path109.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -46058,7 +46095,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path108.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path109.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -46080,7 +46117,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path108.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path109.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -46098,7 +46135,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path108.isAbsolute)(file3) || !exists((0, import_node_path108.join)(file3, ".git"))) {
+    if (!(0, import_node_path109.isAbsolute)(file3) || !exists((0, import_node_path109.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -46118,18 +46155,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path108.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path108.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path109.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path109.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path108.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path109.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path108.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path109.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -46191,7 +46228,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path108.resolve)(change);
+  const folder = (0, import_node_path109.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -46241,7 +46278,7 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 
 // ts-src/cli/farm/finish.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -46277,14 +46314,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path109.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path110.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path109.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path110.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -46315,7 +46352,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path109.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path110.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -46365,7 +46402,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path109.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path110.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -46459,7 +46496,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path109.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path110.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -46490,8 +46527,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path109.relative)(process.cwd(), (0, import_node_path109.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path109.join)(output, log);
+  const inside = (0, import_node_path110.relative)(process.cwd(), (0, import_node_path110.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path110.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -46564,7 +46601,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path109.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path110.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -47288,7 +47325,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -47337,7 +47374,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path110.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path111.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -47675,10 +47712,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs96 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path111.join)(output, "logs");
+  const root = (0, import_node_path112.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
@@ -47689,7 +47726,7 @@ function logsIn(output) {
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path111.join)(root, entry);
+    const path2 = (0, import_node_path112.join)(root, entry);
     const status = (0, import_node_fs96.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -47720,12 +47757,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path111.join)((0, import_node_path111.resolve)(findDistro(values), ".."), "out") : (0, import_node_path111.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path112.join)((0, import_node_path112.resolve)(findDistro(values), ".."), "out") : (0, import_node_path112.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path111.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path112.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -47737,7 +47774,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path111.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path112.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -47800,7 +47837,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs97 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -47817,7 +47854,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs97.realpathSync)((0, import_node_path112.join)(root, path2));
+    const file3 = (0, import_node_fs97.realpathSync)((0, import_node_path113.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs97.realpathSync)(root)}/`) && (0, import_node_fs97.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -47862,8 +47899,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path112.join)((0, import_node_path112.resolve)(findDistro(values), ".."), "out") : (0, import_node_path112.resolve)(values.output);
-    const root = (0, import_node_path112.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path113.join)((0, import_node_path113.resolve)(findDistro(values), ".."), "out") : (0, import_node_path113.resolve)(values.output);
+    const root = (0, import_node_path113.join)(output, "apt");
     if (!(0, import_node_fs97.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;

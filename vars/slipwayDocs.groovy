@@ -1,4 +1,4 @@
-/** Makes the documentation of a run on the agent at hand, and publishes it; see slipwayDocs.txt. True where it has no fault. */
+/** Makes and publishes the documentation of a run on the agent at hand; see slipwayDocs.txt. True where it is good. */
 boolean call(Map farm, Map given = [:]) {
     Map o = slipwayOptions('slipwayDocs', [state: null, output: 'slipway-docs', strict: false, arguments: []], given)
     if (farm.namespace || !farm.channel) {
@@ -6,8 +6,10 @@ boolean call(Map farm, Map given = [:]) {
         return true
     }
     String channel = farm.channel.toString()
-    sh(script: "rm -rf${slipwayProgram.quoted([o.output, o.output + '.out'])}", label: 'slipway: make room for the documentation')
-    Map reply = slipway.ask(slipway.joined([slipway.ofRun('docs', farm, o.state), ['--output', o.output, '--publish', channel], o.arguments]), true)
+    String former = slipwayProgram.quoted([o.output, "${o.output}.out".toString()])
+    sh(script: "rm -rf${former}", label: 'slipway: make room for the documentation')
+    List words = slipway.ofRun('docs', farm, o.state)
+    Map reply = slipway.ask(slipway.joined([words, ['--output', o.output, '--publish', channel], o.arguments]), true)
     archiveArtifacts(artifacts: "${o.output}.out/**", allowEmptyArchive: true)
     if (reply.code == 0) { return true }
     echo("slipway: the documentation has faults, told in the log above and in ${o.output}.out/report.html")

@@ -11,7 +11,7 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
             String fault = slipwayAgents.onSound(label, run.avoided, o.agentMinutes) { finish(o, run) }
             if (fault) { error(fault) }
         }
-        if (o.docs && o.publish && run.farm != null && run.farm.channel && !run.farm.namespace && !run.farm.ended) { document(o, run) }
+        if (o.docs && o.publish && publishes(run.farm)) { document(o, run) }
     } catch (e) {
         broken = e
         lastWords(o, run, e)
@@ -97,12 +97,15 @@ void finish(Map o, Map run) {
     if (fault) { echo(fault) }
 }
 
+boolean publishes(Map farm) { return farm != null && farm.channel && !farm.namespace && !farm.ended }
+
 /** The documentation is made where packages are built: the agent that publishes need not be able to. */
 void document(Map o, Map run) {
     stage('Documentation') {
-        slipwayNode(o.label, run.avoided) {
+        String fault = slipwayAgents.onSound(o.label, run.avoided, o.agentMinutes) {
             run.good = slipwayDocs(run.farm, [state: o.state, strict: o.docs == 'strict']) && run.good
         }
+        if (fault) { error(fault) }
     }
 }
 

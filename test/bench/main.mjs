@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 
 const names = {
   build: './build.mjs',
+  docs: './docs.mjs',
   incremental: './incremental.mjs',
   jenkins: './jenkins.mjs',
   plan: './plan.mjs',

@@ -8,9 +8,6 @@ import { interfaceDigest } from '../../ts-src/engine/docs/results.ts';
 import { readWishes } from '../../ts-src/engine/docs/wishes.ts';
 import { documentationNeeds } from '../../ts-src/engine/task-graph.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
-import { LinkChecker } from '../../ts-src/docs/links.ts';
-import { sourceLink } from '../../ts-src/docs/package-info.ts';
-import { searchFiles, symbolsOfInventory, symbolsOfTag, wordsOf } from '../../ts-src/docs/search-index.ts';
 import { installedOf } from '../../ts-src/inspect/installed.ts';
 import { parseMessage, typeOfField } from '../../ts-src/inspect/messages.ts';
 import { isPageName, packPages, takePages, unpackPages } from '../../ts-src/inspect/pages.ts';
@@ -279,123 +276,6 @@ it('the digest of what others refer to does not see the version in an inventory'
     of('2', 'b py:class 1 b.html#$ -\na py:class 1 a.html#$ -\n'),
   );
   expect(of('1', 'a py:class 1 a.html#$ -\n')).not.toBe(of('1', 'b py:class 1 a.html#$ -\n'));
-});
-
-describe('the link checker', () => {
-  const check = (files: Record<string, string>) => {
-    const links = new LinkChecker();
-    for (const [path, text] of Object.entries(files)) links.add(path, text);
-    return links;
-  };
-
-  it('finds files, anchors, absolute paths and ways out, with their lines', () => {
-    const links = check({
-      'd/a/index.html': `<p id="here"></p>
-<a href="#here">x</a><a href='../b/index.html#there'>x</a>
-<a href="../b/none.html">x</a><a href="../b/index.html#none">x</a>
-<a href="/root.html">x</a><a href="../../../out.html">x</a> <!-- <a href="no.html"> -->
-<script>"<a href='no.html'>"</script><a href="https://example.org/x">x</a><img src="p%20q.png"><a href="mailto:a@b">x</a>`,
-      'd/b/index.html': '<h1 id="there">x</h1>',
-      'd/a/p q.png': '',
-    });
-    expect(links.dead().map((d) => `${d.page}:${d.line} ${d.link} ${d.why}`)).toEqual([
-      'd/a/index.html:3 ../b/index.html#none anchor',
-      'd/a/index.html:3 ../b/none.html missing',
-      'd/a/index.html:4 ../../../out.html outside',
-      'd/a/index.html:4 /root.html absolute',
-    ]);
-  });
-
-  it('counts links from one package to another', () => {
-    const links = check({
-      'd/a/api/x.html':
-        '<a href="../../b/api/y.html">x</a><a href="../../b/api/y.html#z">x</a><a href="../index.html">x</a>',
-      'd/b/api/y.html': '<a id="z"></a>',
-      'd/a/index.html': '',
-    });
-    expect([...links.crossing]).toEqual([['d/a → d/b', 2]]);
-    expect(links.dead()).toEqual([]);
-  });
-});
-
-describe('the search', () => {
-  const tag = `<tagfile><compound kind="class"><name>tf2::BufferCore</name><filename>classtf2_1_1BufferCore.html</filename>
-<member kind="function"><type>bool</type><name>lookupTransform</name><anchorfile>classtf2_1_1BufferCore.html</anchorfile><anchor>a1</anchor><arglist>()</arglist></member>
-</compound><compound kind="file"><name>buffer_core.h</name><path>tf2/</path><filename>buffer__core_8h.html</filename></compound></tagfile>`;
-
-  it('has the symbols of tag files and inventories whose pages are there', () => {
-    expect(symbolsOfTag(tag, 3, () => true)).toEqual([
-      ['BufferCore', 'tf2::BufferCore', 'c', 'api/classtf2_1_1BufferCore.html', 3],
-      ['lookupTransform', 'tf2::BufferCore::lookupTransform', 'f', 'api/classtf2_1_1BufferCore.html#a1', 3],
-      ['buffer_core.h', 'buffer_core.h', 'h', 'api/buffer__core_8h.html', 3],
-    ]);
-    expect(symbolsOfTag(tag, 3, () => false)).toEqual([]);
-    const inventory = Buffer.concat([
-      Buffer.from('# Sphinx inventory version 2\n# Project: p\n# Version: 1\n# zlib\n'),
-      deflateSync(Buffer.from('acme.main py:function 1 python/acme.html#$ -\nindex std:doc -1 index.html Guides\n')),
-    ]).toString('base64');
-    expect(symbolsOfInventory(inventory, 0, () => true)).toEqual([
-      ['main', 'acme.main', 'p', 'doc/python/acme.html#acme.main', 0],
-      ['Guides', '', 'g', 'doc/index.html', 0],
-    ]);
-  });
-
-  it('splits names into words, and files by the beginnings of words', () => {
-    expect(wordsOf('tf2::BufferCore get_HTTPServer')).toEqual(['tf2', 'buffer', 'core', 'get', 'http', 'server']);
-    const members = Array.from(
-      { length: 3000 },
-      (_, i) =>
-        `<member kind="function"><name>get${String.fromCharCode(65 + (i % 26))}thing${i}</name><anchorfile>c.html</anchorfile><anchor>a${i}</anchor></member>`,
-    ).join('');
-    const files = searchFiles(
-      [
-        {
-          distribution: 'd',
-          name: 'p',
-          version: '1',
-          description: '</script>',
-          maintainers: [],
-          authors: [],
-          licenses: [],
-          urls: [],
-          buildType: 'catkin',
-          repository: 'r',
-          url: '',
-          path: '',
-          debian: 'p',
-          build: [],
-          run: [],
-          test: [],
-          system: [],
-          dependents: [],
-          channels: [],
-          interface: {
-            schema: 1,
-            tag: `<compound kind="class"><name>C</name><filename>c.html</filename>${members}</compound>`,
-            messages: [],
-          },
-        },
-      ],
-      () => true,
-    );
-    const names = files.map((f) => f.path.replace('_site/search/', ''));
-    expect(names).toEqual(expect.arrayContaining(['packages.js', 'shards.js', 's-get.js']));
-    expect(files.every((f) => !f.data.includes('</script'))).toBe(true);
-    const whole = files.filter((f) => /s-geta/.test(f.path));
-    expect(whole.length).toBeGreaterThan(0);
-  });
-});
-
-it('links to the source lead to the commit that was built, where the host shows it', () => {
-  const at = { commit: 'abc', path: 'tf2' };
-  expect(sourceLink({ ...at, url: 'https://github.com/ros/geometry2.git' }, 'doc/x.md#y')).toBe(
-    'https://github.com/ros/geometry2/tree/abc/tf2/doc/x.md#y',
-  );
-  expect(sourceLink({ ...at, url: 'git@gitlab.example.org:a/b.git' })).toBe(
-    'https://gitlab.example.org/a/b/-/tree/abc/tf2',
-  );
-  expect(sourceLink({ ...at, url: 'file:///srv/x.git' })).toBeUndefined();
-  expect(sourceLink({ ...at, url: 'https://user:secret@github.com/a/b' })).toBe('https://github.com/a/b/tree/abc/tf2');
 });
 
 it('documentation of packages that need each other refers to those before them', () => {

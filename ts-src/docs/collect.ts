@@ -29,7 +29,8 @@ async function readChannels(store: Store): Promise<ChannelsOf> {
 }
 
 /**
- * All that a run's documentation tells, sorted: packages whose documentation is a task of it. What the store lost of one
+ * All that a run's documentation tells, sorted: packages whose documentation is a task of it. What the store lost of
+ * one
  * counts as its problem.
  */
 export async function collectPackages(

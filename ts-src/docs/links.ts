@@ -28,7 +28,8 @@ const unescape = (text: string): string =>
   );
 
 /**
- * Checks the links of a whole site, page by page as it is written: pages of the site by relative paths alone, files that
+ * Checks the links of a whole site, page by page as it is written: pages of the site by relative paths alone, files
+ * that
  * are there, anchors that their pages have. Links to other hosts are not followed.
  */
 export class LinkChecker {

@@ -21,7 +21,7 @@ export function messageIndex(packages: readonly DocPackage[]): MessageIndex {
   return index;
 }
 
-/** A type as it is written, with a link where the site has its page. `up`: from the page to the distribution's folder. */
+/** A type as it is written, with a link where the site has its page. `up`: from the page to its distribution. */
 function typeLink(type: string, p: DocPackage, index: MessageIndex, up: string): string {
   const found = typeOfField(type);
   const of = found?.package ?? p.name;
@@ -36,7 +36,9 @@ export function messageDocument(site: DocSite, p: DocPackage, m: DocMessage, ind
   const row = (f: DocField, part: string) => {
     const id = `${part ? `${part.toLowerCase()}.` : ''}${f.name}`;
     const value = f.value === undefined ? '' : ` = ${f.value}`;
-    return `<tr id="${escape(id)}"><td>${typeLink(f.type, p, index, '../../')}</td><td><a href="#${escape(id)}">${escape(f.name)}</a>${escape(value)}</td><td class="comment">${escape(f.comment)}</td></tr>`;
+    const name = `<a href="#${escape(id)}">${escape(f.name)}</a>${escape(value)}`;
+    const cells = `<td>${typeLink(f.type, p, index, '../../')}</td><td>${name}</td>`;
+    return `<tr id="${escape(id)}">${cells}<td class="comment">${escape(f.comment)}</td></tr>`;
   };
   const table = (fields: readonly DocField[], title: string, part: string) =>
     fields.length
@@ -96,6 +98,9 @@ function usersOf(
   return known.get(`${p.distribution}/${p.name}/${name}`) ?? [];
 }
 
+const briefly = (comment: string): string =>
+  comment ? `<p>${escape(comment.split('\n').slice(0, 2).join(' ').slice(0, 200))}</p>` : '';
+
 /** All messages of a package, by kind. */
 export function messagesPage(site: DocSite, p: DocPackage): string {
   const kinds = [
@@ -108,7 +113,7 @@ export function messagesPage(site: DocSite, p: DocPackage): string {
     if (!own.length) return [];
     const items = own.map(
       (m) =>
-        `<li><a href="${messagePage(m.kind, m.name)}"><code>${escape(m.name)}</code></a>${m.comment ? `<p>${escape(m.comment.split('\n').slice(0, 2).join(' ').slice(0, 200))}</p>` : ''}</li>`,
+        `<li><a href="${messagePage(m.kind, m.name)}"><code>${escape(m.name)}</code></a>${briefly(m.comment)}</li>`,
     );
     return [
       `<section><h2>${title} <span class="count">${own.length}</span></h2><ul class="entries">${items.join('\n')}</ul></section>`,

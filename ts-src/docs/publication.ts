@@ -132,7 +132,7 @@ async function removeState(endpoint: Endpoint, path: string): Promise<number> {
     return 1;
   }
   const names: string[] = [];
-  for await (const { name } of endpoint.list(`${path}/`)) names.push(name);
+  for await (const { name } of endpoint.list(path)) names.push(name);
   await parallel(names, endpoint.width, (name) => endpoint.remove(name));
   return names.length;
 }

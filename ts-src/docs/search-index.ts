@@ -3,12 +3,12 @@ import { compare } from '../model/diagnostics.ts';
 import { apiFolder, proseFolder } from '../model/docs.ts';
 import { idOf, messagePage, type DocPackage } from './package-info.ts';
 
-/** One thing that can be found: its name, all of it, its kind (`search.browser`), where it is, and its package's number. */
+/** One thing that can be found: name, qualified name, kind (`search.browser`), place, and its package's number. */
 export type SearchRow = [name: string, qualified: string, kind: string, path: string, owner: number];
 
-/** A file holds at most so many rows, unless their names begin with the same eight letters. */
-const mostRows = 1200;
-const longestKey = 8;
+/** A file holds about so many rows, unless their words begin with the same letters. */
+const mostRows = 1000;
+const longestKey = 16;
 
 const kindsOfCompound: Readonly<Record<string, string>> = {
   class: 'c',
@@ -92,32 +92,39 @@ export function searchFiles(
   there: (p: DocPackage, path: string) => boolean,
 ): { path: string; data: string }[] {
   const rows = packages.flatMap((p, n) => rowsOf(p, n, (path) => there(p, path)));
-  const byWord = new Map<string, Map<string, SearchRow>>();
-  for (const row of rows) {
-    const [name, qualified, , path, n] = row;
-    const whole = name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
-    for (const word of new Set([...wordsOf(name), ...(whole ? [whole] : [])])) {
-      const key = word.slice(0, longestKey);
-      const list = byWord.get(key) ?? new Map<string, SearchRow>();
-      list.set(`${n} ${path} ${qualified}`, row);
-      byWord.set(key, list);
-    }
-  }
-  const shards = new Map<string, SearchRow[]>();
+  const shards = new Map<string, Set<number>>();
+  const byWord = indexWords(rows);
   split([...byWord.keys()].sort(compare), 2, byWord, shards);
   const script = (name: string, value: unknown) => `slipwayData(${JSON.stringify(name)},${safeJson(value)});\n`;
   const list = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
   return [
     { path: '_site/search/packages.js', data: script('packages', list) },
     { path: '_site/search/shards.js', data: script('shards', [...shards.keys()].sort(compare)) },
-    ...[...shards].map(([key, own]) => ({
-      path: `_site/search/s-${key}.js`,
-      data: script(
-        `s-${key}`,
-        own.sort((a, b) => a[4] - b[4] || compare(a[3], b[3]) || compare(a[1], b[1])),
-      ),
-    })),
+    ...[...shards].map(([key, numbers]) => {
+      const own = [...numbers].sort((a, b) => a - b).flatMap((n) => (rows[n] ? [rows[n]] : []));
+      return { path: `_site/search/s-${key}.js`, data: script(`s-${key}`, own) };
+    }),
   ];
+}
+
+/** Row numbers by word. A word of very many names (`get`) finds none but those that are nothing else. */
+function indexWords(rows: readonly SearchRow[]): Map<string, number[]> {
+  const byWord = new Map<string, number[]>();
+  const wholes = rows.map(([name]) => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ''));
+  rows.forEach(([name], n) => {
+    for (const word of new Set([...wordsOf(name), wholes[n] ?? ''])) {
+      const list = byWord.get(word);
+      if (list) list.push(n);
+      else if (word) byWord.set(word, [n]);
+    }
+  });
+  for (const [word, list] of byWord) {
+    if (list.length <= mostRows) continue;
+    const exact = list.filter((n) => wholes[n] === word).slice(0, mostRows);
+    if (exact.length) byWord.set(word, exact);
+    else byWord.delete(word);
+  }
+  return byWord;
 }
 
 /** JSON that is a script, too, whatever it holds. */
@@ -126,32 +133,34 @@ const safeJson = (value: unknown): string =>
 
 /** Puts words that begin alike into one file, by as few letters as keep it small. */
 function split(
-  keys: readonly string[],
+  words: readonly string[],
   length: number,
-  byWord: ReadonlyMap<string, ReadonlyMap<string, SearchRow>>,
-  into: Map<string, SearchRow[]>,
+  byWord: ReadonlyMap<string, readonly number[]>,
+  into: Map<string, Set<number>>,
 ): void {
   const groups = new Map<string, string[]>();
-  for (const key of keys) {
-    const begin = Array.from(key).slice(0, length).join('');
+  for (const word of words) {
+    const begin = Array.from(word).slice(0, length).join('');
     const group = groups.get(begin);
-    if (group) group.push(key);
-    else groups.set(begin, [key]);
+    if (group) group.push(word);
+    else groups.set(begin, [word]);
   }
+  const add = (name: string, own: readonly string[]): void => {
+    const numbers = into.get(name) ?? new Set<number>();
+    for (const word of own) for (const n of byWord.get(word) ?? []) numbers.add(n);
+    into.set(name, numbers);
+  };
   for (const [begin, own] of groups) {
     // Letters beyond ASCII would be names of files that some systems change: they share one.
     const name = /^[a-z0-9]+$/.test(begin) ? begin : '_';
-    const rows = new Map(own.flatMap((key) => [...(byWord.get(key) ?? [])]));
-    if (rows.size > mostRows && length < longestKey && own.length > 1 && name !== '_') {
-      const exact = own.filter((key) => key.length <= length);
-      if (exact.length) into.set(name, [...new Map(exact.flatMap((key) => [...(byWord.get(key) ?? [])])).values()]);
-      split(
-        own.filter((key) => key.length > length),
-        length + 1,
-        byWord,
-        into,
-      );
-    } else into.set(name, [...(into.get(name) ?? []), ...rows.values()]);
+    const count = own.reduce((sum, word) => sum + (byWord.get(word)?.length ?? 0), 0);
+    const longer = own.filter((word) => Array.from(word).length > length);
+    if (count <= mostRows || length >= longestKey || name === '_' || !longer.length) add(name, own);
+    else {
+      const exact = own.filter((word) => Array.from(word).length <= length);
+      if (exact.length) add(name, exact);
+      split(longer, length + 1, byWord, into);
+    }
   }
 }
 

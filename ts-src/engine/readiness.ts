@@ -3,7 +3,8 @@ import { documentationNeeds } from './task-graph.ts';
 import type { Closures } from '../plan/closure.ts';
 
 /**
- * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`, its documentation is `2 * count + n`) and above them
+ * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`, its
+ * documentation is `2 * count + n`) and above them
  * sets of packages that become usable together: one package, or those that need each other to run. A task waits until
  * what it names is usable, a set until its packages are built and what they need to run is usable: an edge for each
  * dependency that is named, where an edge for each package of each root would be a hundred times as many.

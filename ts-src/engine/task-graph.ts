@@ -9,8 +9,8 @@ import type { Base } from '../sandbox/base-system.ts';
 import type { AptResolver, SystemSet } from '../sandbox/apt-resolver.ts';
 
 /**
- * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are `count + n`,
- * its documentation is `2 * count + n`.
+ * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are
+ * `count + n`, its documentation is `2 * count + n`.
  */
 export interface TaskGraph {
   id: string;
@@ -118,8 +118,8 @@ export function documentationNeeds(closures: Closures): number[][] {
 }
 
 /**
- * By task, all that must be done before it: the builds of its root, of documentation also that of what it refers to, and
- * with `testsStop` their tests. A test that needs
+ * By task, all that must be done before it: the builds of its root, of documentation also that of what it refers to,
+ * and with `testsStop` their tests. A test that needs
  * what is built on its package (a cycle through test dependencies) stops nothing of that cycle.
  */
 export function tasksBefore(graph: TaskGraph, testsStop: boolean): number[][] {

@@ -8,6 +8,9 @@ const sections: readonly { title: string; kinds: readonly string[] }[] = [
   { title: 'Headers', kinds: ['file'] },
 ];
 
+const kindOf = ({ kind }: Compound): string =>
+  kind === 'struct' || kind === 'union' ? ` <span class="kind">${kind}</span>` : '';
+
 /** The first page of an API: all that has a page, with its brief description. HTML. */
 export function renderApiOverview(
   name: string,
@@ -19,7 +22,7 @@ export function renderApiOverview(
     if (!own.length) return [];
     const rows = own.map(
       (c) =>
-        `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${c.kind === 'struct' || c.kind === 'union' ? ` <span class="kind">${c.kind}</span>` : ''}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ''}</li>`,
+        `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ''}</li>`,
     );
     return [
       `<section><h2>${title} <span class="count">${own.length}</span></h2><ul class="entries">${rows.join('\n')}</ul></section>`,

@@ -37,9 +37,13 @@ export function docRecipe(page: Omit<DocPage, 'body' | 'root' | 'title' | 'kind'
     'slipway/theme.conf': theme,
     'slipway/layout.html': `${jinja(prose.before)}{% block body %}{% endblock %}${jinja(prose.after)}`,
     'slipway/page.html': pageTemplate,
-    'slipway/search.html': '{% extends "layout.html" %}',
+    'slipway/search.html': searchTemplate,
   };
 }
+
+/** Pages may link Sphinx' own search. */
+const searchTemplate =
+  '{% extends "layout.html" %}{% block body %}<h1>Search</h1><p>Press <kbd>/</kbd> to search all packages.</p>{% endblock %}';
 
 const pageTemplate = `{% extends "layout.html" %}
 {% block body %}<div class="columns"><article>{{ body }}
@@ -48,7 +52,7 @@ const pageTemplate = `{% extends "layout.html" %}
 `;
 
 /** Raised where what is taken of the tools' output changes in a way that their input does not show. */
-const takenVersion = '2';
+const takenVersion = '3';
 
 /** Changes whenever what is common to all packages' documentation does. */
 export const docRecipeDigest = (): string =>

@@ -3,6 +3,7 @@ import importlib.util as _importlib
 import json as _json
 import os as _os
 import sys as _sys
+import traceback as _traceback
 
 _job = _json.load(open('/slipway/docs.json'))
 _modules = _json.load(open('/build/docs/modules.json'))
@@ -15,7 +16,16 @@ if _job['conf']:
     __file__ = _os.path.join(_here, 'conf.py')
     _os.chdir(_here)
     _sys.path.insert(0, _here)
-    exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), globals())
+    _own = dict(globals())
+    try:
+        exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), _own)
+    except Exception as _e:
+        # The pages are made without it; it counts as a fault.
+        _lines = [f.lineno for f in _traceback.extract_tb(_e.__traceback__) if f.filename == _job['conf']]
+        with open('/build/docs/conf.error', 'w') as _f:
+            _f.write('%s:%d: %s: %s' % (_job['conf'], _lines[-1] if _lines else 1, type(_e).__name__, _e))
+    else:
+        globals().update(_own)
 
     def _absolute(names):
         return [n if _os.path.isabs(n) else _os.path.join(_here, n) for n in names]
@@ -50,8 +60,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_use_opensearch = ''
-html_use_index = False
-html_domain_indices = False
+html_use_index = True
+html_split_index = False
+html_domain_indices = True
 html_logo = html_favicon = None
 html_baseurl = ''
 html_file_suffix = html_link_suffix = None

@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from xml.etree import ElementTree
 
 job = json.load(open('/slipway/docs.json'))
@@ -313,14 +312,18 @@ def sphinx():
             failed = re.match(r"autodoc: failed to import (?:module|class) '([^']*)'", m['text'])
             if failed:
                 results['failed_modules'].append(failed[1])
+    if os.path.isfile(out + '/conf.error'):
+        fault = open(out + '/conf.error', errors='replace').read()
+        print(fault)
+        results['warnings'].insert(0, fault[:1000])
+        results['tools'].append({'tool': 'conf.py', 'code': 1, 'cpu': 0})
     shutil.rmtree(out + '/doctrees', ignore_errors=True)
     if code == 0:
-        for name in ('.buildinfo', 'searchindex.js', 'search.html', '.doctrees'):
+        for name in ('.buildinfo', 'searchindex.js'):
             if os.path.isfile(pages + '/doc/' + name):
                 os.remove(pages + '/doc/' + name)
 
 
-began = time.time()
 if job['readme']:
     fragment('readme', os.path.join(source, job['readme']))
 if job['changelog']:
@@ -329,6 +332,10 @@ if job['doxygen']:
     doxygen()
 if job['sphinx']:
     sphinx()
+ended = os.times()
+print('== all took %.2f CPU seconds' % sum(ended[:4]), flush=True)
+# Doxygen tells each twice, for HTML and for XML.
+results['warnings'] = list(dict.fromkeys(results['warnings']))
 results['warning_count'] = len(results['warnings'])
 results['warnings'] = results['warnings'][:told]
 json.dump(results, open(out + '/results.json', 'w'))

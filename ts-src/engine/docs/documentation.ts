@@ -1,14 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { installedOf, type Installed } from '../../inspect/installed.ts';
-import { packPages, takePages, type PageFile } from '../../inspect/pages.ts';
+import { installedOf } from '../../inspect/installed.ts';
+import { packPages } from '../../inspect/pages.ts';
 import { checkLeft, readLeft } from '../../io/untrusted.ts';
-import { apiFolder, documentationTools, proseFolder, type DocInterface, type DocRecord } from '../../model/docs.ts';
+import { documentationTools, proseFolder, type DocInterface, type DocRecord } from '../../model/docs.ts';
 import type { DocResults } from '../../model/docs.ts';
 import { isDocInterface } from '../../model/stored.ts';
 import { documentationSettings } from '../../plan/settings.ts';
-import { renderApiOverview } from '../../render/api-overview.ts';
-import { docPage, type DocPage, type DocParts } from '../../render/doc-shell.ts';
 import { docRecipe } from '../../render/doc-tools.ts';
 import { renderDoxyfile } from '../../render/doxyfile.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
@@ -26,20 +24,8 @@ import { writeRecipe } from '../build/packaging.ts';
 import { faultsOf } from './faults.ts';
 import { factsOf } from './facts.ts';
 import { interfaceDigest, readDocResults } from './results.ts';
-import { readWishes, type DocWishes } from './wishes.ts';
-
-/** All that is known of a package before its documentation is made. */
-interface Job {
-  request: BuildRequest;
-  environment: BuildEnvironment;
-  installed: Installed;
-  wishes: DocWishes;
-  parts: DocParts;
-  doxygen: boolean;
-  sphinx: boolean;
-  /** Of packages that it refers to. */
-  interfaces: Map<string, DocInterface>;
-}
+import { frameOf, pagesOf, type Job } from './taken.ts';
+import { readWishes } from './wishes.ts';
 
 /**
  * Makes a package's documentation in the root where it is installed with all that it needs to build and to run; what
@@ -123,19 +109,6 @@ async function jobOf(
   return { request, environment, installed: { ...installed, modules }, wishes, parts, doxygen, sphinx, interfaces };
 }
 
-/** The frame of its pages: it names nothing that changes without the package. */
-function frameOf(options: BuilderOptions, { request, parts }: Job): Omit<DocPage, 'body' | 'root' | 'title' | 'kind'> {
-  const { graph, package: p } = request;
-  return {
-    organization: options.distro.organization,
-    crumbs: [
-      { text: graph.scope.distribution, href: '../index.html' },
-      { text: p.name, href: 'index.html' },
-    ],
-    package: { version: p.version, parts, folder: '', tab: 'none' },
-  };
-}
-
 function writeInputs(options: BuilderOptions, job: Job): void {
   const { request, environment, installed, wishes, interfaces } = job;
   const { package: p, graph } = request;
@@ -149,7 +122,7 @@ function writeInputs(options: BuilderOptions, job: Job): void {
   const description = options.taskKeys.distribution(graph).packages.get(p.name)?.manifest.description ?? '';
   const own = wishes.doxyfile;
   write(recipe, {
-    ...docRecipe(frameOf(options, job)),
+    ...docRecipe(frameOf(options.distro.organization, job)),
     ...Object.fromEntries(tags.map(([name, tag]) => [`tags/${name}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name, data]) => [`inventories/${name}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -198,17 +171,13 @@ function write(folder: string, files: Readonly<Record<string, string | Buffer>>)
   }
 }
 
-/** Files that the tools write for their own scripts and styles, which the site has in one place. */
-const ofTools =
-  /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(pygments\.css|documentation_options\.js|language_data\.js|alabaster\.css|file\.png|plus\.png|minus\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js|search\.html|genindex\.html|py-modindex\.html))$/;
-
 async function recordOf(options: BuilderOptions, job: Job, results: DocResults, begun: number): Promise<DocRecord> {
   const { request, environment, wishes } = job;
   const { store } = options;
   const { build } = environment;
   const { name } = request.package;
   const shown = await interfaceOf(job);
-  const pages = await pagesOf(options, job, results);
+  const pages = await pagesOf(options.distro.organization, job, results);
   const facts = await factsOf(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed = join(request.work, `${name}.pages`);
@@ -253,43 +222,3 @@ async function interfaceOf({ environment, installed, sphinx, doxygen }: Job): Pr
     messages: installed.messages.map(({ kind, name }) => ({ kind, name })),
   };
 }
-
-/** The pages that the tools left, and the first page of the API. */
-async function pagesOf(options: BuilderOptions, job: Job, results: DocResults): Promise<PageFile[]> {
-  const { request, environment } = job;
-  const folder = join(environment.build, 'docs', 'pages');
-  const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
-  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
-  const mainPage = index >= 0 && hasText(pages[index]?.data.toString('utf8') ?? '');
-  if (index >= 0 && !mainPage) pages.splice(index, 1);
-  if (!job.doxygen) return pages;
-  for (const page of pages)
-    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith('.html')) page.data = withHeading(page.data);
-  const frame = frameOf(options, job);
-  const at = (crumb: DocPage['crumbs'][number]) =>
-    crumb.href === undefined ? crumb : { ...crumb, href: `../${crumb.href}` };
-  const there = new Set(pages.map((p) => p.path));
-  const overview = docPage({
-    ...frame,
-    crumbs: [...frame.crumbs.map(at), { text: 'C++ API' }],
-    ...(frame.package ? { package: { ...frame.package, folder: '../', tab: 'api' as const } } : {}),
-    title: `${request.package.name}: C++ API`,
-    root: '../../../',
-    kind: 'api',
-    body: renderApiOverview(
-      request.package.name,
-      results.compounds.filter((c) => there.has(`${apiFolder}/${c.page}`)),
-      { mainPage, documented: results.documented, total: results.total },
-    ),
-  });
-  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview) }].sort((a, b) =>
-    a.path < b.path ? -1 : 1,
-  );
-}
-
-/** Doxygen's titles are no headings. */
-const withHeading = (data: Buffer): Buffer =>
-  Buffer.from(data.toString('utf8').replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>'));
-
-/** Whether Doxygen's first page says more than a title. */
-const hasText = (html: string): boolean => /<div class="textblock">/.test(html);

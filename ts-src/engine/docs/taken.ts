@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import type { Installed } from '../../inspect/installed.ts';
+import { takePages, type PageFile } from '../../inspect/pages.ts';
+import { apiFolder, type DocInterface, type DocResults } from '../../model/docs.ts';
+import { renderApiOverview } from '../../render/api-overview.ts';
+import { docPage, type DocPage, type DocParts } from '../../render/doc-shell.ts';
+import type { BuildEnvironment } from '../build/environment.ts';
+import type { BuildRequest } from '../build/outcome.ts';
+import type { DocWishes } from './wishes.ts';
+
+/** All that is known of a package before its documentation is made. */
+export interface Job {
+  request: BuildRequest;
+  environment: BuildEnvironment;
+  installed: Installed;
+  wishes: DocWishes;
+  parts: DocParts;
+  doxygen: boolean;
+  sphinx: boolean;
+  /** Of packages that it refers to. */
+  interfaces: Map<string, DocInterface>;
+}
+
+/** The frame of its pages: it names nothing that changes without the package. */
+export function frameOf(
+  organization: string,
+  { request, parts }: Job,
+): Omit<DocPage, 'body' | 'root' | 'title' | 'kind'> {
+  const { graph, package: p } = request;
+  return {
+    organization,
+    crumbs: [
+      { text: graph.scope.distribution, href: '../index.html' },
+      { text: p.name, href: 'index.html' },
+    ],
+    package: { version: p.version, parts, folder: '', tab: 'none' },
+  };
+}
+
+/** Files that the tools write for their own scripts and styles, which the site has in one place. */
+const ofTools =
+  /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js|(file|plus|minus)\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
+
+/** The pages that the tools left, and the first page of the API. */
+export async function pagesOf(organization: string, job: Job, results: DocResults): Promise<PageFile[]> {
+  const { request, environment } = job;
+  const folder = join(environment.build, 'docs', 'pages');
+  const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
+  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
+  const mainPage = index >= 0 && hasText(pages[index]?.data.toString('utf8') ?? '');
+  if (index >= 0 && !mainPage) pages.splice(index, 1);
+  if (!job.doxygen) return pages;
+  for (const page of pages)
+    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith('.html')) page.data = withHeading(page.data);
+  const frame = frameOf(organization, job);
+  const at = (crumb: DocPage['crumbs'][number]) =>
+    crumb.href === undefined ? crumb : { ...crumb, href: `../${crumb.href}` };
+  const there = new Set(pages.map((p) => p.path));
+  const overview = docPage({
+    ...frame,
+    crumbs: [...frame.crumbs.map(at), { text: 'C++ API' }],
+    ...(frame.package ? { package: { ...frame.package, folder: '../', tab: 'api' as const } } : {}),
+    title: `${request.package.name}: C++ API`,
+    root: '../../../',
+    kind: 'api',
+    body: renderApiOverview(
+      request.package.name,
+      results.compounds.filter((c) => there.has(`${apiFolder}/${c.page}`)),
+      { mainPage, documented: results.documented, total: results.total },
+    ),
+  });
+  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview) }].sort((a, b) =>
+    a.path < b.path ? -1 : 1,
+  );
+}
+
+/** Doxygen's titles are no headings, and what its scripts would open is open. */
+const withHeading = (data: Buffer): Buffer =>
+  Buffer.from(
+    data
+      .toString('utf8')
+      .replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>')
+      .replace(/<img src="(?:closed|open)\.png"[^>]*>(?:&#160;)?/g, '')
+      .replace(/ onclick="javascript:toggleInherit\('[A-Za-z0-9_-]*'\)"/g, ''),
+  );
+
+/** Whether Doxygen's first page says more than a title. */
+const hasText = (html: string): boolean => /<div class="textblock">/.test(html);
