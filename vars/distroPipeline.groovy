@@ -5,7 +5,7 @@ void call(Map given = [:]) {
         arguments: [], hold: 10, agentMinutes: 10, tests: true, docs: false, publish: true, publishLabel: null,
         repository: null,
         signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
-        keep: 30, durability: 'SURVIVABLE_NONATOMIC',
+        promote: [], keep: 30, durability: 'SURVIVABLE_NONATOMIC',
     ], given)
     boolean primary = env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME
     properties([
@@ -24,5 +24,16 @@ void call(Map given = [:]) {
     if (o.repository) { words.addAll(['--publish-to', o.repository]) }
     if (o.signingKey) { words.addAll(['--signed']) }
     if (!o.tests) { words.addAll(['--no-test']) }
-    slipwayRun(o, words, [distro: o.distro])
+    Map place = [distro: o.distro]
+    if (!slipwayRun(o, words, place) || env.CHANGE_ID) { return }
+    for (int i = 0; i < o.promote.size(); i++) {
+        Map one = [
+            distro: o.distro, store: o.store, state: o.state, label: o.publishLabel ?: o.label, repository: o.repository,
+            signingKey: o.signingKey, signingPassphrase: o.signingPassphrase,
+        ]
+        one.putAll(o.promote[i])
+        if (place.channel == (one.from ?: 'nightly')) {
+            stage("Promote to ${one.to}".toString()) { slipwayPromote(one) }
+        }
+    }
 }

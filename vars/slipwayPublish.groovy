@@ -7,13 +7,20 @@ void call(Map farm, Map given = [:]) {
         echo('slipway: this run is of a change: it publishes nothing')
         return
     }
+    List output = o.repository ? ['--output', "${o.repository}/${farm.channel}".toString()] : []
+    signed(o) {
+        slipway(slipway.joined([slipway.ofRun('publish', farm, o.state), output]))
+    }
+}
+
+/** Runs its body with the key and the passphrase that a step was given. */
+void signed(Map o, Closure body) {
     List bindings = []
     if (o.signingKey) { bindings.add(file(credentialsId: o.signingKey, variable: 'SLIPWAY_SIGNING_KEY_FILE')) }
     if (o.signingPassphrase) {
         bindings.add(string(credentialsId: o.signingPassphrase, variable: 'SLIPWAY_SIGNING_PASSPHRASE'))
     }
-    List output = o.repository ? ['--output', "${o.repository}/${farm.channel}".toString()] : []
     withCredentials(bindings) {
-        slipway(slipway.joined([slipway.ofRun('publish', farm, o.state), output]))
+        body()
     }
 }

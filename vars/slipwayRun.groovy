@@ -20,6 +20,7 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
     if (broken != null) { throw broken }
     if (run.fault) { error(run.fault) }
     if (!run.good) { currentBuild.result = 'FAILURE' }
+    if (run.good && o.publish) { place.put('channel', run.farm.channel) }
     return run.good
 }
 

@@ -22,6 +22,7 @@ const steps: Record<string, string[]> = {
     'echo',
     'error',
     'fileExists',
+    'input',
     'libraryResource',
     'mail',
     'node',
@@ -91,6 +92,7 @@ describe('the vars', () => {
       'slipwayPlan',
       'slipwayBuild',
       'slipwayPublish',
+      'slipwayPromote',
       'slipwayReport',
     ]) {
       const options = optionsOf(name);

@@ -203,7 +203,7 @@ export function readTar(tar: Buffer): { member: TarMember; data: Buffer }[] {
   return found;
 }
 
-/** A tar archive of small files, owned by root, all of one time. */
+/** A tar archive of small files, owned by root, all of one time. A path with `/` at its end is a folder. */
 export function writeTar(files: readonly { path: string; data: string }[], seconds: number): Buffer {
   const parts: Buffer[] = [];
   const add = (path: string, flag: '0' | '5', mode: number, data: Buffer) => {
@@ -232,6 +232,9 @@ export function writeTar(files: readonly { path: string; data: string }[], secon
     parts.push(h, data, Buffer.alloc((block - (data.length % block)) % block));
   };
   add('./', '5', 0o755, Buffer.alloc(0));
-  for (const { path, data } of files) add(`./${path}`, '0', 0o644, Buffer.from(data));
+  for (const { path, data } of files) {
+    if (path.endsWith('/')) add(`./${path}`, '5', 0o755, Buffer.alloc(0));
+    else add(`./${path}`, '0', 0o644, Buffer.from(data));
+  }
   return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
 }

@@ -199,6 +199,10 @@ const publishSettings = z.strictObject({
     .default(7)
     .describe('Days for which no index and no package goes away after a state that had it was replaced'),
   sha512: z.boolean().default(false).describe('Release files have SHA512 digests, too'),
+  keyring: z
+    .boolean()
+    .default(false)
+    .describe('Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt'),
   valid_days: z.number().min(1).optional().describe('Release files are valid for so long; left out: for ever'),
 });
 
@@ -245,7 +249,7 @@ export const distroSchema = z.strictObject({
     .record(channelPattern, channelRules)
     .default({})
     .describe('What promotion to a channel asks for; the exact name counts before patterns'),
-  publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
+  publish: publishSettings.default({ to: [], grace_days: 7, sha512: false, keyring: false }),
   docs: docsSettings
     .default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 })
     .describe('Documentation of the packages'),

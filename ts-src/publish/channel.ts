@@ -11,6 +11,7 @@ import type { TaskGraph } from '../engine/task-graph.ts';
 import { moveChecked } from './checked.ts';
 import type { Endpoint } from './endpoint.ts';
 import { keyHealth } from './key-health.ts';
+import { withoutKeyring } from './keyring.ts';
 import { moveChannel, type Draft } from './publication.ts';
 import { raiseVersions } from './raise.ts';
 import { withSigner, type Signer, type SigningKey } from './signing.ts';
@@ -88,7 +89,7 @@ async function publishRuns(
   diagnostics: Diagnostic[],
 ): Promise<Result<{ sources: string[]; lost: string[] }>> {
   const { runs, store, stamp } = input;
-  const before = channel.head?.suites ?? channel.former ?? {};
+  const before = withoutKeyring(channel.head?.suites ?? channel.former ?? {});
   const next: Suites = { ...before };
   const names = new Set<string>();
   for (const graph of runs) {

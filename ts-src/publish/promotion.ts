@@ -5,6 +5,7 @@ import type { ChannelRules } from '../model/distro.ts';
 import { stampOf } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
 import { judge } from './criteria.ts';
+import { withoutKeyring } from './keyring.ts';
 import { entriesOf } from './package-index.ts';
 import { moveChecked } from './checked.ts';
 import type { Draft, Moved, Outlet } from './publication.ts';
@@ -66,7 +67,9 @@ export async function judgePromotion(
   approvedBy: string | undefined,
 ): Promise<Judged> {
   const stanzas = await stanzasOf(store, state);
-  const verdicts = judge(rules, { state, target: to.head, versions: to.value.versions, stanzas, now, approvedBy });
+  const own = { ...state, suites: withoutKeyring(state.suites) };
+  const target = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
+  const verdicts = judge(rules, { state: own, target, versions: to.value.versions, stanzas, now, approvedBy });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
 }
 
@@ -122,9 +125,9 @@ export interface RolledBack {
  */
 export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Result<RolledBack>> {
   const { channel, state, pointer } = input;
-  const before = channel.head?.suites ?? {};
+  const before = withoutKeyring(channel.head?.suites ?? {});
   const stamp = stampOf(outlet.now);
-  let suites: Suites = state.suites;
+  let suites: Suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
     const scratch = join(input.folder, 'incoming');

@@ -4,6 +4,7 @@ import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { indicesOf, makeIndices } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
+import { withKeyring, withoutKeyring } from './keyring.ts';
 import { heldData, type HeldData, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import {
@@ -25,6 +26,7 @@ import {
   stateText,
   type OpenChannel,
   type State,
+  type Suites,
 } from './state.ts';
 
 /** Where a channel is served, and how it is signed. */
@@ -67,15 +69,16 @@ export async function moveChannel(
 ): Promise<Result<Moved>> {
   const { store } = outlet;
   const { head, headId } = channel;
-  if (head && headId && sameSuites(head.suites, draft.suites)) return bring(channel, headId, head, outlet, false);
-  const made = await makeIndices(store, draft.suites, [head, await fromState(store, draft)]);
+  const wanted = await suitesWithKey(channel, draft.suites, outlet);
+  if (head && headId && sameSuites(head.suites, wanted)) return bring(channel, headId, head, outlet, false);
+  const made = await makeIndices(store, wanted, [head, await fromState(store, draft)]);
   if (!made.ok) return made;
   if (made.value.lost.length) return good({ id: undefined, state: undefined, lost: made.value.lost, changed: false });
   const { lock, ...rest } = draft;
   // Indices are compressed meanwhile.
-  const suites = orderedSuites(draft.suites);
+  const suites = orderedSuites(wanted);
   const written: HeldData | undefined = lock === undefined ? undefined : heldData('lock.yaml', Buffer.from(lock));
-  const versions = otherVersions(channel.value.versions, draft.suites);
+  const versions = otherVersions(channel.value.versions, wanted);
   const indices = await made.value.finish();
   const state: State = {
     schema: 1,
@@ -93,6 +96,16 @@ export async function moveChannel(
   const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...(written ? [written] : [])];
   await store.putObjects(objects, text);
   return bringIndices(channel, { id, state, indices }, outlet, false);
+}
+
+/** The packages, with those that have the channel's own key where that is asked for. */
+async function suitesWithKey(channel: OpenChannel, given: Suites, outlet: Outlet): Promise<Suites> {
+  const suites = withoutKeyring(given);
+  const { store, endpoints, signer, settings, now } = outlet;
+  if (!settings.keyring) return suites;
+  const uri = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
+  const { organization } = settings;
+  return withKeyring(suites, { store, channel, organization, publicKey: signer.publicKey, uri, now });
 }
 
 async function fromState(store: Store, draft: Draft): Promise<State | undefined> {

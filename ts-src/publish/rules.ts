@@ -30,4 +30,5 @@ export const repositorySettings = (distro: Pick<Distro, 'organization' | 'publis
   organization: distro.organization,
   sha512: distro.publish.sha512,
   validDays: distro.publish.valid_days,
+  keyring: distro.publish.keyring,
 });

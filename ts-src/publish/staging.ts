@@ -13,6 +13,8 @@ export interface Settings {
   sha512: boolean;
   /** Days for which a Release file is valid; undefined: for ever. */
   validDays: number | undefined;
+  /** Each suite has a package with the keys. */
+  keyring?: boolean;
 }
 
 /** One suite of a state with its indices in all forms, and the packages that these name. */

@@ -19,6 +19,8 @@ public final class Harness {
     static String home, resources, scmUrl, scmRef, jobFolder, varsFolder, jenkinsfile;
     static long hurry = 1;
     static Map<String, Object> credentials = new HashMap<>();
+    /** Who answers `input`; null: it is refused. */
+    static String approver;
     static Map<String, Object> folderProperties = new HashMap<>();
     static Simulated simulated;
     /** As for a folder's library; null as for a global one. */
@@ -56,6 +58,7 @@ public final class Harness {
         scmRef = (String) request.getOrDefault("scmRef", "HEAD");
         jobFolder = (String) request.getOrDefault("job", "job");
         hurry = ((Number) request.getOrDefault("hurry", 1)).longValue();
+        approver = (String) request.get("approver");
         credentials = (Map<String, Object>) request.getOrDefault("credentials", new HashMap<>());
         folderProperties = (Map<String, Object>) request.getOrDefault("folderProperties", new HashMap<>());
         durability = (String) request.getOrDefault("durability", "MAX_SURVIVABILITY");

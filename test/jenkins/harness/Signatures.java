@@ -18,6 +18,7 @@ final class Signatures {
             "echo message",
             "error message",
             "fileExists file",
+            "input message cancel id ok parameters submitter submitterParameter",
             "isUnix",
             "junit testResults allowEmptyResults checksName healthScaleFactor keepLongStdio keepProperties keepTestNames skipMarkingBuildUnstable skipOldReports skipPublishingChecks stdioRetention testDataPublishers",
             "libraryResource resource encoding",

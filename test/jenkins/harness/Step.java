@@ -72,6 +72,11 @@ abstract class Step implements Serializable {
                     value(null);
                     break;
                 case "isUnix": value(true); break;
+                case "input":
+                    if (here().agent != null) fail(new IllegalStateException("input holds an agent"));
+                    else if (Harness.approver == null) fail(new Interrupted("Rejected", false));
+                    else value(call.arguments.containsKey("submitterParameter") ? Harness.approver : null);
+                    break;
                 case "libraryResource": value(new String(Files.readAllBytes(Paths.get(Harness.resources, call.text("resource"))), StandardCharsets.UTF_8)); break;
                 case "checkout": checkout(); break;
                 case "properties": p.jobProperties = call.arguments.get("properties"); value(null); break;
