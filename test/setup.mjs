@@ -34,6 +34,7 @@ const tools = {
   javac: 'default-jdk-headless',
   mvn: 'maven',
   abidiff: 'abigail-tools',
+  'dose-debcheck': 'dose-distcheck',
 };
 /** Of the suites in test/large, which name what they need. */
 const largeTools = { 'docker-compose': 'docker-compose' };

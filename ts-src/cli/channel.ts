@@ -1,5 +1,4 @@
 import { error, type Diagnostic, type Result, good } from '../model/diagnostics.ts';
-import type { Lockfile } from '../model/lockfile.ts';
 import { differenceOf } from '../publish/difference.ts';
 import { keyHealth, keysOf } from '../publish/key-health.ts';
 import { judgePromotion, stateOf } from '../publish/promotion.ts';
@@ -7,12 +6,13 @@ import { bring } from '../publish/publication.ts';
 import { dropStates, expiredStates, sweepRepository } from '../publish/retention.ts';
 import { keepOf, mayComeFrom, rulesOf } from '../publish/rules.ts';
 import { openChannel, readState, shortId, type OpenChannel, type State } from '../publish/state.ts';
-import { readLock } from '../read/lockfile.ts';
 import { renderDifference, renderVerdicts } from '../render/channels.ts';
 import { renderTable } from '../render/table.ts';
 import type { Store } from '../store/store.ts';
 import {
+  archivesOf,
   channelOptions,
+  lockOf,
   openChannels,
   placeOption,
   placesOf,
@@ -136,7 +136,15 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
   for (const to of await channelNames(store)) {
     const rules = rulesOf(workspace.distro, to);
     if (to === name || !rules.from.length || !mayComeFrom(rules, name)) continue;
-    const judged = await judgePromotion(store, found.value.state, await openChannel(store, to), rules, now, undefined);
+    const judged = await judgePromotion(
+      store,
+      found.value.state,
+      await openChannel(store, to),
+      rules,
+      now,
+      undefined,
+      await archivesOf(opened, found.value.state, rules),
+    );
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read.value, now);
@@ -196,12 +204,6 @@ async function named(store: Store, text: string): Promise<Result<State>> {
   if (!read.ok) return read;
   const found = await stateOf(store, read.value, id);
   return found.ok ? good(found.value.state) : found;
-}
-
-async function lockOf(store: Store, state: State): Promise<Lockfile | undefined> {
-  const text = state.lock && (await store.readText(state.lock));
-  const read = text === undefined ? undefined : readLock('lock.yaml', text);
-  return read?.ok ? read.value : undefined;
 }
 
 async function diff({ store }: Opened, names: readonly string[], json: boolean): Promise<Result<string> | undefined> {

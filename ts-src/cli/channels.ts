@@ -1,12 +1,16 @@
 import { resolve } from 'node:path';
 import { bad, error, good, isError, type Result } from '../model/diagnostics.ts';
+import type { ChannelRules } from '../model/distro.ts';
+import type { Lockfile } from '../model/lockfile.ts';
+import { archivePackages, platformOf } from '../publish/archive-lists.ts';
 import { openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
 import { keyHealth } from '../publish/key-health.ts';
 import type { Outlet } from '../publish/publication.ts';
 import { repositorySettings } from '../publish/rules.ts';
 import { keyFromEnvironment, keyOf, withSigner } from '../publish/signing.ts';
-import { openChannel, type OpenChannel } from '../publish/state.ts';
+import { openChannel, type OpenChannel, type State } from '../publish/state.ts';
+import { readLock } from '../read/lockfile.ts';
 import type { Workspace } from '../read/workspace.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { distroOptions, type OptionTable, type ValuesOf } from './command.ts';
@@ -45,6 +49,32 @@ export async function openChannels(values: ValuesOf<typeof channelOptions>): Pro
   const { distro, root, state } = workspace.value;
   const store = await openStore(values.store ?? distro.store, root, state, undefined);
   return good({ workspace: workspace.value, store }, workspace.diagnostics);
+}
+
+export async function lockOf(store: Store, state: State): Promise<Lockfile | undefined> {
+  const text = state.lock && (await store.readText(state.lock));
+  const read = text === undefined ? undefined : readLock('lock.yaml', text);
+  return read?.ok ? read.value : undefined;
+}
+
+/** Packages of the archives that a state's platforms had, by suite with architecture, where the rules ask for them. */
+export async function archivesOf(
+  { workspace, store }: Opened,
+  state: State,
+  rules: ChannelRules,
+): Promise<Record<string, string[] | undefined> | undefined> {
+  if (!rules.archive) return undefined;
+  const lock = await lockOf(store, state);
+  const known = new Map<string, string[] | undefined>();
+  const archives: Record<string, string[] | undefined> = {};
+  for (const suite of Object.keys(state.suites)) {
+    const id = lock && platformOf(workspace.distro, lock, suite);
+    const locked = id === undefined ? undefined : lock?.platforms[id];
+    if (id === undefined || !locked) continue;
+    if (!known.has(id)) known.set(id, await archivePackages(store, workspace.state, id, locked));
+    archives[suite] = known.get(id);
+  }
+  return archives;
 }
 
 export async function readChannel(store: Store, name: string): Promise<Result<OpenChannel>> {

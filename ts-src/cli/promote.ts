@@ -6,7 +6,7 @@ import { mayComeFrom, rulesOf } from '../publish/rules.ts';
 import { restoreChannel, shortId, type OpenChannel, type State } from '../publish/state.ts';
 import { error } from '../model/diagnostics.ts';
 import { renderDifference, renderVerdicts } from '../render/channels.ts';
-import { movingOptions, openChannels, placeOption, placesOf, readChannel, withOutlet } from './channels.ts';
+import { archivesOf, movingOptions, openChannels, placeOption, placesOf, readChannel, withOutlet } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
 
 const failed = (diagnostics: readonly Diagnostic[]): number => {
@@ -66,7 +66,8 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const { id, state } = found.value;
     const to = await restoreChannel(store, target.value, places.value, suiteNames(state));
     const approvedBy = values['approved-by'];
-    const judged = await judgePromotion(store, state, to, rules, Date.now(), approvedBy);
+    const archives = await archivesOf(opened.value, state, rules);
+    const judged = await judgePromotion(store, state, to, rules, Date.now(), approvedBy, archives);
     const text = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ''}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}\n`);
     else writeOutput(`state ${shortId(id)} of ${names[0]} to ${names[1]}:\n${text}`);

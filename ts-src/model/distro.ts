@@ -176,6 +176,11 @@ const channelRules = z.strictObject({
   percent: z.number().min(0).max(100).optional().describe('Least part of the packages that the channel has now'),
   architectures: z.boolean().default(true).describe('Each architecture has every package'),
   installable: z.boolean().default(true).describe('What packages need of each other is there'),
+  archive: z
+    .boolean()
+    .default(false)
+    .describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
+  upgrade: z.boolean().default(true).describe('An upgrade removes no package that the channel has'),
   nothing_lost: z.boolean().default(true).describe('No package that the channel has is lost'),
   tests: z.boolean().default(true).describe('No test fails that did not fail in the channel'),
   age_hours: z.number().min(0).optional().describe('Hours that the state must have been in its channel'),

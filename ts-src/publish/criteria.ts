@@ -2,9 +2,10 @@ import type { ChannelRules } from '../model/distro.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { matcher } from '../plan/globs.ts';
 import { someOf } from '../render/table.ts';
-import { fieldOf } from './deb.ts';
+import { brokenPackages } from './installability.ts';
 import { sameFiles } from './raise.ts';
 import type { State, Suites, Verdict, Versions } from './state.ts';
+import { removedByUpgrade, unmetIn } from './upgrade.ts';
 
 /** What promotion is asked of. */
 export interface Candidate {
@@ -16,6 +17,10 @@ export interface Candidate {
   /** Control stanzas of the state's packages, by suite with architecture. */
   stanzas: Record<string, string[]>;
   now: number;
+  /** Those of the target's packages. */
+  targetStanzas?: Record<string, string[]>;
+  /** Packages of the platforms' archives, by suite with architecture, where they are asked for. */
+  archives?: Record<string, string[] | undefined>;
   /** Who approves of it. */
   approvedBy: string | undefined;
 }
@@ -38,6 +43,8 @@ export function judge(rules: ChannelRules, candidate: Candidate): Verdict[] {
     ...(rules.percent === undefined ? [] : [percentReached(rules.percent, candidate)]),
     ...(rules.architectures ? [architecturesComplete(suites)] : []),
     ...(rules.installable ? [installable(candidate)] : []),
+    ...(rules.archive ? [archiveHasAll(candidate.archives ?? {}, candidate)] : []),
+    ...(rules.upgrade ? [upgradeKeeps(candidate)] : []),
     ...(rules.nothing_lost ? [nothingLost(candidate)] : []),
     ...(rules.tests ? [testsHold(candidate)] : []),
     ...(rules.age_hours === undefined ? [] : [oldEnough(rules.age_hours, candidate)]),
@@ -150,58 +157,29 @@ function approved({ approvedBy }: Candidate): Verdict {
  * platform's archive, against which it was built.
  */
 function installable({ stanzas }: Candidate): Verdict {
-  const faults = Object.entries(stanzas).flatMap(([suite, all]) => {
-    const provided = new Map<string, string | undefined>();
-    for (const stanza of all) {
-      provided.set(fieldOf(stanza, 'Package') ?? '', fieldOf(stanza, 'Version'));
-      for (const p of relations(fieldOf(stanza, 'Provides')).flat())
-        if (!provided.has(p.name)) provided.set(p.name, p.version);
-    }
-    const own = ownPrefix([...provided.keys()]);
-    return all.flatMap((stanza) => {
-      const unmet = [...relations(fieldOf(stanza, 'Pre-Depends')), ...relations(fieldOf(stanza, 'Depends'))].find(
-        (alternatives) =>
-          alternatives.every((a) => own(a.name) && !(provided.has(a.name) && meets(provided.get(a.name), a))),
-      );
-      return unmet ? [`${suite}: ${fieldOf(stanza, 'Package')} needs ${unmet.map((a) => a.text).join(' | ')}`] : [];
-    });
-  });
+  const faults = Object.entries(stanzas).flatMap(([suite, all]) =>
+    unmetIn(all, all).map(({ name, needs }) => `${suite}: ${name} needs ${needs}`),
+  );
   return verdict('installable', faults, 'what each package needs of the others is there');
 }
 
-interface Relation {
-  name: string;
-  operator: string | undefined;
-  version: string | undefined;
-  text: string;
+/** Machines that have all of the target's packages lose none of them by an upgrade. */
+function upgradeKeeps({ stanzas, targetStanzas }: Candidate): Verdict {
+  const faults = Object.entries(targetStanzas ?? {}).flatMap(([suite, before]) =>
+    removedByUpgrade(before, stanzas[suite] ?? []).map(({ name, why }) => `${suite}: ${name} ${why}`),
+  );
+  return verdict('upgrade', faults, 'an upgrade removes no package of the target');
 }
 
-/** A dependency field: clauses, each of alternatives (policy 7.1). */
-function relations(field: string | undefined): Relation[][] {
-  return (field ?? '')
-    .split(',')
-    .filter((clause) => clause.trim())
-    .map((clause) =>
-      clause.split('|').flatMap((text) => {
-        const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text);
-        return m ? [{ name: m[1]!, operator: m[2], version: m[3], text: text.trim() }] : [];
-      }),
-    );
-}
-
-function meets(version: string | undefined, { operator, version: bound }: Relation): boolean {
-  if (operator === undefined || bound === undefined) return true;
-  if (version === undefined) return false;
-  const order = compareDebianVersions(version, bound);
-  return { '<<': order < 0, '<=': order <= 0, '=': order === 0, '>=': order >= 0, '>>': order > 0 }[operator] === true;
-}
-
-/** Whether a name is one of ours: it begins as all of a suite's packages do, by whole words. */
-function ownPrefix(all: readonly string[]): (name: string) => boolean {
-  const words = all.map((name) => name.split('-'));
-  const first = words[0] ?? [];
-  let shared = 0;
-  while (shared < first.length - 1 && words.every((w) => w[shared] === first[shared])) shared++;
-  const prefix = `${first.slice(0, shared).join('-')}-`;
-  return shared ? (name) => name.startsWith(prefix) : (name) => all.includes(name);
+/** All that each package needs, in turn too, is in the suite or in its platform's archive. */
+function archiveHasAll(archives: NonNullable<Candidate['archives']>, { stanzas }: Candidate): Verdict {
+  const faults = Object.entries(stanzas).flatMap(([suite, own]) => {
+    const archive = archives[suite];
+    if (!archive) return [`${suite}: the archive of its platform is not known here`];
+    return brokenPackages(own, archive).map((b) => {
+      const through = b.of === b.package ? '' : `, which ${b.of} needs`;
+      return `${suite}: ${b.package} can't be installed: there is no ${b.needs}${through}`;
+    });
+  });
+  return verdict('archive', faults, "all that packages need is there, or in the platform's archive");
 }

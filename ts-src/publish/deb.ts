@@ -13,8 +13,12 @@ export interface DebFile {
 }
 
 /** The value of a field of a control stanza. */
-export const fieldOf = (stanza: string, name: string): string | undefined =>
-  new RegExp(`^${name}: *(.*)$`, 'mi').exec(stanza)?.[1]?.trim();
+export function fieldOf(stanza: string, name: string): string | undefined {
+  let pattern = patterns.get(name);
+  if (!pattern) patterns.set(name, (pattern = new RegExp(`^${name}: *(.*)$`, 'mi')));
+  return pattern.exec(stanza)?.[1]?.trim();
+}
+const patterns = new Map<string, RegExp>();
 
 /** Whether a stanza is that of the package whose file has this name (policy 5.6, deb-control(5)). */
 const isOf = (stanza: string, name: string): boolean =>

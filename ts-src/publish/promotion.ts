@@ -65,11 +65,20 @@ export async function judgePromotion(
   rules: ChannelRules,
   now: number,
   approvedBy: string | undefined,
+  archives?: Record<string, string[] | undefined>,
 ): Promise<Judged> {
-  const stanzas = await stanzasOf(store, state);
   const own = { ...state, suites: withoutKeyring(state.suites) };
   const target = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
-  const verdicts = judge(rules, { state: own, target, versions: to.value.versions, stanzas, now, approvedBy });
+  const verdicts = judge(rules, {
+    state: own,
+    target,
+    versions: to.value.versions,
+    stanzas: await stanzasOf(store, state),
+    targetStanzas: to.head ? await stanzasOf(store, to.head) : {},
+    now,
+    approvedBy,
+    ...(archives ? { archives } : {}),
+  });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
 }
 

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { exists, readJson } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Lockfile } from '../model/lockfile.ts';
+import type { StoredFile } from '../model/result.ts';
+import type { Store } from '../store/store.ts';
+
+/** Most bytes of an archive's lists. */
+const largest = 1 << 30;
+
+/** The lock's name of the platform that a suite with architecture is of. */
+export function platformOf(distro: Pick<Distro, 'platforms'>, lock: Lockfile, suite: string): string | undefined {
+  const architecture = suite.slice(suite.lastIndexOf('/') + 1);
+  return Object.entries(distro.platforms)
+    .filter(([, p]) => suite.startsWith(`${p.release}-`))
+    .map(([name]) => `${name}-${architecture}`)
+    .find((id) => Object.hasOwn(lock.platforms, id));
+}
+
+/**
+ * Packages of the archive that a platform's base was made from, as the lock names it: from this machine's base, or from
+ * the one in the store. Undefined where neither is there.
+ */
+export async function archivePackages(
+  store: Store,
+  folder: string,
+  id: string,
+  locked: { base: string; archive: string },
+): Promise<string[] | undefined> {
+  const digest = /^[0-9a-f]{64}$/;
+  if (!digest.test(locked.base) || !digest.test(locked.archive)) return undefined;
+  const text = hereText(folder, id, locked) ?? (await storedText(store, locked));
+  return text?.split(/\n\n+/).filter((stanza) => stanza.startsWith('Package: '));
+}
+
+function hereText(folder: string, id: string, locked: { base: string; archive: string }): string | undefined {
+  const here = readJson<{ digest?: unknown; archive?: unknown; lists?: unknown }>(
+    join(folder, 'bases', id, 'current.json'),
+  );
+  if (!here || here.digest !== locked.base || here.archive !== locked.archive) return undefined;
+  const lists = here.lists;
+  if (typeof lists !== 'string' || !exists(lists)) return undefined;
+  const names = readdirSync(lists).filter((name) => name.endsWith('_Packages'));
+  return names.length ? names.map((name) => readFileSync(join(lists, name), 'utf8')).join('\n') : undefined;
+}
+
+async function storedText(store: Store, { base, archive }: { base: string; archive: string }) {
+  const kept = await store.readJson<{ lists?: StoredFile }>(`bases/${base}-${archive.slice(0, 16)}.json`);
+  const path = kept?.lists && (await store.path(kept.lists));
+  if (!path) return undefined;
+  const read = await run('tar', ['-x', '-z', '-O', '--wildcards', '-f', path, '*_Packages'], { limit: largest });
+  return read.code === 0 && read.stdout ? read.stdout : undefined;
+}
