@@ -7768,8 +7768,8 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string5, max) {
   return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark, options6) {
-  if (!mark.buffer) return null;
+function makeSnippet(mark2, options6) {
+  if (!mark2.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
     ...options6
@@ -7779,30 +7779,30 @@ function makeSnippet(mark, options6) {
   const lineEnds = [];
   let match;
   let foundLineNo = -1;
-  while (match = re2.exec(mark.buffer)) {
+  while (match = re2.exec(mark2.buffer)) {
     lineEnds.push(match.index);
     lineStarts.push(match.index + match[0].length);
-    if (mark.position <= match.index && foundLineNo < 0) foundLineNo = lineStarts.length - 2;
+    if (mark2.position <= match.index && foundLineNo < 0) foundLineNo = lineStarts.length - 2;
   }
   if (foundLineNo < 0) foundLineNo = lineStarts.length - 1;
   let result2 = "";
-  const lineNoLength = Math.min(mark.line + opts.linesAfter, lineEnds.length).toString().length;
+  const lineNoLength = Math.min(mark2.line + opts.linesAfter, lineEnds.length).toString().length;
   const maxLineLength = opts.maxLength - (opts.indent + lineNoLength + 3);
   for (let i = 1; i <= opts.linesBefore; i++) {
     if (foundLineNo - i < 0) break;
-    const line3 = getLine(mark.buffer, lineStarts[foundLineNo - i], lineEnds[foundLineNo - i], mark.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo - i]), maxLineLength);
-    result2 = `${" ".repeat(opts.indent)}${padStart((mark.line - i + 1).toString(), lineNoLength)} | ${line3.str}
+    const line3 = getLine(mark2.buffer, lineStarts[foundLineNo - i], lineEnds[foundLineNo - i], mark2.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo - i]), maxLineLength);
+    result2 = `${" ".repeat(opts.indent)}${padStart((mark2.line - i + 1).toString(), lineNoLength)} | ${line3.str}
 ${result2}`;
   }
-  const line2 = getLine(mark.buffer, lineStarts[foundLineNo], lineEnds[foundLineNo], mark.position, maxLineLength);
-  result2 += `${" ".repeat(opts.indent)}${padStart((mark.line + 1).toString(), lineNoLength)} | ${line2.str}
+  const line2 = getLine(mark2.buffer, lineStarts[foundLineNo], lineEnds[foundLineNo], mark2.position, maxLineLength);
+  result2 += `${" ".repeat(opts.indent)}${padStart((mark2.line + 1).toString(), lineNoLength)} | ${line2.str}
 `;
   result2 += `${"-".repeat(opts.indent + lineNoLength + 3 + line2.pos)}^
 `;
   for (let i = 1; i <= opts.linesAfter; i++) {
     if (foundLineNo + i >= lineEnds.length) break;
-    const line3 = getLine(mark.buffer, lineStarts[foundLineNo + i], lineEnds[foundLineNo + i], mark.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo + i]), maxLineLength);
-    result2 += `${" ".repeat(opts.indent)}${padStart((mark.line + i + 1).toString(), lineNoLength)} | ${line3.str}
+    const line3 = getLine(mark2.buffer, lineStarts[foundLineNo + i], lineEnds[foundLineNo + i], mark2.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo + i]), maxLineLength);
+    result2 += `${" ".repeat(opts.indent)}${padStart((mark2.line + i + 1).toString(), lineNoLength)} | ${line3.str}
 `;
   }
   return result2.replace(/\n$/, "");
@@ -9777,11 +9777,11 @@ var init_js_yaml = __esm({
       * Optional `mark` contains source snippet data. Usually, use
       * {@link YAMLException.throwAt} instead of passing it directly.
       */
-      constructor(reason, mark) {
+      constructor(reason, mark2) {
         super();
         this.name = "YAMLException";
         this.reason = reason;
-        this.mark = mark;
+        this.mark = mark2;
         this.message = formatError(this, false);
         if (Error.captureStackTrace) Error.captureStackTrace(this, this.constructor);
       }
@@ -9809,15 +9809,15 @@ var init_js_yaml = __esm({
             lineStart = index + 1;
           }
         }
-        const mark = {
+        const mark2 = {
           name: filename,
           buffer: source,
           position,
           line: line2,
           column: position - lineStart
         };
-        mark.snippet = makeSnippet(mark);
-        throw new YAMLException2(message, mark);
+        mark2.snippet = makeSnippet(mark2);
+        throw new YAMLException2(message, mark2);
       }
     };
     EVENT_ID = {
@@ -13029,8 +13029,8 @@ var init_schemas = __esm({
       });
       defineLazyInternal(inst, "pattern", (zod) => {
         if (zod.def.options.every((o) => o._zod.pattern)) {
-          const patterns = zod.def.options.map((o) => o._zod.pattern);
-          return new RegExp(`^(${patterns.map((p) => cleanRegex(p.source)).join("|")})$`);
+          const patterns2 = zod.def.options.map((o) => o._zod.pattern);
+          return new RegExp(`^(${patterns2.map((p) => cleanRegex(p.source)).join("|")})$`);
         }
         return void 0;
       });
@@ -15260,7 +15260,7 @@ var init_json_schema_processors = __esm({
     stringProcessor = (schema5, ctx, _json, _params) => {
       const json2 = _json;
       json2.type = "string";
-      const { minimum, maximum, format, patterns, contentEncoding, laxFormat } = aggregateChecks(schema5);
+      const { minimum, maximum, format, patterns: patterns2, contentEncoding, laxFormat } = aggregateChecks(schema5);
       if (typeof minimum === "number")
         json2.minLength = minimum;
       if (typeof maximum === "number")
@@ -15275,8 +15275,8 @@ var init_json_schema_processors = __esm({
       }
       if (contentEncoding)
         json2.contentEncoding = contentEncoding;
-      if (patterns && patterns.size > 0) {
-        const patternList = [...patterns].map(exactPattern);
+      if (patterns2 && patterns2.size > 0) {
+        const patternList = [...patterns2].map(exactPattern);
         if (patternList.length === 1)
           json2.pattern = patternList[0].source;
         else if (patternList.length > 1) {
@@ -15619,14 +15619,14 @@ var init_json_schema_processors = __esm({
       const def = schema5._zod.def;
       json2.type = "object";
       const keyType = def.keyType;
-      const patterns = aggregateChecks(keyType).patterns;
-      if (def.mode === "loose" && patterns && patterns.size > 0) {
+      const patterns2 = aggregateChecks(keyType).patterns;
+      if (def.mode === "loose" && patterns2 && patterns2.size > 0) {
         const valueSchema = processSchema(def.valueType, ctx, {
           ...params,
           path: [...params.path, "patternProperties", "*"]
         });
         json2.patternProperties = {};
-        for (const pattern of patterns) {
+        for (const pattern of patterns2) {
           assignProp(json2.patternProperties, exactPattern(pattern).source, valueSchema);
         }
       } else {
@@ -17170,6 +17170,8 @@ var init_distro = __esm({
       percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
       architectures: boolean3().default(true).describe("Each architecture has every package"),
       installable: boolean3().default(true).describe("What packages need of each other is there"),
+      archive: boolean3().default(false).describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
+      upgrade: boolean3().default(true).describe("An upgrade removes no package that the channel has"),
       nothing_lost: boolean3().default(true).describe("No package that the channel has is lost"),
       tests: boolean3().default(true).describe("No test fails that did not fail in the channel"),
       age_hours: number3().min(0).optional().describe("Hours that the state must have been in its channel"),
@@ -17185,6 +17187,7 @@ var init_distro = __esm({
       keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
       grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
       sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
+      keyring: boolean3().default(false).describe("Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt"),
       valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
     fingerprint = string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key");
@@ -17209,7 +17212,7 @@ var init_distro = __esm({
       submodules: array(string3().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), "a URL of a git repository")).default([]).describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
       tracks: array(track).default([]),
       channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
-      publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
+      publish: publishSettings.default({ to: [], grace_days: 7, sha512: false, keyring: false }),
       docs: docsSettings.default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 }).describe("Documentation of the packages"),
       naming: strictObject({
         package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(
@@ -17842,7 +17845,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs98 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -19414,7 +19417,10 @@ function writeTar(files, seconds) {
     parts2.push(h, data, Buffer.alloc((block - data.length % block) % block));
   };
   add2("./", "5", 493, Buffer.alloc(0));
-  for (const { path: path2, data } of files) add2(`./${path2}`, "0", 420, Buffer.from(data));
+  for (const { path: path2, data } of files) {
+    if (path2.endsWith("/")) add2(`./${path2}`, "5", 493, Buffer.alloc(0));
+    else add2(`./${path2}`, "0", 420, Buffer.from(data));
+  }
   return Buffer.concat([...parts2, Buffer.alloc(2 * block)]);
 }
 
@@ -20185,10 +20191,10 @@ init_diagnostics();
 init_diagnostics();
 
 // ts-src/plan/globs.ts
-function matcher(patterns) {
-  if (patterns.includes("*")) return () => true;
-  const exact = new Set(patterns.filter((p) => !/[*?]/.test(p)));
-  const globs = patterns.filter((p) => /[*?]/.test(p)).map(
+function matcher(patterns2) {
+  if (patterns2.includes("*")) return () => true;
+  const exact = new Set(patterns2.filter((p) => !/[*?]/.test(p)));
+  const globs = patterns2.filter((p) => /[*?]/.test(p)).map(
     (p) => new RegExp(
       `^${p.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`
     )
@@ -20503,7 +20509,7 @@ function evaluateAll(input, settings3, diagnostics) {
     let outside = none;
     let bounded2 = none;
     const touched = [];
-    const mark = (d, roles) => {
+    const mark2 = (d, roles) => {
       if (d === n) return;
       if (marks[d] === 0) touched.push(d);
       marks[d] |= roles;
@@ -20513,24 +20519,24 @@ function evaluateAll(input, settings3, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number7.get(member), roles);
+        for (const member of groups.get(d.name) ?? []) mark2(number7.get(member), roles);
         continue;
       }
       const inside = number7.get(d.name);
       if (inside !== void 0 && !d.versions) {
-        mark(inside, roles);
+        mark2(inside, roles);
         continue;
       }
       const need = { name: d.name, id: inside ?? idOf2(d.name), roles, dependency: d, group: void 0 };
-      if (inside !== void 0) mark(inside, roles);
+      if (inside !== void 0) mark2(inside, roles);
       else if (outside === none) outside = [need];
       else outside.push(need);
       if (!d.versions) continue;
       if (bounded2 === none) bounded2 = [need];
       else bounded2.push(need);
     }
-    if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
-    if (isInterface(packages[n])) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
+    if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark2(e, forBuild | forRun);
+    if (isInterface(packages[n])) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
     evaluated.inside.push(insideOf(touched, marks, names3));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded2);
@@ -21380,10 +21386,10 @@ function narrowing(selection, evaluated) {
 function checkPatterns(selection, all, diagnostics) {
   const packages = () => all.flatMap((e) => e.names);
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
-  const check4 = (what, patterns, all2) => {
-    if (!patterns) return;
+  const check4 = (what, patterns2, all2) => {
+    if (!patterns2) return;
     const known3 = all2();
-    for (const pattern of patterns) {
+    for (const pattern of patterns2) {
       if (known3.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known3);
       diagnostics.push(
@@ -22535,10 +22541,10 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   const asked = versions.filter((v) => v === void 0 || !isCommit(v));
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked.length; i += 200) {
-    const patterns = asked.slice(i, i + 200).flatMap(
+    const patterns2 = asked.slice(i, i + 200).flatMap(
       (v) => v === void 0 ? ["HEAD"] : v.startsWith("refs/") ? [v] : [`refs/heads/${v}`, `refs/tags/${v}`, `refs/tags/${v}^{}`]
     );
-    const listed = await patiently((at2) => ["ls-remote", "--", at2, ...patterns], {}, { url: url2, reporter: reporter2 });
+    const listed = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
     if (listed.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed);
     for (const line2 of listed.stdout.split("\n")) {
       const tab = line2.indexOf("	");
@@ -25450,8 +25456,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -26136,9 +26142,9 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
-var import_node_os9 = require("node:os");
+var import_node_fs37 = require("node:fs");
+var import_node_path42 = require("node:path");
+var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
 init_names();
@@ -26172,7 +26178,12 @@ init_process();
 var import_node_crypto6 = require("node:crypto");
 init_process();
 init_names();
-var fieldOf = (stanza, name6) => new RegExp(`^${name6}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
+function fieldOf(stanza, name6) {
+  let pattern = patterns.get(name6);
+  if (!pattern) patterns.set(name6, pattern = new RegExp(`^${name6}: *(.*)$`, "mi"));
+  return pattern.exec(stanza)?.[1]?.trim();
+}
+var patterns = /* @__PURE__ */ new Map();
 var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
 function stanzaOf(parts2, name6) {
   const { text: text8, faults: faults4 } = controlText(parts2);
@@ -26231,8 +26242,8 @@ async function readAlone(path2, name6) {
 }
 async function unpackTogether(kind, archives) {
   if (!archives.length) return [];
-  const mark = (0, import_node_crypto6.randomBytes)(32);
-  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark, encoding: "latin1" });
+  const mark2 = (0, import_node_crypto6.randomBytes)(32);
+  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
   const between = Buffer.from(packed3.stdout, "latin1");
   const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
@@ -26241,9 +26252,9 @@ async function unpackTogether(kind, archives) {
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
   let from = 0;
-  for (let at2 = output.indexOf(mark); at2 >= 0; at2 = output.indexOf(mark, from)) {
+  for (let at2 = output.indexOf(mark2); at2 >= 0; at2 = output.indexOf(mark2, from)) {
     parts2.push(output.subarray(from, at2));
-    from = at2 + mark.length;
+    from = at2 + mark2.length;
   }
   return parts2.length === archives.length ? parts2 : void 0;
 }
@@ -26484,6 +26495,88 @@ async function indicesOf(store2, state) {
     );
   await store2.putObjects(all.flatMap((i) => [i.plain, ...i.packed]));
   return good(all);
+}
+
+// ts-src/publish/keyring.ts
+var import_node_fs30 = require("node:fs");
+var import_node_os6 = require("node:os");
+var import_node_path35 = require("node:path");
+init_digest();
+init_names();
+var mark = "keyring:";
+var withoutKeyring = (suites) => Object.fromEntries(
+  Object.entries(suites).map(([suite2, packages]) => {
+    const all = Object.entries(packages);
+    const others2 = all.filter(([, held]) => !held.key.startsWith(mark));
+    return [suite2, others2.length === all.length ? packages : Object.fromEntries(others2)];
+  })
+);
+async function withKeyring(suites, input) {
+  const { channel: channel2, organization } = input;
+  const name6 = `${organization}-archive-keyring`;
+  const files = filesOf3(name6, suites, input);
+  const key = `${mark}${sha256(JSON.stringify(files))}`;
+  const keys = Object.keys(suites);
+  const before2 = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
+  const held = before2 ?? await makeKeyring(name6, key, files, keys, input);
+  return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
+}
+function filesOf3(name6, suites, { publicKey, uri }) {
+  const names3 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
+  const keyFile = `/usr/share/keyrings/${name6}.asc`;
+  return [
+    ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
+    { path: keyFile.slice(1), data: publicKey },
+    ...uri === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
+    ...(uri === void 0 ? [] : names3).map((suite2) => ({
+      path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
+      data: renderSources({
+        uri: uri ?? "",
+        suite: suite2,
+        architectures: Object.keys(suites).flatMap(
+          (key) => key.startsWith(`${suite2}/`) ? [key.slice(suite2.length + 1)] : []
+        ),
+        keyFile,
+        key: publicKey
+      })
+    }))
+  ];
+}
+async function makeKeyring(name6, key, files, suites, { store: store2, channel: channel2, organization, now }) {
+  const stamp = stampOf(now);
+  let version3 = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+  for (const suite2 of suites) {
+    const highest2 = channel2.value.versions[suite2]?.[name6];
+    if (highest2 !== void 0 && compareDebianVersions(version3, highest2) <= 0)
+      version3 = versionAbove(version3, stamp, highest2);
+  }
+  const control = `Package: ${name6}
+Version: ${version3}
+Architecture: all
+Maintainer: ${organization} <${organization}@localhost>
+Section: misc
+Priority: important
+Description: keys of the package repository of ${organization}
+ The public keys that its Release files are signed with, in /usr/share/keyrings,
+ and entries for apt's sources in /usr/share/${name6}.
+`;
+  const folder = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  try {
+    const file3 = (0, import_node_path35.join)(folder, debFile(name6, version3, "all"));
+    const seconds = stampSeconds(stamp);
+    await writeAr(
+      file3,
+      [
+        { name: "debian-binary", data: Buffer.from("2.0\n") },
+        { name: "control.tar", data: writeTar([{ path: "control", data: control }], seconds) },
+        { name: "data.tar", data: writeTar(files, seconds) }
+      ],
+      seconds
+    );
+    return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
+  } finally {
+    (0, import_node_fs30.rmSync)(folder, { recursive: true, force: true });
+  }
 }
 
 // ts-src/publish/staging.ts
@@ -26794,14 +26887,15 @@ async function switchSuites(endpoint, staged) {
 async function moveChannel(channel2, draft, outlet, storedLock) {
   const { store: store2 } = outlet;
   const { head, headId } = channel2;
-  if (head && headId && sameSuites(head.suites, draft.suites)) return bring(channel2, headId, head, outlet, false);
-  const made2 = await makeIndices(store2, draft.suites, [head, await fromState(store2, draft)]);
+  const wanted = await suitesWithKey(channel2, draft.suites, outlet);
+  if (head && headId && sameSuites(head.suites, wanted)) return bring(channel2, headId, head, outlet, false);
+  const made2 = await makeIndices(store2, wanted, [head, await fromState(store2, draft)]);
   if (!made2.ok) return made2;
   if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
   const { lock: lock2, ...rest2 } = draft;
-  const suites = orderedSuites(draft.suites);
+  const suites = orderedSuites(wanted);
   const written = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
-  const versions = otherVersions(channel2.value.versions, draft.suites);
+  const versions = otherVersions(channel2.value.versions, wanted);
   const indices = await made2.value.finish();
   const state = {
     schema: 1,
@@ -26819,6 +26913,14 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
   const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...written ? [written] : []];
   await store2.putObjects(objects, text8);
   return bringIndices(channel2, { id, state, indices }, outlet, false);
+}
+async function suitesWithKey(channel2, given, outlet) {
+  const suites = withoutKeyring(given);
+  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
+  if (!settings3.keyring) return suites;
+  const uri = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
+  const { organization } = settings3;
+  return withKeyring(suites, { store: store2, channel: channel2, organization, publicKey: signer.publicKey, uri, now });
 }
 async function fromState(store2, draft) {
   return draft.from ? readState(store2, draft.from.state) : void 0;
@@ -26904,15 +27006,15 @@ function knownPool(channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs31 = require("node:fs");
-var import_node_os6 = require("node:os");
-var import_node_path36 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_os7 = require("node:os");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/raise.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path36 = require("node:path");
 init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
@@ -26943,12 +27045,12 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture2 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path35.join)(own3, debFile(name6, to, architecture2));
+    const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path36.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path36.join)(own3, debFile(name6, to, architecture2));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs30.rmSync)(own3, { recursive: true, force: true });
+    (0, import_node_fs31.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -26963,23 +27065,23 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs31.mkdtempSync)((0, import_node_path36.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs31.mkdirSync)((0, import_node_path36.join)(root, folder), { recursive: true });
-    (0, import_node_fs31.writeFileSync)((0, import_node_path36.join)(root, "status"), "");
-    (0, import_node_fs31.writeFileSync)(
-      (0, import_node_path36.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_fs32.mkdirSync)((0, import_node_path37.join)(root, folder), { recursive: true });
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "status"), "");
+    (0, import_node_fs32.writeFileSync)(
+      (0, import_node_path37.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs31.writeFileSync)((0, import_node_path36.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path36.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path36.join)(root, "apt.conf") }
+      cwd: (0, import_node_path37.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path37.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -26990,7 +27092,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs31.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs32.rmSync)(root, { recursive: true, force: true });
   }
 }
 var configuration = (root, architectures) => [
@@ -27050,23 +27152,23 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs35 = require("node:fs");
-var import_node_os8 = require("node:os");
-var import_node_path40 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_os9 = require("node:os");
+var import_node_path41 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs32 = require("node:fs");
-var import_node_os7 = require("node:os");
-var import_node_path37 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_os8 = require("node:os");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -27096,10 +27198,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
+  const folder = (0, import_node_fs33.mkdtempSync)((0, import_node_path38.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text8);
+    (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(folder, "signature"), signature);
+    (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(folder, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2],
@@ -27107,11 +27209,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path37.join)(folder, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path38.join)(folder, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path37.join)(folder, "signature"), (0, import_node_path37.join)(folder, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path38.join)(folder, "signature"), (0, import_node_path38.join)(folder, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
@@ -27119,14 +27221,14 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
-    (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs33.rmSync)(folder, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs33 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_process();
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
@@ -27158,10 +27260,10 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs33.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs34.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path38.join)(folder, "g");
+  const home = (0, import_node_path39.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -27227,7 +27329,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs34.openSync)(file3, "r");
+      descriptor = (0, import_node_fs35.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -27240,7 +27342,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs34.closeSync)(descriptor);
+    (0, import_node_fs35.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -27278,7 +27380,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs34.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs35.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept3 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept3.code === 0 ? good(void 0) : failed("keep the key", kept3);
 }
@@ -27315,7 +27417,7 @@ async function signerOf(at2, keys) {
   });
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs35.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -27344,9 +27446,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named6, state, organization) => named6 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named6, state, organization) => named6 === void 0 ? { kind: "made", home: (0, import_node_path40.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path39.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path40.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named6].flat()
 };
 function keyFromEnvironment(env) {
@@ -27363,12 +27465,12 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs35.mkdtempSync)((0, import_node_path40.join)((0, import_node_os8.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs36.mkdtempSync)((0, import_node_path41.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs35.rmSync)(home, { recursive: true, force: true }));
+  ).finally(() => (0, import_node_fs36.rmSync)(home, { recursive: true, force: true }));
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -27657,7 +27759,7 @@ var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
-    return (0, import_node_os9.userInfo)().username;
+    return (0, import_node_os10.userInfo)().username;
   } catch {
     return "unknown";
   }
@@ -27672,7 +27774,7 @@ async function publishChannel(opened, input) {
 }
 async function publishRuns(channel2, input, signer, diagnostics) {
   const { runs, store: store2, stamp } = input;
-  const before2 = channel2.head?.suites ?? channel2.former ?? {};
+  const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
   const names3 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
@@ -27693,8 +27795,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names3);
   if (!names3.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path41.join)(input.state, "incoming");
-  (0, import_node_fs36.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path42.join)(input.state, "incoming");
+  (0, import_node_fs37.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -27754,7 +27856,7 @@ function sourcesOf(endpoint, suites, names3, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path41.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path42.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -27785,12 +27887,13 @@ function keepOf(distro, name6) {
 var repositorySettings = (distro) => ({
   organization: distro.organization,
   sha512: distro.publish.sha512,
-  validDays: distro.publish.valid_days
+  validDays: distro.publish.valid_days,
+  keyring: distro.publish.keyring
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -27807,7 +27910,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path42.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path43.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -27815,15 +27918,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs37.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs38.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
+    (0, import_node_fs38.mkdirSync)((0, import_node_path43.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs37.linkSync)(file3.path, path2);
+      (0, import_node_fs38.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -27832,13 +27935,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs37.copyFileSync)(file3.path, temporary);
-      const handle = (0, import_node_fs37.openSync)(temporary, "r");
-      (0, import_node_fs37.fsyncSync)(handle);
-      (0, import_node_fs37.closeSync)(handle);
+      (0, import_node_fs38.copyFileSync)(file3.path, temporary);
+      const handle = (0, import_node_fs38.openSync)(temporary, "r");
+      (0, import_node_fs38.fsyncSync)(handle);
+      (0, import_node_fs38.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs37.rmSync)(temporary, { force: true });
+      (0, import_node_fs38.rmSync)(temporary, { force: true });
     }
   }
   async placeAll(files) {
@@ -27865,7 +27968,7 @@ var FolderEndpoint = class {
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs37.linkSync)(temporary, path2);
+      (0, import_node_fs38.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -27879,13 +27982,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs37.statSync)(path2).size;
+      there = (0, import_node_fs38.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs37.rmSync)(path2, { force: true });
+    (0, import_node_fs38.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -27899,23 +28002,23 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
+    (0, import_node_fs38.mkdirSync)((0, import_node_path43.dirname)(path2), { recursive: true });
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs37.linkSync)(this.path(like), temporary);
-      (0, import_node_fs37.renameSync)(temporary, path2);
+      (0, import_node_fs38.linkSync)(this.path(like), temporary);
+      (0, import_node_fs38.renameSync)(temporary, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs37.rmSync)(temporary, { force: true });
+      (0, import_node_fs38.rmSync)(temporary, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs37.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs38.readFileSync)(this.path(name6)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -27928,9 +28031,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path42.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path42.dirname)(at2)) {
+    for (let at2 = (0, import_node_path43.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path43.dirname)(at2)) {
       try {
-        (0, import_node_fs37.rmdirSync)(this.path(at2));
+        (0, import_node_fs38.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -27939,7 +28042,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -27997,22 +28100,22 @@ function nearName(name6, near, names3) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept3 = (0, import_node_path43.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept3 = (0, import_node_path44.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs38.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs39.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names3 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path43.join)(base.lists, file3);
-    if ((0, import_node_fs38.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs38.readFileSync)(path2, "latin1"), names3);
+    const path2 = (0, import_node_path44.join)(base.lists, file3);
+    if ((0, import_node_fs39.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs39.readFileSync)(path2, "latin1"), names3);
   }
   if (!names3.size) return void 0;
   writeWhole(kept3, [...names3].sort().join("\n"), { sync: false });
@@ -28027,7 +28130,7 @@ function addNames(list9, names3) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path43.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path44.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -28046,7 +28149,7 @@ var archiveCheck = (planned3) => (scope2, target2, names3) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path45.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -28239,8 +28342,8 @@ var readiness = (needs) => ({
 });
 
 // ts-src/engine/task-runner.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path47 = require("node:path");
 
 // ts-src/model/docs.ts
 var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
@@ -28255,7 +28358,7 @@ var apiFolder = "api";
 var proseFolder = "doc";
 
 // ts-src/engine/store-repair.ts
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -28305,7 +28408,7 @@ var StoreRepair = class {
     options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options6.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path45.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path46.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options6.restored(graph2, d, outcome.value);
@@ -28361,20 +28464,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options6 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path46.join)(options6.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path47.join)(options6.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf2(graph2, task);
-        const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path47.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options6.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path47.join)(options6.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs39.rmSync)(lock2, { force: true });
+    (0, import_node_fs40.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -28699,8 +28802,8 @@ function untilStopped(first2 = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -28987,21 +29090,21 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -29021,8 +29124,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path47.join)(work2, "mmdebstrap");
-  (0, import_node_fs40.mkdirSync)(temporary);
+  const temporary = (0, import_node_path48.join)(work2, "mmdebstrap");
+  (0, import_node_fs41.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -29040,8 +29143,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path47.join)(work2, "base.tar"),
-      (0, import_node_path47.join)(work2, "lists"),
+      (0, import_node_path48.join)(work2, "base.tar"),
+      (0, import_node_path48.join)(work2, "lists"),
       {
         plain: plain3
       }
@@ -29055,9 +29158,9 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs40.chmodSync)(temporary, 1023);
-  (0, import_node_fs40.mkdirSync)((0, import_node_path47.join)(temporary, "lists"));
-  (0, import_node_fs40.chmodSync)((0, import_node_path47.join)(temporary, "lists"), 511);
+  (0, import_node_fs41.chmodSync)(temporary, 1023);
+  (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(temporary, "lists"));
+  (0, import_node_fs41.chmodSync)((0, import_node_path48.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command2 = mmdebstrapCommand(
@@ -29086,10 +29189,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs40.renameSync)((0, import_node_path47.join)(temporary, "base.tar"), (0, import_node_path47.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path47.join)(work2, "lists")]);
-    (0, import_node_fs40.renameSync)((0, import_node_path47.join)(temporary, "lists"), (0, import_node_path47.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path47.join)(work2, "base.tar"), (0, import_node_path47.join)(work2, "lists")]);
+    (0, import_node_fs41.renameSync)((0, import_node_path48.join)(temporary, "base.tar"), (0, import_node_path48.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path48.join)(work2, "lists")]);
+    (0, import_node_fs41.renameSync)((0, import_node_path48.join)(temporary, "lists"), (0, import_node_path48.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path48.join)(work2, "base.tar"), (0, import_node_path48.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -29098,18 +29201,18 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path47.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path48.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs40.copyFileSync)(key, (0, import_node_path47.join)(folder, copy));
-      (0, import_node_fs40.chmodSync)((0, import_node_path47.join)(folder, copy), 420);
+      (0, import_node_fs41.copyFileSync)(key, (0, import_node_path48.join)(folder, copy));
+      (0, import_node_fs41.chmodSync)((0, import_node_path48.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path47.dirname)(at2)) {
-    if (((0, import_node_fs40.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path48.dirname)(at2)) {
+    if (((0, import_node_fs41.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -29117,7 +29220,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs40.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs41.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -29146,15 +29249,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path48.join)(
-    (0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")),
+  (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path49.join)(
+    (0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")),
     `${name6}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path48.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path48.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path49.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path49.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -29162,18 +29265,18 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path48.join)(folder, "lock"),
+    (0, import_node_path49.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs41.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path48.join)(folder, entry));
-      const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path48.join)(work2, "lists");
-      (0, import_node_fs41.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path48.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs42.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path49.join)(folder, entry));
+      const work2 = (0, import_node_path49.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path49.join)(work2, "lists");
+      (0, import_node_fs42.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path49.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path48.join)((0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")), `${name6}-${architecture2}`, "current.json")
+        (0, import_node_path49.join)((0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")), `${name6}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -29196,7 +29299,7 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
         );
       }
       const digest4 = await sha256File(tar);
-      const root = (0, import_node_path48.join)(work2, "root");
+      const root = (0, import_node_path49.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -29204,34 +29307,34 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
           error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path48.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path49.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path48.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path49.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path48.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path49.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs41.renameSync)(work2, final);
+      (0, import_node_fs42.renameSync)(work2, final);
       const base = {
         digest: digest4,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path48.join)(final, "root"),
-        lists: (0, import_node_path48.join)(final, "lists", "lists"),
-        tar: (0, import_node_path48.join)(final, "base.tar"),
+        root: (0, import_node_path49.join)(final, "root"),
+        lists: (0, import_node_path49.join)(final, "lists", "lists"),
+        tar: (0, import_node_path49.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path48.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path49.join)(final, "lists");
       const prepared2 = await prepareBase(driver, state, base);
       if (!prepared2.ok) return prepared2;
       base.packages = prepared2.value;
-      writeWhole((0, import_node_path48.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path49.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name6}`)
@@ -29269,11 +29372,11 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path48.join)(base.folder, "cache");
-  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path49.join)(base.folder, "cache");
+  (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs41.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path48.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs41.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs42.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path49.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs42.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -29288,8 +29391,8 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -29297,9 +29400,9 @@ var nameOf = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.jso
 async function keepBase(store2, base, work2) {
   const name6 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs42.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path49.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path49.join)(work2, "lists.tar.gz");
+  (0, import_node_fs43.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path50.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path50.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -29320,13 +29423,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path49.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path50.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path49.join)(folder, "root"),
-    lists: (0, import_node_path49.join)(folder, "lists"),
-    tar: (0, import_node_path49.join)(folder, "base.tar"),
+    root: (0, import_node_path50.join)(folder, "root"),
+    lists: (0, import_node_path50.join)(folder, "lists"),
+    tar: (0, import_node_path50.join)(folder, "base.tar"),
     packages: stored2.packages,
     made: stored2.made,
     sources: "store"
@@ -29338,16 +29441,16 @@ var lost2 = (what, platform2, digest4) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path49.join)(
-    (0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")),
+  (0, import_node_fs43.mkdirSync)((0, import_node_path50.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path50.join)(
+    (0, import_node_fs43.realpathSync)((0, import_node_path50.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept3 = (0, import_node_path49.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept3 = (0, import_node_path50.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path49.join)(folder, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path50.join)(folder, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path49.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path50.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -29355,7 +29458,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path49.join)(folder, "lock"),
+    (0, import_node_path50.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -29364,39 +29467,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path49.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path50.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs43.mkdirSync)((0, import_node_path50.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path49.join)(work2, "base.tar"),
+        (0, import_node_path50.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path49.join)(work2, "lists")
+        (0, import_node_path50.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path49.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path50.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path49.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path49.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path50.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path50.join)(work2, "base.tar"), root);
       if (unpacked.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path49.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path50.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs42.renameSync)(work2, final);
+      (0, import_node_fs43.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path49.join)(final, "root"),
-        lists: (0, import_node_path49.join)(final, "lists"),
-        tar: (0, import_node_path49.join)(final, "base.tar"),
+        root: (0, import_node_path50.join)(final, "root"),
+        lists: (0, import_node_path50.join)(final, "lists"),
+        tar: (0, import_node_path50.join)(final, "base.tar"),
         packages: stored2.packages,
         made: stored2.made,
         sources: "store"
@@ -29450,8 +29553,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path51 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -29482,7 +29585,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path50.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path51.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -29531,7 +29634,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names3, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path50.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path51.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names3, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -29568,7 +29671,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path50.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path51.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -29576,7 +29679,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path50.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path51.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -29639,24 +29742,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path50.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path50.join)(this.all(), id);
+  all = () => (0, import_node_path51.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path51.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path50.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path51.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path50.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path51.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set, common2) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path50.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path51.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set, common2);
@@ -29665,7 +29768,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep2 = (0, import_node_path50.join)(work2, "kept");
+      const keep2 = (0, import_node_path51.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep: keep2 },
@@ -29700,14 +29803,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs43.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path50.join)(work2, "layer");
-      (0, import_node_fs43.mkdirSync)(staged);
-      (0, import_node_fs43.rmSync)((0, import_node_path50.join)(keep2, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs43.renameSync)(keep2, (0, import_node_path50.join)(staged, "root"));
-      writeWhole((0, import_node_path50.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs44.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path51.join)(work2, "layer");
+      (0, import_node_fs44.mkdirSync)(staged);
+      (0, import_node_fs44.rmSync)((0, import_node_path51.join)(keep2, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs44.renameSync)(keep2, (0, import_node_path51.join)(staged, "root"));
+      writeWhole((0, import_node_path51.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs43.renameSync)(staged, this.folder(id));
+      (0, import_node_fs44.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -29723,7 +29826,7 @@ var AptResolver = class {
     let best;
     let names3 = [];
     try {
-      names3 = (0, import_node_fs43.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names3 = (0, import_node_fs44.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names3) {
@@ -29736,8 +29839,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path50.join)(this.state, "archives");
-    (0, import_node_fs43.mkdirSync)((0, import_node_path50.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path51.join)(this.state, "archives");
+    (0, import_node_fs44.mkdirSync)((0, import_node_path51.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -29746,8 +29849,8 @@ var AptResolver = class {
       const [name6, version3] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path50.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs43.readdirSync)(this.archives());
+    return withMutex((0, import_node_path51.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs44.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -29782,18 +29885,18 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path50.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path51.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/history.ts
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path51.join)(state, "durations.json");
+    this.file = (0, import_node_path52.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -29815,12 +29918,12 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_files();
 init_process();
 var Packages = class {
@@ -29829,7 +29932,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path52.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path53.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -29854,18 +29957,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs44.mkdirSync)((0, import_node_path52.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs45.mkdirSync)((0, import_node_path53.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file3, staged, policy);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path52.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs44.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path53.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs45.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -29875,19 +29978,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      (0, import_node_fs44.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs45.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs44.renameSync)(staged, target2);
+      (0, import_node_fs45.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs44.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs44.renameSync)(staged, target2);
+      (0, import_node_fs45.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs45.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -29900,7 +30003,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs44.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs45.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
@@ -29912,10 +30015,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs44.mkdirSync)((0, import_node_path52.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs44.writeFileSync)(
-      (0, import_node_path52.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs44.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs45.mkdirSync)((0, import_node_path53.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs45.writeFileSync)(
+      (0, import_node_path53.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs45.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -29933,7 +30036,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder = (0, import_node_path52.dirname)(file3); folder !== "/"; folder = (0, import_node_path52.dirname)(folder)) {
+      for (let folder = (0, import_node_path53.dirname)(file3); folder !== "/"; folder = (0, import_node_path53.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
@@ -29942,8 +30045,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path57 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var placesOf2 = ({ scope: scope2 }, debian2) => allowedPaths(debian2, scope2.prefix, scope2.underlayPrefixes);
@@ -29955,15 +30058,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path54 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs46.writeFileSync)((0, import_node_path54.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -29973,21 +30076,21 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path54.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path55.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path54.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs46.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path55.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs47.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -30007,19 +30110,19 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs46.rmSync)(archive, { force: true });
+  (0, import_node_fs47.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
   const out = await run("sh", [...args, ...options6]);
   if (out.code === 0) return true;
-  (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs47.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -30033,7 +30136,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path55.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path56.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -30042,9 +30145,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path55.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path55.join)(state, "git", "archives.git"), (0, import_node_path55.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs47.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path56.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path56.join)(state, "git", "archives.git"), (0, import_node_path56.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs48.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -30054,14 +30157,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options6, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs48.mkdirSync)((0, import_node_path56.dirname)(log), { recursive: true });
-  (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs49.mkdirSync)((0, import_node_path57.dirname)(log), { recursive: true });
+  (0, import_node_fs49.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system, request.common);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path56.join)(work2, "own");
+  const own3 = (0, import_node_path57.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -30070,11 +30173,11 @@ async function prepareEnvironment(options6, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path56.join)(work2, "build");
-  const source = (0, import_node_path56.join)(build4, p.name);
+  const build4 = (0, import_node_path57.join)(work2, "build");
+  const source = (0, import_node_path57.join)(build4, p.name);
   const fault3 = await bringSource(options6.state, options6.store, p, source) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source, build: build4, recipe: (0, import_node_path56.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build4, recipe: (0, import_node_path57.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
@@ -30084,7 +30187,7 @@ function enterEnvironment(options6, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path56.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path57.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
@@ -30148,8 +30251,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path60 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -30940,8 +31043,8 @@ var docRecipeDigest = () => sha256(
 );
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -31385,14 +31488,14 @@ function writeRecipe(options6, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs49.chmodSync)(folder, 493);
+  (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs50.chmodSync)(folder, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs49.writeFileSync)((0, import_node_path57.join)(folder, name6), data);
-    (0, import_node_fs49.chmodSync)((0, import_node_path57.join)(folder, name6), 420);
+    (0, import_node_fs50.writeFileSync)((0, import_node_path58.join)(folder, name6), data);
+    (0, import_node_fs50.chmodSync)((0, import_node_path58.join)(folder, name6), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path58.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options6, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -31413,10 +31516,10 @@ var largestText = 8 << 20;
 function firstText(source, names3) {
   for (const name6 of names3) {
     try {
-      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path57.join)(source, name6));
-      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
-      const stat2 = (0, import_node_fs49.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
+      const path2 = (0, import_node_fs50.realpathSync)((0, import_node_path58.join)(source, name6));
+      if (!path2.startsWith(`${(0, import_node_fs50.realpathSync)(source)}/`)) continue;
+      const stat2 = (0, import_node_fs50.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs50.readFileSync)(path2);
     } catch {
     }
   }
@@ -31595,7 +31698,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -31638,7 +31741,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js|(file|plus|minus)\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder = (0, import_node_path58.join)(environment3.build, "docs", "pages");
+  const folder = (0, import_node_path59.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
@@ -31920,11 +32023,11 @@ function writeInputs(options6, job) {
 }
 function write(folder, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path59.join)(folder, name6);
-    (0, import_node_fs50.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
-    (0, import_node_fs50.chmodSync)((0, import_node_path59.dirname)(path2), 493);
-    (0, import_node_fs50.writeFileSync)(path2, data);
-    (0, import_node_fs50.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path60.join)(folder, name6);
+    (0, import_node_fs51.mkdirSync)((0, import_node_path60.dirname)(path2), { recursive: true });
+    (0, import_node_fs51.chmodSync)((0, import_node_path60.dirname)(path2), 493);
+    (0, import_node_fs51.writeFileSync)(path2, data);
+    (0, import_node_fs51.chmodSync)(path2, 420);
   }
 }
 async function recordOf2(options6, job, results, begun) {
@@ -31936,8 +32039,8 @@ async function recordOf2(options6, job, results, begun) {
   const pages = await pagesOf(options6.distro.organization, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path59.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs50.writeFileSync)(packed3, packPages(pages));
+  const packed3 = (0, import_node_path60.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs51.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -32010,30 +32113,30 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/inspect/staged.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path61 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs51.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs52.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs51.readdirSync)((0, import_node_path60.join)(root, folder))) {
+      for (const name6 of (0, import_node_fs52.readdirSync)((0, import_node_path61.join)(root, folder))) {
         const path2 = `${folder}/${name6}`;
-        const stat2 = (0, import_node_fs51.lstatSync)((0, import_node_path60.join)(root, path2));
+        const stat2 = (0, import_node_fs52.lstatSync)((0, import_node_path61.join)(root, path2));
         const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs51.readlinkSync)((0, import_node_path60.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs52.readlinkSync)((0, import_node_path61.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32116,10 +32219,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path61.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path62.join)(environment3.build, "stage");
 async function finishPackages(options6, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path61.join)(folder, "out");
+  const out = (0, import_node_path62.join)(folder, "out");
   const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -32141,17 +32244,17 @@ async function finishPackages(options6, request, environment3, folder) {
     depends: [...linked, ...abi2.requires, ...shlibs, ...planned3.depends],
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path61.join)(request.work, "packages");
-  (0, import_node_fs52.mkdirSync)(target2);
+  const target2 = (0, import_node_path62.join)(request.work, "packages");
+  (0, import_node_fs53.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options6, request));
   const finish3 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path61.join)(target2, debFile(c.package, c.version, architecture2));
+    const path2 = (0, import_node_path62.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
     ];
     for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
-    await assemble((0, import_node_path61.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path62.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
   const main2 = await finish3(
@@ -32183,7 +32286,7 @@ var policyOf = (c, allowed) => ({
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path61.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs53.lstatSync)((0, import_node_path62.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -32208,11 +32311,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path64 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -32226,7 +32329,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles4 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path62.basename)(path2);
+      const name6 = (0, import_node_path63.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -32373,10 +32476,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth2) => (0, import_node_fs53.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path63.join)(folder, e.name);
+  const visit = (folder, depth2) => (0, import_node_fs54.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path64.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs54.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs54.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -32447,8 +32550,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path64.join)(work2, "pack");
-      (0, import_node_fs54.mkdirSync)((0, import_node_path64.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path65.join)(work2, "pack");
+      (0, import_node_fs55.mkdirSync)((0, import_node_path65.join)(folder, "tree"), { recursive: true });
       const packed3 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -32573,8 +32676,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -32664,7 +32767,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join55(set, other) {
+function join56(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -32713,7 +32816,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
-    for (const d of direct) join55(names3, this.namesOf(graph2, d));
+    for (const d of direct) join56(names3, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names3));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -32773,7 +32876,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path65.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs56.readFileSync)((0, import_node_path66.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -32823,7 +32926,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join55(names3, below2);
+      if (below2) join56(names3, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names3;
@@ -32929,7 +33032,7 @@ function newBase(input, options6, store2, of, architecture2) {
 async function prepareScopes(input, options6, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path66.join)(state, "slipway.log");
+  const log = (0, import_node_path67.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
@@ -32987,20 +33090,20 @@ async function prepareScopes(input, options6, store2, history) {
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf3(o.runs)));
-var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path67.join)(output, t.log)) : [];
+var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path68.join)(output, t.log)) : [];
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path67.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path68.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path67.join)(output, name6), text8);
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path68.join)(output, name6), text8);
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path67.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path68.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -33017,7 +33120,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path67.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path68.join)(output, t.log)) : []
         }
       ];
     })
@@ -33036,14 +33139,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path67.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path68.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path67.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path68.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path67.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path68.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -33054,7 +33157,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path67.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path68.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -33068,14 +33171,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path67.join)(output, name6), text8);
-  writeWhole((0, import_node_path67.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path68.join)(output, name6), text8);
+  writeWhole((0, import_node_path68.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs56.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs57.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -33193,17 +33296,17 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path69 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -33246,15 +33349,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path68.join)(before2, path2), (0, import_node_path68.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path69.join)(before2, path2), (0, import_node_path69.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path68.join)(root, folder)).sort()) {
+    for (const name6 of (0, import_node_fs58.readdirSync)((0, import_node_path69.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name6}` : name6;
-      const stats = (0, import_node_fs57.lstatSync)((0, import_node_path68.join)(root, path2));
+      const stats = (0, import_node_fs58.lstatSync)((0, import_node_path69.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -33266,7 +33369,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs57.readlinkSync)(before2), (0, import_node_fs57.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs58.readlinkSync)(before2), (0, import_node_fs58.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -33279,7 +33382,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs57.readFileSync)(before2), (0, import_node_fs57.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs58.readFileSync)(before2), (0, import_node_fs58.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -33354,7 +33457,7 @@ async function checkOne(session2, options6, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path69.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path70.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -33377,7 +33480,7 @@ async function checkOne(session2, options6, graph2, number7) {
 async function compareFiles(session2, options6, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path69.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path70.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -33385,7 +33488,7 @@ async function compareFiles(session2, options6, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path69.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path70.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options6);
@@ -33399,14 +33502,14 @@ async function compareFiles(session2, options6, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path69.join)(folder, "before"), (0, import_node_path69.join)(folder, "after")];
-  (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path70.join)(folder, "before"), (0, import_node_path70.join)(folder, "after")];
+  (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path69.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path70.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -33423,9 +33526,9 @@ async function diffoscope(before2, after, name6, options6) {
     { signal: AbortSignal.any([timeout, options6.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path69.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs58.mkdirSync)((0, import_node_path69.join)(options6.output, "reproducible"), { recursive: true });
-  (0, import_node_fs58.writeFileSync)((0, import_node_path69.join)(options6.output, report2), asked.stdout);
+  const report2 = (0, import_node_path70.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs59.mkdirSync)((0, import_node_path70.join)(options6.output, "reproducible"), { recursive: true });
+  (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(options6.output, report2), asked.stdout);
   return report2;
 }
 
@@ -33480,7 +33583,7 @@ async function checkBuilds(session2, options6) {
     started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path70.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path71.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -33527,13 +33630,13 @@ function merged(now, known3) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os10 = require("node:os");
+var import_node_os11 = require("node:os");
 init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs59 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -33672,7 +33775,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker2 = (args, options6 = {}) => run("docker", args, options6);
-  const imageOf = (folder) => readIf((0, import_node_path71.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path72.join)(folder, marker))?.trim();
   const ranOutOfMemory = async (name6) => (await docker2(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
@@ -33686,7 +33789,7 @@ function dockerDriver(state) {
   const du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs59.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -33743,10 +33846,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path71.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path72.join)(entry.work, "over.tar");
         const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-        (0, import_node_fs59.rmSync)(archive, { force: true });
+        (0, import_node_fs60.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -33765,17 +33868,17 @@ function dockerDriver(state) {
       signal?.removeEventListener("abort", stop);
       if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs59.mkdirSync)((0, import_node_path71.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs60.mkdirSync)((0, import_node_path72.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
         const committed = await docker2(["commit", "--change", 'CMD ["sh"]', name6, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker2([
           "cp",
           `${name6}:/var/lib/dpkg/status`,
-          (0, import_node_path71.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path72.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs59.writeFileSync)((0, import_node_path71.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -33790,8 +33893,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker2(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs59.writeFileSync)((0, import_node_path71.join)(folder, marker), `${tag}
+      (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -33812,19 +33915,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path71.dirname)(folder)}:/parent`,
+          `${(0, import_node_path72.dirname)(folder)}:/parent`,
           image2,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path71.basename)(folder)}`
+          `/parent/${(0, import_node_path72.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path73 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -34008,17 +34111,17 @@ function unshareDriver() {
   };
   const du = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
   const enter = async (entry) => {
-    (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
     const links = entry.root.layers.map((layer, i) => {
-      (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path72.join)(entry.work, `l${i}`));
+      (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path73.join)(entry.work, `l${i}`));
       return `l${i}`;
     });
     let upper = "tmpfs";
     if (entry.root.keep) {
-      (0, import_node_fs60.mkdirSync)(entry.root.keep, { recursive: true });
-      (0, import_node_fs60.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-      (0, import_node_fs60.symlinkSync)(entry.root.keep, (0, import_node_path72.join)(entry.work, "k"));
-      (0, import_node_fs60.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path72.join)(entry.work, "k.work"));
+      (0, import_node_fs61.mkdirSync)(entry.root.keep, { recursive: true });
+      (0, import_node_fs61.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+      (0, import_node_fs61.symlinkSync)(entry.root.keep, (0, import_node_path73.join)(entry.work, "k"));
+      (0, import_node_fs61.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path73.join)(entry.work, "k.work"));
       upper = "k";
     }
     const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -34070,9 +34173,9 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du, enter),
     async read(reading) {
-      (0, import_node_fs60.mkdirSync)(reading.work, { recursive: true });
+      (0, import_node_fs61.mkdirSync)(reading.work, { recursive: true });
       const links = reading.layers.map((layer, i) => {
-        (0, import_node_fs60.symlinkSync)(layer, (0, import_node_path72.join)(reading.work, `l${i}`));
+        (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path73.join)(reading.work, `l${i}`));
         return `l${i}`;
       });
       const propagation = await isPrivate() ? "private" : "unchanged";
@@ -34091,7 +34194,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs61.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -34146,11 +34249,11 @@ function writtenLimits(text8) {
   return found2;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os10.availableParallelism)();
+  const cores = (0, import_node_os11.availableParallelism)();
   const workers = count2(values.workers, Math.min(cores, 8));
   const jobs2 = count2(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os10.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os11.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   const task = writtenLimits(values.limits);
@@ -34175,10 +34278,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path73.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path74.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34315,7 +34418,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned3.diagnostics);
   if (!planned3.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned3.value;
-  const output = values.output === void 0 ? (0, import_node_path74.join)(workspace.root, "out") : (0, import_node_path74.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path75.join)(workspace.root, "out") : (0, import_node_path75.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -34329,7 +34432,7 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs61.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs62.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned3.value, {
@@ -34388,7 +34491,7 @@ async function buildAll(values, planned3, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path74.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path75.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -34485,7 +34588,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path74.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path75.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34500,11 +34603,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path74.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path75.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path74.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path75.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34561,7 +34664,7 @@ function namesByDebian(planned3) {
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs61.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs62.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -34612,10 +34715,143 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 init_names();
+
+// ts-src/publish/relations.ts
+function relations2(field) {
+  return (field ?? "").split(",").filter((clause) => clause.trim()).map(
+    (clause) => clause.split("|").flatMap((text8) => {
+      const [, name6, operator, version3] = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text8) ?? [];
+      return name6 === void 0 ? [] : [{ name: name6, operator, version: version3, text: text8.trim() }];
+    })
+  );
+}
+function meets(version3, { operator, version: bound2 }) {
+  if (operator === void 0 || bound2 === void 0) return true;
+  if (version3 === void 0) return false;
+  const order3 = compareDebianVersions(version3, bound2);
+  return { "<<": order3 < 0, "<=": order3 <= 0, "=": order3 === 0, ">=": order3 >= 0, ">>": order3 > 0 }[operator] === true;
+}
+
+// ts-src/publish/installability.ts
+function brokenPackages(own3, archive) {
+  const byName2 = /* @__PURE__ */ new Map();
+  const offer = (name6, candidate, version3) => {
+    const all = byName2.get(name6);
+    if (all) all.push({ candidate, version: version3 });
+    else byName2.set(name6, [{ candidate, version: version3 }]);
+  };
+  const add2 = (stanza) => {
+    const name6 = valueOf(stanza, "Package") ?? "";
+    const version3 = valueOf(stanza, "Version") ?? "";
+    const candidate = { name: name6, version: version3, stanza, clauses: void 0, wanted: [], broken: void 0 };
+    offer(name6, candidate, version3);
+    for (const [provided] of relations2(valueOf(stanza, "Provides")))
+      if (provided) offer(provided.name, candidate, provided.version);
+    return candidate;
+  };
+  for (const stanza of archive) add2(stanza);
+  const roots = own3.map(add2);
+  const dead = [];
+  const open3 = [...roots];
+  for (let candidate = open3.pop(); candidate; candidate = open3.pop()) {
+    if (candidate.clauses) continue;
+    candidate.clauses = [];
+    for (const alternatives of clausesOf(candidate.stanza)) {
+      const text8 = alternatives.map((a) => a.text).join(" | ");
+      const clause = { owner: candidate, text: text8, alive: 0 };
+      candidate.clauses.push(clause);
+      for (const met of new Set(alternatives.flatMap((a) => candidatesFor(byName2, a)))) {
+        clause.alive++;
+        met.wanted.push(clause);
+        if (!met.clauses) open3.push(met);
+      }
+      if (clause.alive === 0 && !candidate.broken) {
+        candidate.broken = { needs: text8, of: candidate.name };
+        dead.push(candidate);
+      }
+    }
+  }
+  for (let gone = dead.pop(); gone; gone = dead.pop()) {
+    const reason = gone.broken;
+    for (const clause of gone.wanted) {
+      clause.alive--;
+      if (clause.alive > 0 || clause.owner.broken) continue;
+      clause.owner.broken = reason;
+      dead.push(clause.owner);
+    }
+  }
+  return roots.flatMap(({ name: name6, version: version3, broken }) => broken ? [{ package: name6, version: version3, ...broken }] : []);
+}
+var clausesOf = (stanza) => [
+  ...relations2(valueOf(stanza, "Pre-Depends")),
+  ...relations2(valueOf(stanza, "Depends"))
+];
+var candidatesFor = (byName2, relation) => (byName2.get(relation.name) ?? []).flatMap(({ candidate, version: version3 }) => meets(version3, relation) ? [candidate] : []);
+function valueOf(stanza, field) {
+  const begin = stanza.startsWith(`${field}:`) ? 0 : stanza.indexOf(`
+${field}:`) + 1;
+  if (begin === 0 && !stanza.startsWith(`${field}:`)) return void 0;
+  let end2 = stanza.indexOf("\n", begin);
+  while (end2 >= 0 && /[ \t]/.test(stanza[end2 + 1] ?? "")) end2 = stanza.indexOf("\n", end2 + 1);
+  return stanza.slice(begin + field.length + 1, end2 < 0 ? void 0 : end2).replaceAll("\n", " ").trim();
+}
+
+// ts-src/publish/upgrade.ts
+function offersOf(stanzas) {
+  const offers = /* @__PURE__ */ new Map();
+  const add2 = (name6, version3) => offers.set(name6, [...offers.get(name6) ?? [], version3]);
+  for (const stanza of stanzas) {
+    add2(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version"));
+    for (const p of relations2(fieldOf(stanza, "Provides")).flat()) add2(p.name, p.version);
+  }
+  return offers;
+}
+var isMet = (offers, relation) => offers.get(relation.name)?.some((version3) => meets(version3, relation)) === true;
+function unmetIn(asked, all) {
+  const offers = offersOf(all);
+  const own3 = ownPrefix([...offers.keys()]);
+  return asked.flatMap((stanza) => {
+    const clauses = [...relations2(fieldOf(stanza, "Pre-Depends")), ...relations2(fieldOf(stanza, "Depends"))];
+    const unmet = clauses.find((alternatives) => alternatives.every((a) => own3(a.name) && !isMet(offers, a)));
+    const name6 = fieldOf(stanza, "Package") ?? "";
+    return unmet ? [{ name: name6, needs: unmet.map((a) => a.text).join(" | ") }] : [];
+  });
+}
+function removedByUpgrade(before2, after) {
+  const names3 = new Set(after.map((stanza) => fieldOf(stanza, "Package")));
+  let stay = before2.filter((stanza) => !names3.has(fieldOf(stanza, "Package")));
+  const removed = [];
+  const excluding = after.flatMap(
+    (stanza) => [...relations2(fieldOf(stanza, "Conflicts")), ...relations2(fieldOf(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf(stanza, "Package") ?? "", relation }))
+  );
+  const leave = (name6, why) => {
+    removed.push({ name: name6, why });
+    stay = stay.filter((stanza) => fieldOf(stanza, "Package") !== name6);
+  };
+  for (const stanza of stay) {
+    const offers = offersOf([stanza]);
+    const found2 = excluding.find(({ relation }) => isMet(offers, relation));
+    if (found2) leave(fieldOf(stanza, "Package") ?? "", `is excluded by ${found2.by}`);
+  }
+  for (let more = stay.length > 0; more; ) {
+    const unmet = unmetIn(stay, [...after, ...stay]);
+    for (const { name: name6, needs } of unmet) leave(name6, `is there no more, and needs ${needs}`);
+    more = unmet.length > 0;
+  }
+  return removed;
+}
+function ownPrefix(all) {
+  const words5 = all.map((name6) => name6.split("-"));
+  const first2 = words5[0] ?? [];
+  let shared = 0;
+  while (shared < first2.length - 1 && words5.every((w) => w[shared] === first2[shared])) shared++;
+  const prefix = `${first2.slice(0, shared).join("-")}-`;
+  return shared ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
+}
 
 // ts-src/publish/criteria.ts
 var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
@@ -34634,6 +34870,8 @@ function judge(rules2, candidate) {
     ...rules2.percent === void 0 ? [] : [percentReached(rules2.percent, candidate)],
     ...rules2.architectures ? [architecturesComplete(suites)] : [],
     ...rules2.installable ? [installable(candidate)] : [],
+    ...rules2.archive ? [archiveHasAll(candidate.archives ?? {}, candidate)] : [],
+    ...rules2.upgrade ? [upgradeKeeps(candidate)] : [],
     ...rules2.nothing_lost ? [nothingLost(candidate)] : [],
     ...rules2.tests ? [testsHold(candidate)] : [],
     ...rules2.age_hours === void 0 ? [] : [oldEnough(rules2.age_hours, candidate)],
@@ -34721,44 +34959,27 @@ function approved({ approvedBy }) {
   );
 }
 function installable({ stanzas }) {
-  const faults4 = Object.entries(stanzas).flatMap(([suite2, all]) => {
-    const provided = /* @__PURE__ */ new Map();
-    for (const stanza of all) {
-      provided.set(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version"));
-      for (const p of relations2(fieldOf(stanza, "Provides")).flat())
-        if (!provided.has(p.name)) provided.set(p.name, p.version);
-    }
-    const own3 = ownPrefix([...provided.keys()]);
-    return all.flatMap((stanza) => {
-      const unmet = [...relations2(fieldOf(stanza, "Pre-Depends")), ...relations2(fieldOf(stanza, "Depends"))].find(
-        (alternatives) => alternatives.every((a) => own3(a.name) && !(provided.has(a.name) && meets(provided.get(a.name), a)))
-      );
-      return unmet ? [`${suite2}: ${fieldOf(stanza, "Package")} needs ${unmet.map((a) => a.text).join(" | ")}`] : [];
-    });
-  });
+  const faults4 = Object.entries(stanzas).flatMap(
+    ([suite2, all]) => unmetIn(all, all).map(({ name: name6, needs }) => `${suite2}: ${name6} needs ${needs}`)
+  );
   return verdict("installable", faults4, "what each package needs of the others is there");
 }
-function relations2(field) {
-  return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text8) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text8);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text8.trim() }] : [];
-    })
+function upgradeKeeps({ stanzas, targetStanzas }) {
+  const faults4 = Object.entries(targetStanzas ?? {}).flatMap(
+    ([suite2, before2]) => removedByUpgrade(before2, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
   );
+  return verdict("upgrade", faults4, "an upgrade removes no package of the target");
 }
-function meets(version3, { operator, version: bound2 }) {
-  if (operator === void 0 || bound2 === void 0) return true;
-  if (version3 === void 0) return false;
-  const order3 = compareDebianVersions(version3, bound2);
-  return { "<<": order3 < 0, "<=": order3 <= 0, "=": order3 === 0, ">=": order3 >= 0, ">>": order3 > 0 }[operator] === true;
-}
-function ownPrefix(all) {
-  const words5 = all.map((name6) => name6.split("-"));
-  const first2 = words5[0] ?? [];
-  let shared = 0;
-  while (shared < first2.length - 1 && words5.every((w) => w[shared] === first2[shared])) shared++;
-  const prefix = `${first2.slice(0, shared).join("-")}-`;
-  return shared ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
+function archiveHasAll(archives, { stanzas }) {
+  const faults4 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
+    const archive = archives[suite2];
+    if (!archive) return [`${suite2}: the archive of its platform is not known here`];
+    return brokenPackages(own3, archive).map((b) => {
+      const through = b.of === b.package ? "" : `, which ${b.of} needs`;
+      return `${suite2}: ${b.package} can't be installed: there is no ${b.needs}${through}`;
+    });
+  });
+  return verdict("archive", faults4, "all that packages need is there, or in the platform's archive");
 }
 
 // ts-src/publish/promotion.ts
@@ -34793,9 +35014,19 @@ async function stanzasOf(store2, state) {
     all[suite2] = (await entriesOf(store2, index)).map((e) => e.text);
   return all;
 }
-async function judgePromotion(store2, state, to, rules2, now, approvedBy) {
-  const stanzas = await stanzasOf(store2, state);
-  const verdicts = judge(rules2, { state, target: to.head, versions: to.value.versions, stanzas, now, approvedBy });
+async function judgePromotion(store2, state, to, rules2, now, approvedBy, archives) {
+  const own3 = { ...state, suites: withoutKeyring(state.suites) };
+  const target2 = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
+  const verdicts = judge(rules2, {
+    state: own3,
+    target: target2,
+    versions: to.value.versions,
+    stanzas: await stanzasOf(store2, state),
+    targetStanzas: to.head ? await stanzasOf(store2, to.head) : {},
+    now,
+    approvedBy,
+    ...archives ? { archives } : {}
+  });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
 }
 function promoteState(promotion, outlet) {
@@ -34814,13 +35045,13 @@ function promoteState(promotion, outlet) {
 }
 async function rollBack(input, outlet) {
   const { channel: channel2, state, pointer } = input;
-  const before2 = channel2.head?.suites ?? {};
+  const before2 = withoutKeyring(channel2.head?.suites ?? {});
   const stamp = stampOf(outlet.now);
-  let suites = state.suites;
+  let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path75.join)(input.folder, "incoming");
-    (0, import_node_fs62.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path76.join)(input.folder, "incoming");
+    (0, import_node_fs63.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -34948,9 +35179,6 @@ async function markRelease(endpoint, folder, suite2, files) {
   }
 }
 
-// ts-src/cli/channel.ts
-init_lockfile();
-
 // ts-src/render/channels.ts
 var renderVerdicts = (verdicts) => renderTable(
   ["criterion", "verdict", "reason"],
@@ -34995,11 +35223,45 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path77 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 
+// ts-src/publish/archive-lists.ts
+var import_node_fs64 = require("node:fs");
+var import_node_path77 = require("node:path");
+init_files();
+init_process();
+var largest3 = 1 << 30;
+function platformOf(distro, lock2, suite2) {
+  const architecture2 = suite2.slice(suite2.lastIndexOf("/") + 1);
+  return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture2}`).find((id) => Object.hasOwn(lock2.platforms, id));
+}
+async function archivePackages(store2, folder, id, locked2) {
+  const digest4 = /^[0-9a-f]{64}$/;
+  if (!digest4.test(locked2.base) || !digest4.test(locked2.archive)) return void 0;
+  const text8 = hereText(folder, id, locked2) ?? await storedText(store2, locked2);
+  return text8?.split(/\n\n+/).filter((stanza) => stanza.startsWith("Package: "));
+}
+function hereText(folder, id, locked2) {
+  const here = readJson(
+    (0, import_node_path77.join)(folder, "bases", id, "current.json")
+  );
+  if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
+  const lists = here.lists;
+  if (typeof lists !== "string" || !exists(lists)) return void 0;
+  const names3 = (0, import_node_fs64.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names3.length ? names3.map((name6) => (0, import_node_fs64.readFileSync)((0, import_node_path77.join)(lists, name6), "utf8")).join("\n") : void 0;
+}
+async function storedText(store2, { base, archive }) {
+  const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
+  const path2 = kept3?.lists && await store2.path(kept3.lists);
+  if (!path2) return void 0;
+  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest3 });
+  return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
+}
+
 // ts-src/publish/endpoints.ts
-var import_node_path76 = require("node:path");
+var import_node_path78 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -35007,7 +35269,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path76.isAbsolute)(path2) ? path2 : (0, import_node_path76.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path78.isAbsolute)(path2) ? path2 : (0, import_node_path78.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -35020,6 +35282,7 @@ async function endpointsOf(distro, channel2, folder) {
 }
 
 // ts-src/cli/channels.ts
+init_lockfile();
 var channelOptions = {
   distro: distroOptions.distro,
   state: distroOptions.state,
@@ -35045,6 +35308,25 @@ async function openChannels(values) {
   const store2 = await openStore(values.store ?? distro.store, root, state, void 0);
   return good({ workspace: workspace.value, store: store2 }, workspace.diagnostics);
 }
+async function lockOf(store2, state) {
+  const text8 = state.lock && await store2.readText(state.lock);
+  const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
+  return read3?.ok ? read3.value : void 0;
+}
+async function archivesOf({ workspace, store: store2 }, state, rules2) {
+  if (!rules2.archive) return void 0;
+  const lock2 = await lockOf(store2, state);
+  const known3 = /* @__PURE__ */ new Map();
+  const archives = {};
+  for (const suite2 of Object.keys(state.suites)) {
+    const id = lock2 && platformOf(workspace.distro, lock2, suite2);
+    const locked2 = id === void 0 ? void 0 : lock2?.platforms[id];
+    if (id === void 0 || !locked2) continue;
+    if (!known3.has(id)) known3.set(id, await archivePackages(store2, workspace.state, id, locked2));
+    archives[suite2] = known3.get(id);
+  }
+  return archives;
+}
 async function readChannel(store2, name6) {
   if (!isChannelName(name6))
     return bad(
@@ -35062,7 +35344,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named6, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named6?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path77.resolve)(n)),
+    named6?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path79.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -35183,7 +35465,15 @@ async function show(opened, name6, json2) {
   for (const to of await channelNames(store2)) {
     const rules2 = rulesOf2(workspace.distro, to);
     if (to === name6 || !rules2.from.length || !mayComeFrom(rules2, name6)) continue;
-    const judged = await judgePromotion(store2, found2.value.state, await openChannel(store2, to), rules2, now, void 0);
+    const judged = await judgePromotion(
+      store2,
+      found2.value.state,
+      await openChannel(store2, to),
+      rules2,
+      now,
+      void 0,
+      await archivesOf(opened, found2.value.state, rules2)
+    );
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read3.value, now);
@@ -35240,11 +35530,6 @@ async function named3(store2, text8) {
   if (!read3.ok) return read3;
   const found2 = await stateOf(store2, read3.value, id);
   return found2.ok ? good(found2.value.state) : found2;
-}
-async function lockOf(store2, state) {
-  const text8 = state.lock && await store2.readText(state.lock);
-  const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
-  return read3?.ok ? read3.value : void 0;
 }
 async function diff({ store: store2 }, names3, json2) {
   if (names3.length !== 2) return void 0;
@@ -35320,8 +35605,8 @@ async function renew(opened, names3, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
 var clean = defineCommand({
@@ -35349,7 +35634,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs63.existsSync)(state)) {
+    if (!(0, import_node_fs65.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -35360,34 +35645,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs63.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs65.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder = (0, import_node_path78.join)(state, part);
+      const folder = (0, import_node_path80.join)(state, part);
       const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs63.existsSync)((0, import_node_path78.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path78.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs65.existsSync)((0, import_node_path80.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path80.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path78.join)(state, "work");
-  if (!(0, import_node_fs63.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs63.readdirSync)(all)) {
+  const all = (0, import_node_path80.join)(state, "work");
+  if (!(0, import_node_fs65.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs65.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path78.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path80.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs64 = require("node:fs");
+var import_node_fs66 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -35453,7 +35738,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs64.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs66.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -35471,13 +35756,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path85 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -36747,8 +37032,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -36794,7 +37079,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names3 = [];
   try {
-    names3 = (0, import_node_fs65.readdirSync)((0, import_node_path79.join)(root, "secrets")).sort();
+    names3 = (0, import_node_fs67.readdirSync)((0, import_node_path81.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -36828,8 +37113,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path80.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path80.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path82.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path82.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -36852,7 +37137,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path80.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path82.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -36860,7 +37145,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path80.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path82.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -36883,16 +37168,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path80.join)(root, "terraform");
-      if (!(0, import_node_fs66.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs66.existsSync)((0, import_node_path80.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder = (0, import_node_path82.join)(root, "terraform");
+      if (!(0, import_node_fs68.existsSync)(folder)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs68.existsSync)((0, import_node_path82.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs66.existsSync)((0, import_node_path80.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs68.existsSync)((0, import_node_path82.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -36900,7 +37185,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path80.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path82.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -37615,17 +37900,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path81 = require("node:path");
+var import_node_path83 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord(folder, record3) {
-  writeWhole((0, import_node_path81.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path83.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text8 = readIf((0, import_node_path81.join)(folder, recordName));
+  const text8 = readIf((0, import_node_path83.join)(folder, recordName));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
@@ -37648,24 +37933,24 @@ function readRecord(folder) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs67 = require("node:fs");
-var import_node_os11 = require("node:os");
-var import_node_path82 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_os12 = require("node:os");
+var import_node_path84 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder, base, next2) {
-  const scratch = (0, import_node_fs67.mkdtempSync)((0, import_node_path82.join)((0, import_node_os11.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs69.mkdtempSync)((0, import_node_path84.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path82.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path84.join)(folder, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs67.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs69.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -37683,17 +37968,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path82.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs67.writeFileSync)(names3[i] ?? "", text8);
+  const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path84.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs69.writeFileSync)(names3[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names3]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path82.join)(scratch, "left"), (0, import_node_path82.join)(scratch, "right")];
-  (0, import_node_fs67.writeFileSync)(left, from ?? "");
-  (0, import_node_fs67.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path84.join)(scratch, "left"), (0, import_node_path84.join)(scratch, "right")];
+  (0, import_node_fs69.writeFileSync)(left, from ?? "");
+  (0, import_node_fs69.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -37722,7 +38007,7 @@ init_aws4fetch_esm();
 init_fxp();
 init_diagnostics();
 init_s3_credentials();
-var largest3 = 32 << 20;
+var largest4 = 32 << 20;
 var parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "item" });
 async function ask(place2, service, body, headers) {
   if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto10.webcrypto });
@@ -37762,7 +38047,7 @@ async function bounded(reply) {
     const { done, value: value2 } = await reader2.read();
     if (done) break;
     size3 += value2.length;
-    if (size3 > largest3) throw new Error("the answer is larger than 32 MiB");
+    if (size3 > largest4) throw new Error("the answer is larger than 32 MiB");
     parts2.push(value2);
   }
   return Buffer.concat(parts2).toString("utf8");
@@ -38024,7 +38309,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path83.resolve)(folder);
+    const root = (0, import_node_path85.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -38035,7 +38320,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path83.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path85.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -38065,7 +38350,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs68.existsSync)((0, import_node_path83.join)(root, path2)));
+  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs70.existsSync)((0, import_node_path85.join)(root, path2)));
   if (taken.length) {
     showDiagnostics([
       error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -38074,7 +38359,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path83.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path85.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -38121,8 +38406,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs68.rmSync)((0, import_node_path83.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path83.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs70.rmSync)((0, import_node_path85.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path85.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -38140,8 +38425,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path91 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -38233,8 +38518,8 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -38251,7 +38536,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs69 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -38449,7 +38734,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path84 = require("node:path");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -38503,7 +38788,7 @@ var LinkChecker = class {
     }
     const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole2.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path84.posix.join(import_node_path84.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path86.posix.join(import_node_path86.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -38808,7 +39093,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs69.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs71.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -38841,28 +39126,28 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs70.existsSync)(output) || !(0, import_node_fs70.readdirSync)(output).length || (0, import_node_fs70.existsSync)((0, import_node_path85.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs72.existsSync)(output) || !(0, import_node_fs72.readdirSync)(output).length || (0, import_node_fs72.existsSync)((0, import_node_path87.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path85.join)((0, import_node_path85.dirname)(output), `.former-${process.pid}-${(0, import_node_path85.basename)(output)}`);
+  const former = (0, import_node_path87.join)((0, import_node_path87.dirname)(output), `.former-${process.pid}-${(0, import_node_path87.basename)(output)}`);
   const folders = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path85.dirname)((0, import_node_path85.join)(staged, path2));
-      if (!folders.has(folder)) (0, import_node_fs70.mkdirSync)(folder, { recursive: true });
+      const folder = (0, import_node_path87.dirname)((0, import_node_path87.join)(staged, path2));
+      if (!folders.has(folder)) (0, import_node_fs72.mkdirSync)(folder, { recursive: true });
       folders.add(folder);
-      (0, import_node_fs70.writeFileSync)((0, import_node_path85.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs72.writeFileSync)((0, import_node_path87.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs70.existsSync)(output)) (0, import_node_fs70.renameSync)(output, former);
-    (0, import_node_fs70.renameSync)(staged, output);
+    if ((0, import_node_fs72.existsSync)(output)) (0, import_node_fs72.renameSync)(output, former);
+    (0, import_node_fs72.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs70.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs70.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs72.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs72.rmSync)(former, { recursive: true, force: true });
   }
 }
 
@@ -38903,8 +39188,8 @@ async function addHistory(store2, stamp, packages) {
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path88 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -38944,8 +39229,8 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path86.join)(folder, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs71.statSync)(local2).size };
+      const local2 = (0, import_node_path88.join)(folder, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs73.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -38977,9 +39262,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path86.join)(endpoint.folder, "latest"));
-    (0, import_node_fs71.symlinkSync)(state.path, link);
-    (0, import_node_fs71.renameSync)(link, (0, import_node_path86.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path88.join)(endpoint.folder, "latest"));
+    (0, import_node_fs73.symlinkSync)(state.path, link);
+    (0, import_node_fs73.renameSync)(link, (0, import_node_path88.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -38991,7 +39276,7 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs71.rmSync)((0, import_node_path86.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs73.rmSync)((0, import_node_path88.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names3 = [];
@@ -39005,19 +39290,19 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs74 = require("node:fs");
+var import_node_fs76 = require("node:fs");
 
 // ts-src/docs/targets.ts
 function documentedOn(distro, plan2) {
   const skipped = matcher(distro.docs.skip);
-  const platformOf = (distribution2) => {
+  const platformOf2 = (distribution2) => {
     const own3 = distro.distributions[distribution2]?.platforms ?? [];
     const planned3 = new Set(plan2.scopes.filter((s) => s.distribution === distribution2).map((s) => s.platform));
     return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned3.has(p));
   };
   const chosen = /* @__PURE__ */ new Map();
   for (const scope2 of plan2.scopes) {
-    if (platformOf(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
+    if (platformOf2(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
     chosen.set(scope2.distribution, scope2.targets.find((t) => t.variant === "default") ?? scope2.targets[0]);
   }
   return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name);
@@ -39025,8 +39310,8 @@ function documentedOn(distro, plan2) {
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs72 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path89 = require("node:path");
 var import_node_zlib9 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -39067,7 +39352,7 @@ var packed = (value2) => (0, import_node_zlib9.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib9.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy = (0, import_node_path87.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path89.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -39078,10 +39363,10 @@ async function cached2(store2, state, name6, is) {
   writeWhole(copy, text8, { sync: false });
   return value2;
 }
-var largest4 = 512 << 20;
+var largest5 = 512 << 20;
 function unzipped2(data) {
   try {
-    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest4 });
+    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest5 });
   } catch {
     return void 0;
   }
@@ -39094,7 +39379,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs72.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs74.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -39130,9 +39415,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path87.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path89.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path87.join)(root, path2))) writeWhole((0, import_node_path87.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path89.join)(root, path2))) writeWhole((0, import_node_path89.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -39143,7 +39428,7 @@ function testedIn({ plan: plan2, tested }) {
     })
   );
 }
-function filesOf3(distro, root, keyRoot = root) {
+function filesOf4(distro, root, keyRoot = root) {
   const paths2 = /* @__PURE__ */ new Map();
   for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
   for (const p of Object.values(distro.platforms)) {
@@ -39154,7 +39439,7 @@ function filesOf3(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs72.readFileSync)((0, import_node_path87.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs74.readFileSync)((0, import_node_path89.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -39199,9 +39484,9 @@ function applyShard(graph2, part) {
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs73 = require("node:fs");
-var import_node_os12 = require("node:os");
-var import_node_path88 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_os13 = require("node:os");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -39290,8 +39575,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path88.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path88.join)(process.env.XDG_STATE_HOME || (0, import_node_path88.join)((0, import_node_os12.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path90.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path90.join)(process.env.XDG_STATE_HOME || (0, import_node_path90.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -39316,7 +39601,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path88.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path90.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -39356,7 +39641,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs73.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs75.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -39418,7 +39703,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path88.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path90.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -39463,7 +39748,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path88.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path90.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -39482,7 +39767,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs74.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs76.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
@@ -39610,17 +39895,17 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path89.resolve)(values.output ?? (0, import_node_path89.join)(root, "docs"));
+  const output = (0, import_node_path91.resolve)(values.output ?? (0, import_node_path91.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs75.mkdirSync)((0, import_node_path89.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs77.mkdirSync)((0, import_node_path91.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs75.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs77.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -39718,10 +40003,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path89.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path91.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path89.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path91.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -39751,7 +40036,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path90 = require("node:path");
+var import_node_path92 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -39798,7 +40083,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path90.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path92.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -42274,14 +42559,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -42293,7 +42578,7 @@ init_names();
 var needsOf3 = (stanza) => ["Depends", "Pre-Depends"].flatMap(
   (field) => (fieldOf(stanza, field) ?? "").split(",").filter((relation) => relation.trim() !== "").map((relation) => relation.split("|").map((part) => part.trim().replace(/[\s:([<].*$/, "")))
 );
-function ownPackages(image2, index, patterns, debian2) {
+function ownPackages(image2, index, patterns2, debian2) {
   const known3 = /* @__PURE__ */ new Map();
   const providers = /* @__PURE__ */ new Map();
   for (const { text: text8, sha256: sha2562, size: size3 } of readPackages2(index)) {
@@ -42304,7 +42589,7 @@ function ownPackages(image2, index, patterns, debian2) {
   }
   const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
   const wanted = /* @__PURE__ */ new Set();
-  const faults4 = patterns.flatMap((pattern) => {
+  const faults4 = patterns2.flatMap((pattern) => {
     const matches2 = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
     const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches2);
     for (const name6 of found2) wanted.add(name6);
@@ -42334,8 +42619,8 @@ function ownPackages(image2, index, patterns, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs78 = require("node:fs");
+var import_node_path93 = require("node:path");
 init_names();
 init_digest();
 
@@ -42698,9 +42983,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs76.mkdirSync)((0, import_node_path91.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs76.mkdirSync)((0, import_node_path91.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs76.writeFileSync)((0, import_node_path91.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs78.mkdirSync)((0, import_node_path93.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs78.mkdirSync)((0, import_node_path93.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs78.writeFileSync)((0, import_node_path93.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", image_setup_default);
   write3("image.json", imageJson(facts));
   write3("entrypoint", image_entrypoint_default);
@@ -42737,21 +43022,21 @@ function writeConfig(facts, folder, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest5 = 256 << 20;
+var largest6 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults4 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault3 = (path2, message, hint) => faults4.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most7 = largest5) => {
+  const read3 = async (file3, path2, most7 = largest6) => {
     try {
       const data = await readLeft(root, normal(file3), most7);
       if (data) return data;
@@ -42810,15 +43095,15 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs77.lstatSync)((0, import_node_path92.join)(root, f.path)).size, 0);
-    if (total > largest5) return `the overlay ${folder} is larger than ${largest5 >> 20} MiB`;
+    const total = found2.reduce((n, f) => n + (0, import_node_fs79.lstatSync)((0, import_node_path94.join)(root, f.path)).size, 0);
+    if (total > largest6) return `the overlay ${folder} is larger than ${largest6 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path92.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path94.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -42921,13 +43206,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path94 = require("node:path");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -42937,13 +43222,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto12 = require("node:crypto");
-var import_node_fs78 = require("node:fs");
+var import_node_fs80 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs78.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs78.fstatSync)(handle);
+  const handle = (0, import_node_fs80.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs80.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -42956,7 +43241,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs78.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs80.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -42968,7 +43253,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs78.closeSync)(handle);
+    (0, import_node_fs80.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -42991,12 +43276,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs78.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs80.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs79 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -43021,13 +43306,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs79.openSync)(file3, "r+");
+  const handle = (0, import_node_fs81.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs79.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs81.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs79.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs81.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -43055,10 +43340,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs79.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs81.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs79.closeSync)(handle);
+    (0, import_node_fs81.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -43119,14 +43404,14 @@ async function makeDisk(room, facts, root, options6) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path93.join)(options6.folder, "disk");
-  (0, import_node_fs80.mkdirSync)(folder);
+  const folder = (0, import_node_path95.join)(options6.folder, "disk");
+  (0, import_node_fs82.mkdirSync)(folder);
   const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${facts.state.stamp}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs80.writeFileSync)((0, import_node_path93.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs82.writeFileSync)((0, import_node_path95.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -43165,8 +43450,8 @@ async function makeDisk(room, facts, root, options6) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path93.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs80.statSync)((0, import_node_path93.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path95.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs82.statSync)((0, import_node_path95.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -43184,7 +43469,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path93.join)(folder, "data.raw");
+  const file3 = (0, import_node_path95.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -43200,7 +43485,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path93.join)(folder, "disk.raw");
+  const raw = (0, import_node_path95.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -43221,7 +43506,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path93.join)(folder, part.file)}`,
+      `if=${(0, import_node_path95.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start / align}`,
@@ -43236,7 +43521,7 @@ async function renderDisk(room, facts, root, options6) {
   const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path93.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+  const named6 = (ending) => (0, import_node_path95.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
   const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
   const packed3 = await zstd(raw, named6("raw.zst"));
@@ -43246,25 +43531,25 @@ async function renderDisk(room, facts, root, options6) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path93.join)(folder, "root.raw"), named6("root.raw.zst"));
+    const slot = await zstd((0, import_node_path95.join)(folder, "root.raw"), named6("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs80.renameSync)((0, import_node_path93.join)(folder, from), named6(ending));
+      (0, import_node_fs82.renameSync)((0, import_node_path95.join)(folder, from), named6(ending));
       files.push(named6(ending));
     }
     files.push(named6("root.raw.zst"));
   }
-  (0, import_node_fs80.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs82.rmSync)(folder, { recursive: true, force: true });
   return good({ files });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs81 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -43341,11 +43626,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs81.openSync)(target2, "w");
+  const out = (0, import_node_fs83.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto13.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs81.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs83.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -43362,19 +43647,19 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs81.fsyncSync)(out);
+    (0, import_node_fs83.fsyncSync)(out);
   } finally {
-    (0, import_node_fs81.closeSync)(out);
+    (0, import_node_fs83.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs81.openSync)(file3, "r");
+  const from = (0, import_node_fs83.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs81.readSync)(from, buffer); n > 0; n = (0, import_node_fs81.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs83.readSync)(from, buffer); n > 0; n = (0, import_node_fs83.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs81.closeSync)(from);
+    (0, import_node_fs83.closeSync)(from);
   }
 }
 
@@ -43407,7 +43692,7 @@ var dockerSettings = (facts, epoch) => ({
   time: epoch
 });
 function docker(facts, root, { folder, epoch }) {
-  const file3 = (0, import_node_path94.join)(folder, fileOf(facts, "docker.tar"));
+  const file3 = (0, import_node_path96.join)(folder, fileOf(facts, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -43423,7 +43708,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path94.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path96.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -43435,22 +43720,22 @@ async function rootfs(room, facts, root, options6) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs82 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 var import_node_crypto14 = require("node:crypto");
-var import_node_path96 = require("node:path");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path95 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path95.join)(state, "images");
+var import_node_path97 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path97.join)(state, "images");
 var listBinds = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -43458,7 +43743,7 @@ var listBinds = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block5 = 512;
-var largest6 = 16 << 20;
+var largest7 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
@@ -43517,7 +43802,7 @@ var TarScanner = class {
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain3 = type === "0" || type === "\0";
-    if (plain3 && size3 > 0 && size3 <= largest6) {
+    if (plain3 && size3 > 0 && size3 <= largest7) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
@@ -43622,26 +43907,26 @@ find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {}
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path96.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path98.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path96.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path96.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path98.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path98.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  return { ...layer, root: (0, import_node_path96.join)(folder, "root"), tar: (0, import_node_path96.join)(folder, "layer.tar"), names: (0, import_node_path96.join)(folder, "names") };
+  return { ...layer, root: (0, import_node_path98.join)(folder, "root"), tar: (0, import_node_path98.join)(folder, "layer.tar"), names: (0, import_node_path98.join)(folder, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names3 = (0, import_node_path96.join)(folder, "names");
+  const names3 = (0, import_node_path98.join)(folder, "names");
   if (!exists(names3)) {
-    const nothing5 = (0, import_node_path96.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs82.mkdirSync)(nothing5);
+    const nothing5 = (0, import_node_path98.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs84.mkdirSync)(nothing5);
     writeWhole(names3, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path96.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path98.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path96.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path98.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
 }
 async function measure(tar) {
@@ -43663,7 +43948,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path96.join)(work2, "kept");
+      const root = (0, import_node_path98.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -43676,19 +43961,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path96.join)(work2, "layer");
-      (0, import_node_fs82.mkdirSync)(staged);
-      (0, import_node_fs82.renameSync)(root, (0, import_node_path96.join)(staged, "root"));
+      const staged = (0, import_node_path98.join)(work2, "layer");
+      (0, import_node_fs84.mkdirSync)(staged);
+      (0, import_node_fs84.renameSync)(root, (0, import_node_path98.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
       await room.driver.remove(folder);
-      (0, import_node_fs82.renameSync)(staged, folder);
+      (0, import_node_fs84.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path96.join)(folder, "root"),
-        tar: (0, import_node_path96.join)(folder, "layer.tar"),
-        names: (0, import_node_path96.join)(folder, "names")
+        root: (0, import_node_path98.join)(folder, "root"),
+        tar: (0, import_node_path98.join)(folder, "layer.tar"),
+        names: (0, import_node_path98.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -43734,20 +44019,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path96.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path98.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names3 = await namesOf(room, layers);
   const after = split3(names3);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path96.join)(staged, "names"), names3, { sync: false });
+  writeWhole((0, import_node_path98.join)(staged, "names"), names3, { sync: false });
   const below2 = request.below[0];
-  const before2 = below2 ? split3((0, import_node_fs82.readFileSync)(below2.names)) : [];
+  const before2 = below2 ? split3((0, import_node_fs84.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto14.createHash)("sha256");
-  const out = (0, import_node_fs82.openSync)((0, import_node_path96.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs84.openSync)((0, import_node_path98.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs82.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs84.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -43764,12 +44049,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs82.fsyncSync)(out);
+    (0, import_node_fs84.fsyncSync)(out);
   } finally {
-    (0, import_node_fs82.closeSync)(out);
+    (0, import_node_fs84.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path96.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path98.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -43785,8 +44070,8 @@ function checkSecrets2(image2, layers) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs83 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43796,7 +44081,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder) {
-  (0, import_node_fs83.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs85.mkdirSync)(folder, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -43806,9 +44091,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs83.linkSync)(path2, (0, import_node_path97.join)(folder, name6));
+      (0, import_node_fs85.linkSync)(path2, (0, import_node_path99.join)(folder, name6));
     } catch {
-      (0, import_node_fs83.copyFileSync)(path2, (0, import_node_path97.join)(folder, name6));
+      (0, import_node_fs85.copyFileSync)(path2, (0, import_node_path99.join)(folder, name6));
     }
     return name6;
   });
@@ -43825,12 +44110,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names3) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names3]));
-  const memory2 = (0, import_node_path97.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path99.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path97.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path99.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -43838,7 +44123,7 @@ async function systemPackages(room, image2, own3, names3) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path97.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds(base), { from: (0, import_node_path99.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names3, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -43882,13 +44167,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: (0, import_node_path98.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path100.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs84.writeFileSync)((0, import_node_path98.join)(folder, "fstab"), text8);
+  (0, import_node_fs86.writeFileSync)((0, import_node_path100.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -43906,9 +44191,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path98.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path100.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path98.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path100.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -43918,8 +44203,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path98.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path98.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path100.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path100.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -43977,7 +44262,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision2 = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs85.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path99.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs87.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path101.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -44228,7 +44513,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path100 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -44246,7 +44531,7 @@ var imageOptions2 = {
   },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path100.join)(opened.workspace.root, "out") : (0, import_node_path100.resolve)(values.output);
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path102.join)(opened.workspace.root, "out") : (0, import_node_path102.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -44272,8 +44557,8 @@ function imagesOf(opened, names3, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -44281,8 +44566,8 @@ init_diagnostics();
 
 // ts-src/images/check.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs86 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -44356,14 +44641,14 @@ var firmwares = {
 var longest4 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs86.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs88.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto15.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path101.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path103.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -44404,17 +44689,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path103 = require("node:path");
-var import_node_fs88 = require("node:fs");
+var import_node_path105 = require("node:path");
+var import_node_fs90 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs87 = require("node:fs");
-var import_node_os13 = require("node:os");
-var import_node_path102 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_os14 = require("node:os");
+var import_node_path104 = require("node:path");
 var import_node_stream2 = require("node:stream");
 init_diagnostics();
 init_digest();
@@ -44425,10 +44710,10 @@ init_yaml();
 var attempts2 = 5;
 var largestAnswer = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path102.join)((0, import_node_os13.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path104.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path102.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path104.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -44485,7 +44770,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs87.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs89.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -44586,8 +44871,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
-  (0, import_node_fs88.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path103.join)(folder, "layer.tar.gz");
+  (0, import_node_fs90.mkdirSync)(folder, { recursive: true });
+  const target2 = (0, import_node_path105.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -44718,11 +45003,11 @@ async function checkAll(input) {
   }
   return faults4.length ? bad(...faults4) : good(true);
 }
-var filesOf4 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "docker" || input.spec.repository === void 0).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
+var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "docker" || input.spec.repository === void 0).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
 async function placeFiles(input, place2) {
   const told8 = [];
   for (const record3 of input.records) {
-    for (const { file: file3 } of filesOf4(input, record3)) {
+    for (const { file: file3 } of filesOf5(input, record3)) {
       const path2 = await input.store.path(file3);
       if (path2 === void 0)
         return bad(error("image-push", `the store lost ${file3.name}`, { hint: "build the image again" }));
@@ -44746,7 +45031,7 @@ function entriesOf2(input, pushed) {
       architecture: record3.architecture,
       state: record3.state
     };
-    const files = filesOf4(input, record3).map(({ kind, file: file3 }) => ({
+    const files = filesOf5(input, record3).map(({ kind, file: file3 }) => ({
       ...of,
       kind,
       file: file3.name,
@@ -44812,15 +45097,15 @@ async function publishNamed(opened, names3, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path104.join)(outputOf(opened, values), "logs", "images");
-      (0, import_node_fs89.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path106.join)(outputOf(opened, values), "logs", "images");
+      (0, import_node_fs91.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
         root: workspace.root,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path104.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path106.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -44956,8 +45241,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path105.join)(outputOf(opened, values), "logs", "images");
-  (0, import_node_fs90.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path107.join)(outputOf(opened, values), "logs", "images");
+  (0, import_node_fs92.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -44969,7 +45254,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path105.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path107.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -44977,12 +45262,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path105.join)(values.output === void 0 ? (0, import_node_path105.join)(workspace.root, "out") : (0, import_node_path105.resolve)(values.output), "images");
+  const folder = (0, import_node_path107.join)(values.output === void 0 ? (0, import_node_path107.join)(workspace.root, "out") : (0, import_node_path107.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path105.join)(folder, file3.name);
+      const target2 = (0, import_node_path107.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -44992,7 +45277,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs90.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs90.statSync)(b)];
+    const [left, right] = [(0, import_node_fs92.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs92.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -45047,8 +45332,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path108 = require("node:path");
 var import_promises10 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -45106,7 +45391,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named6 = (0, import_node_path106.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named6 = (0, import_node_path108.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named6 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -45122,7 +45407,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs91.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs93.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -45145,7 +45430,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path106.resolve)(folder);
+    const root = (0, import_node_path108.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -45155,8 +45440,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names3 = Object.keys(files);
-    (0, import_node_fs91.mkdirSync)(root, { recursive: true });
-    const taken = names3.filter((f) => (0, import_node_fs91.existsSync)((0, import_node_path106.join)(root, f)));
+    (0, import_node_fs93.mkdirSync)(root, { recursive: true });
+    const taken = names3.filter((f) => (0, import_node_fs93.existsSync)((0, import_node_path108.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -45167,8 +45452,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path106.join)(root, path2), text8);
-    const git2 = (0, import_node_fs91.existsSync)((0, import_node_path106.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path108.join)(root, path2), text8);
+    const git2 = (0, import_node_fs93.existsSync)((0, import_node_path108.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names3.map((f) => `    ${f}
 `).join("")}
@@ -45323,12 +45608,17 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     state: { type: "string", value: "ID", help: "the state of FROM to promote (default: the one that it serves)" },
     "dry-run": { type: "boolean", short: "n", help: "judge and tell; promote nothing" },
     force: { type: "string", value: "REASON", help: "promote although a criterion fails; the reason is recorded" },
+    "approval-pending": { type: "boolean", help: "with --dry-run: leave out the approval, which is asked for next" },
     "approved-by": { type: "string", value: "NAME", help: "who approves of it" },
     json: { type: "boolean", help: "verdicts as data on standard output" }
   },
   async run(values, names3) {
     if (names3.length !== 2 || names3[0] === names3[1]) {
       writeMessage("slipway promote: two different channels are needed, FROM and TO\n");
+      return exit.usage;
+    }
+    if (values["approval-pending"] && !values["dry-run"]) {
+      writeMessage("slipway promote: --approval-pending is for --dry-run: nothing is promoted without the approval\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
@@ -45338,7 +45628,8 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     if (!source.ok || !target2.ok) return failed4([...source.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source.value, values.state);
     const places = await placesOf3(opened.value, target2.value, values.repository, source.value);
-    const rules2 = rulesOf2(workspace.distro, names3[1]);
+    const named6 = rulesOf2(workspace.distro, names3[1]);
+    const rules2 = values["approval-pending"] ? { ...named6, approval: false } : named6;
     const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, names3[0]))
       faults4.push(
@@ -45350,7 +45641,8 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const { id, state } = found2.value;
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
-    const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
+    const archives = await archivesOf(opened.value, state, rules2);
+    const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy, archives);
     const text8 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
@@ -45454,8 +45746,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -45506,8 +45798,8 @@ init_source_entry();
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path109 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -45558,7 +45850,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path107.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path109.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -45615,10 +45907,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path107.join)(work2, tree);
+    const folder = (0, import_node_path109.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path107.join)(work2, `${tree}.packed`));
-    (0, import_node_fs92.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path109.join)(work2, `${tree}.packed`));
+    (0, import_node_fs94.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -45678,8 +45970,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -45693,8 +45985,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path108.join)(at2.value.folder, (0, import_node_path108.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path108.join)(root, (0, import_node_path108.relative)(workspace.root, (0, import_node_path108.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path110.join)(at2.value.folder, (0, import_node_path110.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path110.join)(root, (0, import_node_path110.relative)(workspace.root, (0, import_node_path110.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -45729,7 +46021,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path108.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path110.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -45748,13 +46040,13 @@ function withLimitsOf(settings3, trusted) {
 var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs93.realpathSync)(root);
+  const top = (0, import_node_fs95.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs93.realpathSync)((0, import_node_path108.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs95.realpathSync)((0, import_node_path110.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -45983,7 +46275,7 @@ async function runPrepare(given, packages) {
     return exit.failed;
   }
   const { planned: planned3, subject, difference: difference3, users: users2 } = read3;
-  const { files, diagnostics: lacking } = filesOf3(distro, root, workspace.value.keyRoot);
+  const { files, diagnostics: lacking } = filesOf4(distro, root, workspace.value.keyRoot);
   const all = sorted([...planned3.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline3.strict && all.some(isError);
@@ -46000,7 +46292,7 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs94.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs96.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -46086,7 +46378,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path109.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path111.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -46095,7 +46387,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path109.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path111.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -46117,7 +46409,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path109.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path111.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -46135,7 +46427,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path109.isAbsolute)(file3) || !exists((0, import_node_path109.join)(file3, ".git"))) {
+    if (!(0, import_node_path111.isAbsolute)(file3) || !exists((0, import_node_path111.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -46155,18 +46447,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path109.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path109.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path111.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path111.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path109.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path111.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path109.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path111.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -46228,7 +46520,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path109.resolve)(change);
+  const folder = (0, import_node_path111.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -46277,8 +46569,8 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -46314,14 +46606,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path110.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path112.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path110.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path112.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -46352,7 +46644,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path110.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path112.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -46402,7 +46694,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path110.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path112.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -46496,7 +46788,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path110.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path112.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -46527,8 +46819,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path110.relative)(process.cwd(), (0, import_node_path110.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path110.join)(output, log);
+  const inside = (0, import_node_path112.relative)(process.cwd(), (0, import_node_path112.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path112.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -46594,20 +46886,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs95.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs97.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path110.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path112.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
 function readLog(file3) {
   try {
-    return (0, import_node_fs95.readFileSync)(file3, "utf8").slice(-4e5);
+    return (0, import_node_fs97.readFileSync)(file3, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -47325,7 +47617,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path111 = require("node:path");
+var import_node_path113 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -47374,7 +47666,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path111.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path113.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -47711,30 +48003,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path112.join)(output, "logs");
+  const root = (0, import_node_path114.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs96.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs98.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path112.join)(root, entry);
-    const status = (0, import_node_fs96.lstatSync)(path2);
+    const path2 = (0, import_node_path114.join)(root, entry);
+    const status = (0, import_node_fs98.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs96.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs98.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -47757,12 +48049,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path112.join)((0, import_node_path112.resolve)(findDistro(values), ".."), "out") : (0, import_node_path112.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path114.join)((0, import_node_path114.resolve)(findDistro(values), ".."), "out") : (0, import_node_path114.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path112.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path114.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -47774,7 +48066,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path112.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path114.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -47835,9 +48127,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs97 = require("node:fs");
+var import_node_fs99 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path113 = require("node:path");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -47854,8 +48146,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs97.realpathSync)((0, import_node_path113.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs97.realpathSync)(root)}/`) && (0, import_node_fs97.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs99.realpathSync)((0, import_node_path115.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs99.realpathSync)(root)}/`) && (0, import_node_fs99.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -47869,12 +48161,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs97.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs99.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs97.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs99.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -47899,9 +48191,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path113.join)((0, import_node_path113.resolve)(findDistro(values), ".."), "out") : (0, import_node_path113.resolve)(values.output);
-    const root = (0, import_node_path113.join)(output, "apt");
-    if (!(0, import_node_fs97.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path115.join)((0, import_node_path115.resolve)(findDistro(values), ".."), "out") : (0, import_node_path115.resolve)(values.output);
+    const root = (0, import_node_path115.join)(output, "apt");
+    if (!(0, import_node_fs99.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -47968,7 +48260,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeMessage(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs98.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs100.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

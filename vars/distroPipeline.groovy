@@ -28,8 +28,8 @@ void call(Map given = [:]) {
     if (!slipwayRun(o, words, place) || env.CHANGE_ID) { return }
     for (int i = 0; i < o.promote.size(); i++) {
         Map one = [
-            distro: o.distro, store: o.store, state: o.state, label: o.publishLabel ?: o.label, repository: o.repository,
-            signingKey: o.signingKey, signingPassphrase: o.signingPassphrase,
+            distro: o.distro, store: o.store, state: o.state, label: o.publishLabel ?: o.label,
+            repository: o.repository, signingKey: o.signingKey, signingPassphrase: o.signingPassphrase,
         ]
         one.putAll(o.promote[i])
         if (place.channel == (one.from ?: 'nightly')) {
