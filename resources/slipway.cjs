@@ -467,11 +467,11 @@ function writeAll(handle, bytes) {
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }
-async function parallel(items, width4, work2) {
+async function parallel(items, width5, work2) {
   const results = new Array(items.length);
   let next2 = 0;
   await Promise.all(
-    Array.from({ length: Math.min(width4, items.length) }, async () => {
+    Array.from({ length: Math.min(width5, items.length) }, async () => {
       for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
     })
   );
@@ -504,7 +504,7 @@ function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, dockerName, dockerTag, hostName;
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
@@ -540,6 +540,8 @@ var init_names = __esm({
     );
     stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
     imageFile = (name6, version3, architecture2, ending) => `${name6}_${version3}_${architecture2}.${ending}`;
+    imageVersion = (stamp, key) => `${stamp}-${key.slice(0, 8)}`;
+    amiName = (organization, name6, version3, architecture2) => `${organization}-${name6}-${version3}-${architecture2}`.replaceAll("+", "-").slice(0, 128);
     dockerName = (organization, name6) => `${organization.replace(/[^a-z0-9]+/g, "-").replace(/-$/, "")}/${name6.replace(/_{3,}/g, "_").replace(/[_-]+$/, "")}`;
     dockerTag = (channel2) => /^folder-[0-9a-f]{16}$/.test(channel2) ? "local" : channel2.replaceAll("/", "-").slice(0, 128);
     hostName = (image2) => image2.replaceAll("_", "-").replace(/-+$/, "").slice(0, 63);
@@ -3461,11 +3463,11 @@ var init_Matcher = __esm({
        * Restore state from snapshot.
        * @param {Object} snapshot
        */
-      restore(snapshot) {
+      restore(snapshot2) {
         this._pathStringCache = null;
-        this.path = snapshot.path.map((node2) => ({ ...node2 }));
-        this.siblingStacks = snapshot.siblingStacks.map((level) => level ? { counts: new Map(level.counts), total: level.total } : level);
-        this._keptAttrs = (snapshot.keptAttrs || []).map((entry) => ({ ...entry }));
+        this.path = snapshot2.path.map((node2) => ({ ...node2 }));
+        this.siblingStacks = snapshot2.siblingStacks.map((level) => level ? { counts: new Map(level.counts), total: level.total } : level);
+        this._keptAttrs = (snapshot2.keptAttrs || []).map((entry) => ({ ...entry }));
       }
       /**
        * Return the read-only {@link MatcherView} for this matcher.
@@ -5780,41 +5782,41 @@ var require_saxes = __commonJS({
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
     var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser2, prefix, uri) {
+    function nsPairCheck(parser3, prefix, uri) {
       switch (prefix) {
         case "xml":
           if (uri !== XML_NAMESPACE) {
-            parser2.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
+            parser3.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
           }
           break;
         case "xmlns":
           if (uri !== XMLNS_NAMESPACE) {
-            parser2.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
+            parser3.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
           }
           break;
         default:
       }
       switch (uri) {
         case XMLNS_NAMESPACE:
-          parser2.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          parser3.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
           break;
         case XML_NAMESPACE:
           switch (prefix) {
             case "xml":
               break;
             case "":
-              parser2.fail(`the default namespace may not be set to ${uri}.`);
+              parser3.fail(`the default namespace may not be set to ${uri}.`);
               break;
             default:
-              parser2.fail("may not assign the xml namespace to another prefix.");
+              parser3.fail("may not assign the xml namespace to another prefix.");
           }
           break;
         default:
       }
     }
-    function nsMappingCheck(parser2, mapping) {
+    function nsMappingCheck(parser3, mapping) {
       for (const local2 of Object.keys(mapping)) {
-        nsPairCheck(parser2, local2, mapping[local2]);
+        nsPairCheck(parser3, local2, mapping[local2]);
       }
     }
     var isNCName = (name6) => NC_NAME_RE.test(name6);
@@ -8329,10 +8331,10 @@ function addMappingEvent(state, start, anchorStart, anchorEnd, tagStart, tagEnd,
     style
   });
 }
-function insertFlowPairMappingEvent(state, snapshot) {
-  state.events.splice(snapshot.eventsLength, 0, {
+function insertFlowPairMappingEvent(state, snapshot2) {
+  state.events.splice(snapshot2.eventsLength, 0, {
     type: EVENT_ID.MAPPING,
-    start: snapshot.position,
+    start: snapshot2.position,
     anchorStart: NO_RANGE$1,
     anchorEnd: NO_RANGE$1,
     tagStart: NO_RANGE$1,
@@ -8386,13 +8388,13 @@ function snapshotState(state) {
     eventsLength: state.events.length
   };
 }
-function restoreState(state, snapshot) {
-  state.position = snapshot.position;
-  state.line = snapshot.line;
-  state.lineStart = snapshot.lineStart;
-  state.lineIndent = snapshot.lineIndent;
-  state.firstTabInLine = snapshot.firstTabInLine;
-  state.events.length = snapshot.eventsLength;
+function restoreState(state, snapshot2) {
+  state.position = snapshot2.position;
+  state.line = snapshot2.line;
+  state.lineStart = snapshot2.lineStart;
+  state.lineIndent = snapshot2.lineIndent;
+  state.firstTabInLine = snapshot2.firstTabInLine;
+  state.events.length = snapshot2.eventsLength;
 }
 function throwError(state, message) {
   YAMLException.throwAt(state.input.slice(0, state.length), state.position, message, state.filename);
@@ -8484,12 +8486,12 @@ function testDocumentBoundary(state) {
   if (state.position !== state.lineStart) return false;
   if (testDocumentSeparator(state)) return true;
   if (state.input.charCodeAt(state.position) !== 65279) return false;
-  const snapshot = snapshotState(state);
+  const snapshot2 = snapshotState(state);
   skipByteOrderMark(state);
   skipSeparationSpace(state, true);
   const ch = state.input.charCodeAt(state.position);
   const result2 = state.position === state.lineStart && (ch === 37 || ch === 45 && testDocumentSeparator(state));
-  restoreState(state, snapshot);
+  restoreState(state, snapshot2);
   return result2;
 }
 function skipUntilLineEnd(state) {
@@ -17272,11 +17274,11 @@ function imageReferences(distro, locator, file3) {
       invalid(".channel is missing", ["state"], "a state is one of a channel");
     if (image2.partitions === "ab" && image2.kinds.includes("ami"))
       invalid(".partitions is ab, which an AMI can not have", ["partitions"], "make the AMI an image of its own");
-    if (image2.partitions === "ab" && name6.length > 21)
+    if (image2.partitions === "ab" && name6.length > 12)
       invalid(
         " has a name that is too long for `partitions: ab`",
         ["partitions"],
-        "at most 21 characters: it names partitions"
+        "at most 12 characters: it names partitions"
       );
     const twice = (what, all, key) => {
       const seen = /* @__PURE__ */ new Set();
@@ -18558,10 +18560,10 @@ var Store = class {
   async check(name6, folder) {
     const digest4 = (0, import_node_path7.basename)(name6);
     const local2 = this.blobs.local(name6);
-    const copy = local2 ?? (0, import_node_path7.join)(folder, digest4);
-    if (!local2 && !await this.blobs.fetch(name6, copy)) return false;
-    const sound = await sha256File(copy) === digest4;
-    if (!local2) (0, import_node_fs7.rmSync)(copy, { force: true });
+    const copy2 = local2 ?? (0, import_node_path7.join)(folder, digest4);
+    if (!local2 && !await this.blobs.fetch(name6, copy2)) return false;
+    const sound = await sha256File(copy2) === digest4;
+    if (!local2) (0, import_node_fs7.rmSync)(copy2, { force: true });
     if (!sound) await this.blobs.remove(name6);
     return sound;
   }
@@ -18859,11 +18861,11 @@ function withoutC(text8) {
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block6 = found2.startsWith("/*");
-    if (!block6 && !found2.startsWith("//")) continue;
+    const block7 = found2.startsWith("/*");
+    if (!block7 && !found2.startsWith("//")) continue;
     const end2 = text8.indexOf("\n", token3.lastIndex);
-    if (block6 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2 < 0 ? text8.length : end2))) continue;
-    out += text8.slice(at2, m.index) + (block6 ? found2.replace(/[^\n]+/g, "") : "");
+    if (block7 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2 < 0 ? text8.length : end2))) continue;
+    out += text8.slice(at2, m.index) + (block7 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
   return trimmed(out + text8.slice(at2));
@@ -21763,8 +21765,8 @@ function makePlan(input) {
         { distro, distroFile: input.distroFile, settings: settings3, resolver, selection, debian: debian2, near },
         diagnostics
       );
-      const { os, release: release2, architectures } = distro.platforms[platform2];
-      for (const architecture2 of chosen(architectures, selection.architectures)) {
+      const { os, release: release2, architectures: architectures2 } = distro.platforms[platform2];
+      for (const architecture2 of chosen(architectures2, selection.architectures)) {
         for (const variant2 of chosen(["default", ...settings3.variants], selection.variants))
           scope2.targets.push({ platform: platform2, os, release: release2, architecture: architecture2, variant: variant2 });
       }
@@ -22045,18 +22047,18 @@ async function told3(args, options6) {
 }
 
 // ts-src/read/git/checkout.ts
-async function checkout(snapshot, tree, folder) {
+async function checkout(snapshot2, tree, folder) {
   (0, import_node_fs14.mkdirSync)(folder, { recursive: true });
   const index = `${folder}.index`;
   try {
     const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
-    const read3 = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
+    const read3 = await git(["read-tree", tree], { gitDir: snapshot2.gitDir, env, cwd: folder });
     const out = read3.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
-      gitDir: snapshot.gitDir,
+      gitDir: snapshot2.gitDir,
       env,
       cwd: folder
     }) : read3;
-    if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, tree, folder);
+    if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, tree, folder);
     return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
     (0, import_node_fs14.rmSync)(index, { force: true });
@@ -22333,11 +22335,11 @@ async function fetchBlobs(gitDir, remote, blobs) {
   );
   return got.code === 0 ? good(void 0) : unreachable(remote, got);
 }
-async function readFiles(snapshot, url2, blobs, reporter2) {
+async function readFiles(snapshot2, url2, blobs, reporter2) {
   if (!blobs.length) return good([]);
-  const there = await fetchBlobs(snapshot.gitDir, { url: url2, reporter: reporter2 }, blobs);
+  const there = await fetchBlobs(snapshot2.gitDir, { url: url2, reporter: reporter2 }, blobs);
   if (!there.ok) return there;
-  const out = await run("git", ["--git-dir", snapshot.gitDir, ...local, "cat-file", "--batch"], {
+  const out = await run("git", ["--git-dir", snapshot2.gitDir, ...local, "cat-file", "--batch"], {
     input: `${blobs.join("\n")}
 `,
     encoding: "latin1"
@@ -22349,7 +22351,7 @@ async function readFiles(snapshot, url2, blobs, reporter2) {
     const [, kind, size3] = bytes.subarray(at2, end2).toString().split(" ");
     if (kind !== "blob")
       return bad(
-        error("source-store", `${snapshot.gitDir} lacks ${blobs[i]} of ${url2}`, {
+        error("source-store", `${snapshot2.gitDir} lacks ${blobs[i]} of ${url2}`, {
           hint: "remove that folder: it is fetched anew"
         })
       );
@@ -22981,13 +22983,13 @@ var TreeReader = class {
   /** Where the text of <description> begins. */
   start = 0;
   constructor() {
-    const { parser: parser2 } = this;
-    parser2.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
-    parser2.on("doctype", () => this.fail("a document type declaration is refused"));
-    parser2.on("opentag", (tag) => this.open(tag.name, tag.attributes));
-    parser2.on("text", (t) => this.characters(t));
-    parser2.on("cdata", (t) => this.characters(t));
-    parser2.on("closetag", (tag) => this.close(tag.isSelfClosing));
+    const { parser: parser3 } = this;
+    parser3.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
+    parser3.on("doctype", () => this.fail("a document type declaration is refused"));
+    parser3.on("opentag", (tag) => this.open(tag.name, tag.attributes));
+    parser3.on("text", (t) => this.characters(t));
+    parser3.on("cdata", (t) => this.characters(t));
+    parser3.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
   read(text8) {
@@ -23110,12 +23112,12 @@ function recall(state, commit, name6) {
   const remembered4 = textOf(state, commit);
   return remembered4 && parsePackages(name6, remembered4);
 }
-async function readPackages(state, name6, snapshot, url2, reporter2) {
-  const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree], {
-    gitDir: snapshot.gitDir
+async function readPackages(state, name6, snapshot2, url2, reporter2) {
+  const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
+    gitDir: snapshot2.gitDir
   });
   if (listed.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed.stderr.trim()}`));
-  const trees = /* @__PURE__ */ new Map([["", snapshot.tree]]);
+  const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
@@ -23144,7 +23146,7 @@ async function readPackages(state, name6, snapshot, url2, reporter2) {
     return blob === void 0 ? [] : [{ path: path2, blob }];
   });
   const blobs = await readFiles(
-    snapshot,
+    snapshot2,
     url2,
     [...kept3, ...python].map((k) => k.blob),
     reporter2
@@ -23153,15 +23155,15 @@ async function readPackages(state, name6, snapshot, url2, reporter2) {
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept3.length + i]]));
   const text8 = {
     schema: 2,
-    commit: snapshot.commit,
-    tree: snapshot.tree,
+    commit: snapshot2.commit,
+    tree: snapshot2.tree,
     packages: kept3.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
       const text9 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
       return pyproject === void 0 ? text9 : { ...text9, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text8));
+  writeWhole(memory(state, snapshot2.commit), JSON.stringify(text8));
   return parsePackages(name6, text8);
 }
 function parsePackages(repository2, text8) {
@@ -23234,10 +23236,10 @@ function linkTold(at2, shown5, name6, diagnostics) {
 var repositoryName = (path2, folder) => (path2.split("/")[0] || folder.split("/").pop()).replace(/[^A-Za-z0-9._+-]/g, "_");
 async function pinFolder(sources, state) {
   const folder = sources[0].url;
-  const snapshot = await snapshotFolder(folder, state);
-  if (!snapshot.ok) return snapshot;
-  const asked = await git(["rev-parse", ...sources.map((s) => `${snapshot.value.tree}:${s.path}`)], {
-    gitDir: snapshot.value.gitDir
+  const snapshot2 = await snapshotFolder(folder, state);
+  if (!snapshot2.ok) return snapshot2;
+  const asked = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
+    gitDir: snapshot2.value.gitDir
   });
   const trees = asked.stdout.trim().split("\n");
   if (asked.code !== 0 || trees.length !== sources.length)
@@ -23247,7 +23249,7 @@ async function pinFolder(sources, state) {
         `packages of ${folder} are left out by its .gitignore: ${asked.stderr.trim().split("\n")[0]}`
       )
     );
-  return good(sources.map((s, i) => ({ ...s, commit: snapshot.value.commit, tree: trees[i] })));
+  return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: trees[i] })));
 }
 
 // ts-src/read/distribution.ts
@@ -24063,10 +24065,10 @@ async function pinReleased(workspace, sources, what, reporter2 = {}) {
   if (!snapshots.ok) return sources.map(() => snapshots);
   return commits.map((commit, i) => {
     if (!commit.ok) return commit;
-    const snapshot = snapshots.value.find((s) => s.commit === commit.value);
+    const snapshot2 = snapshots.value.find((s) => s.commit === commit.value);
     return good({
-      source: { ...sources[i], commit: commit.value, ...snapshot ? { tree: snapshot.tree } : {} },
-      ...snapshot ? { snapshot } : {}
+      source: { ...sources[i], commit: commit.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
+      ...snapshot2 ? { snapshot: snapshot2 } : {}
     });
   });
 }
@@ -24228,8 +24230,8 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
 async function readRepository(request) {
   const { workspace, repository: repository2, override, reporter: reporter2 } = request;
   const { state } = workspace;
-  const found2 = async (url3, snapshot) => {
-    const read3 = snapshot.ok ? await readPackages(state, repository2.name, snapshot.value, url3, reporter2) : snapshot;
+  const found2 = async (url3, snapshot2) => {
+    const read3 = snapshot2.ok ? await readPackages(state, repository2.name, snapshot2.value, url3, reporter2) : snapshot2;
     return read3.ok ? good({ ...read3.value, url: url3 }, read3.diagnostics) : read3;
   };
   if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
@@ -26153,13 +26155,13 @@ init_names();
 function renderSources(values) {
   const key = values.keyFile === void 0 || /\s/.test(values.keyFile) ? `
 ${values.key.trim().split("\n").map((l) => ` ${l.trim() || "."}`).join("\n")}` : ` ${values.keyFile}`;
-  const architectures = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]}
+  const architectures2 = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]}
 ` : "";
   return `Types: deb
 URIs: ${values.uri}
 Suites: ${values.suite}
 Components: main
-${architectures}Signed-By:${key}
+${architectures2}Signed-By:${key}
 `;
 }
 
@@ -26644,9 +26646,9 @@ function sortedValue(value2) {
     last = key;
   }
   if (same2) return value2;
-  const copy = {};
-  keys.forEach((key, at2) => copy[key] = parts2[at2]);
-  return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
+  const copy2 = {};
+  keys.forEach((key, at2) => copy2[key] = parts2[at2]);
+  return Object.fromEntries(keys.sort().map((key) => [key, copy2[key]]));
 }
 function stateText(state) {
   const text8 = JSON.stringify(sortedKeys(state));
@@ -27074,8 +27076,8 @@ async function checkServed(endpoint, state, before2, publicKey) {
     (0, import_node_fs32.writeFileSync)(
       (0, import_node_path37.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
-        const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
-        return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
+        const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
+        return renderSources({ uri: endpoint.uri, suite: suite2, architectures: architectures2, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
@@ -27095,7 +27097,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
     (0, import_node_fs32.rmSync)(root, { recursive: true, force: true });
   }
 }
-var configuration = (root, architectures) => [
+var configuration = (root, architectures2) => [
   `Dir::Etc "${root}/etc";`,
   `Dir::State "${root}";`,
   `Dir::State::status "${root}/status";`,
@@ -27107,8 +27109,8 @@ var configuration = (root, architectures) => [
   'APT::Update::Error-Mode "any";',
   'Acquire::Languages "none";',
   'Acquire::Retries "3";',
-  `APT::Architecture "${architectures[0] ?? "amd64"}";`,
-  `APT::Architectures { ${architectures.map((a) => `"${a}";`).join(" ")} };`,
+  `APT::Architecture "${architectures2[0] ?? "amd64"}";`,
+  `APT::Architectures { ${architectures2.map((a) => `"${a}";`).join(" ")} };`,
   ""
 ].join("\n");
 var refused2 = (endpoint, what, said) => bad(
@@ -28165,8 +28167,8 @@ function checkArchives(planned3) {
   const check4 = archiveCheck(planned3);
   const diagnostics = /* @__PURE__ */ new Map();
   for (const scope2 of planned3.plan.scopes) {
-    const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
-    for (const target2 of architectures.values()) {
+    const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
+    for (const target2 of architectures2.values()) {
       const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
       const names3 = base && archiveNames(base);
       for (const d of names3 ? check4(scope2, target2, names3).diagnostics : []) diagnostics.set(d.message, d);
@@ -28956,7 +28958,7 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
 var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
-var picture = (width4, height, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width4)}" height="${Math.ceil(height)}">
+var picture = (width5, height, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width5)}" height="${Math.ceil(height)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts2.join("\n")}
 </svg>
@@ -28974,16 +28976,16 @@ function layOut(tasks) {
   let height = 0;
   for (const column of columns2) {
     if (!column) continue;
-    const width4 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
-    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width4 }));
+    const width5 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
+    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width5 }));
     height = Math.max(height, column.length * 26);
-    x += width4 + 34;
+    x += width5 + 34;
   }
   return { boxes, width: x, height: height + 20 };
 }
 function renderNeeds(tasks) {
   const builds = tasks.filter((t) => t.kind === "build");
-  const { boxes, width: width4, height } = layOut(builds);
+  const { boxes, width: width5, height } = layOut(builds);
   const below2 = /* @__PURE__ */ new Map();
   for (const t of builds) {
     const all = /* @__PURE__ */ new Set();
@@ -29009,7 +29011,7 @@ function renderNeeds(tasks) {
       `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text3(x + 6, y + 14, task.name)}</g>`
     );
   }
-  return picture(width4, height, [...edges, ...nodes]);
+  return picture(width5, height, [...edges, ...nodes]);
 }
 function renderTimeline(tasks) {
   const ran = tasks.flatMap(
@@ -29018,8 +29020,8 @@ function renderTimeline(tasks) {
   if (!ran.length) return void 0;
   const begun = Math.min(...ran.map((r) => r.from));
   const ended = Math.max(...ran.map((r) => r.to));
-  const width4 = Math.min(8e3, Math.max(1160, ran.length * 14));
-  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width4 - 20) + 10;
+  const width5 = Math.min(8e3, Math.max(1160, ran.length * 14));
+  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width5 - 20) + 10;
   const free = [];
   const bars = ran.map(({ t, from, to }) => {
     let row = free.findIndex((end2) => end2 <= from);
@@ -29035,7 +29037,7 @@ function renderTimeline(tasks) {
     const at2 = begun + (ended - begun) * i / 8;
     return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
-  return picture(width4, height, [...lines, ...bars]);
+  return picture(width5, height, [...lines, ...bars]);
 }
 
 // ts-src/render/report.ts
@@ -29199,14 +29201,14 @@ async function makeBaseArchive(base) {
 }
 function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
-    let copy = copies.get(key);
-    if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path48.extname)(key)}`;
-      copies.set(key, copy);
-      (0, import_node_fs41.copyFileSync)(key, (0, import_node_path48.join)(folder, copy));
-      (0, import_node_fs41.chmodSync)((0, import_node_path48.join)(folder, copy), 420);
+    let copy2 = copies.get(key);
+    if (copy2 === void 0) {
+      copy2 = `key-${copies.size}${(0, import_node_path48.extname)(key)}`;
+      copies.set(key, copy2);
+      (0, import_node_fs41.copyFileSync)(key, (0, import_node_path48.join)(folder, copy2));
+      (0, import_node_fs41.chmodSync)((0, import_node_path48.join)(folder, copy2), 420);
     }
-    return `signed-by=${confinedFolder}/${copy}`;
+    return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
@@ -30259,12 +30261,12 @@ init_diagnostics();
 var header = /\.(h|hh|hpp|hxx|h\+\+|cuh|tpp)$/;
 var visibility = /(^|\/)(rosidl_\w+__visibility_control|visibility_control)\.(h|hpp)$/;
 function installedOf(name6, prefix, files) {
-  const share = `${prefix}/share/${name6}/`;
-  const messages = messagesOf(share, files);
+  const share2 = `${prefix}/share/${name6}/`;
+  const messages = messagesOf(share2, files);
   const generated = generatedHeader(name6, prefix, messages);
   const headers = files.filter((f) => f.startsWith(`${prefix}/include/`) && header.test(f) && !generated(f));
   const own3 = `${prefix}/include/${name6}`;
-  const shared = (test3) => files.filter((f) => f.startsWith(share) && test3(f)).sort(compare);
+  const shared = (test3) => files.filter((f) => f.startsWith(share2) && test3(f)).sort(compare);
   return {
     headers: headers.sort(compare),
     // ROS 2 gives each package a folder of its own to look in: include/NAME/NAME/file.hpp.
@@ -30277,11 +30279,11 @@ function installedOf(name6, prefix, files) {
     executables: files.filter((f) => f.startsWith(`${prefix}/lib/${name6}/`) || f.startsWith(`${prefix}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
   };
 }
-function messagesOf(share, files) {
+function messagesOf(share2, files) {
   const found2 = files.flatMap((path2) => {
-    if (!path2.startsWith(share)) return [];
+    if (!path2.startsWith(share2)) return [];
     const m = /^(?:.*\/)?(msg|srv|action)\/([A-Za-z][A-Za-z0-9_]*)\.(msg|srv|action)$/.exec(
-      path2.slice(share.length - 1)
+      path2.slice(share2.length - 1)
     );
     return m && m[1] === m[3] ? [{ kind: m[1], name: m[2] ?? "", path: path2 }] : [];
   });
@@ -31550,15 +31552,15 @@ function faultsOf(judged) {
   return faults4;
 }
 function headersWithoutPage({ installed, tag, ownInput }) {
-  const pages = /* @__PURE__ */ new Set();
+  const pages2 = /* @__PURE__ */ new Set();
   for (const [, body = ""] of (tag ?? "").matchAll(/<compound kind="file">([^]*?)<\/compound>/g)) {
     const name6 = /<name>([^<]*)<\/name>/.exec(body)?.[1] ?? "";
-    pages.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ""}${name6}`.replace(/^.*\/include\//, ""));
+    pages2.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ""}${name6}`.replace(/^.*\/include\//, ""));
   }
   if (!installed.headers.length) return [];
-  if (ownInput) return pages.size ? [] : ["it installs headers, but its Doxyfile makes no API page"];
+  if (ownInput) return pages2.size ? [] : ["it installs headers, but its Doxyfile makes no API page"];
   const lacking = installed.headers.filter(
-    (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages.has(h.slice(i.length + 1)))
+    (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages2.has(h.slice(i.length + 1)))
   );
   if (!lacking.length) return [];
   const first2 = lacking.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
@@ -31625,10 +31627,10 @@ function typeOfField(type) {
 // ts-src/engine/docs/facts.ts
 var largestText2 = 1 << 20;
 var largestFragment = 16 << 20;
-async function factsOf2({ environment: environment3, installed }, pages) {
+async function factsOf2({ environment: environment3, installed }, pages2) {
   const { build: build4, own: own3 } = environment3;
   const text8 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
-  const there = new Set(pages.map((p) => p.path));
+  const there = new Set(pages2.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
   const messages = [];
@@ -31742,16 +31744,16 @@ var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierar
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
   const folder = (0, import_node_path59.join)(environment3.build, "docs", "pages");
-  const pages = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
-  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
-  const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
-  if (index >= 0 && !mainPage) pages.splice(index, 1);
-  if (!job.doxygen) return pages;
-  for (const page of pages)
+  const pages2 = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
+  const index = pages2.findIndex((p) => p.path === `${apiFolder}/index.html`);
+  const mainPage = index >= 0 && hasText(pages2[index]?.data.toString("utf8") ?? "");
+  if (index >= 0 && !mainPage) pages2.splice(index, 1);
+  if (!job.doxygen) return pages2;
+  for (const page of pages2)
     if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
   const frame = frameOf(organization, job);
   const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
-  const there = new Set(pages.map((p) => p.path));
+  const there = new Set(pages2.map((p) => p.path));
   const overview2 = docPage({
     ...frame,
     crumbs: [...frame.crumbs.map(at2), { text: "C++ API" }],
@@ -31765,7 +31767,7 @@ async function pagesOf(organization, job, results) {
       { mainPage, documented: results.documented, total: results.total }
     )
   });
-  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
+  return [...pages2, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
     (a, b) => a.path < b.path ? -1 : 1
   );
 }
@@ -32036,11 +32038,11 @@ async function recordOf2(options6, job, results, begun) {
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages = await pagesOf(options6.distro.organization, job, results);
-  const facts = await factsOf2(job, pages);
+  const pages2 = await pagesOf(options6.distro.organization, job, results);
+  const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed3 = (0, import_node_path60.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs51.writeFileSync)(packed3, packPages(pages));
+  (0, import_node_fs51.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -32438,12 +32440,12 @@ async function readTestRun(step2) {
 }
 async function readAttempts(step2, whole2) {
   const numbers = await attemptsIn(step2);
-  const attempts3 = [];
-  for (const a of numbers) attempts3.push(await readResults(step2.build, `${step2.results}/${a}`));
-  const last = attempts3.at(-1);
+  const attempts4 = [];
+  for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`));
+  const last = attempts4.at(-1);
   if (step2.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole2(step2.reason())];
-    return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts3.length };
+    return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts4.length };
   }
   const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
@@ -32453,10 +32455,10 @@ async function readAttempts(step2, whole2) {
     cases.push(whole2("its tests ended with a failure that no result file tells of: the log has it"));
   const flaky = markFlaky(
     cases,
-    attempts3.slice(0, -1).flatMap((a) => a.cases)
+    attempts4.slice(0, -1).flatMap((a) => a.cases)
   );
   const someFailed = cases.some((c) => c.result === "failed");
-  return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts3.length };
+  return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts4.length };
 }
 async function attemptsIn({ build: build4, results }) {
   const numbers = (await listLeft(build4, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
@@ -32643,7 +32645,7 @@ var PackageBuilder = class {
   async testRecord(request, run2, milliseconds) {
     const { store: store2 } = this.options;
     const { name: name6 } = request.package;
-    const { outcome, cases, flaky, attempts: attempts3 } = run2;
+    const { outcome, cases, flaky, attempts: attempts4 } = run2;
     const failures = cases.filter((c) => c.result === "failed");
     return {
       schema: 4,
@@ -32655,7 +32657,7 @@ var PackageBuilder = class {
       skipped: cases.filter((c) => c.result === "skipped").length,
       failed: failures.map(shortCase),
       flaky,
-      attempts: attempts3,
+      attempts: attempts4,
       inputs: request.resolved.inputs(),
       milliseconds,
       log: await store2.put(request.log),
@@ -33252,7 +33254,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
   const draw = () => {
     clear();
-    const width4 = process.stderr.columns || 80;
+    const width5 = process.stderr.columns || 80;
     const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
     const remaining = Math.max(0, left - spent) / workers;
@@ -33260,7 +33262,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write3(`${printable(l).slice(0, width4 - 1)}
+    for (const l of lines) write3(`${printable(l).slice(0, width5 - 1)}
 `);
     shown5 = lines.length;
   };
@@ -33400,9 +33402,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block6 = 1 << 16;
+  const block7 = 1 << 16;
   let at2 = 0;
-  while (at2 + block6 <= end2 && a.subarray(at2, at2 + block6).equals(b.subarray(at2, at2 + block6))) at2 += block6;
+  while (at2 + block7 <= end2 && a.subarray(at2, at2 + block7).equals(b.subarray(at2, at2 + block7))) at2 += block7;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -39352,15 +39354,15 @@ var packed = (value2) => (0, import_node_zlib9.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib9.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy = (0, import_node_path89.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
-  const kept3 = readJson(copy);
+  const copy2 = (0, import_node_path89.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
   const text8 = unzipped2(data);
   const value2 = text8 && parsed(text8.toString("utf8"));
   if (!text8 || !is(value2)) return void 0;
-  writeWhole(copy, text8, { sync: false });
+  writeWhole(copy2, text8, { sync: false });
   return value2;
 }
 var largest5 = 512 << 20;
@@ -42452,9 +42454,9 @@ function layered(drawing, widths) {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
   for (const [a, b] of drawing.edges) graph2.setEdge(index.get(a), index.get(b));
   Uo.layout(graph2);
-  const { width: width4 = 100, height = 100 } = graph2.graph();
+  const { width: width5 = 100, height = 100 } = graph2.graph();
   return {
-    width: width4,
+    width: width5,
     height,
     boxes: drawing.nodes.map((_, i) => graph2.node(String(i))),
     lines: graph2.edges().map((e) => graph2.edge(e).points)
@@ -42477,13 +42479,13 @@ function columns(drawing, widths) {
       layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
     );
     layer.sort((a, b) => mean.get(a) - mean.get(b) || a - b);
-    const width4 = Math.max(0, ...layer.map((n) => widths[n]));
+    const width5 = Math.max(0, ...layer.map((n) => widths[n]));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width4 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
+      boxes[n] = { x: x + width5 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
     });
     height = Math.max(height, 90 + layer.length * (boxHeight + 10));
-    x += width4 + 90;
+    x += width5 + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
     const [from, to] = [boxes[index.get(a)], boxes[index.get(b)]];
@@ -42497,7 +42499,7 @@ function columns(drawing, widths) {
 function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
-  const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
+  const [width5, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number7 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
@@ -42505,7 +42507,7 @@ function renderSvg(drawing) {
     const at2 = layout.boxes[i];
     return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number7(at2.x - at2.width / 2)}" y="${number7(at2.y - boxHeight / 2)}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number7(at2.x)}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number7(at2.x)}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape3(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width5}" height="${height}" viewBox="0 0 ${width5} ${height}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
@@ -42703,6 +42705,9 @@ function tarOf(files, time2) {
   return Buffer.concat([...members2.map((m) => m.bytes), endOfTar]);
 }
 
+// ts-src/images/scripts.ts
+init_digest();
+
 // resources/templates/image-check.sh
 var image_check_default = `#!/bin/sh
 # Runs in a started image, in the machine that slipway checks it in: the commands of \`check\` in distro.yaml, and whether
@@ -42726,6 +42731,140 @@ while IFS= read -r line; do
 done < /usr/lib/slipway/check.commands
 if [ "$failed" = 0 ]; then echo "slipway-check: passed $word"; else echo "slipway-check: failed $word"; fi
 `;
+
+// resources/templates/image-disk.sh
+var image_disk_default = '# Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway\n# with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.\n# Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID\n#   FOLDER       gets root.raw, esp.raw, vmlinuz and initrd; holds loader/ for the ESP\n#   EFI          name of systemd-boot\'s program, BOOT_NAME the name that firmware looks for\n#   ROOT_MIB     size of the root in MiB; 0: as much as it needs\nset -eu\nfolder=$1 epoch=$2 efi=$3 boot=$4 size=$5 uuid=$6 sectors=$7 id=$8\nexport LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH="$epoch" E2FSPROGS_FAKE_TIME="$epoch" MTOOLS_SKIP_CHECK=1\nPATH=$PATH:/usr/sbin:/sbin\ntop=$(realpath m)\ninside() {\n  path=$(realpath -e "$1") || { echo "slipway: the image has no ${1#m}" >&2; exit 1; }\n  case $path in "$top"/*) ;; *) echo "slipway: ${1#m} is a link out of the image" >&2; exit 1 ;; esac\n  if [ ! -f "$path" ]; then echo "slipway: ${1#m} is no file" >&2; exit 1; fi\n  cat "$path" > "$2"\n  touch --date="@$epoch" "$2"\n}\nnewest() {\n  found=$(find "$(realpath m/boot)" -maxdepth 1 -name "$1" -printf \'%f\\n\' | sort -V | tail -n 1)\n  if [ -z "$found" ]; then echo "slipway: the image has no kernel in /boot ($1)" >&2; exit 1; fi\n  echo "$found"\n}\nkernel=$(newest \'vmlinuz-*\')\ninside "m/boot/$kernel" "$folder/vmlinuz"\ninside "m/boot/initrd.img-${kernel#vmlinuz-}" "$folder/initrd"\ninside "m/usr/lib/systemd/boot/efi/$efi" "$folder/efi"\n\ntruncate --size=$((sectors * 512)) "$folder/esp.raw"\nmkfs.vfat --invariant -F 32 -n ESP -i "$id" "$folder/esp.raw" > /dev/null\nname=$(cat "$folder/name")\nmmd -i "$folder/esp.raw" ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/loader ::/loader/entries ::/slipway\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/BOOT/$boot"\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/systemd/$efi"\nmcopy -m -i "$folder/esp.raw" "$folder/vmlinuz" "::/slipway/$name.vmlinuz"\nmcopy -m -i "$folder/esp.raw" "$folder/initrd" "::/slipway/$name.initrd"\ntouch --date="@$epoch" "$folder/loader.conf" "$folder/entry.conf"\nmcopy -m -i "$folder/esp.raw" "$folder/loader.conf" ::/loader/loader.conf\nmcopy -m -i "$folder/esp.raw" "$folder/entry.conf" "::/loader/entries/$(cat "$folder/entry-name")"\n\nif [ "$size" = 0 ]; then\n  used=$(du --summarize --one-file-system --block-size=1M m | cut -f1)\n  inodes=$(find m -xdev | wc -l)\n  size=$((used + used / 4 + inodes / 2048 + 96))\nfi\ntruncate --size="${size}M" "$folder/root.raw"\nmke2fs -q -F -t ext4 -d m -L root -U "$uuid" -m 1 -E "hash_seed=$uuid,root_owner=0:0,nodiscard" "$folder/root.raw"\n';
+
+// resources/templates/image-entrypoint.sh
+var image_entrypoint_default = `#!/bin/sh
+# Runs a command with the environment of the image's packages.
+. /usr/lib/slipway/environment
+exec "$@"
+`;
+
+// resources/templates/image-layer.sh
+var image_layer_default = `# Makes a layer of an image, as root in the root, without a network.
+# Arguments: install EPOCH PACKAGE...   packages of the platform's archive, as name=version
+#            own EPOCH                  packages of the distribution in /tmp/slipway/debs, then what /tmp/slipway/config says
+# EPOCH: seconds since 1970; nothing that the layer holds is newer.
+set -eu
+what=$1 epoch=$2
+shift 2
+config=/tmp/slipway/config
+umask 022
+
+# No service starts in a root.
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+
+if [ "$what" = install ]; then
+  if [ -e "$config/fstab" ]; then cp "$config/fstab" /etc/fstab; fi
+  cp /tmp/slipway/caches/*.bin /tmp/
+  apt-get -q -y -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Dpkg::Options::=--force-unsafe-io \\
+    -o Dpkg::Use-Pty=0 -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
+    -o Dir::Cache::archives=/tmp/slipway/archives -o Debug::NoLocking=1 --no-download --allow-downgrades \\
+    install -- "$@" >&2
+else
+  set -- /tmp/slipway/debs/*.deb
+  if [ -e "$1" ]; then dpkg --force-unsafe-io --install "$@" >&2; fi
+  sh -eu "$config/setup.sh"
+  if [ -e "$config/hook" ]; then
+    echo 'slipway: the hook' >&2
+    cp "$config/hook" /tmp/hook
+    chmod 755 /tmp/hook
+    (cd / && /tmp/hook >&2)
+    echo 'slipway: the hook ended well' >&2
+  fi
+  problems=$(dpkg --audit)
+  if [ -n "$problems" ]; then
+    echo "$problems" >&2
+    exit 1
+  fi
+fi
+
+rm -f /usr/sbin/policy-rc.d /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/dbus/machine-id
+rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
+rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log /var/log/fontconfig.log
+rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old
+rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
+rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
+# An empty machine-id: each machine makes its own at its first start.
+if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
+find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+`;
+
+// resources/templates/image-setup.sh
+var image_setup_default = `# Sets an image's root up as /tmp/slipway/config says; run by image-layer.sh.
+config=/tmp/slipway/config
+mkdir -p /etc/slipway /usr/lib/slipway
+install -m 644 "$config/image.json" /etc/slipway/image.json
+install -m 755 "$config/entrypoint" /usr/lib/slipway/entrypoint
+install -m 644 "$config/environment" /usr/lib/slipway/environment
+install -D -m 644 "$config/key.asc" /etc/apt/keyrings/slipway.asc
+install -D -m 644 "$config/slipway.sources" /etc/apt/sources.list.d/slipway.sources
+cat "$config/hostname" > /etc/hostname
+printf '127.0.0.1\\tlocalhost\\n127.0.1.1\\t%s\\n::1\\tlocalhost ip6-localhost ip6-loopback\\n' "$(cat "$config/hostname")" > /etc/hosts
+
+locale=$(cat "$config/locale")
+if command -v locale-gen > /dev/null && [ "\${locale#C}" = "$locale" ]; then
+  echo "$locale UTF-8" > /etc/locale.gen
+  locale-gen >&2
+fi
+mkdir -p /etc/default
+echo "LANG=$locale" > /etc/default/locale
+zone=$(cat "$config/timezone")
+if [ -e "/usr/share/zoneinfo/$zone" ]; then
+  ln -sf "/usr/share/zoneinfo/$zone" /etc/localtime
+  echo "$zone" > /etc/timezone
+elif [ "$zone" != Etc/UTC ]; then
+  echo "slipway: there is no time zone $zone" >&2
+  exit 1
+fi
+
+# NAME SHELL SUDO GROUPS, by tabs.
+while IFS='	' read -r user shell sudo groups; do
+  if ! getent passwd "$user" > /dev/null; then useradd --create-home --shell "$shell" --user-group "$user"; fi
+  for group in $groups; do
+    if ! getent group "$group" > /dev/null; then groupadd --system "$group"; fi
+    usermod --append --groups "$group" "$user"
+  done
+  if [ "$sudo" = yes ]; then
+    mkdir -p /etc/sudoers.d
+    echo "$user ALL=(ALL:ALL) NOPASSWD: ALL" > "/etc/sudoers.d/slipway-$user"
+    chmod 440 "/etc/sudoers.d/slipway-$user"
+  fi
+  if [ -s "$config/keys/$user" ]; then
+    home=$(getent passwd "$user" | cut -d: -f6)
+    install -d -m 700 -o "$user" -g "$user" "$home/.ssh"
+    install -m 600 -o "$user" -g "$user" "$config/keys/$user" "$home/.ssh/authorized_keys"
+  fi
+done < "$config/users"
+
+if [ -e "$config/overlay.tar" ]; then
+  tar --extract --file "$config/overlay.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
+fi
+# MODE FROM TO, by tabs.
+while IFS='	' read -r mode from to; do
+  mkdir -p "$(dirname "$to")"
+  install -m "$mode" "$config/files/$from" "$to"
+done < "$config/files.tsv"
+
+if [ -e "$config/machine.tar" ]; then
+  tar --extract --file "$config/machine.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
+  mkdir -p /boot/efi
+fi
+if command -v systemctl > /dev/null; then
+  while read -r unit; do systemctl enable "$unit" >&2; done < "$config/services"
+elif [ -s "$config/services" ]; then
+  echo 'slipway: the image has no systemd, which \`services\` needs' >&2
+  exit 1
+fi
+`;
+
+// ts-src/images/scripts.ts
+var scripts = { check: image_check_default, disk: image_disk_default, entrypoint: image_entrypoint_default, layer: image_layer_default, setup: image_setup_default };
+var layerRevision = sha256(image_layer_default);
+var imageRevision = sha256(JSON.stringify(scripts));
 
 // ts-src/images/machine.ts
 var systemNames = (spec) => [
@@ -42855,7 +42994,7 @@ function machineFiles(facts, time2) {
   const unit2 = (name6, data) => files.set(`usr/lib/systemd/system/${name6}`, { data });
   unit2("slipway-host-keys.service", hostKeys);
   unit2("slipway-check.service", check3);
-  files.set("usr/lib/slipway/check", { data: image_check_default, mode: 493 });
+  files.set("usr/lib/slipway/check", { data: scripts.check, mode: 493 });
   files.set("usr/lib/slipway/check.prefix", { data: `${installPrefix(facts.distro, image2.distribution)}
 ` });
   files.set("usr/lib/slipway/check.commands", { data: checkLines(spec) });
@@ -42875,81 +43014,6 @@ var machineUnits = (spec) => [
   "slipway-check.service",
   ...spec.cloud_init ? [] : ["systemd-networkd.service"]
 ];
-
-// resources/templates/image-entrypoint.sh
-var image_entrypoint_default = `#!/bin/sh
-# Runs a command with the environment of the image's packages.
-. /usr/lib/slipway/environment
-exec "$@"
-`;
-
-// resources/templates/image-setup.sh
-var image_setup_default = `# Sets an image's root up as /tmp/slipway/config says; run by image-layer.sh.
-config=/tmp/slipway/config
-mkdir -p /etc/slipway /usr/lib/slipway
-install -m 644 "$config/image.json" /etc/slipway/image.json
-install -m 755 "$config/entrypoint" /usr/lib/slipway/entrypoint
-install -m 644 "$config/environment" /usr/lib/slipway/environment
-install -D -m 644 "$config/key.asc" /etc/apt/keyrings/slipway.asc
-install -D -m 644 "$config/slipway.sources" /etc/apt/sources.list.d/slipway.sources
-cat "$config/hostname" > /etc/hostname
-printf '127.0.0.1\\tlocalhost\\n127.0.1.1\\t%s\\n::1\\tlocalhost ip6-localhost ip6-loopback\\n' "$(cat "$config/hostname")" > /etc/hosts
-
-locale=$(cat "$config/locale")
-if command -v locale-gen > /dev/null && [ "\${locale#C}" = "$locale" ]; then
-  echo "$locale UTF-8" > /etc/locale.gen
-  locale-gen >&2
-fi
-mkdir -p /etc/default
-echo "LANG=$locale" > /etc/default/locale
-zone=$(cat "$config/timezone")
-if [ -e "/usr/share/zoneinfo/$zone" ]; then
-  ln -sf "/usr/share/zoneinfo/$zone" /etc/localtime
-  echo "$zone" > /etc/timezone
-elif [ "$zone" != Etc/UTC ]; then
-  echo "slipway: there is no time zone $zone" >&2
-  exit 1
-fi
-
-# NAME SHELL SUDO GROUPS, by tabs.
-while IFS='	' read -r user shell sudo groups; do
-  if ! getent passwd "$user" > /dev/null; then useradd --create-home --shell "$shell" --user-group "$user"; fi
-  for group in $groups; do
-    if ! getent group "$group" > /dev/null; then groupadd --system "$group"; fi
-    usermod --append --groups "$group" "$user"
-  done
-  if [ "$sudo" = yes ]; then
-    mkdir -p /etc/sudoers.d
-    echo "$user ALL=(ALL:ALL) NOPASSWD: ALL" > "/etc/sudoers.d/slipway-$user"
-    chmod 440 "/etc/sudoers.d/slipway-$user"
-  fi
-  if [ -s "$config/keys/$user" ]; then
-    home=$(getent passwd "$user" | cut -d: -f6)
-    install -d -m 700 -o "$user" -g "$user" "$home/.ssh"
-    install -m 600 -o "$user" -g "$user" "$config/keys/$user" "$home/.ssh/authorized_keys"
-  fi
-done < "$config/users"
-
-if [ -e "$config/overlay.tar" ]; then
-  tar --extract --file "$config/overlay.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
-fi
-# MODE FROM TO, by tabs.
-while IFS='	' read -r mode from to; do
-  mkdir -p "$(dirname "$to")"
-  install -m "$mode" "$config/files/$from" "$to"
-done < "$config/files.tsv"
-
-if [ -e "$config/machine.tar" ]; then
-  tar --extract --file "$config/machine.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
-  mkdir -p /boot/efi
-fi
-if command -v systemctl > /dev/null; then
-  while read -r unit; do systemctl enable "$unit" >&2; done < "$config/services"
-elif [ -s "$config/services" ]; then
-  echo 'slipway: the image has no systemd, which \`services\` needs' >&2
-  exit 1
-fi
-`;
 
 // ts-src/images/config.ts
 var specDigest = ({ image: image2, inputs }) => sha256(JSON.stringify([image2.spec, inputs.digest]));
@@ -42986,9 +43050,9 @@ function writeConfig(facts, folder, machine) {
   (0, import_node_fs78.mkdirSync)((0, import_node_path93.join)(folder, "keys"), { recursive: true });
   (0, import_node_fs78.mkdirSync)((0, import_node_path93.join)(folder, "files"));
   const write3 = (name6, data) => (0, import_node_fs78.writeFileSync)((0, import_node_path93.join)(folder, name6), data, { flag: "wx" });
-  write3("setup.sh", image_setup_default);
+  write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
-  write3("entrypoint", image_entrypoint_default);
+  write3("entrypoint", scripts.entrypoint);
   write3("environment", environmentScript(prefixesOf(facts)));
   write3("key.asc", repository2.key);
   const sources = renderSources({
@@ -43121,6 +43185,8 @@ var artifact = strictObject({
   files: array(stored).min(1),
   /** Of docker: digest of its configuration. */
   id: string3().optional(),
+  /** Of disks: their size, unpacked. */
+  bytes: number3().optional(),
   /** What was started, and when it was found good. */
   checked: number3().optional()
 });
@@ -43370,9 +43436,6 @@ var toolFailed = (what, stderr) => error("image-render", `${what} failed: ${stde
   hint: /not found/.test(stderr) ? "`slipway doctor` says what this machine lacks" : void 0
 });
 
-// resources/templates/image-disk.sh
-var image_disk_default = '# Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway\n# with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.\n# Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID\n#   FOLDER       gets root.raw, esp.raw, vmlinuz and initrd; holds loader/ for the ESP\n#   EFI          name of systemd-boot\'s program, BOOT_NAME the name that firmware looks for\n#   ROOT_MIB     size of the root in MiB; 0: as much as it needs\nset -eu\nfolder=$1 epoch=$2 efi=$3 boot=$4 size=$5 uuid=$6 sectors=$7 id=$8\nexport LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH="$epoch" E2FSPROGS_FAKE_TIME="$epoch" MTOOLS_SKIP_CHECK=1\nPATH=$PATH:/usr/sbin:/sbin\ntop=$(realpath m)\ninside() {\n  path=$(realpath -e "$1") || { echo "slipway: the image has no ${1#m}" >&2; exit 1; }\n  case $path in "$top"/*) ;; *) echo "slipway: ${1#m} is a link out of the image" >&2; exit 1 ;; esac\n  if [ ! -f "$path" ]; then echo "slipway: ${1#m} is no file" >&2; exit 1; fi\n  cat "$path" > "$2"\n  touch --date="@$epoch" "$2"\n}\nnewest() {\n  found=$(find "$(realpath m/boot)" -maxdepth 1 -name "$1" -printf \'%f\\n\' | sort -V | tail -n 1)\n  if [ -z "$found" ]; then echo "slipway: the image has no kernel in /boot ($1)" >&2; exit 1; fi\n  echo "$found"\n}\nkernel=$(newest \'vmlinuz-*\')\ninside "m/boot/$kernel" "$folder/vmlinuz"\ninside "m/boot/initrd.img-${kernel#vmlinuz-}" "$folder/initrd"\ninside "m/usr/lib/systemd/boot/efi/$efi" "$folder/efi"\n\ntruncate --size=$((sectors * 512)) "$folder/esp.raw"\nmkfs.vfat --invariant -F 32 -n ESP -i "$id" "$folder/esp.raw" > /dev/null\nname=$(cat "$folder/name")\nmmd -i "$folder/esp.raw" ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/loader ::/loader/entries ::/slipway\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/BOOT/$boot"\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/systemd/$efi"\nmcopy -m -i "$folder/esp.raw" "$folder/vmlinuz" "::/slipway/$name.vmlinuz"\nmcopy -m -i "$folder/esp.raw" "$folder/initrd" "::/slipway/$name.initrd"\ntouch --date="@$epoch" "$folder/loader.conf" "$folder/entry.conf"\nmcopy -m -i "$folder/esp.raw" "$folder/loader.conf" ::/loader/loader.conf\nmcopy -m -i "$folder/esp.raw" "$folder/entry.conf" "::/loader/entries/$(cat "$folder/entry-name")"\n\nif [ "$size" = 0 ]; then\n  used=$(du --summarize --one-file-system --block-size=1M m | cut -f1)\n  inodes=$(find m -xdev | wc -l)\n  size=$((used + used / 4 + inodes / 2048 + 96))\nfi\ntruncate --size="${size}M" "$folder/root.raw"\nmke2fs -q -F -t ext4 -d m -L root -U "$uuid" -m 1 -E "hash_seed=$uuid,root_owner=0:0,nodiscard" "$folder/root.raw"\n';
-
 // ts-src/images/disk.ts
 var sector = 512;
 var mebibyte = 2 ** 20;
@@ -43408,7 +43471,7 @@ async function makeDisk(room, facts, root, options6) {
   (0, import_node_fs82.mkdirSync)(folder);
   const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
-  const version3 = `${name6}_${facts.state.stamp}`;
+  const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
   const write3 = (file3, text8) => (0, import_node_fs82.writeFileSync)((0, import_node_path95.join)(folder, file3), text8, { flag: "wx" });
@@ -43419,7 +43482,7 @@ async function makeDisk(room, facts, root, options6) {
     "entry.conf",
     [
       `title ${facts.distro.organization} ${name6}`,
-      `version ${facts.state.stamp}`,
+      `version ${imageVersion(facts.state.stamp, key)}`,
       `linux /slipway/${version3}.vmlinuz`,
       `initrd /slipway/${version3}.initrd`,
       `options root=${partition} rw console=tty0 console=${known3.console}`,
@@ -43435,7 +43498,7 @@ async function makeDisk(room, facts, root, options6) {
     command: [
       "sh",
       "-c",
-      image_disk_default,
+      scripts.disk,
       "disk",
       folder,
       String(epoch),
@@ -43521,7 +43584,15 @@ async function renderDisk(room, facts, root, options6) {
   const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path95.join)(options6.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+  const named6 = (ending) => (0, import_node_path95.join)(
+    options6.folder,
+    imageFile(
+      facts.image.name,
+      imageVersion(facts.state.stamp, options6.key),
+      facts.image.target.architecture,
+      ending
+    )
+  );
   const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
   const packed3 = await zstd(raw, named6("raw.zst"));
@@ -43543,8 +43614,9 @@ async function renderDisk(room, facts, root, options6) {
     }
     files.push(named6("root.raw.zst"));
   }
+  const bytes = (0, import_node_fs82.statSync)(raw).size;
   (0, import_node_fs82.rmSync)(folder, { recursive: true, force: true });
-  return good({ files });
+  return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
@@ -43675,31 +43747,31 @@ async function render3(kind, room, facts, root, options6) {
       return renderDisk(room, facts, root, options6);
   }
 }
-var fileOf = (facts, ending) => imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending);
-function dockerTags(facts) {
+var fileOf = (facts, key, ending) => imageFile(facts.image.name, imageVersion(facts.state.stamp, key), facts.image.target.architecture, ending);
+function dockerTags(facts, key) {
   const name6 = facts.image.spec.repository ?? dockerName(facts.distro.organization, facts.image.name);
-  return [`${name6}:${facts.state.stamp}`, `${name6}:${dockerTag(facts.channel)}`];
+  return [`${name6}:${imageVersion(facts.state.stamp, key)}`, `${name6}:${dockerTag(facts.channel)}`];
 }
-var dockerSettings = (facts, epoch) => ({
+var dockerSettings = (facts, key, epoch) => ({
   command: facts.image.spec.command ?? [],
   labels: {
     "org.opencontainers.image.title": facts.image.name,
     "org.opencontainers.image.vendor": facts.distro.organization,
-    "org.opencontainers.image.version": facts.state.stamp,
+    "org.opencontainers.image.version": imageVersion(facts.state.stamp, key),
     "org.slipway.channel": facts.channel,
     "org.slipway.state": facts.stateId
   },
   time: epoch
 });
-function docker(facts, root, { folder, epoch }) {
-  const file3 = (0, import_node_path96.join)(folder, fileOf(facts, "docker.tar"));
+function docker(facts, root, { folder, key, epoch }) {
+  const file3 = (0, import_node_path96.join)(folder, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
-      ...dockerSettings(facts, epoch)
+      ...dockerSettings(facts, key, epoch)
     },
-    dockerTags(facts),
+    dockerTags(facts, key),
     file3
   );
   return { files: [file3], id: written.id };
@@ -43708,7 +43780,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path96.join)(options6.folder, fileOf(facts, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path96.join)(options6.folder, fileOf(facts, options6.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -43854,57 +43926,6 @@ function secretsIn(name6, size3, content, everywhere) {
   return settingsFiles.test(path2) && settings2[0].test(text8) ? [{ path: path2, what: settings2[1] }] : [];
 }
 
-// resources/templates/image-layer.sh
-var image_layer_default = `# Makes a layer of an image, as root in the root, without a network.
-# Arguments: install EPOCH PACKAGE...   packages of the platform's archive, as name=version
-#            own EPOCH                  packages of the distribution in /tmp/slipway/debs, then what /tmp/slipway/config says
-# EPOCH: seconds since 1970; nothing that the layer holds is newer.
-set -eu
-what=$1 epoch=$2
-shift 2
-config=/tmp/slipway/config
-umask 022
-
-# No service starts in a root.
-printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
-chmod 755 /usr/sbin/policy-rc.d
-
-if [ "$what" = install ]; then
-  if [ -e "$config/fstab" ]; then cp "$config/fstab" /etc/fstab; fi
-  cp /tmp/slipway/caches/*.bin /tmp/
-  apt-get -q -y -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Dpkg::Options::=--force-unsafe-io \\
-    -o Dpkg::Use-Pty=0 -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
-    -o Dir::Cache::archives=/tmp/slipway/archives -o Debug::NoLocking=1 --no-download --allow-downgrades \\
-    install -- "$@" >&2
-else
-  set -- /tmp/slipway/debs/*.deb
-  if [ -e "$1" ]; then dpkg --force-unsafe-io --install "$@" >&2; fi
-  sh -eu "$config/setup.sh"
-  if [ -e "$config/hook" ]; then
-    echo 'slipway: the hook' >&2
-    cp "$config/hook" /tmp/hook
-    chmod 755 /tmp/hook
-    (cd / && /tmp/hook >&2)
-    echo 'slipway: the hook ended well' >&2
-  fi
-  problems=$(dpkg --audit)
-  if [ -n "$problems" ]; then
-    echo "$problems" >&2
-    exit 1
-  fi
-fi
-
-rm -f /usr/sbin/policy-rc.d /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/dbus/machine-id
-rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
-rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log /var/log/fontconfig.log
-rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old
-rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
-rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
-# An empty machine-id: each machine makes its own at its first start.
-if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
-find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
-`;
-
 // ts-src/images/layers.ts
 var most6 = 2e6;
 var folderOf = (room, key) => (0, import_node_path98.join)(imagesFolder(room.state), "layers", key);
@@ -43957,7 +43978,7 @@ async function makeLayer(room, request) {
         env: { ...aptEnvironment(void 0), SOURCE_DATE_EPOCH: String(request.epoch) },
         log: room.log,
         binds: [...request.binds],
-        command: ["sh", "-c", image_layer_default, "layer", request.kind, String(request.epoch), ...request.packages],
+        command: ["sh", "-c", scripts.layer, "layer", request.kind, String(request.epoch), ...request.packages],
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
@@ -44151,7 +44172,6 @@ async function systemPackages(room, image2, own3, names3) {
 }
 
 // ts-src/images/root.ts
-var revision = 1;
 async function installLayer(room, below2, packages, what, fstab) {
   const resolver = new AptResolver(room.driver, room.state, room.base, room.proxy, room.log);
   const fetched = await resolver.fetch([...packages]);
@@ -44159,7 +44179,7 @@ async function installLayer(room, below2, packages, what, fstab) {
   const config2 = newScratch(room.state);
   if (fstab !== void 0) writeFstab(config2, fstab);
   return makeLayer(room, {
-    key: sha256(JSON.stringify([revision, below2.map((l) => l.key), packages, room.epoch, fstab ?? null])),
+    key: sha256(JSON.stringify([layerRevision, below2.map((l) => l.key), packages, room.epoch, fstab ?? null])),
     what,
     below: below2,
     kind: "install",
@@ -44215,7 +44235,7 @@ async function makeRoot(room, facts, plan2, fstab) {
 var ownEpoch = (room, facts) => Math.max(room.epoch, stampSeconds(facts.state.stamp));
 var ownKey = (room, facts, plan2, below2) => sha256(
   JSON.stringify([
-    revision,
+    imageRevision,
     below2.map((l) => l.key),
     plan2.own.map((p) => p.sha256),
     specDigest(facts),
@@ -44260,7 +44280,7 @@ var isMachine = (kind) => kind !== "docker" && kind !== "rootfs";
 var hasKernel = (kind) => kind === "disk" || kind === "ami";
 
 // ts-src/images/build.ts
-var revision2 = 1;
+var revision = 1;
 function archiveTime(base) {
   const dates = (0, import_node_fs87.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path101.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
@@ -44364,7 +44384,8 @@ async function openRoom2(input) {
 }
 var keyOf2 = (input, { facts, room, own: own3, system, machine }) => sha256(
   JSON.stringify([
-    revision2,
+    revision,
+    imageRevision,
     input.distro.organization,
     facts.image.name,
     facts.image.distribution,
@@ -44421,7 +44442,7 @@ async function buildImage(input) {
     name: facts.image.name,
     channel: facts.channel,
     state: facts.stateId,
-    version: facts.state.stamp,
+    version: imageVersion(facts.state.stamp, key),
     platform: facts.image.target.platform,
     architecture: facts.image.target.architecture,
     distribution: facts.image.distribution,
@@ -44431,7 +44452,7 @@ async function buildImage(input) {
     system: asVersions([...system, ...machine].sort()),
     layers,
     artifacts,
-    ...input.kinds.includes("docker") ? { docker: dockerSettings(facts, epoch) } : {},
+    ...input.kinds.includes("docker") ? { docker: dockerSettings(facts, key, epoch) } : {},
     made: input.now,
     milliseconds: Date.now() - begun
   };
@@ -44442,7 +44463,11 @@ async function buildImage(input) {
 async function keep(store2, rendered) {
   const files = [];
   for (const file3 of rendered.files) files.push(await store2.put(file3));
-  return { files, ...rendered.id === void 0 ? {} : { id: rendered.id } };
+  return {
+    files,
+    ...rendered.id === void 0 ? {} : { id: rendered.id },
+    ...rendered.bytes === void 0 ? {} : { bytes: rendered.bytes }
+  };
 }
 async function storedLayer(store2, tar, what) {
   return { ...await store2.put(tar), name: `${what}.tar` };
@@ -44529,6 +44554,8 @@ var imageOptions2 = {
     value: "URI",
     help: "publish: the channel's repository that images lie beside (default: where the channel is served)"
   },
+  keep: { type: "string", value: "N", help: "retire: AMIs that stay in each region (default: 5)" },
+  "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
 var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path102.join)(opened.workspace.root, "out") : (0, import_node_path102.resolve)(values.output);
@@ -44564,8 +44591,341 @@ init_diagnostics();
 // ts-src/images/publish.ts
 init_diagnostics();
 
-// ts-src/images/check.ts
+// ts-src/images/ami.ts
+var import_promises10 = require("node:timers/promises");
+init_diagnostics();
+init_names();
+
+// ts-src/images/aws.ts
+var import_promises9 = require("node:timers/promises");
+init_aws4fetch_esm();
+init_fxp();
+init_s3_credentials();
+init_yaml();
+var AwsFault = class extends Error {
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+};
+var attempts2 = 8;
+var largestAnswer = 32 << 20;
+var parser2 = new XMLParser({ parseTagValue: false, ignoreAttributes: true });
+var Aws = class {
+  constructor(region2, endpoint) {
+    this.region = region2;
+    this.endpoint = endpoint;
+  }
+  /** Sends a request, and again where the service is busy or limits us. */
+  async send(request) {
+    const base = this.endpoint?.replace(/\/$/, "") ?? `https://${request.service}.${this.region}.amazonaws.com`;
+    for (let attempt = 1; ; attempt++) {
+      const keys = await credentials();
+      const signed = await new AwsV4Signer({
+        method: request.method,
+        url: `${base}${request.path}`,
+        ...request.headers ? { headers: request.headers } : {},
+        ...request.body === void 0 ? {} : { body: request.body },
+        ...keys,
+        service: request.service,
+        region: this.region
+      }).sign();
+      let fault3;
+      try {
+        const answer2 = await fetch(signed.url, {
+          method: signed.method,
+          headers: signed.headers,
+          body: signed.body ?? null,
+          redirect: "error",
+          signal: AbortSignal.timeout(12e4)
+        });
+        const data = Buffer.from(await answer2.arrayBuffer());
+        if (data.length > largestAnswer) throw new AwsFault("an answer of AWS is too large", "TooLarge");
+        if (answer2.ok) return data;
+        fault3 = faultOf(request, answer2.status, data.toString("utf8"));
+      } catch (e) {
+        fault3 = e instanceof Error ? e : new Error(String(e));
+      }
+      if (attempt >= attempts2 || fault3 instanceof AwsFault && !passing2.test(fault3.code)) throw fault3;
+      await (0, import_promises9.setTimeout)(Math.min(2e4, 100 * 2 ** attempt) * (0.5 + Math.random() / 2));
+    }
+  }
+  /** EC2's and Auto Scaling's query interface; parameters by name. */
+  async query(service, action, parameters) {
+    const version3 = service === "ec2" ? "2016-11-15" : "2011-01-01";
+    const data = await this.send({
+      service,
+      method: "POST",
+      path: "/",
+      headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+      body: new URLSearchParams({ Action: action, Version: version3, ...parameters }).toString()
+    });
+    const parsed2 = parser2.parse(data.toString("utf8"));
+    return asMap(own(asMap(parsed2) ?? {}, `${action}Response`)) ?? {};
+  }
+  /** Systems Manager's JSON interface. */
+  async ssm(action, parameters) {
+    const data = await this.send({
+      service: "ssm",
+      method: "POST",
+      path: "/",
+      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": `AmazonSSM.${action}` },
+      body: JSON.stringify(parameters)
+    });
+    return asMap(JSON.parse(data.toString("utf8"))) ?? {};
+  }
+};
+var passing2 = /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
+function faultOf(request, status, text8) {
+  const code = /<Code>([A-Za-z0-9._-]{1,100})<\/Code>/.exec(text8)?.[1] ?? /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text8)?.[1] ?? String(status);
+  const message = /<Message>([^<]{1,300})<\/Message>|"[Mm]essage"\s*:\s*"([^"]{1,300})"/.exec(text8);
+  return new AwsFault(
+    `${request.service} ${request.method} ${request.path.replace(/\?.*/, "")}: ${code}${message ? `: ${message[1] ?? message[2]}` : ""}`,
+    status >= 500 || status === 429 ? String(status) : code
+  );
+}
+function itemsOf(value2, name6 = "item") {
+  const found2 = own(asMap(value2) ?? {}, name6);
+  const list9 = Array.isArray(found2) ? found2 : [found2];
+  return list9.flatMap((item) => {
+    const map2 = asMap(item);
+    return map2 ? [map2] : [];
+  });
+}
+var textIn = (map2, key) => {
+  const value2 = own(map2, key);
+  return typeof value2 === "string" ? value2 : void 0;
+};
+
+// ts-src/images/ebs.ts
+var import_node_child_process5 = require("node:child_process");
 var import_node_crypto15 = require("node:crypto");
+init_yaml();
+var block6 = 512 * 1024;
+var width2 = 8;
+async function* piecesOf(file3, signal) {
+  const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
+  const ended = new Promise((resolve23) => {
+    child.once("error", () => resolve23(127));
+    child.once("close", (code2) => resolve23(code2 ?? 128));
+  });
+  let held = [];
+  let size3 = 0;
+  for await (const chunk of child.stdout) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    held.push(chunk);
+    size3 += chunk.length;
+    if (size3 < block6) continue;
+    let all = Buffer.concat(held);
+    for (; all.length >= block6; all = all.subarray(block6)) yield all.subarray(0, block6);
+    held = [all];
+    size3 = all.length;
+  }
+  if (size3 > 0) yield Buffer.concat([...held, Buffer.alloc(block6 - size3)]);
+  const code = await ended;
+  if (code !== 0)
+    throw Object.assign(new Error(`zstd ended with ${code}: the disk can't be unpacked`), { code: "ESTORE" });
+}
+async function writeSnapshot(aws, request, size3) {
+  const gibibytes = Math.max(1, Math.ceil(size3 / 2 ** 30));
+  const json2 = { "content-type": "application/json" };
+  const started = await aws.send({
+    service: "ebs",
+    method: "POST",
+    path: "/snapshots",
+    headers: json2,
+    body: JSON.stringify({
+      VolumeSize: gibibytes,
+      Description: request.description,
+      ClientToken: request.token,
+      Timeout: 60,
+      ...request.encrypted ? { Encrypted: true } : {},
+      ...request.key === void 0 ? {} : { KmsKeyArn: request.key },
+      Tags: Object.entries(request.tags).map(([Key, Value]) => ({ Key, Value }))
+    })
+  });
+  const id = own(asMap(JSON.parse(started.toString("utf8"))) ?? {}, "SnapshotId");
+  if (typeof id !== "string" || !/^snap-[0-9a-f]+$/.test(id)) throw new Error("EBS named no snapshot");
+  const zero = Buffer.alloc(block6);
+  let index = 0;
+  let changed2 = 0;
+  const running2 = /* @__PURE__ */ new Set();
+  const faults4 = [];
+  for await (const piece of piecesOf(request.file, request.signal)) {
+    const at2 = index++;
+    if (piece.equals(zero)) continue;
+    changed2++;
+    const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults4.push(e)).finally(() => running2.delete(put));
+    running2.add(put);
+    if (running2.size >= width2) await Promise.race(running2);
+    if (faults4.length) break;
+  }
+  await Promise.all(running2);
+  if (faults4.length) throw faults4[0];
+  await aws.send({
+    service: "ebs",
+    method: "POST",
+    path: `/snapshots/completion/${id}`,
+    headers: { "x-amz-ChangedBlocksCount": String(changed2) }
+  });
+  return { id, gibibytes };
+}
+async function putBlock(aws, snapshot2, index, data) {
+  await aws.send({
+    service: "ebs",
+    method: "PUT",
+    path: `/snapshots/${snapshot2}/blocks/${index}`,
+    headers: {
+      "x-amz-Data-Length": String(data.length),
+      "x-amz-Checksum": (0, import_node_crypto15.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum-Algorithm": "SHA256",
+      "content-type": "application/octet-stream"
+    },
+    body: new Uint8Array(data)
+  });
+}
+
+// ts-src/images/ami.ts
+var tagsOf = (organization, record3) => ({
+  Name: amiName(organization, record3.name, record3.version, record3.architecture),
+  "slipway:image": record3.name,
+  "slipway:version": record3.version,
+  "slipway:channel": record3.channel,
+  "slipway:state": record3.state,
+  "slipway:key": record3.key
+});
+var tagParameters = (prefix, tags2) => Object.fromEntries(
+  Object.entries(tags2).flatMap(([key, value2], i) => [
+    [`${prefix}.${i + 1}.Key`, key],
+    [`${prefix}.${i + 1}.Value`, value2]
+  ])
+);
+async function imageNamed(aws, name6) {
+  const found2 = await aws.query("ec2", "DescribeImages", {
+    "Owner.1": "self",
+    "Filter.1.Name": "name",
+    "Filter.1.Value.1": name6
+  });
+  const [first2] = itemsOf(found2.imagesSet);
+  return first2 && textIn(first2, "imageId");
+}
+async function publishAmi(store2, organization, settings3, record3, signal) {
+  const artifact2 = artifactOf(record3, "ami");
+  const file3 = artifact2?.files.find((f) => f.name.endsWith(".raw.zst"));
+  const path2 = file3 && await store2.path(file3);
+  const size3 = artifact2?.bytes;
+  if (path2 === void 0 || size3 === void 0)
+    return bad(error("image-push", `the store lost the disk of '${record3.name}'`, { hint: "build it again" }));
+  const tags2 = tagsOf(organization, record3);
+  const name6 = tags2.Name ?? "";
+  try {
+    const aws = new Aws(settings3.region, settings3.endpoint);
+    const id = await imageNamed(aws, name6) ?? await register(aws, record3, name6, await snapshot(aws, settings3, record3, path2, size3, tags2, signal), tags2);
+    const amis = [{ region: settings3.region, architecture: record3.architecture, id }];
+    for (const region2 of settings3.copies)
+      amis.push({
+        region: region2,
+        architecture: record3.architecture,
+        id: await copy(new Aws(region2, settings3.endpoint), settings3, name6, id, tags2)
+      });
+    for (const ami2 of amis) await share(new Aws(ami2.region, settings3.endpoint), settings3, ami2.id);
+    if (settings3.parameter !== void 0)
+      for (const ami2 of amis)
+        await new Aws(ami2.region, settings3.endpoint).ssm("PutParameter", {
+          Name: settings3.parameter,
+          Value: ami2.id,
+          Type: "String",
+          Overwrite: true,
+          Description: `newest checked AMI of ${record3.name}: ${record3.version}`
+        });
+    return good(amis);
+  } catch (e) {
+    return bad(
+      error("image-push", `the AMI of '${record3.name}': ${e instanceof Error ? e.message : String(e)}`, {
+        hint: "the parameter that names the newest one was not moved; the same command goes on where it ended"
+      })
+    );
+  }
+}
+async function snapshot(aws, settings3, record3, file3, size3, tags2, signal) {
+  const made2 = await writeSnapshot(
+    aws,
+    {
+      file: file3,
+      description: `${tags2.Name ?? ""} (slipway)`,
+      token: record3.key.slice(0, 60),
+      encrypted: settings3.encrypted,
+      key: settings3.key,
+      tags: tags2,
+      signal
+    },
+    size3
+  );
+  await until(async () => {
+    const found2 = await aws.query("ec2", "DescribeSnapshots", { "SnapshotId.1": made2.id });
+    const [first2] = itemsOf(found2.snapshotSet);
+    const state = first2 && textIn(first2, "status");
+    if (state === "error") throw new Error(`the snapshot ${made2.id} failed`);
+    return state === "completed";
+  }, signal);
+  return made2;
+}
+async function until(ask3, signal) {
+  for (let n = 0; n < 360; n++) {
+    if (await ask3()) return;
+    await (0, import_promises10.setTimeout)(n < 5 ? 1e3 : 1e4, void 0, { signal });
+  }
+  throw new Error("AWS did not finish within an hour");
+}
+async function register(aws, record3, name6, { id, gibibytes }, tags2) {
+  const registered = await aws.query("ec2", "RegisterImage", {
+    Name: name6,
+    Description: `${record3.name} ${record3.version}, state ${record3.state.slice(0, 16)} of ${record3.channel}`.slice(
+      0,
+      255
+    ),
+    Architecture: record3.architecture === "arm64" ? "arm64" : "x86_64",
+    BootMode: record3.architecture === "arm64" ? "uefi" : "uefi-preferred",
+    EnaSupport: "true",
+    ImdsSupport: "v2.0",
+    VirtualizationType: "hvm",
+    RootDeviceName: "/dev/xvda",
+    "BlockDeviceMapping.1.DeviceName": "/dev/xvda",
+    "BlockDeviceMapping.1.Ebs.SnapshotId": id,
+    "BlockDeviceMapping.1.Ebs.VolumeSize": String(gibibytes),
+    "BlockDeviceMapping.1.Ebs.VolumeType": "gp3",
+    "BlockDeviceMapping.1.Ebs.DeleteOnTermination": "true"
+  });
+  const image2 = textIn(registered, "imageId");
+  if (image2 === void 0) throw new Error("EC2 named no image");
+  await aws.query("ec2", "CreateTags", { "ResourceId.1": image2, ...tagParameters("Tag", tags2) });
+  return image2;
+}
+async function copy(aws, settings3, name6, source, tags2) {
+  const there = await imageNamed(aws, name6);
+  if (there !== void 0) return there;
+  const copied = await aws.query("ec2", "CopyImage", {
+    Name: name6,
+    SourceImageId: source,
+    SourceRegion: settings3.region,
+    ClientToken: `${source}-${aws.region}`,
+    ...settings3.encrypted ? { Encrypted: "true" } : {}
+  });
+  const id = textIn(copied, "imageId");
+  if (id === void 0) throw new Error(`EC2 of ${aws.region} named no image`);
+  await aws.query("ec2", "CreateTags", { "ResourceId.1": id, ...tagParameters("Tag", tags2) });
+  return id;
+}
+async function share(aws, settings3, id) {
+  if (!settings3.share.length) return;
+  await aws.query("ec2", "ModifyImageAttribute", {
+    ImageId: id,
+    ...Object.fromEntries(settings3.share.map((account, i) => [`LaunchPermission.Add.${i + 1}.UserId`, account]))
+  });
+}
+
+// ts-src/images/check.ts
+var import_node_crypto16 = require("node:crypto");
 var import_node_fs88 = require("node:fs");
 var import_node_path103 = require("node:path");
 init_diagnostics();
@@ -44647,7 +45007,7 @@ async function checkDisk(input, artifact2) {
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto15.randomBytes)(12).toString("hex");
+  const word3 = (0, import_node_crypto16.randomBytes)(12).toString("hex");
   const link = (0, import_node_path103.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
@@ -44705,10 +45065,10 @@ init_diagnostics();
 init_digest();
 init_files();
 init_process();
-var import_promises9 = require("node:timers/promises");
+var import_promises11 = require("node:timers/promises");
 init_yaml();
-var attempts2 = 5;
-var largestAnswer = 4 << 20;
+var attempts3 = 5;
+var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
   const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path104.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
@@ -44787,8 +45147,8 @@ var Registry = class {
       try {
         return await work2();
       } catch (e) {
-        if (attempt >= attempts2 || e instanceof RegistryFault) throw e;
-        await (0, import_promises9.setTimeout)(500 * 2 ** attempt);
+        if (attempt >= attempts3 || e instanceof RegistryFault) throw e;
+        await (0, import_promises11.setTimeout)(500 * 2 ** attempt);
       }
     }
   }
@@ -44852,7 +45212,7 @@ async function bodyOf(answer2) {
   const reader2 = answer2.body?.getReader();
   for (let next2 = await reader2?.read(); next2 && !next2.done; next2 = await reader2?.read()) {
     size3 += next2.value.length;
-    if (size3 > largestAnswer) throw new RegistryFault("an answer of the registry is too large");
+    if (size3 > largestAnswer2) throw new RegistryFault("an answer of the registry is too large");
     parts2.push(next2.value);
   }
   return Buffer.concat(parts2);
@@ -44920,10 +45280,11 @@ async function pushImage(store2, state, spec, records) {
   const digest4 = `sha256:${sha256(index)}`;
   try {
     const registry2 = new Registry(spec.repository);
-    const there = await registry2.tag(first2.version);
+    const version3 = versionOf2(records);
+    const there = await registry2.tag(version3);
     if (there && there.digest !== digest4)
       return bad(
-        error("image-tag", `${spec.repository}:${first2.version} is another image already: a version is never moved`, {
+        error("image-tag", `${spec.repository}:${version3} is another image already: a version is never moved`, {
           hint: `it is ${there.digest}, and this is ${digest4}`
         })
       );
@@ -44932,12 +45293,18 @@ async function pushImage(store2, state, spec, records) {
       await registry2.pushManifest(`sha256:${sha256(image2.manifest)}`, mediaTypes2.manifest, image2.manifest);
     }
     await registry2.pushManifest(digest4, mediaTypes2.index, index);
-    const tags2 = [first2.version, dockerTag(first2.channel)];
+    const tags2 = [version3, dockerTag(first2.channel)];
     for (const tag of tags2) await registry2.pushManifest(tag, mediaTypes2.index, index);
     return good({ digest: digest4, tags: tags2 });
   } catch (e) {
     return registryFault(spec.repository, e);
   }
+}
+function versionOf2(records) {
+  const [first2, ...more] = records;
+  if (!first2) return "";
+  const stamp = first2.version.replace(/-.*$/, "");
+  return more.length ? imageVersion(stamp, sha256(records.map((r) => r.key).join(" "))) : first2.version;
 }
 function configOf(record3) {
   if (!record3.docker) return void 0;
@@ -44973,7 +45340,16 @@ async function publishImage(input) {
     pushed = done.value;
     told8.push(`${input.spec.repository}@${pushed.digest}`, ...pushed.tags.map((t) => `${input.spec.repository}:${t}`));
   }
-  const entries = entriesOf2(input, pushed);
+  const amis = [];
+  for (const record3 of input.records) {
+    if (!input.spec.ami || !artifactOf(record3, "ami")) continue;
+    input.progress(`registering the AMI of '${record3.name}' in ${input.spec.ami.region}`);
+    const done = await publishAmi(input.store, input.organization, input.spec.ami, record3, input.signal);
+    if (!done.ok) return done;
+    amis.push(...done.value);
+    told8.push(...done.value.map((a) => `${a.region} ${a.id}`));
+  }
+  const entries = entriesOf2(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place2 of places) {
       const written = await writeIndex(place2, first2.channel, entries, signer);
@@ -45003,7 +45379,7 @@ async function checkAll(input) {
   }
   return faults4.length ? bad(...faults4) : good(true);
 }
-var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "docker" || input.spec.repository === void 0).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
+var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
 async function placeFiles(input, place2) {
   const told8 = [];
   for (const record3 of input.records) {
@@ -45023,7 +45399,7 @@ async function placeFiles(input, place2) {
   }
   return good(told8);
 }
-function entriesOf2(input, pushed) {
+function entriesOf2(input, pushed, amis) {
   return input.records.flatMap((record3) => {
     const of = {
       image: record3.name,
@@ -45039,7 +45415,8 @@ function entriesOf2(input, pushed) {
       sha256: file3.sha256
     }));
     const docker2 = pushed ? [{ ...of, kind: "docker", reference: `${input.spec.repository}@${pushed.digest}` }] : [];
-    return [...docker2, ...files];
+    const registered = amis.filter((a) => a.architecture === record3.architecture).map((a) => ({ ...of, kind: "ami", reference: `${a.region}:${a.id}` }));
+    return [...docker2, ...registered, ...files];
   });
 }
 var indexFile = "index.json.asc";
@@ -45079,6 +45456,109 @@ async function writeIndex(place2, channel2, entries, signer) {
   );
 }
 
+// ts-src/images/retire.ts
+init_diagnostics();
+var tagIn = (item, key) => {
+  const tag = itemsOf(item.tagSet).find((t) => textIn(t, "key") === key);
+  return tag && textIn(tag, "value");
+};
+async function pages(aws, service, action, parameters) {
+  const all = [];
+  let token3;
+  for (let n = 0; n < 1e3; n++) {
+    const page = await aws.query(service, action, {
+      ...parameters,
+      ...token3 === void 0 ? {} : { NextToken: token3 }
+    });
+    all.push(page);
+    token3 = textIn(page, "nextToken") ?? textIn(page, "NextToken");
+    if (token3 === void 0 || token3 === "") return all;
+  }
+  throw new Error(`${action} has more than 1000 pages`);
+}
+async function usedImages2(aws) {
+  const used = /* @__PURE__ */ new Map();
+  for (const page of await pages(aws, "ec2", "DescribeInstances", {}))
+    for (const reservation of itemsOf(page.reservationSet))
+      for (const instance of itemsOf(reservation.instancesSet)) {
+        const image2 = textIn(instance, "imageId");
+        if (image2 !== void 0) used.set(image2, `the instance ${textIn(instance, "instanceId") ?? ""}`);
+      }
+  for (const page of await pages(aws, "ec2", "DescribeLaunchTemplates", {}))
+    for (const template of itemsOf(page.launchTemplates)) {
+      const id = textIn(template, "launchTemplateId") ?? "";
+      for (const versions of await pages(aws, "ec2", "DescribeLaunchTemplateVersions", { LaunchTemplateId: id }))
+        for (const version3 of itemsOf(versions.launchTemplateVersionSet)) {
+          const data = version3.launchTemplateData;
+          const image2 = typeof data === "object" && data !== null ? textIn({ ...data }, "imageId") : void 0;
+          if (image2 !== void 0) used.set(image2, `the launch template ${id}`);
+        }
+    }
+  for (const page of await pages(aws, "autoscaling", "DescribeLaunchConfigurations", {})) {
+    const result2 = page.DescribeLaunchConfigurationsResult;
+    const found2 = typeof result2 === "object" && result2 !== null ? { ...result2 } : {};
+    for (const config2 of itemsOf("LaunchConfigurations" in found2 ? found2.LaunchConfigurations : void 0, "member")) {
+      const image2 = textIn(config2, "ImageId");
+      if (image2 !== void 0)
+        used.set(image2, `the launch configuration ${textIn(config2, "LaunchConfigurationName") ?? ""}`);
+    }
+  }
+  return used;
+}
+async function retiring(settings3, image2, channel2, keep2) {
+  const all = [];
+  for (const region2 of [settings3.region, ...settings3.copies]) {
+    const aws = new Aws(region2, settings3.endpoint);
+    const used = await usedImages2(aws);
+    const current = settings3.parameter === void 0 ? void 0 : await parameterOf2(aws, settings3.parameter);
+    const found2 = (await pages(aws, "ec2", "DescribeImages", {
+      "Owner.1": "self",
+      "Filter.1.Name": "tag:slipway:image",
+      "Filter.1.Value.1": image2,
+      "Filter.2.Name": "tag:slipway:channel",
+      "Filter.2.Value.1": channel2
+    })).flatMap((page) => itemsOf(page.imagesSet)).map((item) => ({ item, version: tagIn(item, "slipway:version") ?? "", id: textIn(item, "imageId") ?? "" })).filter(({ id, version: version3 }) => id !== "" && version3 !== "").sort((a, b) => a.version < b.version ? 1 : -1);
+    for (const [n, { item, id, version: version3 }] of found2.entries()) {
+      const snapshots = itemsOf(item.blockDeviceMapping).flatMap((m) => {
+        const ebs = m.ebs;
+        const snapshot2 = typeof ebs === "object" && ebs !== null ? textIn({ ...ebs }, "snapshotId") : void 0;
+        return snapshot2 === void 0 ? [] : [snapshot2];
+      });
+      const reason = used.get(id);
+      const kept3 = keptFor(n < keep2, id === current, reason);
+      all.push({ region: region2, id, name: textIn(item, "name") ?? "", version: version3, snapshots, kept: kept3 });
+    }
+  }
+  return all;
+}
+function keptFor(newest, named6, reason) {
+  if (newest) return "one of the newest";
+  if (named6) return "the parameter names it";
+  return reason === void 0 ? void 0 : `${reason} uses it`;
+}
+async function parameterOf2(aws, name6) {
+  try {
+    const found2 = await aws.ssm("GetParameter", { Name: name6 });
+    const parameter = found2.Parameter;
+    return typeof parameter === "object" && parameter !== null ? textIn({ ...parameter }, "Value") : void 0;
+  } catch (e) {
+    if (e instanceof Error && e.message.includes("ParameterNotFound")) return void 0;
+    throw e;
+  }
+}
+async function retire(settings3, amis) {
+  let removed = 0;
+  for (const ami2 of amis) {
+    if (ami2.kept !== void 0) continue;
+    const aws = new Aws(ami2.region, settings3.endpoint);
+    if ((await usedImages2(aws)).has(ami2.id)) continue;
+    await aws.query("ec2", "DeregisterImage", { ImageId: ami2.id });
+    for (const snapshot2 of ami2.snapshots) await aws.query("ec2", "DeleteSnapshot", { SnapshotId: snapshot2 });
+    removed++;
+  }
+  return good(removed);
+}
+
 // ts-src/cli/image-publish.ts
 async function publishNamed(opened, names3, values) {
   const images = imagesOf(opened, names3, { ...values, architecture: void 0 });
@@ -45103,6 +45583,7 @@ async function publishNamed(opened, names3, values) {
         store: store2,
         state: workspace.state,
         root: workspace.root,
+        organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
         log: (0, import_node_path106.join)(logs2, `${name6}.check.log`),
@@ -45156,15 +45637,37 @@ async function publishable(opened, images, values) {
   const places = values.to ?? channel2.value.file.endpoints;
   return good({ spec: first2.spec, records, places: [...places] });
 }
+async function retireNamed(opened, names3, values) {
+  const keep2 = values.keep ?? "5";
+  if (!/^[1-9]\d{0,3}$/.test(keep2)) return bad(error("image-kind", "--keep takes a number from 1 on"));
+  const images = imagesOf(opened, names3, { ...values, architecture: void 0 });
+  if (!images.ok) return images;
+  const lines = [];
+  for (const name6 of new Set(images.value.map((i) => i.name))) {
+    const one = images.value.find((i) => i.name === name6);
+    if (!one?.spec.ami) continue;
+    const channel2 = channelOf(opened, one, values);
+    if (!channel2.ok) return channel2;
+    const found2 = await retiring(one.spec.ami, name6, channel2.value, Number(keep2));
+    for (const ami2 of found2) lines.push(`${ami2.region} ${ami2.id} ${ami2.version}: ${ami2.kept ?? "goes"}`);
+    if (values["dry-run"]) continue;
+    const done = await retire(one.spec.ami, found2);
+    if (!done.ok) return done;
+    lines.push(`${name6}: ${done.value} removed`);
+  }
+  return good(lines.map((l) => `${l}
+`).join(""));
+}
 
 // ts-src/cli/image.ts
 var image = defineCommand({
   summary: "make docker images, disks and AMIs from a state of a channel",
-  usage: "image build|list|get|diff|publish [NAME ...]",
+  usage: "image build|list|get|diff|publish|retire|architectures [NAME ...]",
   details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
 was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
 image, NAME or NAME@VERSION, and diff compares the packages of two of them. publish starts each kind of the newest image of the
-channel (docker in its engine, disks in qemu), and publishes only what is found good.`,
+channel (docker in its engine, disks in qemu), and publishes only what is found good. retire removes
+AMIs beyond the newest, but none that an instance, a launch template or a launch configuration uses.`,
   examples: [
     "slipway image build robot --local",
     "slipway image list",
@@ -45173,7 +45676,7 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
   options: imageOptions2,
   async run(values, [what, ...names3]) {
     const kinds4 = values.kind ?? [];
-    if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish"].includes(what)) {
+    if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish", "retire", "architectures"].includes(what)) {
       writeMessage("slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n");
       return exit.usage;
     }
@@ -45181,7 +45684,7 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
       writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    const opened = await openChannels({ ...values, state: values["state-folder"] ?? process.env.SLIPWAY_STATE });
     const done = opened.ok ? await dispatch(opened.value, what, names3, values, kinds4.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);
@@ -45191,9 +45694,20 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
 function dispatch(opened, what, names3, values, kinds4) {
   if (what === "build") return build3(opened, names3, values, kinds4);
   if (what === "list") return list8(opened, names3, values);
+  if (what === "architectures") return Promise.resolve(architectures(opened, names3, values));
+  if (what === "retire") return retireNamed(opened, names3, values);
   if (what === "publish") return publishNamed(opened, names3, values);
   if (what === "get") return get(opened, names3, values, kinds4);
   return diff2(opened, names3, values);
+}
+function architectures(opened, names3, values) {
+  const images = imagesOf(opened, names3, values);
+  if (!images.ok) return images;
+  const all = new Set(images.value.map((i) => i.target.architecture));
+  return good(
+    [...all].sort().map((a) => `${a}
+`).join("")
+  );
 }
 async function build3(opened, names3, values, kinds4) {
   const images = imagesOf(opened, names3, values);
@@ -45334,7 +45848,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 // ts-src/cli/init.ts
 var import_node_fs93 = require("node:fs");
 var import_node_path108 = require("node:path");
-var import_promises10 = require("node:readline/promises");
+var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -45399,7 +45913,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises10.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises12.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -45524,7 +46038,7 @@ function renderPlan(plan2, states) {
     lines.push(
       `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${plural(new Set(building.map((p) => p.repository)).size, "repository").replace("repositorys", "repositories")} into ${scope2.prefix}`
     );
-    const width4 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
+    const width5 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope2.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
@@ -45532,7 +46046,7 @@ function renderPlan(plan2, states) {
       const first2 = p.build.length > shown4 ? p.build : [...p.build, ...system];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first2, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width5)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first2, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -46296,7 +46810,7 @@ ${difference3}
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
-    const architectures = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
+    const architectures2 = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name6, named6) => values["no-test"] !== true && named6 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
     const [id, title, begun] = [newRunId(planned3.plan.stamp), text8("title") ?? titleOf(text8), Date.now()];
@@ -46320,7 +46834,7 @@ ${difference3}
       subject,
       users: users2,
       channel: { name: channel2.name, held: channel2.value.versions },
-      architectures,
+      architectures: architectures2,
       begun
     };
     await saveRunManifest(store2, bundle);
@@ -46372,7 +46886,7 @@ ${difference3}
 store ${absoluteStore(storeUri, root)}
 channel ${pipeline3.channel ?? ""}
 namespace ${place2 ?? ""}
-architectures ${architectures.filter((a) => a !== own3).join(" ")}
+architectures ${architectures2.filter((a) => a !== own3).join(" ")}
 `.replace(
       / +$/gm,
       ""
@@ -46445,11 +46959,11 @@ async function withDistro(values) {
   const state = farmState(values);
   const commit = await resolveRef(address, ref2, reporter);
   if (!commit.ok) return commit;
-  const snapshot = await fetchCommit(address, commit.value, state, reporter);
-  if (!snapshot.ok) return snapshot;
+  const snapshot2 = await fetchCommit(address, commit.value, state, reporter);
+  if (!snapshot2.ok) return snapshot2;
   const folder = (0, import_node_path111.join)(state, "distro", commit.value);
   if (!exists((0, import_node_path111.join)(folder, "distro.yaml"))) {
-    const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
+    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
@@ -47203,11 +47717,11 @@ async function developedAndReleased(planned3) {
   showDiagnostics(sorted(faults4));
   return { packages: rows, partial: faults4.length > 0 };
 }
-var width2 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
+var width3 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
-  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width2)}  ${q3.help}`).join("\n"),
+  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width3)}  ${q3.help}`).join("\n"),
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -47392,7 +47906,7 @@ function simulate(work2, lanes, costs) {
     pauses.worked(lane);
     coming.add(lane);
     result2.takes++;
-    warm = warm.filter((until) => until >= now);
+    warm = warm.filter((until2) => until2 >= now);
     if (warm.length) {
       warm.pop();
       after(costs.agentTake, () => call(lane));
@@ -47845,7 +48359,7 @@ var schema4 = defineCommand({
 });
 
 // ts-src/cli/help.ts
-var width3 = 100;
+var width4 = 100;
 function wrap(text8, columns2) {
   const lines = [];
   let line2 = "";
@@ -47862,7 +48376,7 @@ function table2(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
-    const lines = wrap(r, width3 - left - 4);
+    const lines = wrap(r, width4 - left - 4);
     const first2 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
     return `${first2}${lines.join(`
@@ -47872,13 +48386,13 @@ ${indent}`)}
 }
 function prose(text8) {
   const paragraphs2 = [];
-  for (const block6 of text8.trim().split(/\n\s*\n/)) {
+  for (const block7 of text8.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
-      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
+      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width4).join("\n"));
       run2 = [];
     };
-    for (const line2 of block6.split("\n")) {
+    for (const line2 of block7.split("\n")) {
       if (!/^\s/.test(line2)) run2.push(line2);
       else {
         flush();

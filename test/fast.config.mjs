@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { textFiles } from './vitest.config.mjs';
 
 /** These run a compiler, Java, gpg, moto, or archive tools; `npm test` runs them. */
-const needTools = ['docs-publication', 'interface', 'farm', 's3', 'signing', 'sources'];
+const needTools = ['ami', 'docs-publication', 'interface', 'farm', 's3', 'signing', 'sources'];
 
 export default defineConfig({
   plugins: [textFiles],

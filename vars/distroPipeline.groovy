@@ -3,7 +3,7 @@ void call(Map given = [:]) {
     Map o = slipwayOptions('distroPipeline', [
         distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24,
         arguments: [], hold: 10, agentMinutes: 10, tests: true, docs: false, publish: true, publishLabel: null,
-        repository: null,
+        repository: null, images: [],
         signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
         promote: [], keep: 30, durability: 'SURVIVABLE_NONATOMIC',
     ], given)

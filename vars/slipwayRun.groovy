@@ -12,6 +12,7 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
             if (fault) { error(fault) }
         }
         if (o.docs && o.publish && publishes(run.farm)) { document(o, run) }
+        if (o.images && run.good && o.publish && publishes(run.farm)) { stage('Images') { images(o, place, run) } }
     } catch (e) {
         broken = e
         lastWords(o, run, e)
@@ -107,6 +108,20 @@ void document(Map o, Map run) {
             run.good = slipwayDocs(run.farm, [state: o.state, strict: o.docs == 'strict']) && run.good
         }
         if (fault) { error(fault) }
+    }
+}
+
+/** Images are told by the build's log and its result: packages are published already. */
+void images(Map o, Map place, Map run) {
+    try {
+        slipwayImage(run.farm, [
+            images: o.images, distro: place.distro, label: o.label, publishLabel: o.publishLabel, labels: o.labels,
+            state: o.state, signingKey: o.signingKey, signingPassphrase: o.signingPassphrase,
+            avoided: run.avoided,
+        ])
+    } catch (hudson.AbortException e) {
+        run.good = false
+        run.fault = e.message
     }
 }
 

@@ -19,6 +19,8 @@ export const imageOptions = {
     value: 'URI',
     help: "publish: the channel's repository that images lie beside (default: where the channel is served)",
   },
+  keep: { type: 'string', value: 'N', help: 'retire: AMIs that stay in each region (default: 5)' },
+  'dry-run': { type: 'boolean', short: 'n', help: 'retire: say what would be removed' },
   json: { type: 'boolean', help: 'as data on standard output' },
 } as const;
 export type ImageValues = ValuesOf<typeof imageOptions>;

@@ -4,6 +4,7 @@ import { bad, error, good, isError, type Diagnostic, type Result } from '../mode
 import { untilStopped } from '../io/signals.ts';
 import { publishImage } from '../images/publish.ts';
 import { listImages, readRecord, type ImageRecord } from '../images/record.ts';
+import { retire, retiring } from '../images/retire.ts';
 import type { ImageTarget } from '../images/target.ts';
 import { stateOf } from '../publish/promotion.ts';
 import { keyFromEnvironment, keyOf } from '../publish/signing.ts';
@@ -42,6 +43,7 @@ export async function publishNamed(
         store,
         state: workspace.state,
         root: workspace.root,
+        organization: workspace.distro.organization,
         ...found.value,
         signingKey:
           keyFromEnvironment(process.env) ??
@@ -100,4 +102,30 @@ async function publishable(
     );
   const places = values.to ?? channel.value.file.endpoints;
   return good({ spec: first.spec, records, places: [...places] });
+}
+
+/** Removes AMIs beyond the newest of each region; what is used stays, and is told. */
+export async function retireNamed(
+  opened: Opened,
+  names: readonly string[],
+  values: ImageValues,
+): Promise<Result<string>> {
+  const keep = values.keep ?? '5';
+  if (!/^[1-9]\d{0,3}$/.test(keep)) return bad(error('image-kind', '--keep takes a number from 1 on'));
+  const images = imagesOf(opened, names, { ...values, architecture: undefined });
+  if (!images.ok) return images;
+  const lines: string[] = [];
+  for (const name of new Set(images.value.map((i) => i.name))) {
+    const one = images.value.find((i) => i.name === name);
+    if (!one?.spec.ami) continue;
+    const channel = channelOf(opened, one, values);
+    if (!channel.ok) return channel;
+    const found = await retiring(one.spec.ami, name, channel.value, Number(keep));
+    for (const ami of found) lines.push(`${ami.region} ${ami.id} ${ami.version}: ${ami.kept ?? 'goes'}`);
+    if (values['dry-run']) continue;
+    const done = await retire(one.spec.ami, found);
+    if (!done.ok) return done;
+    lines.push(`${name}: ${done.value} removed`);
+  }
+  return good(lines.map((l) => `${l}\n`).join(''));
 }

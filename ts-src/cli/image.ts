@@ -15,15 +15,16 @@ import type { Store } from '../store/store.ts';
 import { openChannels, readChannel, type Opened } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
 import { channelOf, imageOptions, imagesOf, outputOf, type ImageValues } from './image-options.ts';
-import { publishNamed } from './image-publish.ts';
+import { publishNamed, retireNamed } from './image-publish.ts';
 
 export const image = defineCommand({
   summary: 'make docker images, disks and AMIs from a state of a channel',
-  usage: 'image build|list|get|diff|publish [NAME ...]',
+  usage: 'image build|list|get|diff|publish|retire|architectures [NAME ...]',
   details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
 was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
 image, NAME or NAME@VERSION, and diff compares the packages of two of them. publish starts each kind of the newest image of the
-channel (docker in its engine, disks in qemu), and publishes only what is found good.`,
+channel (docker in its engine, disks in qemu), and publishes only what is found good. retire removes
+AMIs beyond the newest, but none that an instance, a launch template or a launch configuration uses.`,
   examples: [
     'slipway image build robot --local',
     'slipway image list',
@@ -32,7 +33,11 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
   options: imageOptions,
   async run(values, [what, ...names]) {
     const kinds = values.kind ?? [];
-    if (!what || !kinds.every(isImageKind) || !['build', 'list', 'get', 'diff', 'publish'].includes(what)) {
+    if (
+      !what ||
+      !kinds.every(isImageKind) ||
+      !['build', 'list', 'get', 'diff', 'publish', 'retire', 'architectures'].includes(what)
+    ) {
       writeMessage('slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n');
       return exit.usage;
     }
@@ -40,7 +45,7 @@ channel (docker in its engine, disks in qemu), and publishes only what is found 
       writeMessage('slipway image diff: two images are needed, as NAME or NAME@VERSION\n');
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: values['state-folder'] });
+    const opened = await openChannels({ ...values, state: values['state-folder'] ?? process.env.SLIPWAY_STATE });
     const done = opened.ok ? await dispatch(opened.value, what, names, values, kinds.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);
@@ -57,9 +62,24 @@ function dispatch(
 ): Promise<Result<string>> {
   if (what === 'build') return build(opened, names, values, kinds);
   if (what === 'list') return list(opened, names, values);
+  if (what === 'architectures') return Promise.resolve(architectures(opened, names, values));
+  if (what === 'retire') return retireNamed(opened, names, values);
   if (what === 'publish') return publishNamed(opened, names, values);
   if (what === 'get') return get(opened, names, values, kinds);
   return diff(opened, names, values);
+}
+
+/** Architectures that images are made for, a line each: what a farm needs agents for. */
+function architectures(opened: Opened, names: readonly string[], values: ImageValues): Result<string> {
+  const images = imagesOf(opened, names, values);
+  if (!images.ok) return images;
+  const all = new Set(images.value.map((i) => i.target.architecture));
+  return good(
+    [...all]
+      .sort()
+      .map((a) => `${a}\n`)
+      .join(''),
+  );
 }
 
 async function build(

@@ -4,7 +4,7 @@ import { bad, error, good, warning, type Diagnostic, type Result } from '../mode
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { ImageKind } from '../model/images.ts';
-import { aptSuite, channelSuite, debianNames } from '../model/names.ts';
+import { aptSuite, channelSuite, debianNames, imageVersion } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
 import { readIf } from '../io/files.ts';
 import { openEndpoint } from '../publish/endpoints.ts';
@@ -24,6 +24,7 @@ import { dockerSettings, render } from './kinds.ts';
 import type { Rendered } from './rendered.ts';
 import { makeRoot, ownEpoch, type MadeRoot, type RootPlan } from './root.ts';
 import type { Room } from './room.ts';
+import { imageRevision } from './scripts.ts';
 import { systemPackages } from './system.ts';
 import { hasKernel, isMachine, type ImageTarget } from './target.ts';
 
@@ -51,7 +52,7 @@ export interface BuiltImage {
   cached: boolean;
 }
 
-/** Changes with what makes images: those of former ones are made anew. */
+/** Changes with how images are rendered: those of former ones are made anew. */
 const revision = 1;
 
 /** Seconds since 1970 of the newest Release file of apt's lists. */
@@ -170,6 +171,7 @@ const keyOf = (input: BuildInput, { facts, room, own, system, machine }: Prepare
   sha256(
     JSON.stringify([
       revision,
+      imageRevision,
       input.distro.organization,
       facts.image.name,
       facts.image.distribution,
@@ -232,7 +234,7 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
     name: facts.image.name,
     channel: facts.channel,
     state: facts.stateId,
-    version: facts.state.stamp,
+    version: imageVersion(facts.state.stamp, key),
     platform: facts.image.target.platform,
     architecture: facts.image.target.architecture,
     distribution: facts.image.distribution,
@@ -242,7 +244,7 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
     system: asVersions([...system, ...machine].sort()),
     layers,
     artifacts,
-    ...(input.kinds.includes('docker') ? { docker: dockerSettings(facts, epoch) } : {}),
+    ...(input.kinds.includes('docker') ? { docker: dockerSettings(facts, key, epoch) } : {}),
     made: input.now,
     milliseconds: Date.now() - begun,
   };
@@ -254,7 +256,11 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
 async function keep(store: Store, rendered: Rendered): Promise<Omit<Artifact, 'kind'>> {
   const files: StoredFile[] = [];
   for (const file of rendered.files) files.push(await store.put(file));
-  return { files, ...(rendered.id === undefined ? {} : { id: rendered.id }) };
+  return {
+    files,
+    ...(rendered.id === undefined ? {} : { id: rendered.id }),
+    ...(rendered.bytes === undefined ? {} : { bytes: rendered.bytes }),
+  };
 }
 
 /** A layer in the store under a name of its own. */

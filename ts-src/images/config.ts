@@ -9,8 +9,7 @@ import { environmentScript } from './environment.ts';
 import type { Inputs } from './inputs.ts';
 import { machineUnits } from './machine.ts';
 import type { ImageTarget } from './target.ts';
-import entrypoint from '../../resources/templates/image-entrypoint.sh';
-import setup from '../../resources/templates/image-setup.sh';
+import { scripts } from './scripts.ts';
 
 /** What an image's configuration is made of. */
 export interface Facts {
@@ -66,9 +65,9 @@ export function writeConfig(facts: Facts, folder: string, machine: Buffer | unde
   mkdirSync(join(folder, 'keys'), { recursive: true });
   mkdirSync(join(folder, 'files'));
   const write = (name: string, data: string | Buffer) => writeFileSync(join(folder, name), data, { flag: 'wx' });
-  write('setup.sh', setup);
+  write('setup.sh', scripts.setup);
   write('image.json', imageJson(facts));
-  write('entrypoint', entrypoint);
+  write('entrypoint', scripts.entrypoint);
   write('environment', environmentScript(prefixesOf(facts)));
   write('key.asc', repository.key);
   const sources = renderSources({

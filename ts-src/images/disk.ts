@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { bytesOf } from '../model/images.ts';
-import { imageFile } from '../model/names.ts';
+import { imageFile, imageVersion } from '../model/names.ts';
 import { exists } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { newScratch } from '../sandbox/scratch.ts';
@@ -14,7 +14,7 @@ import { toolFailed, type RenderOptions, type Rendered } from './rendered.ts';
 import { labels } from './machine.ts';
 import type { MadeRoot } from './root.ts';
 import type { Room } from './room.ts';
-import diskScript from '../../resources/templates/image-disk.sh';
+import { scripts } from './scripts.ts';
 
 const sector = 512;
 const mebibyte = 2 ** 20;
@@ -70,7 +70,7 @@ export async function makeDisk(
   mkdirSync(folder);
   const { key, epoch } = options;
   const rootUuid = uuidOf(`${key} root`);
-  const version = `${name}_${facts.state.stamp}`;
+  const version = `${name}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === 'ab';
   const partition = ab ? `PARTLABEL=${version}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text, { flag: 'wx' });
@@ -81,7 +81,7 @@ export async function makeDisk(
     'entry.conf',
     [
       `title ${facts.distro.organization} ${name}`,
-      `version ${facts.state.stamp}`,
+      `version ${imageVersion(facts.state.stamp, key)}`,
       `linux /slipway/${version}.vmlinuz`,
       `initrd /slipway/${version}.initrd`,
       `options root=${partition} rw console=tty0 console=${known.console}`,
@@ -97,7 +97,7 @@ export async function makeDisk(
     command: [
       'sh',
       '-c',
-      diskScript,
+      scripts.disk,
       'disk',
       folder,
       String(epoch),
@@ -200,7 +200,15 @@ export async function renderDisk(
   if (!made.ok) return made;
   const { raw, folder } = made.value;
   const named = (ending: string): string =>
-    join(options.folder, imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending));
+    join(
+      options.folder,
+      imageFile(
+        facts.image.name,
+        imageVersion(facts.state.stamp, options.key),
+        facts.image.target.architecture,
+        ending,
+      ),
+    );
   const files = [named('raw.zst'), named('raw.bmap'), named('qcow2')];
   const zstd = (from: string, to: string) => run('zstd', ['-3', '-T0', '--quiet', '-o', to, from]);
   const packed = await zstd(raw, named('raw.zst'));
@@ -222,8 +230,9 @@ export async function renderDisk(
     }
     files.push(named('root.raw.zst'));
   }
+  const bytes = statSync(raw).size;
   rmSync(folder, { recursive: true, force: true });
-  return good({ files });
+  return good({ files, bytes });
 }
 
 /** Blocks of a file that hold something, with their numbers. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { bad, good, type Result } from '../model/diagnostics.ts';
 import type { ImageKind } from '../model/images.ts';
-import { dockerName, dockerTag, imageFile } from '../model/names.ts';
+import { dockerName, dockerTag, imageFile, imageVersion } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import type { Facts } from './config.ts';
 import { renderDisk } from './disk.ts';
@@ -29,37 +29,37 @@ export async function render(
   }
 }
 
-export const fileOf = (facts: Facts, ending: string): string =>
-  imageFile(facts.image.name, facts.state.stamp, facts.image.target.architecture, ending);
+const fileOf = (facts: Facts, key: string, ending: string): string =>
+  imageFile(facts.image.name, imageVersion(facts.state.stamp, key), facts.image.target.architecture, ending);
 
 /** Names under which a docker image is loaded: by version and by channel. */
-export function dockerTags(facts: Pick<Facts, 'distro' | 'image' | 'state' | 'channel'>): string[] {
+export function dockerTags(facts: Pick<Facts, 'distro' | 'image' | 'state' | 'channel'>, key: string): string[] {
   const name = facts.image.spec.repository ?? dockerName(facts.distro.organization, facts.image.name);
-  return [`${name}:${facts.state.stamp}`, `${name}:${dockerTag(facts.channel)}`];
+  return [`${name}:${imageVersion(facts.state.stamp, key)}`, `${name}:${dockerTag(facts.channel)}`];
 }
 
 /** What a docker image says beside its layers. */
-export const dockerSettings = (facts: Facts, epoch: number) => ({
+export const dockerSettings = (facts: Facts, key: string, epoch: number) => ({
   command: facts.image.spec.command ?? [],
   labels: {
     'org.opencontainers.image.title': facts.image.name,
     'org.opencontainers.image.vendor': facts.distro.organization,
-    'org.opencontainers.image.version': facts.state.stamp,
+    'org.opencontainers.image.version': imageVersion(facts.state.stamp, key),
     'org.slipway.channel': facts.channel,
     'org.slipway.state': facts.stateId,
   },
   time: epoch,
 });
 
-function docker(facts: Facts, root: MadeRoot, { folder, epoch }: RenderOptions): Rendered {
-  const file = join(folder, fileOf(facts, 'docker.tar'));
+function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOptions): Rendered {
+  const file = join(folder, fileOf(facts, key, 'docker.tar'));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
-      ...dockerSettings(facts, epoch),
+      ...dockerSettings(facts, key, epoch),
     },
-    dockerTags(facts),
+    dockerTags(facts, key),
     file,
   );
   return { files: [file], id: written.id };
@@ -70,7 +70,7 @@ const rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxH
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 
 async function rootfs(room: Room, facts: Facts, root: MadeRoot, options: RenderOptions): Promise<Result<Rendered>> {
-  const file = join(options.folder, fileOf(facts, 'rootfs.tar.zst'));
+  const file = join(options.folder, fileOf(facts, options.key, 'rootfs.tar.zst'));
   const packed = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),

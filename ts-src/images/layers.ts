@@ -13,7 +13,7 @@ import { imagesFolder, type Room } from './room.ts';
 import { TarScanner } from './scan-tar.ts';
 import { secretsIn, type Finding } from './scan.ts';
 import { tarFile } from './tar-writer.ts';
-import layerScript from '../../resources/templates/image-layer.sh';
+import { scripts } from './scripts.ts';
 
 /** A layer of an image: what it adds to those below. */
 export interface Layer {
@@ -105,7 +105,7 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
         env: { ...aptEnvironment(undefined), SOURCE_DATE_EPOCH: String(request.epoch) },
         log: room.log,
         binds: [...request.binds],
-        command: ['sh', '-c', layerScript, 'layer', request.kind, String(request.epoch), ...request.packages],
+        command: ['sh', '-c', scripts.layer, 'layer', request.kind, String(request.epoch), ...request.packages],
         signal: room.signal,
       });
       if (made.code !== 0) return bad(failure(room, request, made.exceeded));

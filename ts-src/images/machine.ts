@@ -3,7 +3,7 @@ import type { ImageSpec } from '../model/images.ts';
 import type { Facts } from './config.ts';
 import { tarOf } from './tar-writer.ts';
 import type { ImageTarget } from './target.ts';
-import checkScript from '../../resources/templates/image-check.sh';
+import { scripts } from './scripts.ts';
 
 /** What every image takes of its platform beside what distro.yaml names. */
 export const systemNames = (spec: ImageSpec): string[] =>
@@ -128,7 +128,7 @@ export function machineFiles(facts: Facts, time: number): Buffer {
   const unit = (name: string, data: string) => files.set(`usr/lib/systemd/system/${name}`, { data });
   unit('slipway-host-keys.service', hostKeys);
   unit('slipway-check.service', check);
-  files.set('usr/lib/slipway/check', { data: checkScript, mode: 0o755 });
+  files.set('usr/lib/slipway/check', { data: scripts.check, mode: 0o755 });
   files.set('usr/lib/slipway/check.prefix', { data: `${installPrefix(facts.distro, image.distribution)}\n` });
   files.set('usr/lib/slipway/check.commands', { data: checkLines(spec) });
   files.set('usr/lib/repart.d/50-slipway.conf', { data: spec.partitions === 'ab' ? growData : growRoot });

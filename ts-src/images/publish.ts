@@ -4,6 +4,7 @@ import type { Endpoint } from '../publish/endpoint.ts';
 import { openEndpoint } from '../publish/endpoints.ts';
 import { withSigner, type Signer, type SigningKey } from '../publish/signing.ts';
 import type { Store } from '../store/store.ts';
+import { publishAmi, type Ami } from './ami.ts';
 import { checkArtifact } from './check.ts';
 import { pushImage, type Pushed } from './push.ts';
 import { artifactOf, writeRecord, type ImageRecord } from './record.ts';
@@ -12,6 +13,7 @@ export interface PublishInput {
   store: Store;
   state: string;
   root: string;
+  organization: string;
   spec: ImageSpec;
   /** One for each architecture. */
   records: ImageRecord[];
@@ -34,7 +36,7 @@ interface IndexEntry {
   file?: string;
   size?: number;
   sha256?: string;
-  /** Of docker images: where they are pulled from. */
+  /** Of docker images and AMIs: where they are pulled or started from. */
   reference?: string;
 }
 
@@ -72,7 +74,16 @@ export async function publishImage(input: PublishInput): Promise<Result<string[]
     pushed = done.value;
     told.push(`${input.spec.repository}@${pushed.digest}`, ...pushed.tags.map((t) => `${input.spec.repository}:${t}`));
   }
-  const entries = entriesOf(input, pushed);
+  const amis: Ami[] = [];
+  for (const record of input.records) {
+    if (!input.spec.ami || !artifactOf(record, 'ami')) continue;
+    input.progress(`registering the AMI of '${record.name}' in ${input.spec.ami.region}`);
+    const done = await publishAmi(input.store, input.organization, input.spec.ami, record, input.signal);
+    if (!done.ok) return done;
+    amis.push(...done.value);
+    told.push(...done.value.map((a) => `${a.region} ${a.id}`));
+  }
+  const entries = entriesOf(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place of places) {
       const written = await writeIndex(place, first.channel, entries, signer);
@@ -107,7 +118,7 @@ async function checkAll(input: PublishInput): Promise<Result<true>> {
 /** Files of other kinds than docker's, which goes to a registry where one is named. */
 const filesOf = (input: PublishInput, record: ImageRecord) =>
   record.artifacts
-    .filter((a) => a.kind !== 'docker' || input.spec.repository === undefined)
+    .filter((a) => a.kind !== 'ami' && (a.kind !== 'docker' || input.spec.repository === undefined))
     .flatMap((a) => a.files.map((file) => ({ kind: a.kind, file })));
 
 async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<string[]>> {
@@ -130,7 +141,7 @@ async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<
   return good(told);
 }
 
-function entriesOf(input: PublishInput, pushed: Pushed | undefined): IndexEntry[] {
+function entriesOf(input: PublishInput, pushed: Pushed | undefined, amis: readonly Ami[]): IndexEntry[] {
   return input.records.flatMap((record) => {
     const of = {
       image: record.name,
@@ -146,7 +157,10 @@ function entriesOf(input: PublishInput, pushed: Pushed | undefined): IndexEntry[
       sha256: file.sha256,
     }));
     const docker = pushed ? [{ ...of, kind: 'docker', reference: `${input.spec.repository}@${pushed.digest}` }] : [];
-    return [...docker, ...files];
+    const registered = amis
+      .filter((a) => a.architecture === record.architecture)
+      .map((a) => ({ ...of, kind: 'ami', reference: `${a.region}:${a.id}` }));
+    return [...docker, ...registered, ...files];
   });
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { ImageSpec } from '../model/images.ts';
-import { dockerTag } from '../model/names.ts';
+import { dockerTag, imageVersion } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
 import { run } from '../io/process.ts';
 import { newScratch } from '../sandbox/scratch.ts';
@@ -95,10 +95,11 @@ export async function pushImage(
   const digest = `sha256:${sha256(index)}`;
   try {
     const registry = new Registry(spec.repository);
-    const there = await registry.tag(first.version);
+    const version = versionOf(records);
+    const there = await registry.tag(version);
     if (there && there.digest !== digest)
       return bad(
-        error('image-tag', `${spec.repository}:${first.version} is another image already: a version is never moved`, {
+        error('image-tag', `${spec.repository}:${version} is another image already: a version is never moved`, {
           hint: `it is ${there.digest}, and this is ${digest}`,
         }),
       );
@@ -107,12 +108,20 @@ export async function pushImage(
       await registry.pushManifest(`sha256:${sha256(image.manifest)}`, mediaTypes.manifest, image.manifest);
     }
     await registry.pushManifest(digest, mediaTypes.index, index);
-    const tags = [first.version, dockerTag(first.channel)];
+    const tags = [version, dockerTag(first.channel)];
     for (const tag of tags) await registry.pushManifest(tag, mediaTypes.index, index);
     return good({ digest, tags });
   } catch (e) {
     return registryFault(spec.repository, e);
   }
+}
+
+/** The version of an image of one architecture, or of all that are pushed together. */
+function versionOf(records: readonly ImageRecord[]): string {
+  const [first, ...more] = records;
+  if (!first) return '';
+  const stamp = first.version.replace(/-.*$/, '');
+  return more.length ? imageVersion(stamp, sha256(records.map((r) => r.key).join(' '))) : first.version;
 }
 
 /** The configuration as it was written when the image was built. */

@@ -11,6 +11,8 @@ const artifact = z.strictObject({
   files: z.array(stored).min(1),
   /** Of docker: digest of its configuration. */
   id: z.string().optional(),
+  /** Of disks: their size, unpacked. */
+  bytes: z.number().optional(),
   /** What was started, and when it was found good. */
   checked: z.number().optional(),
 });

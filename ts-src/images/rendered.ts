@@ -5,6 +5,8 @@ export interface Rendered {
   files: string[];
   /** Of docker: digest of its configuration. */
   id?: string;
+  /** Of disks: their size, unpacked. */
+  bytes?: number;
 }
 
 export interface RenderOptions {

@@ -9,6 +9,7 @@ import type { OwnPackage } from './closure.ts';
 import { specDigest, writeConfig, type Facts } from './config.ts';
 import { baseLayer, checkSecrets, makeLayer, type Layer } from './layers.ts';
 import { listBinds, type Room } from './room.ts';
+import { imageRevision, layerRevision } from './scripts.ts';
 import { placeOwn } from './system.ts';
 
 /** What a root is made of. */
@@ -28,9 +29,6 @@ export interface MadeRoot {
   told: { layer: Layer; what: string }[];
 }
 
-/** Changes with the scripts that make layers: those of former ones are made anew. */
-const revision = 1;
-
 async function installLayer(
   room: Room,
   below: readonly Layer[],
@@ -44,7 +42,7 @@ async function installLayer(
   const config = newScratch(room.state);
   if (fstab !== undefined) writeFstab(config, fstab);
   return makeLayer(room, {
-    key: sha256(JSON.stringify([revision, below.map((l) => l.key), packages, room.epoch, fstab ?? null])),
+    key: sha256(JSON.stringify([layerRevision, below.map((l) => l.key), packages, room.epoch, fstab ?? null])),
     what,
     below,
     kind: 'install',
@@ -113,7 +111,7 @@ export const ownEpoch = (room: Pick<Room, 'epoch'>, facts: Pick<Facts, 'state'>)
 const ownKey = (room: Room, facts: Facts, plan: RootPlan, below: readonly Layer[]): string =>
   sha256(
     JSON.stringify([
-      revision,
+      imageRevision,
       below.map((l) => l.key),
       plan.own.map((p) => p.sha256),
       specDigest(facts),

@@ -96,6 +96,13 @@ export const stampOf = (milliseconds: number): string =>
 export const imageFile = (name: string, version: string, architecture: string, ending: string): string =>
   `${name}_${version}_${architecture}.${ending}`;
 
+/** An image's version: the stamp of its state, and the beginning of its key, as settings and the base may change too. */
+export const imageVersion = (stamp: string, key: string): string => `${stamp}-${key.slice(0, 8)}`;
+
+/** An AMI's name: its parts are letters, digits and `.+-_`, which EC2 allows but for `+`. */
+export const amiName = (organization: string, name: string, version: string, architecture: string): string =>
+  `${organization}-${name}-${version}-${architecture}`.replaceAll('+', '-').slice(0, 128);
+
 /** A docker image's name where distro.yaml names no registry. */
 export const dockerName = (organization: string, name: string): string =>
   `${organization.replace(/[^a-z0-9]+/g, '-').replace(/-$/, '')}/${name.replace(/_{3,}/g, '_').replace(/[_-]+$/, '')}`;

@@ -36,11 +36,11 @@ export function imageReferences(distro: Distro, locator: Locator, file: string):
       invalid('.channel is missing', ['state'], 'a state is one of a channel');
     if (image.partitions === 'ab' && image.kinds.includes('ami'))
       invalid('.partitions is ab, which an AMI can not have', ['partitions'], 'make the AMI an image of its own');
-    if (image.partitions === 'ab' && name.length > 21)
+    if (image.partitions === 'ab' && name.length > 12)
       invalid(
         ' has a name that is too long for `partitions: ab`',
         ['partitions'],
-        'at most 21 characters: it names partitions',
+        'at most 12 characters: it names partitions',
       );
     const twice = <T>(what: string, all: readonly T[], key: (item: T) => string) => {
       const seen = new Set<string>();

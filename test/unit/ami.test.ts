@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { publishAmi } from '../../ts-src/images/ami.ts';
+import { Aws, itemsOf, textIn } from '../../ts-src/images/aws.ts';
+import type { ImageRecord } from '../../ts-src/images/record.ts';
+import { retire, retiring } from '../../ts-src/images/retire.ts';
+import { imageSchema } from '../../ts-src/model/images.ts';
+import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
+import { Store } from '../../ts-src/store/store.ts';
+import { s3Server } from '../e2e/s3.mjs';
+
+const region = 'eu-central-1';
+let server: Awaited<ReturnType<typeof s3Server>>;
+let folder: string;
+let store: Store;
+const raw = Buffer.alloc(3 << 20);
+beforeAll(async () => {
+  server = await s3Server();
+  folder = mkdtempSync(join(tmpdir(), 'ami-'));
+  store = new Store(new FileBlobs(join(folder, 'store')), { cache: join(folder, 'cache') });
+  raw.write('first block');
+  raw.write('last block', raw.length - 100);
+  writeFileSync(join(folder, 'disk.raw'), raw);
+  execFileSync('zstd', ['-q', join(folder, 'disk.raw'), '-o', join(folder, 'disk.raw.zst')]);
+});
+afterAll(() => {
+  server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+const settings = (more: object = {}) => {
+  const { ami } = imageSchema.parse({ ami: { region, endpoint: server.endpoint, parameter: '/acme/robot', ...more } });
+  if (!ami) throw new Error('no settings');
+  return ami;
+};
+async function record(n: number): Promise<ImageRecord> {
+  const file = await store.put(join(folder, 'disk.raw.zst'));
+  const version = `2026010${n}000000-${digest(String(n)).slice(0, 8)}`;
+  return {
+    schema: 1,
+    key: digest(`key ${n}`),
+    name: 'robot',
+    channel: 'nightly',
+    state: digest('state'),
+    version,
+    platform: 'bookworm',
+    architecture: 'amd64',
+    distribution: 'mini',
+    spec: digest('spec'),
+    base: digest('base'),
+    own: {},
+    system: {},
+    layers: [],
+    artifacts: [{ kind: 'ami', files: [file], bytes: statSync(join(folder, 'disk.raw')).size }],
+    made: 0,
+    milliseconds: 0,
+  };
+}
+const publish = async (n: number, more: object = {}) => {
+  const done = await publishAmi(store, 'acme', settings(more), await record(n), new AbortController().signal);
+  if (!done.ok) throw new Error(done.diagnostics.map((d) => d.message).join());
+  return done.value;
+};
+const parameter = async (): Promise<string | undefined> => {
+  const found: unknown = (await new Aws(region, server.direct).ssm('GetParameter', { Name: '/acme/robot' })).Parameter;
+  return typeof found === 'object' && found !== null ? textIn({ ...found }, 'Value') : undefined;
+};
+
+it('writes a disk by EBS direct, registers it and moves the parameter last', async () => {
+  const [ami] = await publish(1, { copies: ['eu-west-1'], share: ['123456789012'] });
+  expect(ami).toMatchObject({ region, architecture: 'amd64' });
+  const aws = new Aws(region, server.direct);
+  const [image] = itemsOf((await aws.query('ec2', 'DescribeImages', { 'ImageId.1': ami?.id ?? '' })).imagesSet);
+  expect(image?.name).toMatch(/^acme-robot-20260101000000-/);
+  const [mapping] = itemsOf(image?.blockDeviceMapping);
+  const snapshot = textIn({ ...(mapping?.ebs as object) }, 'snapshotId') ?? '';
+  const listed = JSON.parse(
+    (await aws.send({ service: 'ebs', method: 'GET', path: `/snapshots/${snapshot}/blocks` })).toString(),
+  ) as { Blocks: { BlockIndex: number; BlockToken: string }[] };
+  // Zeros are left out.
+  expect(listed.Blocks.map((b) => b.BlockIndex)).toEqual([0, 5]);
+  for (const b of listed.Blocks) {
+    const path = `/snapshots/${snapshot}/blocks/${b.BlockIndex}?blockToken=${encodeURIComponent(b.BlockToken)}`;
+    const data = await aws.send({ service: 'ebs', method: 'GET', path });
+    expect(data.equals(raw.subarray(b.BlockIndex << 19, (b.BlockIndex + 1) << 19))).toBe(true);
+  }
+  expect(await parameter()).toBe(ami?.id);
+  const there = await new Aws('eu-west-1', server.direct).query('ec2', 'DescribeImages', { 'Owner.1': 'self' });
+  expect(itemsOf(there.imagesSet).length).toBe(1);
+  // Once more: it is there.
+  expect((await publish(1, { copies: ['eu-west-1'] }))[0]?.id).toBe(ami?.id);
+});
+
+it('goes on where the service fails or limits, and leaves the parameter where it ends', async () => {
+  server.erring = 0.3;
+  const [ami] = await publish(2);
+  server.erring = 0;
+  expect(await parameter()).toBe(ami?.id);
+  const refused = await publishAmi(
+    store,
+    'acme',
+    settings({ endpoint: 'http://127.0.0.1:9' }),
+    await record(3),
+    AbortSignal.timeout(1),
+  );
+  expect(refused.ok).toBe(false);
+  expect(await parameter()).toBe(ami?.id);
+});
+
+it('retires what nobody uses, and nothing else', async () => {
+  const amis = [(await publish(3))[0], (await publish(4))[0], (await publish(5))[0]];
+  const aws = new Aws(region, server.direct);
+  await aws.query('ec2', 'CreateLaunchTemplate', {
+    LaunchTemplateName: 'robots',
+    'LaunchTemplateData.ImageId': amis[0]?.id ?? '',
+  });
+  const found = await retiring(settings(), 'robot', 'nightly', 1);
+  const inRegion = found.filter((a) => a.region === region);
+  expect(inRegion.map((a) => [a.version.slice(0, 8), a.kept])).toEqual([
+    ['20260105', 'one of the newest'],
+    ['20260104', undefined],
+    ['20260103', expect.stringMatching(/^the launch template .* uses it$/)],
+    ['20260102', undefined],
+    ['20260101', undefined],
+  ]);
+  const done = await retire(settings(), found);
+  expect(done.ok && done.value).toBe(3);
+  const left = itemsOf((await aws.query('ec2', 'DescribeImages', { 'Owner.1': 'self' })).imagesSet);
+  expect(left.map((i) => textIn(i, 'imageId')).sort()).toEqual([amis[0]?.id, amis[2]?.id].sort());
+});

@@ -1,0 +1,148 @@
+import { good, type Result } from '../model/diagnostics.ts';
+import type { ImageSpec } from '../model/images.ts';
+import { Aws, itemsOf, textIn } from './aws.ts';
+
+/** An AMI of ours in one region. */
+export interface OwnAmi {
+  region: string;
+  id: string;
+  name: string;
+  version: string;
+  snapshots: string[];
+  /** Why it stays; undefined: it may go. */
+  kept: string | undefined;
+}
+
+const tagIn = (item: Record<string, unknown>, key: string): string | undefined => {
+  const tag = itemsOf(item.tagSet).find((t) => textIn(t, 'key') === key);
+  return tag && textIn(tag, 'value');
+};
+
+/** All pages of an answer. */
+async function pages(
+  aws: Aws,
+  service: 'ec2' | 'autoscaling',
+  action: string,
+  parameters: Record<string, string>,
+): Promise<Record<string, unknown>[]> {
+  const all: Record<string, unknown>[] = [];
+  let token: string | undefined;
+  for (let n = 0; n < 1000; n++) {
+    const page = await aws.query(service, action, {
+      ...parameters,
+      ...(token === undefined ? {} : { NextToken: token }),
+    });
+    all.push(page);
+    token = textIn(page, 'nextToken') ?? textIn(page, 'NextToken');
+    if (token === undefined || token === '') return all;
+  }
+  throw new Error(`${action} has more than 1000 pages`);
+}
+
+/** Every AMI that an instance, a version of a launch template or a launch configuration names. */
+export async function usedImages(aws: Aws): Promise<Map<string, string>> {
+  const used = new Map<string, string>();
+  for (const page of await pages(aws, 'ec2', 'DescribeInstances', {}))
+    for (const reservation of itemsOf(page.reservationSet))
+      for (const instance of itemsOf(reservation.instancesSet)) {
+        const image = textIn(instance, 'imageId');
+        if (image !== undefined) used.set(image, `the instance ${textIn(instance, 'instanceId') ?? ''}`);
+      }
+  for (const page of await pages(aws, 'ec2', 'DescribeLaunchTemplates', {}))
+    for (const template of itemsOf(page.launchTemplates)) {
+      const id = textIn(template, 'launchTemplateId') ?? '';
+      for (const versions of await pages(aws, 'ec2', 'DescribeLaunchTemplateVersions', { LaunchTemplateId: id }))
+        for (const version of itemsOf(versions.launchTemplateVersionSet)) {
+          const data: unknown = version.launchTemplateData;
+          const image = typeof data === 'object' && data !== null ? textIn({ ...data }, 'imageId') : undefined;
+          if (image !== undefined) used.set(image, `the launch template ${id}`);
+        }
+    }
+  for (const page of await pages(aws, 'autoscaling', 'DescribeLaunchConfigurations', {})) {
+    const result: unknown = page.DescribeLaunchConfigurationsResult;
+    const found = typeof result === 'object' && result !== null ? { ...result } : {};
+    for (const config of itemsOf('LaunchConfigurations' in found ? found.LaunchConfigurations : undefined, 'member')) {
+      const image = textIn(config, 'ImageId');
+      if (image !== undefined)
+        used.set(image, `the launch configuration ${textIn(config, 'LaunchConfigurationName') ?? ''}`);
+    }
+  }
+  return used;
+}
+
+/**
+ * The AMIs of an image beyond the newest `keep` of a region, and which of these stay because they are used, shared or
+ * the one that the parameter names. Nothing but images with our tags is looked at.
+ */
+export async function retiring(
+  settings: NonNullable<ImageSpec['ami']>,
+  image: string,
+  channel: string,
+  keep: number,
+): Promise<OwnAmi[]> {
+  const all: OwnAmi[] = [];
+  for (const region of [settings.region, ...settings.copies]) {
+    const aws = new Aws(region, settings.endpoint);
+    const used = await usedImages(aws);
+    const current = settings.parameter === undefined ? undefined : await parameterOf(aws, settings.parameter);
+    const found = (
+      await pages(aws, 'ec2', 'DescribeImages', {
+        'Owner.1': 'self',
+        'Filter.1.Name': 'tag:slipway:image',
+        'Filter.1.Value.1': image,
+        'Filter.2.Name': 'tag:slipway:channel',
+        'Filter.2.Value.1': channel,
+      })
+    )
+      .flatMap((page) => itemsOf(page.imagesSet))
+      .map((item) => ({ item, version: tagIn(item, 'slipway:version') ?? '', id: textIn(item, 'imageId') ?? '' }))
+      .filter(({ id, version }) => id !== '' && version !== '')
+      .sort((a, b) => (a.version < b.version ? 1 : -1));
+    for (const [n, { item, id, version }] of found.entries()) {
+      const snapshots = itemsOf(item.blockDeviceMapping).flatMap((m) => {
+        const ebs: unknown = m.ebs;
+        const snapshot = typeof ebs === 'object' && ebs !== null ? textIn({ ...ebs }, 'snapshotId') : undefined;
+        return snapshot === undefined ? [] : [snapshot];
+      });
+      const reason = used.get(id);
+      const kept = keptFor(n < keep, id === current, reason);
+      all.push({ region, id, name: textIn(item, 'name') ?? '', version, snapshots, kept });
+    }
+  }
+  return all;
+}
+
+function keptFor(newest: boolean, named: boolean, reason: string | undefined): string | undefined {
+  if (newest) return 'one of the newest';
+  if (named) return 'the parameter names it';
+  return reason === undefined ? undefined : `${reason} uses it`;
+}
+
+async function parameterOf(aws: Aws, name: string): Promise<string | undefined> {
+  try {
+    const found = await aws.ssm('GetParameter', { Name: name });
+    const parameter: unknown = found.Parameter;
+    return typeof parameter === 'object' && parameter !== null ? textIn({ ...parameter }, 'Value') : undefined;
+  } catch (e) {
+    if (e instanceof Error && e.message.includes('ParameterNotFound')) return undefined;
+    throw e;
+  }
+}
+
+/** Removes AMIs that may go: the image first, then the snapshots that only it had. */
+export async function retire(
+  settings: NonNullable<ImageSpec['ami']>,
+  amis: readonly OwnAmi[],
+): Promise<Result<number>> {
+  let removed = 0;
+  for (const ami of amis) {
+    if (ami.kept !== undefined) continue;
+    const aws = new Aws(ami.region, settings.endpoint);
+    // What has come into use since it was looked at stays.
+    if ((await usedImages(aws)).has(ami.id)) continue;
+    await aws.query('ec2', 'DeregisterImage', { ImageId: ami.id });
+    for (const snapshot of ami.snapshots) await aws.query('ec2', 'DeleteSnapshot', { SnapshotId: snapshot });
+    removed++;
+  }
+  return good(removed);
+}

@@ -1,0 +1,13 @@
+import { sha256 } from '../model/digest.ts';
+import check from '../../resources/templates/image-check.sh';
+import disk from '../../resources/templates/image-disk.sh';
+import entrypoint from '../../resources/templates/image-entrypoint.sh';
+import layer from '../../resources/templates/image-layer.sh';
+import setup from '../../resources/templates/image-setup.sh';
+
+/** The scripts that make images; what they make is made anew when they change. */
+export const scripts = { check, disk, entrypoint, layer, setup } as const;
+
+/** Digests of what makes a layer of the platform's packages, and of all. */
+export const layerRevision = sha256(layer);
+export const imageRevision = sha256(JSON.stringify(scripts));
