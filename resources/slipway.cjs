@@ -73,6 +73,7 @@ var init_faults = __esm({
       ETXTBSY: "the file is being run or written",
       EBUSY: "it is in use",
       EXDEV: "it is on another file system",
+      ELARGE: "the file is larger than anything that slipway reads as a whole",
       EIO: "the disk reports an error: is it sound?",
       ESTALE: "the share was remounted or changed elsewhere: run the same command again",
       ENOLCK: "the file system gives no locks: mount the share with locking, or put the state on a local disk",
@@ -262,6 +263,7 @@ __export(files_exports, {
   exists: () => exists,
   readIf: () => readIf,
   readJson: () => readJson,
+  readRegular: () => readRegular,
   sha256File: () => sha256File,
   temporaryBeside: () => temporaryBeside,
   writeTogether: () => writeTogether,
@@ -302,9 +304,25 @@ async function writeTogether(files, name6 = import_node_fs2.renameSync) {
     }
   }
 }
+function readRegular(path2, most7 = largest) {
+  const handle = (0, import_node_fs2.openSync)(path2, import_node_fs2.constants.O_RDONLY | import_node_fs2.constants.O_NONBLOCK);
+  try {
+    const found2 = (0, import_node_fs2.fstatSync)(handle);
+    const code = kindFault(found2, most7);
+    if (code !== void 0) throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
+    return (0, import_node_fs2.readFileSync)(handle);
+  } finally {
+    (0, import_node_fs2.closeSync)(handle);
+  }
+}
+function kindFault(found2, most7) {
+  if (found2.isDirectory()) return "EISDIR";
+  if (!found2.isFile()) return "ENXIO";
+  return found2.size > most7 ? "ELARGE" : void 0;
+}
 function readIf(path2, encoding = "utf8") {
   try {
-    return (0, import_node_fs2.readFileSync)(path2, encoding);
+    return readRegular(path2).toString(encoding);
   } catch (e) {
     if (e.code === "ENOENT" || e.code === "ENOTDIR")
       return void 0;
@@ -326,7 +344,7 @@ async function sha256File(path2) {
   for await (const chunk of (0, import_node_fs2.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
   return hash3.digest("hex");
 }
-var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, small, exists;
+var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, largest, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
     "use strict";
@@ -337,6 +355,7 @@ var init_files = __esm({
     init_digest();
     synced = (0, import_node_util.promisify)(import_node_fs2.fsync);
     temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
+    largest = 512 << 20;
     small = 1 << 20;
     exists = import_node_fs2.existsSync;
   }
@@ -5319,7 +5338,7 @@ var s3_blobs_exports = {};
 __export(s3_blobs_exports, {
   S3Blobs: () => S3Blobs
 });
-var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, patience, silence2, largest, S3Blobs;
+var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
@@ -5341,7 +5360,7 @@ var init_s3_blobs = __esm({
     attempts = 24;
     patience = 18e4;
     silence2 = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1e3 || 6e4;
-    largest = 1 << 30;
+    largest2 = 1 << 30;
     S3Blobs = class {
       constructor(place2) {
         this.place = place2;
@@ -5522,7 +5541,7 @@ var init_s3_blobs = __esm({
               let size4 = 0;
               response.on("data", (c) => {
                 chunks.push(c);
-                if ((size4 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
+                if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
                 else resolve23({ status, headers: response.headers, body: Buffer.concat(chunks) });
@@ -9978,9 +9997,8 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text8, file3) {
-  if (text8.length > maximumSize2)
-    return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file3 }));
+function parseYaml(text8, file3, most7 = maximumSize) {
+  if (text8.length > most7) return bad(error("yaml-invalid", `the file is larger than ${most7 >> 20} MiB`, { file: file3 }));
   try {
     return good(load(text8, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
@@ -10003,13 +10021,13 @@ function eventsOf(text8) {
 function asMap(value2) {
   return typeof value2 === "object" && value2 !== null && !Array.isArray(value2) ? value2 : void 0;
 }
-var maximumSize2, Locator, own;
+var maximumSize, Locator, own;
 var init_yaml = __esm({
   "ts-src/read/yaml.ts"() {
     "use strict";
     init_js_yaml();
     init_diagnostics();
-    maximumSize2 = 64 << 20;
+    maximumSize = 64 << 20;
     Locator = class {
       constructor(text8) {
         this.text = text8;
@@ -17181,7 +17199,7 @@ var init_distro = __esm({
       keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
     });
     placeUri = string3().regex(
-      /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+      /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
       "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
     );
     publishSettings = strictObject({
@@ -17224,7 +17242,7 @@ var init_distro = __esm({
         prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
       store: string3().regex(
-        /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+        /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
         "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
       ).default("file:.slipway/store"),
       reuse: _enum(["interface", "full"]).default("interface").describe(
@@ -17329,13 +17347,29 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
+function hasAtMost(value2, most7) {
+  const stack = [value2];
+  for (let count3 = 1; stack.length; count3++) {
+    if (count3 > most7) return false;
+    const at2 = stack.pop();
+    if (typeof at2 !== "object" || at2 === null) continue;
+    const inner = Object.values(at2);
+    if (inner.length > most7) return false;
+    stack.push(...inner);
+  }
+  return true;
+}
 function parseDistro(text8, file3) {
-  const parsed2 = parseYaml(text8, file3);
+  const parsed2 = parseYaml(text8, file3, largest3);
   if (!parsed2.ok) return parsed2;
+  if (!hasAtMost(parsed2.value, mostEntries))
+    return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
   const locator = new Locator(text8);
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
-    return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3)));
+    return bad(
+      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3))
+    );
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
@@ -17487,7 +17521,7 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var article, hintNear;
+var largest3, mostFaults2, mostEntries, article, hintNear;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
@@ -17496,6 +17530,9 @@ var init_distro2 = __esm({
     init_distro();
     init_distro_images();
     init_yaml();
+    largest3 = 4 << 20;
+    mostFaults2 = 1e3;
+    mostEntries = 5e4;
     article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
     hintNear = (value2, known3) => {
       const near = typeof value2 === "string" ? nearest(value2, known3) : void 0;
@@ -18668,7 +18705,7 @@ var Store = class {
     this.blobs.sweep();
   }
 };
-var isStoreUri = (uri) => /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
+var isStoreUri = (uri) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
 async function openStore(uri, root, state, untrusted) {
   const use = { cache: (0, import_node_path7.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
   if (uri.startsWith("file:")) {
@@ -18767,6 +18804,7 @@ async function readLeft(root, path2, most7) {
   }
 }
 var readEnd = (file3, bytes) => readPart(file3, (size3) => size3 - Math.min(bytes, size3), bytes);
+var readStart = (file3, bytes) => readPart(file3, () => 0, bytes);
 function readPart(file3, from, bytes) {
   const handle = (0, import_node_fs8.openSync)(file3, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   try {
@@ -21553,7 +21591,7 @@ var ScopePlanner = class {
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name6) => explicit(name6) && narrow(name6));
-    for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
+    for (const n of nodes) for (const fault3 of n.faults ?? []) this.diagnostics.push(fault3);
     if (selection.only) {
       for (const n of nodes) if (!("named" in n.planned.why)) n.planned.mustBeCached = true;
     }
@@ -22632,6 +22670,8 @@ var namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_-]*$/;
 var conventionalName = /^[a-z][a-z0-9_-]*$/;
 var nameHint = "lower case letters, digits and underscores, a letter first";
 var isVersion = (v) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
+var mostDependencies = 1e4;
+var mostFaults = 1e3;
 var ManifestReader = class {
   constructor(root, format, file3) {
     this.root = root;
@@ -22640,6 +22680,7 @@ var ManifestReader = class {
   }
   diagnostics = [];
   dependencies = [];
+  full = false;
   memberOfGroups = [];
   found = {
     name: [],
@@ -22687,10 +22728,12 @@ var ManifestReader = class {
     return good(manifest, diagnostics);
   }
   fault(message, line2, hint) {
-    this.diagnostics.push(error("manifest-invalid", message, { file: this.file, line: line2, hint }));
+    if (this.diagnostics.length < mostFaults)
+      this.diagnostics.push(error("manifest-invalid", message, { file: this.file, line: line2, hint }));
   }
   warn(code, message, line2, hint) {
-    this.diagnostics.push(warning(code, message, { file: this.file, line: line2, hint }));
+    if (this.diagnostics.length < mostFaults)
+      this.diagnostics.push(warning(code, message, { file: this.file, line: line2, hint }));
   }
   allow(e, names3) {
     if (!e.attributes) return;
@@ -22722,6 +22765,11 @@ var ManifestReader = class {
     }
   }
   readDependency(e) {
+    if (this.dependencies.length >= mostDependencies) {
+      if (!this.full) this.fault(`the manifest has more than ${mostDependencies} dependencies`, e.line);
+      this.full = true;
+      return;
+    }
     this.allow(e, e.name === "group_depend" ? conditionOnly : attributesOfDependency[this.format]);
     const d = { name: this.leaf(e), line: e.line, tag: e.name };
     if (e.attributes) {
@@ -23056,7 +23104,7 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 }
 
 // ts-src/read/manifest/manifest.ts
-var maximumSize = 4 << 20;
+var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
 function parseManifest(text8, file3) {
   const parsed2 = parseXml2(text8, file3);
@@ -23078,8 +23126,8 @@ function parseManifest(text8, file3) {
   return new ManifestReader(root, formats[format], file3).read();
 }
 function parseXml2(source, file3) {
-  if (source.length > maximumSize)
-    return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file3 }));
+  if (source.length > largestManifest)
+    return bad(error("manifest-invalid", `the manifest is larger than ${largestManifest >> 20} MiB`, { file: file3 }));
   const text8 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
   const plain3 = readPlain(text8);
   if (plain3) return good(plain3);
@@ -23204,11 +23252,11 @@ function readFolder(root, folder) {
       if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder, path2), (0, import_node_path19.join)(folder, path2), e.name, diagnostics);
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
       const file3 = (0, import_node_path19.join)(folder, path2, "package.xml");
-      const read3 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file3), "utf8"), file3);
+      const read3 = parseManifest(readStart((0, import_node_path19.join)(root, file3), largestManifest + 1), file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
       const has = (name6) => entries.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
+      const backend = python ? backendOf(readStart((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
         packages.push({ repository: repositoryName(path2, folder), path: path2, file: file3, manifest: read3.value, ...backend });
       continue;
@@ -24306,6 +24354,12 @@ function layerRosdep(files, wanted, memory2) {
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
   for (const [index, { file: file3, text: text8 }] of files.entries()) {
+    const large = tooLarge(file3, text8);
+    if (large) {
+      diagnostics.push(large);
+      unreadable = true;
+      continue;
+    }
     const read3 = (wanted && readWanted(file3, text8, wanted, memory2)) ?? readWhole(file3, text8);
     if (!read3.ok) {
       diagnostics.push(...read3.diagnostics);
@@ -24345,6 +24399,22 @@ function layerRosdep(files, wanted, memory2) {
   }
   database.keys = [...keys];
   return unreadable ? bad(...diagnostics) : good(database, diagnostics);
+}
+var largestFile = 8 << 20;
+var mostKeys = 1e5;
+var tooMany = (file3, line2) => error("rosdep-invalid", `the file has more than ${mostKeys} keys`, { file: file3, line: line2 });
+function tooLarge(file3, text8) {
+  if (text8.length > largestFile)
+    return error("rosdep-invalid", `the file is larger than ${largestFile >> 20} MiB`, { file: file3 });
+  let keys = 0;
+  let line2 = 1;
+  for (let at2 = 0; at2 >= 0 && at2 < text8.length; line2++) {
+    const c = text8.charCodeAt(at2);
+    if (c !== 32 && c !== 35 && c !== 10 && c !== 13 && ++keys > mostKeys) return tooMany(file3, line2);
+    const end2 = text8.indexOf("\n", at2);
+    at2 = end2 < 0 ? -1 : end2 + 1;
+  }
+  return void 0;
 }
 var aptSystems = ["debian", "ubuntu", "*"];
 function wrongName(byOs) {
@@ -24388,7 +24458,10 @@ function readWhole(file3, text8) {
   const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
-  return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
+  const keys = Object.keys(root ?? {});
+  const last = keys[mostKeys];
+  if (last !== void 0) return bad(tooMany(file3, new Locator(text8).line([last])));
+  return root ? good({ keys, root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
 function readWanted(file3, text8, wanted, memory2) {
   const kept3 = memory2?.get(text8);
@@ -30330,7 +30403,7 @@ function modulesOf(prefix, files, generated) {
 // ts-src/inspect/pages.ts
 var import_node_zlib7 = require("node:zlib");
 var mostFiles3 = 5e4;
-var largestFile = 64 << 20;
+var largestFile2 = 64 << 20;
 var mostBytes2 = 512 << 20;
 var isPageName = (path2) => path2.length <= 500 && isRelativePath(path2) && path2.split("/").every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]*$/.test(part) && !part.endsWith(" "));
 async function takePages(root, skip) {
@@ -30342,8 +30415,8 @@ async function takePages(root, skip) {
     if (!isPageName(path2)) throw new LeftBehindError(`${shownName(path2)} is no name for a page`);
     const data = readHeld(root, path2);
     bytes += data.length;
-    if (data.length > largestFile)
-      throw new LeftBehindError(`${shownName(path2)} is larger than ${largestFile >> 20} MiB`);
+    if (data.length > largestFile2)
+      throw new LeftBehindError(`${shownName(path2)} is larger than ${largestFile2 >> 20} MiB`);
     if (bytes > mostBytes2) throw new LeftBehindError(`its pages are larger than ${mostBytes2 >> 20} MiB together`);
     files.push({ path: path2, data });
   }
@@ -31674,9 +31747,9 @@ var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">
 // ts-src/engine/docs/results.ts
 var import_node_zlib8 = require("node:zlib");
 init_digest();
-var largest2 = 64 << 20;
+var largest4 = 64 << 20;
 async function readDocResults(build4) {
-  const data = await readLeft(build4, "docs/results.json", largest2);
+  const data = await readLeft(build4, "docs/results.json", largest4);
   let value2;
   try {
     value2 = JSON.parse(data?.toString("utf8") ?? "null");
@@ -35233,7 +35306,7 @@ var import_node_fs64 = require("node:fs");
 var import_node_path77 = require("node:path");
 init_files();
 init_process();
-var largest3 = 1 << 30;
+var largest5 = 1 << 30;
 function platformOf(distro, lock2, suite2) {
   const architecture2 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture2}`).find((id) => Object.hasOwn(lock2.platforms, id));
@@ -35258,7 +35331,7 @@ async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
   const path2 = kept3?.lists && await store2.path(kept3.lists);
   if (!path2) return void 0;
-  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest3 });
+  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest5 });
   return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
 }
 
@@ -38009,7 +38082,7 @@ init_aws4fetch_esm();
 init_fxp();
 init_diagnostics();
 init_s3_credentials();
-var largest4 = 32 << 20;
+var largest6 = 32 << 20;
 var parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "item" });
 async function ask(place2, service, body, headers) {
   if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto10.webcrypto });
@@ -38049,7 +38122,7 @@ async function bounded(reply) {
     const { done, value: value2 } = await reader2.read();
     if (done) break;
     size3 += value2.length;
-    if (size3 > largest4) throw new Error("the answer is larger than 32 MiB");
+    if (size3 > largest6) throw new Error("the answer is larger than 32 MiB");
     parts2.push(value2);
   }
   return Buffer.concat(parts2).toString("utf8");
@@ -38864,8 +38937,8 @@ function messageDocument(site, p, m, index) {
   const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
     const plain3 = fields.filter((f) => !f.constant);
-    const constants4 = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain3, "Fields", title)}${table3(constants4, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+    const constants5 = fields.filter((f) => f.constant);
+    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain3, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
   });
   const users2 = usersOf2(p, m.name, site.packages);
   const usedBy = users2.map(
@@ -39365,10 +39438,10 @@ async function cached2(store2, state, name6, is) {
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
-var largest5 = 512 << 20;
+var largest7 = 512 << 20;
 function unzipped2(data) {
   try {
-    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest5 });
+    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest7 });
   } catch {
     return void 0;
   }
@@ -43093,14 +43166,14 @@ init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest6 = 256 << 20;
+var largest8 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults4 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault3 = (path2, message, hint) => faults4.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most7 = largest6) => {
+  const read3 = async (file3, path2, most7 = largest8) => {
     try {
       const data = await readLeft(root, normal(file3), most7);
       if (data) return data;
@@ -43160,7 +43233,7 @@ async function packOverlay(root, folder) {
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
     const total = found2.reduce((n, f) => n + (0, import_node_fs79.lstatSync)((0, import_node_path94.join)(root, f.path)).size, 0);
-    if (total > largest6) return `the overlay ${folder} is larger than ${largest6 >> 20} MiB`;
+    if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
@@ -43815,7 +43888,7 @@ var listBinds = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block5 = 512;
-var largest7 = 16 << 20;
+var largest9 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
@@ -43874,7 +43947,7 @@ var TarScanner = class {
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain3 = type === "0" || type === "\0";
-    if (plain3 && size3 > 0 && size3 <= largest7) {
+    if (plain3 && size3 > 0 && size3 <= largest9) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }

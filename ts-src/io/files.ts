@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   createReadStream,
   existsSync,
   fsync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -12,6 +14,7 @@ import {
   rmSync,
   statSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -70,9 +73,31 @@ const synced = promisify(fsync);
 export const temporaryBeside = (path: string): string =>
   join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
 
+/** Largest file that is read as a whole. */
+const largest = 512 << 20;
+
+/** The bytes of a regular file. A folder, a FIFO or a device is an error of the system's kind, and waits for nobody. */
+export function readRegular(path: string, most = largest): Buffer {
+  const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(handle);
+    const code = kindFault(found, most);
+    if (code !== undefined) throw Object.assign(new Error(`${code}: ${path}`), { code, path });
+    return readFileSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function kindFault(found: Stats, most: number): string | undefined {
+  if (found.isDirectory()) return 'EISDIR';
+  if (!found.isFile()) return 'ENXIO';
+  return found.size > most ? 'ELARGE' : undefined;
+}
+
 export function readIf(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined {
   try {
-    return readFileSync(path, encoding);
+    return readRegular(path).toString(encoding);
   } catch (e) {
     if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR')
       return undefined;

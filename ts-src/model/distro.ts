@@ -191,7 +191,7 @@ const channelRules = z.strictObject({
 const placeUri = z
   .string()
   .regex(
-    /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+    /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
     'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
   );
 
@@ -277,7 +277,7 @@ export const distroSchema = z.strictObject({
   store: z
     .string()
     .regex(
-      /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+      /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
       'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
     )
     .default('file:.slipway/store'),

@@ -79,7 +79,7 @@ class ScopePlanner {
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name) => explicit(name) && narrow(name));
-    for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
+    for (const n of nodes) for (const fault of n.faults ?? []) this.diagnostics.push(fault);
     if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.mustBeCached = true;
     return {
       distribution: evaluated.input.name,

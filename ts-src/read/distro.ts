@@ -4,14 +4,38 @@ import { distroSchema, type Distro } from '../model/distro.ts';
 import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
+/** Largest distro file, and most faults that are told of one. */
+const largest = 4 << 20;
+const mostFaults = 1000;
+
+const mostEntries = 50_000;
+
+/** Whether a value holds no more values than that, itself included. Aliases count as often as they stand. */
+function hasAtMost(value: unknown, most: number): boolean {
+  const stack = [value];
+  for (let count = 1; stack.length; count++) {
+    if (count > most) return false;
+    const at = stack.pop();
+    if (typeof at !== 'object' || at === null) continue;
+    const inner: unknown[] = Object.values(at);
+    if (inner.length > most) return false;
+    stack.push(...inner);
+  }
+  return true;
+}
+
 /** Reads distro.yaml's text: schema first, then the references between its parts; every fault is gathered. */
 export function parseDistro(text: string, file: string): Result<Distro> {
-  const parsed = parseYaml(text, file);
+  const parsed = parseYaml(text, file, largest);
   if (!parsed.ok) return parsed;
+  if (!hasAtMost(parsed.value, mostEntries))
+    return bad(error('yaml-invalid', `the file has more than ${mostEntries} entries`, { file }));
   const locator = new Locator(text);
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
-    return bad(...checked.error.issues.flatMap((issue) => faults(issue, [], parsed.value, locator, file)));
+    return bad(
+      ...checked.error.issues.slice(0, mostFaults).flatMap((issue) => faults(issue, [], parsed.value, locator, file)),
+    );
   const diagnostics = [...references(checked.data, locator, file), ...imageReferences(checked.data, locator, file)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }

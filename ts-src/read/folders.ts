@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { readStart } from '../io/untrusted.ts';
 import { join } from 'node:path';
 import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { PackageSource } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { git, snapshotFolder } from './git/git.ts';
-import { parseManifest } from './manifest/manifest.ts';
+import { largestManifest, parseManifest } from './manifest/manifest.ts';
 import { ignoreMarkers } from './packages.ts';
 import { backendOf } from './pyproject.ts';
 
@@ -47,11 +48,11 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       if (e.isSymbolicLink()) linkTold(join(root, folder, path), join(folder, path), e.name, diagnostics);
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
-      const read = parseManifest(readFileSync(join(root, file), 'utf8'), file);
+      const read = parseManifest(readStart(join(root, file), largestManifest + 1), file);
       for (const d of read.diagnostics) diagnostics.push(d);
       const has = (name: string) => entries.some((e) => e.name === name && e.isFile());
       const python = has('pyproject.toml') && !has('setup.py');
-      const backend = python ? backendOf(readFileSync(join(root, folder, path, 'pyproject.toml'), 'utf8')) : {};
+      const backend = python ? backendOf(readStart(join(root, folder, path, 'pyproject.toml'), largestManifest)) : {};
       if (read.ok)
         packages.push({ repository: repositoryName(path, folder), path, file, manifest: read.value, ...backend });
       continue;

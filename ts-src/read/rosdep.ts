@@ -30,6 +30,12 @@ export function layerRosdep(
   const keys = new Set<string>();
   let unreadable = false;
   for (const [index, { file, text }] of files.entries()) {
+    const large = tooLarge(file, text);
+    if (large) {
+      diagnostics.push(large);
+      unreadable = true;
+      continue;
+    }
     const read = (wanted && readWanted(file, text, wanted, memory)) ?? readWhole(file, text);
     if (!read.ok) {
       diagnostics.push(...read.diagnostics);
@@ -70,6 +76,29 @@ export function layerRosdep(
   database.keys = [...keys];
   // A bad rule costs its key alone; of a file that can't be read every key is unknown.
   return unreadable ? bad(...diagnostics) : good(database, diagnostics);
+}
+
+/** Largest file, and most keys of one: rosdep's own has 3,000. */
+const largestFile = 8 << 20;
+const mostKeys = 100_000;
+
+const tooMany = (file: string, line: number) =>
+  error('rosdep-invalid', `the file has more than ${mostKeys} keys`, { file, line });
+
+/** A file that would take memory and time without end: told before it is parsed. */
+function tooLarge(file: string, text: string): Diagnostic | undefined {
+  if (text.length > largestFile)
+    return error('rosdep-invalid', `the file is larger than ${largestFile >> 20} MiB`, { file });
+  let keys = 0;
+  let line = 1;
+  for (let at = 0; at >= 0 && at < text.length; line++) {
+    const c = text.charCodeAt(at);
+    // A line that begins at the left margin, and no comment.
+    if (c !== 0x20 && c !== 0x23 && c !== 0x0a && c !== 0x0d && ++keys > mostKeys) return tooMany(file, line);
+    const end = text.indexOf('\n', at);
+    at = end < 0 ? -1 : end + 1;
+  }
+  return undefined;
 }
 
 /** Operating systems whose packages apt installs here, and the one that stands for all. */
@@ -138,8 +167,11 @@ function readWhole(file: string, text: string): Result<Rules> {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
   const root = parsed.value === null || parsed.value === undefined ? {} : asMap(parsed.value);
+  const keys = Object.keys(root ?? {});
+  const last = keys[mostKeys];
+  if (last !== undefined) return bad(tooMany(file, new Locator(text).line([last])));
   return root
-    ? good({ keys: Object.keys(root), root })
+    ? good({ keys, root })
     : bad(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
 }
 

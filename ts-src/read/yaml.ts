@@ -7,9 +7,8 @@ const maximumSize = 64 << 20;
  * YAML 1.1 as PyYAML's safe_load reads it, which is what rosdistro and rosdep files are.
  * Aliases are refused where they would grow a file: more than 1,000 of them.
  */
-export function parseYaml(text: string, file: string): Result<unknown> {
-  if (text.length > maximumSize)
-    return bad(error('yaml-invalid', `the file is larger than ${maximumSize >> 20} MiB`, { file }));
+export function parseYaml(text: string, file: string, most = maximumSize): Result<unknown> {
+  if (text.length > most) return bad(error('yaml-invalid', `the file is larger than ${most >> 20} MiB`, { file }));
   try {
     return good(fastYaml.load(text, { schema: fastYaml.YAML11_SCHEMA, maxAliases: 1000 }));
   } catch (e) {

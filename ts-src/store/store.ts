@@ -308,7 +308,7 @@ export class Store {
 
 /** The same as distro.yaml's schema has it. */
 export const isStoreUri = (uri: string): boolean =>
-  /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
+  /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
 
 /** The store that a distro file names. */
 export async function openStore(

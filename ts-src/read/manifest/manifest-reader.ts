@@ -55,10 +55,15 @@ const isVersion = (v: string): boolean => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
 
 type PlainElements = Record<PlainTag, Element[]>;
 
+/** Most dependencies of a manifest, and most faults that are told of one. */
+const mostDependencies = 10_000;
+const mostFaults = 1000;
+
 /** One manifest while it is read: faults are gathered, and reading goes on. */
 export class ManifestReader {
   private readonly diagnostics: Diagnostic[] = [];
   private readonly dependencies: Dependency[] = [];
+  private full = false;
   private readonly memberOfGroups: Conditional[] = [];
   private readonly found: PlainElements = {
     name: [],
@@ -114,11 +119,13 @@ export class ManifestReader {
   }
 
   private fault(message: string, line: number, hint?: string): void {
-    this.diagnostics.push(error('manifest-invalid', message, { file: this.file, line, hint }));
+    if (this.diagnostics.length < mostFaults)
+      this.diagnostics.push(error('manifest-invalid', message, { file: this.file, line, hint }));
   }
 
   private warn(code: string, message: string, line: number, hint?: string): void {
-    this.diagnostics.push(warning(code, message, { file: this.file, line, hint }));
+    if (this.diagnostics.length < mostFaults)
+      this.diagnostics.push(warning(code, message, { file: this.file, line, hint }));
   }
 
   private allow(e: Element, names: readonly string[]): void {
@@ -154,6 +161,11 @@ export class ManifestReader {
   }
 
   private readDependency(e: Element): void {
+    if (this.dependencies.length >= mostDependencies) {
+      if (!this.full) this.fault(`the manifest has more than ${mostDependencies} dependencies`, e.line);
+      this.full = true;
+      return;
+    }
     this.allow(e, e.name === 'group_depend' ? conditionOnly : attributesOfDependency[this.format]);
     const d: Dependency = { name: this.leaf(e), line: e.line, tag: e.name as DependencyTag };
     if (e.attributes) {

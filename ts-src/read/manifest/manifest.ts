@@ -4,7 +4,7 @@ import { ManifestReader } from './manifest-reader.ts';
 import { readPlain, type Element } from './plain-xml.ts';
 import { readTree } from './xml-tree.ts';
 
-const maximumSize = 4 << 20;
+export const largestManifest = 4 << 20;
 const formats = { 1: 1, 2: 2, 3: 3 } as const;
 
 /**
@@ -33,8 +33,8 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
 
 /** A namespace-aware, strict parse into a tree; the errors of expat are its errors. */
 function parseXml(source: string, file: string): Result<Element> {
-  if (source.length > maximumSize)
-    return bad(error('manifest-invalid', `the manifest is larger than ${maximumSize >> 20} MiB`, { file }));
+  if (source.length > largestManifest)
+    return bad(error('manifest-invalid', `the manifest is larger than ${largestManifest >> 20} MiB`, { file }));
   const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
   const plain = readPlain(text);
   if (plain) return good(plain);
