@@ -382,8 +382,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options6 = {}) {
   const limit = options6.limit ?? 256 << 20;
-  return new Promise((resolve23, reject) => {
-    if (options6.signal?.aborted) return resolve23({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve24, reject) => {
+    if (options6.signal?.aborted) return resolve24({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
     const output = options6.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -432,7 +432,7 @@ function run(command2, args, options6 = {}) {
       options6.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve23(outcome);
+      else resolve24(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -5514,7 +5514,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve23, reject) => {
+        return new Promise((resolve24, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5533,7 +5533,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve23({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve24({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5544,7 +5544,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve23({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve24({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -13496,7 +13496,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve23) {
+function isRecursive(inst, stack, resolve24) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13506,7 +13506,7 @@ function isRecursive(inst, stack, resolve23) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve23);
+      const answer2 = isRecursive(child, stack, resolve24);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13517,7 +13517,7 @@ function isRecursive(inst, stack, resolve23) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve23) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve24) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13581,7 +13581,7 @@ function isRecursive(inst, stack, resolve23) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve23 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve24 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -18288,7 +18288,7 @@ async function withMutex(path2, work2, waiting2) {
 }
 function holdMutex(path2, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve23, reject) => {
+  return new Promise((resolve24, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -18302,7 +18302,7 @@ function holdMutex(path2, waiting2) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve23(() => void holder2.stdin.end());
+      resolve24(() => void holder2.stdin.end());
     });
   });
 }
@@ -19523,9 +19523,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words5.length < 1e4) words5 += text8;
   });
-  const ended = new Promise((resolve23, reject) => {
+  const ended = new Promise((resolve24, reject) => {
     child.on("error", reject);
-    child.on("close", resolve23);
+    child.on("close", resolve24);
   });
   ended.catch(() => void 0);
   try {
@@ -22059,7 +22059,7 @@ async function patiently(args, options6, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve23) => setTimeout(resolve23, seconds * 1e3));
+    await new Promise((resolve24) => setTimeout(resolve24, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -27052,7 +27052,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve23) => packagesAre = resolve23);
+  const pooled = new Promise((resolve24) => packagesAre = resolve24);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -27343,15 +27343,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve23) => {
+  return new Promise((resolve24) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve23(void 0));
-    child.once("exit", () => resolve23(void 0));
+    child.once("error", () => resolve24(void 0));
+    child.once("exit", () => resolve24(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve23({
+      (said) => resolve24({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -28638,9 +28638,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve23) => {
+    await new Promise((resolve24) => {
       this.wake = () => {
-        if (!this.resolving) resolve23();
+        if (!this.resolving) resolve24();
       };
       this.wake();
     });
@@ -28654,10 +28654,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve23) => {
+    const finished = new Promise((resolve24) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve23();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve24();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -35832,7 +35832,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 
 // ts-src/cli/deploy.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
@@ -37322,7 +37322,7 @@ function faults3(issue2, given, file3) {
 }
 
 // deploy:slipway:deploy
-var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "ansible/ansible.cfg": "[defaults]\ninventory = inventory.yaml\nroles_path = roles\n", "ansible/inventory.yaml": '---\n# Your machines. Each name is the name of a node in Jenkins.\nagents:\n  hosts:\n    builder-1:\n      ansible_host: builder-1.example.org\n  vars:\n    # Reached by SSH from the controller: its public key. For a machine behind a firewall leave it empty, and set\n    # slipway_agent_controller instead: then the agent connects to Jenkins by WebSocket.\n    slipway_agent_authorized_key: ""\n    slipway_agent_controller: ""\n', "ansible/playbook.yaml": "---\n# Agents on machines that are there already: ansible-playbook -i inventory.yaml playbook.yaml\n- name: Machines that build\n  hosts: agents\n  become: true\n  roles:\n    - slipway_agent\n", "ansible/roles/slipway_agent/defaults/main.yaml": `---
+var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "Jenkinsfile.mustache": "// The job of this folder's repository: checks it, and on the default branch makes the image that agents on AWS start from.\n@Library('slipway') _\nagentImagePipeline(organization: '{{organization}}', region: '{{region}}', architectures: ['amd64', 'arm64'])\n", "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "ansible/ansible.cfg": "[defaults]\ninventory = inventory.yaml\nroles_path = roles\n", "ansible/inventory.yaml": '---\n# Your machines. Each name is the name of a node in Jenkins.\nagents:\n  hosts:\n    builder-1:\n      ansible_host: builder-1.example.org\n  vars:\n    # Reached by SSH from the controller: its public key. For a machine behind a firewall leave it empty, and set\n    # slipway_agent_controller instead: then the agent connects to Jenkins by WebSocket.\n    slipway_agent_authorized_key: ""\n    slipway_agent_controller: ""\n', "ansible/playbook.yaml": "---\n# Agents on machines that are there already: ansible-playbook -i inventory.yaml playbook.yaml\n- name: Machines that build\n  hosts: agents\n  become: true\n  roles:\n    - slipway_agent\n", "ansible/roles/slipway_agent/defaults/main.yaml": `---
 # The user that builds. It is in no group of others, and may run nothing as root.
 slipway_agent_user: slipway
 # Workspaces and agent.jar.
@@ -37555,7 +37555,7 @@ groups:
         for: 10m
         labels: { severity: page }
         annotations: { summary: "Less than a tenth of a disk of Jenkins is free" }
-`, "packer/agent.pkr.hcl": '# The image of agents on AWS, from Debian\'s own and the Ansible role: the second way beside `agentImagePipeline()`.\n#   packer init . && packer build -var architecture=amd64 .\n# Then move the pointer: aws ssm put-parameter --overwrite --name /ORGANIZATION/agents/amd64/image --value ami-\u2026\nvariable "organization" {\n  type = string\n}\n\nvariable "region" {\n  type = string\n}\n\nvariable "architecture" {\n  type    = string\n  default = "amd64"\n}\n\n# Debian\'s account.\nvariable "owner" {\n  type    = string\n  default = "136693071363"\n}\n\n# Tests build on a service of their own.\nvariable "endpoint" {\n  type    = string\n  default = ""\n}\n\nvariable "source_ami" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_host" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_port" {\n  type    = number\n  default = 22\n}\n\nvariable "ssh_private_key_file" {\n  type    = string\n  default = ""\n}\n\nlocals {\n  stamp         = formatdate("YYYYMMDD-hhmmss", timestamp())\n  instance_type = var.architecture == "arm64" ? "t4g.medium" : "t3a.medium"\n  processor     = var.architecture == "arm64" ? "arm64" : "x86_64"\n}\n\nsource "amazon-ebs" "agent" {\n  ami_name             = "${var.organization}-agent-${var.architecture}-${local.stamp}"\n  ami_description      = "Slipway agent, Debian 13"\n  region               = var.region\n  instance_type        = local.instance_type\n  custom_endpoint_ec2  = var.endpoint\n  source_ami           = var.source_ami\n  ssh_username         = var.ssh_host == "" ? "admin" : "root"\n  ssh_host             = var.ssh_host\n  ssh_port             = var.ssh_port\n  ssh_private_key_file = var.ssh_private_key_file\n  # IMDSv2 for what starts from the image, too.\n  imds_support           = "v2.0"\n  skip_region_validation = var.endpoint != ""\n  dynamic "source_ami_filter" {\n    for_each = var.source_ami == "" ? [1] : []\n    content {\n      owners      = [var.owner]\n      most_recent = true\n      filters = {\n        name                = "debian-13-${var.architecture}-*"\n        architecture        = local.processor\n        virtualization-type = "hvm"\n        root-device-type    = "ebs"\n      }\n    }\n  }\n  # Retention of the image job goes by these.\n  tags = {\n    farm          = var.organization\n    slipway-agent = var.architecture\n  }\n}\n\nbuild {\n  sources = ["source.amazon-ebs.agent"]\n\n  provisioner "ansible" {\n    playbook_file    = "${path.root}/image.yaml"\n    user             = var.ssh_host == "" ? "admin" : "root"\n    use_proxy        = false\n    ansible_env_vars = ["ANSIBLE_ROLES_PATH=${path.root}/../ansible/roles", "ANSIBLE_HOST_KEY_CHECKING=False"]\n  }\n}\n', "packer/image.yaml": `---
+`, "packer/agent.pkr.hcl": '# The image of agents on AWS, from Debian\'s own and the Ansible role: the second way beside `agentImagePipeline()`.\n#   packer init . && packer build -var architecture=amd64 .\n# Then move the pointer: aws ssm put-parameter --overwrite --name /ORGANIZATION/agents/amd64/image --value ami-\u2026\nvariable "organization" {\n  type = string\n}\n\nvariable "region" {\n  type = string\n}\n\nvariable "architecture" {\n  type    = string\n  default = "amd64"\n}\n\n# Debian\'s account.\nvariable "owner" {\n  type    = string\n  default = "136693071363"\n}\n\n# Where the image\'s id is written.\nvariable "manifest" {\n  type    = string\n  default = "packer-manifest.json"\n}\n\n# Tests build on a service of their own.\nvariable "endpoint" {\n  type    = string\n  default = ""\n}\n\nvariable "source_ami" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_host" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_port" {\n  type    = number\n  default = 22\n}\n\nvariable "ssh_private_key_file" {\n  type    = string\n  default = ""\n}\n\nlocals {\n  stamp         = formatdate("YYYYMMDD-hhmmss", timestamp())\n  instance_type = var.architecture == "arm64" ? "t4g.medium" : "t3a.medium"\n  processor     = var.architecture == "arm64" ? "arm64" : "x86_64"\n}\n\nsource "amazon-ebs" "agent" {\n  ami_name             = "${var.organization}-agent-${var.architecture}-${local.stamp}"\n  ami_description      = "Slipway agent, Debian 13"\n  region               = var.region\n  instance_type        = local.instance_type\n  custom_endpoint_ec2  = var.endpoint\n  source_ami           = var.source_ami\n  ssh_username         = var.ssh_host == "" ? "admin" : "root"\n  ssh_host             = var.ssh_host\n  ssh_port             = var.ssh_port\n  ssh_private_key_file = var.ssh_private_key_file\n  # IMDSv2 for what starts from the image, too.\n  imds_support           = "v2.0"\n  skip_region_validation = var.endpoint != ""\n  dynamic "source_ami_filter" {\n    for_each = var.source_ami == "" ? [1] : []\n    content {\n      owners      = [var.owner]\n      most_recent = true\n      filters = {\n        name                = "debian-13-${var.architecture}-*"\n        architecture        = local.processor\n        virtualization-type = "hvm"\n        root-device-type    = "ebs"\n      }\n    }\n  }\n  # Retention of the image job goes by these.\n  tags = {\n    farm          = var.organization\n    slipway-agent = var.architecture\n  }\n}\n\nbuild {\n  sources = ["source.amazon-ebs.agent"]\n\n  provisioner "ansible" {\n    playbook_file    = "${path.root}/image.yaml"\n    user             = var.ssh_host == "" ? "admin" : "root"\n    use_proxy        = false\n    ansible_env_vars = ["ANSIBLE_ROLES_PATH=${path.root}/../ansible/roles", "ANSIBLE_HOST_KEY_CHECKING=False"]\n  }\n  post-processor "manifest" {\n    output = var.manifest\n  }\n}\n', "packer/image.yaml": `---
 # What Packer runs in the instance that becomes the image: the role, and nothing of this machine stays.
 - name: Image of an agent
   hosts: all
@@ -38071,6 +38071,11 @@ init_files();
 init_diagnostics();
 init_yaml();
 
+// ts-src/cli/deploy-image.ts
+var import_node_path85 = require("node:path");
+init_zod();
+init_files();
+
 // ts-src/deploy/agent-images.ts
 init_zod();
 init_diagnostics();
@@ -38305,6 +38310,7 @@ var imageOptions = {
   architecture: { type: "string", value: "NAME", help: "image: amd64 (default) or arm64" },
   region: { type: "string", value: "NAME", help: "image: region of AWS (default: AWS_REGION)" },
   endpoint: { type: "string", value: "URL", help: "image: where AWS is served by something else" },
+  manifest: { type: "string", value: "FILE", help: "image use: the image that Packer's manifest names last" },
   keep: { type: "string", value: "N", help: "image prune: the newest N stay (default: 5)" },
   "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
 };
@@ -38317,8 +38323,25 @@ function poolOf(values) {
   if (endpoint !== void 0 && !/^https?:\/\/[A-Za-z0-9.:-]+$/.test(endpoint)) return void 0;
   return { organization, architecture: architecture2, region: region2, endpoint };
 }
+function imageOfManifest(file3) {
+  const text8 = readIf((0, import_node_path85.resolve)(file3));
+  let value2;
+  try {
+    value2 = JSON.parse(text8 ?? "");
+  } catch {
+    return void 0;
+  }
+  const schema5 = object({
+    last_run_uuid: string3(),
+    builds: array(object({ packer_run_uuid: string3(), artifact_id: string3() }))
+  });
+  const checked = schema5.safeParse(value2);
+  const build4 = checked.success && checked.data.builds.find((b) => b.packer_run_uuid === checked.data.last_run_uuid);
+  return build4 ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build4.artifact_id)?.[1] : void 0;
+}
 async function agentImages(words5, values) {
-  const [what = "list", id, ...more] = words5;
+  const [what = "list", given, ...more] = words5;
+  const id = what === "use" && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep2 = values.keep ?? "5";
   const named6 = what === "use" ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
@@ -38384,7 +38407,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path85.resolve)(folder);
+    const root = (0, import_node_path86.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -38395,7 +38418,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path85.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path86.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -38425,7 +38448,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs70.existsSync)((0, import_node_path85.join)(root, path2)));
+  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs70.existsSync)((0, import_node_path86.join)(root, path2)));
   if (taken.length) {
     showDiagnostics([
       error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -38434,7 +38457,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path85.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path86.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -38481,8 +38504,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs70.rmSync)((0, import_node_path85.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path85.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs70.rmSync)((0, import_node_path86.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path86.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -38501,7 +38524,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs77 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -38594,7 +38617,7 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 
 // ts-src/docs/folder.ts
 var import_node_fs72 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -38809,7 +38832,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -38863,7 +38886,7 @@ var LinkChecker = class {
     }
     const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole2.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path86.posix.join(import_node_path86.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path87.posix.join(import_node_path87.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -39201,21 +39224,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs72.existsSync)(output) || !(0, import_node_fs72.readdirSync)(output).length || (0, import_node_fs72.existsSync)((0, import_node_path87.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs72.existsSync)(output) || !(0, import_node_fs72.readdirSync)(output).length || (0, import_node_fs72.existsSync)((0, import_node_path88.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path87.join)((0, import_node_path87.dirname)(output), `.former-${process.pid}-${(0, import_node_path87.basename)(output)}`);
+  const former = (0, import_node_path88.join)((0, import_node_path88.dirname)(output), `.former-${process.pid}-${(0, import_node_path88.basename)(output)}`);
   const folders = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path87.dirname)((0, import_node_path87.join)(staged, path2));
+      const folder = (0, import_node_path88.dirname)((0, import_node_path88.join)(staged, path2));
       if (!folders.has(folder)) (0, import_node_fs72.mkdirSync)(folder, { recursive: true });
       folders.add(folder);
-      (0, import_node_fs72.writeFileSync)((0, import_node_path87.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs72.writeFileSync)((0, import_node_path88.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs72.existsSync)(output)) (0, import_node_fs72.renameSync)(output, former);
     (0, import_node_fs72.renameSync)(staged, output);
@@ -39264,7 +39287,7 @@ async function addHistory(store2, stamp, packages) {
 
 // ts-src/docs/publication.ts
 var import_node_fs73 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -39304,7 +39327,7 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path88.join)(folder, path2);
+      const local2 = (0, import_node_path89.join)(folder, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs73.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
@@ -39337,9 +39360,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path88.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path89.join)(endpoint.folder, "latest"));
     (0, import_node_fs73.symlinkSync)(state.path, link);
-    (0, import_node_fs73.renameSync)(link, (0, import_node_path88.join)(endpoint.folder, "latest"));
+    (0, import_node_fs73.renameSync)(link, (0, import_node_path89.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -39351,7 +39374,7 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs73.rmSync)((0, import_node_path88.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs73.rmSync)((0, import_node_path89.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names3 = [];
@@ -39386,7 +39409,7 @@ function documentedOn(distro, plan2) {
 // ts-src/farm/run-manifest.ts
 var import_node_crypto11 = require("node:crypto");
 var import_node_fs74 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 var import_node_zlib9 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -39427,7 +39450,7 @@ var packed = (value2) => (0, import_node_zlib9.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib9.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path89.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path90.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -39490,9 +39513,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path89.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path90.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path89.join)(root, path2))) writeWhole((0, import_node_path89.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path90.join)(root, path2))) writeWhole((0, import_node_path90.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -39514,7 +39537,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs74.readFileSync)((0, import_node_path89.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs74.readFileSync)((0, import_node_path90.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -39561,7 +39584,7 @@ init_diagnostics();
 // ts-src/cli/farm/work.ts
 var import_node_fs75 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -39650,8 +39673,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path90.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path90.join)(process.env.XDG_STATE_HOME || (0, import_node_path90.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path91.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path91.join)(process.env.XDG_STATE_HOME || (0, import_node_path91.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -39676,7 +39699,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path90.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path91.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -39778,7 +39801,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path90.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path91.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -39823,7 +39846,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path90.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path91.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -39970,12 +39993,12 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path91.resolve)(values.output ?? (0, import_node_path91.join)(root, "docs"));
+  const output = (0, import_node_path92.resolve)(values.output ?? (0, import_node_path92.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs77.mkdirSync)((0, import_node_path91.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs77.mkdirSync)((0, import_node_path92.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
@@ -40078,10 +40101,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path91.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path92.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path91.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path92.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -40111,7 +40134,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -40158,7 +40181,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path92.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path93.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -42635,13 +42658,13 @@ repository, unless --by package is given. Where several platforms are selected t
 
 // ts-src/cli/image.ts
 var import_node_fs92 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs87 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -42695,7 +42718,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs78 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 init_names();
 init_digest();
 
@@ -43120,9 +43143,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs78.mkdirSync)((0, import_node_path93.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs78.mkdirSync)((0, import_node_path93.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs78.writeFileSync)((0, import_node_path93.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs78.mkdirSync)((0, import_node_path94.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs78.mkdirSync)((0, import_node_path94.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs78.writeFileSync)((0, import_node_path94.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -43160,7 +43183,7 @@ function writeConfig(facts, folder, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs79 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -43232,7 +43255,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs79.lstatSync)((0, import_node_path94.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs79.lstatSync)((0, import_node_path95.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -43240,7 +43263,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path94.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path95.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -43345,13 +43368,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs82 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -43540,14 +43563,14 @@ async function makeDisk(room, facts, root, options6) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path95.join)(options6.folder, "disk");
+  const folder = (0, import_node_path96.join)(options6.folder, "disk");
   (0, import_node_fs82.mkdirSync)(folder);
   const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs82.writeFileSync)((0, import_node_path95.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs82.writeFileSync)((0, import_node_path96.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -43586,8 +43609,8 @@ async function makeDisk(room, facts, root, options6) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path95.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs82.statSync)((0, import_node_path95.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path96.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs82.statSync)((0, import_node_path96.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -43605,7 +43628,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path95.join)(folder, "data.raw");
+  const file3 = (0, import_node_path96.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -43621,7 +43644,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path95.join)(folder, "disk.raw");
+  const raw = (0, import_node_path96.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -43642,7 +43665,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path95.join)(folder, part.file)}`,
+      `if=${(0, import_node_path96.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start / align}`,
@@ -43657,7 +43680,7 @@ async function renderDisk(room, facts, root, options6) {
   const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path95.join)(
+  const named6 = (ending) => (0, import_node_path96.join)(
     options6.folder,
     imageFile(
       facts.image.name,
@@ -43675,14 +43698,14 @@ async function renderDisk(room, facts, root, options6) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path95.join)(folder, "root.raw"), named6("root.raw.zst"));
+    const slot = await zstd((0, import_node_path96.join)(folder, "root.raw"), named6("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs82.renameSync)((0, import_node_path95.join)(folder, from), named6(ending));
+      (0, import_node_fs82.renameSync)((0, import_node_path96.join)(folder, from), named6(ending));
       files.push(named6(ending));
     }
     files.push(named6("root.raw.zst"));
@@ -43837,7 +43860,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker(facts, root, { folder, key, epoch }) {
-  const file3 = (0, import_node_path96.join)(folder, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path97.join)(folder, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -43853,7 +43876,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path96.join)(options6.folder, fileOf(facts, options6.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path97.join)(options6.folder, fileOf(facts, options6.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -43866,7 +43889,7 @@ async function rootfs(room, facts, root, options6) {
 
 // ts-src/images/root.ts
 var import_node_fs86 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43874,13 +43897,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs84 = require("node:fs");
 var import_node_crypto14 = require("node:crypto");
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path97 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path97.join)(state, "images");
+var import_node_path98 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path98.join)(state, "images");
 var listBinds = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -44001,26 +44024,26 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path98.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path99.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path98.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path98.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path99.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path99.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  return { ...layer, root: (0, import_node_path98.join)(folder, "root"), tar: (0, import_node_path98.join)(folder, "layer.tar"), names: (0, import_node_path98.join)(folder, "names") };
+  return { ...layer, root: (0, import_node_path99.join)(folder, "root"), tar: (0, import_node_path99.join)(folder, "layer.tar"), names: (0, import_node_path99.join)(folder, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names3 = (0, import_node_path98.join)(folder, "names");
+  const names3 = (0, import_node_path99.join)(folder, "names");
   if (!exists(names3)) {
-    const nothing5 = (0, import_node_path98.join)(newScratch(room.state), "nothing");
+    const nothing5 = (0, import_node_path99.join)(newScratch(room.state), "nothing");
     (0, import_node_fs84.mkdirSync)(nothing5);
     writeWhole(names3, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path98.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path99.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path98.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path99.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
 }
 async function measure(tar) {
@@ -44042,7 +44065,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path98.join)(work2, "kept");
+      const root = (0, import_node_path99.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -44055,9 +44078,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path98.join)(work2, "layer");
+      const staged = (0, import_node_path99.join)(work2, "layer");
       (0, import_node_fs84.mkdirSync)(staged);
-      (0, import_node_fs84.renameSync)(root, (0, import_node_path98.join)(staged, "root"));
+      (0, import_node_fs84.renameSync)(root, (0, import_node_path99.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
@@ -44065,9 +44088,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs84.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path98.join)(folder, "root"),
-        tar: (0, import_node_path98.join)(folder, "layer.tar"),
-        names: (0, import_node_path98.join)(folder, "names")
+        root: (0, import_node_path99.join)(folder, "root"),
+        tar: (0, import_node_path99.join)(folder, "layer.tar"),
+        names: (0, import_node_path99.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -44113,17 +44136,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path98.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path99.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names3 = await namesOf(room, layers);
   const after = split3(names3);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path98.join)(staged, "names"), names3, { sync: false });
+  writeWhole((0, import_node_path99.join)(staged, "names"), names3, { sync: false });
   const below2 = request.below[0];
   const before2 = below2 ? split3((0, import_node_fs84.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto14.createHash)("sha256");
-  const out = (0, import_node_fs84.openSync)((0, import_node_path98.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs84.openSync)((0, import_node_path99.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs84.writeSync)(out, chunk, at2);
@@ -44148,7 +44171,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs84.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path98.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path99.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -44165,7 +44188,7 @@ function checkSecrets2(image2, layers) {
 
 // ts-src/images/system.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -44185,9 +44208,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs85.linkSync)(path2, (0, import_node_path99.join)(folder, name6));
+      (0, import_node_fs85.linkSync)(path2, (0, import_node_path100.join)(folder, name6));
     } catch {
-      (0, import_node_fs85.copyFileSync)(path2, (0, import_node_path99.join)(folder, name6));
+      (0, import_node_fs85.copyFileSync)(path2, (0, import_node_path100.join)(folder, name6));
     }
     return name6;
   });
@@ -44204,12 +44227,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names3) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names3]));
-  const memory2 = (0, import_node_path99.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path100.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path99.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path100.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -44217,7 +44240,7 @@ async function systemPackages(room, image2, own3, names3) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path99.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds(base), { from: (0, import_node_path100.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names3, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -44260,13 +44283,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: (0, import_node_path100.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path101.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs86.writeFileSync)((0, import_node_path100.join)(folder, "fstab"), text8);
+  (0, import_node_fs86.writeFileSync)((0, import_node_path101.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -44284,9 +44307,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path100.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path101.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path100.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path101.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -44296,8 +44319,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path100.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path100.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path101.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path101.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -44355,7 +44378,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs87.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path101.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs87.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path102.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -44611,7 +44634,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -44631,7 +44654,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path102.join)(opened.workspace.root, "out") : (0, import_node_path102.resolve)(values.output);
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path103.join)(opened.workspace.root, "out") : (0, import_node_path103.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -44658,7 +44681,7 @@ function imagesOf(opened, names3, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs91 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -44778,9 +44801,9 @@ var block6 = 512 * 1024;
 var width2 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve23) => {
-    child.once("error", () => resolve23(127));
-    child.once("close", (code2) => resolve23(code2 ?? 128));
+  const ended = new Promise((resolve24) => {
+    child.once("error", () => resolve24(127));
+    child.once("close", (code2) => resolve24(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -45000,7 +45023,7 @@ async function share(aws, settings3, id) {
 // ts-src/images/check.ts
 var import_node_crypto16 = require("node:crypto");
 var import_node_fs88 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -45081,7 +45104,7 @@ async function checkDisk(input, artifact2) {
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto16.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path103.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path104.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -45122,7 +45145,7 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 var import_node_fs90 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -45132,7 +45155,7 @@ init_process();
 // ts-src/images/registry.ts
 var import_node_fs89 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 var import_node_stream2 = require("node:stream");
 init_diagnostics();
 init_digest();
@@ -45143,10 +45166,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path104.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path105.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path104.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path105.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -45305,7 +45328,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
   (0, import_node_fs90.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path105.join)(folder, "layer.tar.gz");
+  const target2 = (0, import_node_path106.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -45650,7 +45673,7 @@ async function publishNamed(opened, names3, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path106.join)(outputOf(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path107.join)(outputOf(opened, values), "logs", "images");
       (0, import_node_fs91.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -45659,7 +45682,7 @@ async function publishNamed(opened, names3, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path106.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path107.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -45828,7 +45851,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path107.join)(outputOf(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path108.join)(outputOf(opened, values), "logs", "images");
   (0, import_node_fs92.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
@@ -45841,7 +45864,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path107.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path108.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -45849,12 +45872,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path107.join)(values.output === void 0 ? (0, import_node_path107.join)(workspace.root, "out") : (0, import_node_path107.resolve)(values.output), "images");
+  const folder = (0, import_node_path108.join)(values.output === void 0 ? (0, import_node_path108.join)(workspace.root, "out") : (0, import_node_path108.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path107.join)(folder, file3.name);
+      const target2 = (0, import_node_path108.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -45920,7 +45943,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs93 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -45978,7 +46001,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named6 = (0, import_node_path108.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named6 = (0, import_node_path109.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named6 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -46017,7 +46040,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path108.resolve)(folder);
+    const root = (0, import_node_path109.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -46028,7 +46051,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names3 = Object.keys(files);
     (0, import_node_fs93.mkdirSync)(root, { recursive: true });
-    const taken = names3.filter((f) => (0, import_node_fs93.existsSync)((0, import_node_path108.join)(root, f)));
+    const taken = names3.filter((f) => (0, import_node_fs93.existsSync)((0, import_node_path109.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -46039,8 +46062,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path108.join)(root, path2), text8);
-    const git2 = (0, import_node_fs93.existsSync)((0, import_node_path108.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path109.join)(root, path2), text8);
+    const git2 = (0, import_node_fs93.existsSync)((0, import_node_path109.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names3.map((f) => `    ${f}
 `).join("")}
@@ -46334,7 +46357,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs96 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -46386,7 +46409,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs94 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -46437,7 +46460,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path109.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path110.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -46494,9 +46517,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path109.join)(work2, tree);
+    const folder = (0, import_node_path110.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path109.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path110.join)(work2, `${tree}.packed`));
     (0, import_node_fs94.rmSync)(folder, { recursive: true, force: true });
   });
 }
@@ -46558,7 +46581,7 @@ async function prepareArchitecture(values) {
 
 // ts-src/farm/request.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -46572,8 +46595,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path110.join)(at2.value.folder, (0, import_node_path110.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path110.join)(root, (0, import_node_path110.relative)(workspace.root, (0, import_node_path110.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path111.join)(at2.value.folder, (0, import_node_path111.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path111.join)(root, (0, import_node_path111.relative)(workspace.root, (0, import_node_path111.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -46608,7 +46631,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path110.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path111.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -46633,7 +46656,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs95.realpathSync)((0, import_node_path110.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs95.realpathSync)((0, import_node_path111.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -46965,7 +46988,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path111.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path112.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -46974,7 +46997,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path111.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path112.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -46996,7 +47019,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path111.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path112.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -47014,7 +47037,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path111.isAbsolute)(file3) || !exists((0, import_node_path111.join)(file3, ".git"))) {
+    if (!(0, import_node_path112.isAbsolute)(file3) || !exists((0, import_node_path112.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -47034,18 +47057,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot2 = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder = (0, import_node_path111.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path111.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path112.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path112.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path111.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path112.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path111.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path112.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -47107,7 +47130,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path111.resolve)(change);
+  const folder = (0, import_node_path112.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -47157,7 +47180,7 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 
 // ts-src/cli/farm/finish.ts
 var import_node_fs97 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -47193,14 +47216,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path112.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path113.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path112.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path113.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -47231,7 +47254,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path112.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path113.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -47281,7 +47304,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path112.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path113.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -47375,7 +47398,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path112.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path113.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -47406,8 +47429,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path112.relative)(process.cwd(), (0, import_node_path112.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path112.join)(output, log);
+  const inside = (0, import_node_path113.relative)(process.cwd(), (0, import_node_path113.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path113.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -47480,7 +47503,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path112.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path113.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -48204,7 +48227,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -48253,7 +48276,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path113.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path114.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -48591,10 +48614,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs98 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path114.join)(output, "logs");
+  const root = (0, import_node_path115.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
@@ -48605,7 +48628,7 @@ function logsIn(output) {
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path114.join)(root, entry);
+    const path2 = (0, import_node_path115.join)(root, entry);
     const status = (0, import_node_fs98.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -48636,12 +48659,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path114.join)((0, import_node_path114.resolve)(findDistro(values), ".."), "out") : (0, import_node_path114.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path115.join)((0, import_node_path115.resolve)(findDistro(values), ".."), "out") : (0, import_node_path115.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path114.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path115.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -48653,7 +48676,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path114.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path115.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -48716,7 +48739,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs99 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -48733,7 +48756,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs99.realpathSync)((0, import_node_path115.join)(root, path2));
+    const file3 = (0, import_node_fs99.realpathSync)((0, import_node_path116.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs99.realpathSync)(root)}/`) && (0, import_node_fs99.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -48778,8 +48801,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path115.join)((0, import_node_path115.resolve)(findDistro(values), ".."), "out") : (0, import_node_path115.resolve)(values.output);
-    const root = (0, import_node_path115.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path116.join)((0, import_node_path116.resolve)(findDistro(values), ".."), "out") : (0, import_node_path116.resolve)(values.output);
+    const root = (0, import_node_path116.join)(output, "apt");
     if (!(0, import_node_fs99.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;

@@ -20,6 +20,12 @@ variable "owner" {
   default = "136693071363"
 }
 
+# Where the image's id is written.
+variable "manifest" {
+  type    = string
+  default = "packer-manifest.json"
+}
+
 # Tests build on a service of their own.
 variable "endpoint" {
   type    = string
@@ -94,5 +100,8 @@ build {
     user             = var.ssh_host == "" ? "admin" : "root"
     use_proxy        = false
     ansible_env_vars = ["ANSIBLE_ROLES_PATH=${path.root}/../ansible/roles", "ANSIBLE_HOST_KEY_CHECKING=False"]
+  }
+  post-processor "manifest" {
+    output = var.manifest
   }
 }

@@ -1,5 +1,7 @@
 // The images that agents on AWS start from, on moto: the pointer moves to one and back, and old ones go, but none that
 // something uses.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cache, execute } from '../e2e/helpers.ts';
@@ -69,8 +71,17 @@ describe('slipway deploy image', () => {
     expect((await image('use', 'ami-1;reboot')).code).toBe(2);
   });
 
-  it('goes back', async () => {
-    expect((await image('use', ids[7] ?? '')).code).toBe(0);
+  it('takes the image of the last run from a manifest of Packer, and goes back', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'slipway-manifest-')), 'packer.json');
+    const builds = [
+      { packer_run_uuid: 'a', artifact_id: `eu-central-1:${ids[1]}` },
+      { packer_run_uuid: 'b', artifact_id: `eu-central-1:${ids[7]}` },
+    ];
+    writeFileSync(file, JSON.stringify({ builds, last_run_uuid: 'b' }));
+    expect((await image('use', '--manifest', file)).code).toBe(0);
+    expect(pointer()).toBe(ids[7]);
+    writeFileSync(file, '{}');
+    expect((await image('use', '--manifest', file)).code).toBe(2);
     const back = await image('back');
     expect(back.stdout).toBe(`new agents start from ${ids[6]} again\n`);
     expect(pointer()).toBe(ids[6]);

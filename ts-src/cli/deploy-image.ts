@@ -1,3 +1,6 @@
+import { resolve } from 'node:path';
+import * as z from 'zod';
+import { readIf } from '../io/files.ts';
 import { backToFormer, listAgentImages, pruneAgentImages, useAgentImage, type Pool } from '../deploy/agent-images.ts';
 import { good, type Result } from '../model/diagnostics.ts';
 import { renderTable } from '../render/table.ts';
@@ -8,6 +11,7 @@ export const imageOptions = {
   architecture: { type: 'string', value: 'NAME', help: 'image: amd64 (default) or arm64' },
   region: { type: 'string', value: 'NAME', help: 'image: region of AWS (default: AWS_REGION)' },
   endpoint: { type: 'string', value: 'URL', help: 'image: where AWS is served by something else' },
+  manifest: { type: 'string', value: 'FILE', help: "image use: the image that Packer's manifest names last" },
   keep: { type: 'string', value: 'N', help: 'image prune: the newest N stay (default: 5)' },
   'dry-run': { type: 'boolean', help: 'image prune: say what would be removed' },
 } as const;
@@ -23,9 +27,28 @@ function poolOf(values: Values): Pool | undefined {
   return { organization, architecture, region, endpoint };
 }
 
+/** What Packer's post-processor "manifest" wrote: `REGION:AMI` of the last run. */
+function imageOfManifest(file: string): string | undefined {
+  const text = readIf(resolve(file));
+  let value: unknown;
+  try {
+    value = JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+  const schema = z.object({
+    last_run_uuid: z.string(),
+    builds: z.array(z.object({ packer_run_uuid: z.string(), artifact_id: z.string() })),
+  });
+  const checked = schema.safeParse(value);
+  const build = checked.success && checked.data.builds.find((b) => b.packer_run_uuid === checked.data.last_run_uuid);
+  return build ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build.artifact_id)?.[1] : undefined;
+}
+
 /** `slipway deploy image list|use|back|prune`. */
 export async function agentImages(words: string[], values: Values): Promise<number> {
-  const [what = 'list', id, ...more] = words;
+  const [what = 'list', given, ...more] = words;
+  const id = what === 'use' && values.manifest !== undefined ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep = values.keep ?? '5';
   const named = what === 'use' ? /^ami-[0-9a-f]{8,17}$/.test(id ?? '') : id === undefined;
