@@ -26853,20 +26853,13 @@ async function stagePool(store2, endpoint, pool, known3) {
   return faults4.length ? bad(...faults4) : good(lost3);
 }
 async function stageSuite(input) {
-  const { endpoint, signer, state, id, suite: suite2, settings: settings3, pooled } = input;
+  const { endpoint, signer, state, id, suite: suite2, pooled } = input;
   const { name: name6, files } = suite2;
   const folder = `dists/${name6}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
   const before2 = seen && readRelease(seen.data.toString("utf8"));
   const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
-  const fields = {
-    origin: settings3.organization,
-    architectures: suite2.architectures,
-    fingerprints: signer.fingerprints,
-    channel: state.channel,
-    state: id,
-    sha512: settings3.sha512
-  };
+  const fields = commonFields(input);
   const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
   hashed.catch(() => void 0);
   const own3 = stageState(input, { ...fields, date: state.when }, hashed);
@@ -26878,6 +26871,14 @@ async function stageSuite(input) {
   if (release2?.ok === false) return release2;
   return good({ name: name6, files, release: release2?.value, before: seen?.tag, current });
 }
+var commonFields = ({ settings: settings3, suite: suite2, signer, state, id }) => ({
+  origin: settings3.organization,
+  architectures: suite2.architectures,
+  fingerprints: signer.fingerprints,
+  channel: state.channel,
+  state: id,
+  sha512: settings3.sha512
+});
 async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last) {
   const date3 = last > now && last - now < 864e5 ? last + 1e3 : now;
   const release2 = renderRelease(
@@ -26899,6 +26900,11 @@ async function signRelease({ signer, suite: suite2, settings: settings3, now }, 
   if (!detached.ok) return detached;
   return good({ release: release2, detached: detached.value, inRelease: inRelease.value });
 }
+var resignState = (input) => {
+  const there = Promise.resolve(true);
+  const fields = { ...commonFields(input), date: input.state.when };
+  return stageState({ ...input, renew: true, pooled: there }, fields, Promise.resolve());
+};
 var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.path, file3.sha256)}`;
 async function placeHashed(endpoint, suite2) {
   const files = suite2.files.map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
@@ -27003,6 +27009,27 @@ async function fromState(store2, draft) {
 async function bring(channel2, id, state, outlet, renew2) {
   const indices = await indicesOf(outlet.store, state);
   return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value }, outlet, renew2) : indices;
+}
+async function renewFormer(channel2, outlet) {
+  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
+  const lost3 = [];
+  let renewed = 0;
+  for (const { id } of channel2.file.states) {
+    if (id === channel2.headId) continue;
+    const state = await readState(store2, id);
+    const indices = state && await indicesOf(store2, state);
+    if (!state || !indices?.ok) {
+      lost3.push(id);
+      continue;
+    }
+    for (const endpoint of endpoints)
+      for (const suite2 of suitesIn(indices.value)) {
+        const signed = await resignState({ endpoint, signer, state, id, suite: suite2, settings: settings3, now });
+        if (!signed.ok) return signed;
+      }
+    renewed++;
+  }
+  return good({ renewed, lost: lost3 });
 }
 function bringIndices(channel2, what, outlet, renew2) {
   const run2 = async (left) => {
@@ -35662,18 +35689,24 @@ async function renew(opened, names3, to) {
     const places = await placesOf3(opened, read3.value, to);
     if (!places.ok) return places;
     const unknown2 = { ...read3.value, file: { ...read3.value.file, endpoints: [] } };
-    const moved3 = await withOutlet(
-      opened,
-      places.value,
-      (outlet) => bring(unknown2, found2.value.id, found2.value.state, outlet, true)
-    );
+    const moved3 = await withOutlet(opened, places.value, async (outlet) => {
+      const head = await bring(unknown2, found2.value.id, found2.value.state, outlet, true);
+      if (!head.ok || head.value.lost.length) return head.ok ? good({ ...head.value, former: 0, gone: 0 }) : head;
+      const former2 = await renewFormer(read3.value, outlet);
+      if (!former2.ok) return former2;
+      return good({ ...head.value, former: former2.value.renewed, gone: former2.value.lost.length });
+    });
     if (!moved3.ok) return moved3;
     if (moved3.value.lost.length)
       return {
         ok: false,
         diagnostics: [error("state-lost", `the store lost ${moved3.value.lost.length} packages of ${name6}`)]
       };
-    lines.push(`${name6}: signed anew at ${places.value.map((p) => p.where).join(", ")}`);
+    const { former, gone } = moved3.value;
+    const rest2 = gone ? `; ${gone} former states can't be read any more` : "";
+    lines.push(
+      `${name6}: signed anew at ${places.value.map((p) => p.where).join(", ")}, ${former} former states${rest2}`
+    );
   }
   return good(`${lines.join("\n")}
 `);

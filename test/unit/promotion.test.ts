@@ -238,6 +238,10 @@ describe('slipway channel', () => {
     const ran = await cli('channel', 'renew', 'old');
     expect(ran.code, ran.stderr).toBe(0);
     expect(readFileSync(join(served('old'), 'dists/bookworm-d/InRelease'), 'utf8')).toContain(`Signed-By: ${second}`);
+    const states = readdirSync(join(served('old'), 'dists/states'));
+    expect(states).toHaveLength(2);
+    for (const id of states)
+      expect(readFileSync(join(served('old'), `dists/states/${id}/bookworm-d/InRelease`), 'utf8')).toContain(second);
     await client('old');
     writeFileSync(file, text);
   });

@@ -2,7 +2,7 @@ import { error, type Diagnostic, type Result, good } from '../model/diagnostics.
 import { differenceOf } from '../publish/difference.ts';
 import { keyHealth, keysOf } from '../publish/key-health.ts';
 import { judgePromotion, stateOf } from '../publish/promotion.ts';
-import { bring } from '../publish/publication.ts';
+import { bring, renewFormer } from '../publish/publication.ts';
 import { dropStates, expiredStates, sweepRepository } from '../publish/retention.ts';
 import { keepOf, mayComeFrom, rulesOf } from '../publish/rules.ts';
 import { openChannel, readState, shortId, type OpenChannel, type State } from '../publish/state.ts';
@@ -267,16 +267,24 @@ async function renew(
     const places = await placesOf(opened, read.value, to);
     if (!places.ok) return places;
     const unknown: OpenChannel = { ...read.value, file: { ...read.value.file, endpoints: [] } };
-    const moved = await withOutlet(opened, places.value, (outlet) =>
-      bring(unknown, found.value.id, found.value.state, outlet, true),
-    );
+    const moved = await withOutlet(opened, places.value, async (outlet) => {
+      const head = await bring(unknown, found.value.id, found.value.state, outlet, true);
+      if (!head.ok || head.value.lost.length) return head.ok ? good({ ...head.value, former: 0, gone: 0 }) : head;
+      const former = await renewFormer(read.value, outlet);
+      if (!former.ok) return former;
+      return good({ ...head.value, former: former.value.renewed, gone: former.value.lost.length });
+    });
     if (!moved.ok) return moved;
     if (moved.value.lost.length)
       return {
         ok: false,
         diagnostics: [error('state-lost', `the store lost ${moved.value.lost.length} packages of ${name}`)],
       };
-    lines.push(`${name}: signed anew at ${places.value.map((p) => p.where).join(', ')}`);
+    const { former, gone } = moved.value;
+    const rest = gone ? `; ${gone} former states can't be read any more` : '';
+    lines.push(
+      `${name}: signed anew at ${places.value.map((p) => p.where).join(', ')}, ${former} former states${rest}`,
+    );
   }
   return good(`${lines.join('\n')}\n`);
 }

@@ -8,6 +8,7 @@ import { withKeyring, withoutKeyring } from './keyring.ts';
 import { heldData, type HeldData, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import {
+  resignState,
   stagePool,
   stageSuite,
   suitesIn,
@@ -122,6 +123,35 @@ export async function bring(
 ): Promise<Result<Moved>> {
   const indices = await indicesOf(outlet.store, state);
   return indices.ok ? bringIndices(channel, { id, state, indices: indices.value }, outlet, renew) : indices;
+}
+
+/**
+ * Signs the suites of a channel's former states anew at all endpoints. Gives how many there are, and the ids of those
+ * that can't be read any more.
+ */
+export async function renewFormer(
+  channel: OpenChannel,
+  outlet: Outlet,
+): Promise<Result<{ renewed: number; lost: string[] }>> {
+  const { store, endpoints, signer, settings, now } = outlet;
+  const lost: string[] = [];
+  let renewed = 0;
+  for (const { id } of channel.file.states) {
+    if (id === channel.headId) continue;
+    const state = await readState(store, id);
+    const indices = state && (await indicesOf(store, state));
+    if (!state || !indices?.ok) {
+      lost.push(id);
+      continue;
+    }
+    for (const endpoint of endpoints)
+      for (const suite of suitesIn(indices.value)) {
+        const signed = await resignState({ endpoint, signer, state, id, suite, settings, now });
+        if (!signed.ok) return signed;
+      }
+    renewed++;
+  }
+  return good({ renewed, lost });
 }
 
 interface Brought {

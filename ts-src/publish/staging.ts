@@ -105,7 +105,7 @@ export interface SuiteInput {
 
 /** Brings all of a suite to an endpoint but what makes clients see it. */
 export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>> {
-  const { endpoint, signer, state, id, suite, settings, pooled } = input;
+  const { endpoint, signer, state, id, suite, pooled } = input;
   const { name, files } = suite;
   const folder = `dists/${name}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
@@ -116,14 +116,7 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
     !input.renew &&
     before.signedBy.join() === signer.fingerprints.join() &&
     files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
-  const fields = {
-    origin: settings.organization,
-    architectures: suite.architectures,
-    fingerprints: signer.fingerprints,
-    channel: state.channel,
-    state: id,
-    sha512: settings.sha512,
-  };
+  const fields = commonFields(input);
   // Files are written while gpg signs; a fault of either is told where it is awaited.
   const hashed = pooled.then((there) => (there ? placeHashed(endpoint, suite) : undefined));
   hashed.catch(() => undefined);
@@ -136,6 +129,15 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
   if (release?.ok === false) return release;
   return good({ name, files, release: release?.value, before: seen?.tag, current });
 }
+
+const commonFields = ({ settings, suite, signer, state, id }: Omit<SuiteInput, 'renew' | 'pooled'>): CommonFields => ({
+  origin: settings.organization,
+  architectures: suite.architectures,
+  fingerprints: signer.fingerprints,
+  channel: state.channel,
+  state: id,
+  sha512: settings.sha512,
+});
 
 type CommonFields = Omit<Parameters<typeof renderRelease>[0], 'suite' | 'codename' | 'byHash' | 'date' | 'validUntil'>;
 
@@ -166,6 +168,13 @@ async function signRelease(
   if (!detached.ok) return detached;
   return good({ release, detached: detached.value, inRelease: inRelease.value });
 }
+
+/** Signs the suite that a state has of its own anew; its indices are there already. */
+export const resignState = (input: Omit<SuiteInput, 'renew' | 'pooled'>): Promise<Result<void>> => {
+  const there = Promise.resolve(true);
+  const fields = { ...commonFields(input), date: input.state.when };
+  return stageState({ ...input, renew: true, pooled: there }, fields, Promise.resolve());
+};
 
 const hashedName = (suite: SuiteFiles, file: IndexFile): string =>
   `dists/${suite.name}/${byHashPath(file.path, file.sha256)}`;
