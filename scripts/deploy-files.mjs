@@ -1,4 +1,5 @@
-// The files of deploy/ as one object, path → text: the bundle carries them, so that `slipway deploy init` needs no checkout.
+// The files of deploy/ as one object, path → text: the bundle carries them, so that `slipway deploy init` needs no
+// checkout.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 

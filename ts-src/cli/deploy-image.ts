@@ -60,7 +60,8 @@ export async function agentImages(words: string[], values: Values): Promise<numb
     !/^[1-9]\d{0,2}$/.test(keep)
   ) {
     writeMessage(
-      'slipway deploy image: list, use AMI, back or prune; --organization and --region are needed, --architecture is amd64 or arm64, --keep a number from 1\n',
+      'slipway deploy image: list, use AMI, back or prune; --organization and --region are needed,\n' +
+        '--architecture is amd64 or arm64, --keep a number from 1\n',
     );
     return exit.usage;
   }

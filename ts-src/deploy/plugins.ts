@@ -2,9 +2,9 @@ import table from './plugins.json';
 import { compare, error, warning, type Diagnostic } from '../model/diagnostics.ts';
 
 /**
- * Jenkins' version, the plugins that a farm asks for, and all that these need, each with what its own build file says it
- * needs. plugins.txt, the image's tag and docs/jenkins.md follow from it. `unread` says of a version where its own build
- * file could not be read.
+ * Jenkins' version, the plugins that a farm asks for, and all that these need, each with what its own build file says
+ * it needs. plugins.txt, the image's tag and docs/jenkins.md follow from it. `unread` says of a version where its own
+ * build file could not be read.
  */
 export interface PluginTable {
   jenkins: string;

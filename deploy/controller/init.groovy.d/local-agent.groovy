@@ -1,5 +1,5 @@
-// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this after
-// configuration as code, so the node is there.
+// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this
+// after configuration as code, so the node is there.
 import java.nio.file.Files
 import java.nio.file.Path
 import java.nio.file.attribute.PosixFilePermissions

@@ -1,5 +1,5 @@
-// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code writes
-// credentials for all of Jenkins only.
+// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code
+// writes credentials for all of Jenkins only.
 import com.cloudbees.hudson.plugins.folder.Folder
 import com.cloudbees.hudson.plugins.folder.properties.FolderCredentialsProvider.FolderCredentialsProperty
 import com.cloudbees.plugins.credentials.CredentialsScope
