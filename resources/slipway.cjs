@@ -247,13 +247,14 @@ var init_diagnostics = __esm({
 });
 
 // ts-src/model/digest.ts
-var crypto2, atOnce, sha256;
+var crypto2, atOnce, sha256, md5;
 var init_digest = __esm({
   "ts-src/model/digest.ts"() {
     "use strict";
     crypto2 = __toESM(require("node:crypto"));
     atOnce = crypto2.hash;
     sha256 = (data, encoding = "hex") => atOnce ? atOnce("sha256", data, encoding) : crypto2.createHash("sha256").update(data).digest(encoding);
+    md5 = (data) => crypto2.createHash("md5").update(data).digest("hex");
   }
 });
 
@@ -269,14 +270,14 @@ __export(files_exports, {
   writeTogether: () => writeTogether,
   writeWhole: () => writeWhole
 });
-function writeWhole(path2, data, options6 = {}) {
+function writeWhole(path2, data, options7 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options6.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options7.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -380,31 +381,26 @@ var init_sizes = __esm({
 });
 
 // ts-src/io/process.ts
-function run(command2, args, options6 = {}) {
-  const limit = options6.limit ?? 256 << 20;
+function run(command2, args, options7 = {}) {
+  const limit = options7.limit ?? 256 << 20;
   return new Promise((resolve24, reject) => {
-    if (options6.signal?.aborted) return resolve24({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
-    const output = options6.inherit ? "inherit" : "pipe";
+    if (options7.signal?.aborted) return resolve24({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options7.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options7.log, "a");
+    const output = options7.inherit || options7.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
     const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options6.detached ?? false,
-      cwd: options6.cwd,
-      env: options6.env ?? process.env,
-      stdio: [
-        options6.input === void 0 && !options6.keepInput ? "ignore" : "pipe",
-        output,
-        output,
-        ...options6.descriptors ?? []
-      ]
+      detached: options7.detached ?? false,
+      cwd: options7.cwd,
+      env: options7.env ?? process.env,
+      stdio: [inputOf(options7), output, output, ...options7.descriptors ?? []]
     });
     running.add(child);
-    const keep2 = log === void 0 ? void 0 : limitedLog(log, options6.logLimit ?? 64 << 20);
+    const keep2 = log === void 0 ? void 0 : limitedLog(log, options7.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
       try {
-        options6.onOutput(chunk);
+        options7.onOutput(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
@@ -415,7 +411,7 @@ function run(command2, args, options6 = {}) {
       let size3 = 0;
       child[name6]?.on("data", (chunk) => {
         if (keep2 && name6 === "stdout") return keep2(chunk);
-        if (options6.onOutput && name6 === "stdout") return give(chunk);
+        if (options7.onOutput && name6 === "stdout") return give(chunk);
         size3 += chunk.length;
         if (size3 <= limit) gathered[name6].push(chunk);
       });
@@ -425,18 +421,18 @@ function run(command2, args, options6 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options6.signal?.addEventListener("abort", stop, { once: true });
+    options7.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options6.signal?.removeEventListener("abort", stop);
+      options7.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
       else resolve24(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options6.keepInput) child.stdin?.destroy();
+      if (options7.keepInput) child.stdin?.destroy();
       if (keep2) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
@@ -454,12 +450,12 @@ function run(command2, args, options6 = {}) {
       (code, signal) => settle2({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options6.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options7.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options6.input !== void 0) {
-      child.stdin.end(options6.input);
+    if (options7.input !== void 0) {
+      child.stdin.end(options7.input);
     }
   });
 }
@@ -496,7 +492,7 @@ async function parallel(items, width5, work2) {
   );
   return results;
 }
-var import_node_child_process, import_node_fs3, running;
+var import_node_child_process, import_node_fs3, running, inputOf;
 var init_process = __esm({
   "ts-src/io/process.ts"() {
     "use strict";
@@ -504,6 +500,10 @@ var init_process = __esm({
     import_node_fs3 = require("node:fs");
     init_sizes();
     running = /* @__PURE__ */ new Set();
+    inputOf = ({ input, keepInput, terminal }) => {
+      if (terminal) return "inherit";
+      return input === void 0 && !keepInput ? "ignore" : "pipe";
+    };
   }
 });
 
@@ -512,10 +512,10 @@ function isPinnedPackage(text8) {
   const at2 = text8.indexOf("=");
   return at2 > 0 && isDebianName(text8.slice(0, at2)) && isDebianVersion(text8.slice(at2 + 1));
 }
-function debianNames(distro, distribution2) {
+function debianNames(distro, distribution3) {
   const parts2 = fill(distro.naming.package, {
     organization: distro.organization,
-    distribution: debianize(distribution2)
+    distribution: debianize(distribution3)
   }).split("{name}");
   return (name6) => parts2.join(debianize(name6));
 }
@@ -523,7 +523,7 @@ function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName;
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, environmentPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
@@ -531,22 +531,23 @@ var init_names = __esm({
     isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
     isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
-    debianPackage = (distro, distribution2, name6) => debianNames(distro, distribution2)(name6);
-    installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
+    debianPackage = (distro, distribution3, name6) => debianNames(distro, distribution3)(name6);
+    environmentPackage = (distro, distribution3) => debianPackage(distro, distribution3, "environment");
+    installPrefix = (distro, distribution3) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution3 });
     underlayPackage = (pattern, name6) => fill(pattern, { name: debianize(name6) });
-    debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+    debianVersion = (upstream2, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream2}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
     stampOfVersion = (version3) => {
       const m = /\.(\d{8})\.(\d{6})$/.exec(version3);
       return m ? `${m[1]}${m[2]}` : void 0;
     };
-    debFile = (name6, version3, architecture2) => `${name6}_${version3.replace(/^\d+:/, "")}_${architecture2}.deb`;
-    scopeId = (distribution2, target2) => `${distribution2}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
+    debFile = (name6, version3, architecture3) => `${name6}_${version3.replace(/^\d+:/, "")}_${architecture3}.deb`;
+    scopeId = (distribution3, target2) => `${distribution3}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
     abiName = (debian2, hash3) => `${debian2}-abi-${hash3.slice(0, 16)}`;
-    testTaskId = (distribution2, target2, name6) => `${taskId(distribution2, target2, name6)}:test`;
-    docsTaskId = (distribution2, target2, name6) => `${taskId(distribution2, target2, name6)}:docs`;
-    taskId = (distribution2, target2, name6) => `${scopeId(distribution2, target2)}/${name6}`;
-    aptSuite = (distribution2, target2) => `${target2.release}-${distribution2}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
-    channelSuite = (distribution2, target2) => `${aptSuite(distribution2, target2)}/${target2.architecture}`;
+    testTaskId = (distribution3, target2, name6) => `${taskId(distribution3, target2, name6)}:test`;
+    docsTaskId = (distribution3, target2, name6) => `${taskId(distribution3, target2, name6)}:docs`;
+    taskId = (distribution3, target2, name6) => `${scopeId(distribution3, target2)}/${name6}`;
+    aptSuite = (distribution3, target2) => `${target2.release}-${distribution3}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
+    channelSuite = (distribution3, target2) => `${aptSuite(distribution3, target2)}/${target2.architecture}`;
     stampSeconds = (stamp) => Math.floor(
       Date.UTC(
         +stamp.slice(0, 4),
@@ -558,9 +559,9 @@ var init_names = __esm({
       ) / 1e3
     );
     stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
-    imageFile = (name6, version3, architecture2, ending) => `${name6}_${version3}_${architecture2}.${ending}`;
+    imageFile = (name6, version3, architecture3, ending) => `${name6}_${version3}_${architecture3}.${ending}`;
     imageVersion = (stamp, key) => `${stamp}-${key.slice(0, 8)}`;
-    amiName = (organization, name6, version3, architecture2) => `${organization}-${name6}-${version3}-${architecture2}`.replaceAll("+", "-").slice(0, 128);
+    amiName = (organization, name6, version3, architecture3) => `${organization}-${name6}-${version3}-${architecture3}`.replaceAll("+", "-").slice(0, 128);
     dockerName = (organization, name6) => `${organization.replace(/[^a-z0-9]+/g, "-").replace(/-$/, "")}/${name6.replace(/_{3,}/g, "_").replace(/[_-]+$/, "")}`;
     dockerTag = (channel2) => /^folder-[0-9a-f]{16}$/.test(channel2) ? "local" : channel2.replaceAll("/", "-").slice(0, 128);
     hostName = (image2) => image2.replaceAll("_", "-").replace(/-+$/, "").slice(0, 63);
@@ -850,8 +851,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options6) {
-  options6 = Object.assign({}, defaultOptions, options6);
+function validate(xmlData, options7) {
+  options7 = Object.assign({}, defaultOptions, options7);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -902,7 +903,7 @@ function validate(xmlData, options6) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options6);
+          const isValid = validateAttributeString(attrStr, options7);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -930,13 +931,13 @@ function validate(xmlData, options6) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options6);
+          const isValid = validateAttributeString(attrStr, options7);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options6.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options7.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -1111,7 +1112,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options6) {
+function validateAttributeString(attrStr, options7) {
   const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches2.length; i++) {
@@ -1119,7 +1120,7 @@ function validateAttributeString(attrStr, options6) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
     } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options6.allowBooleanAttributes) {
+    } else if (matches2[i][3] === void 0 && !options7.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
     const attrName = matches2[i][2];
@@ -1362,26 +1363,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options6 = {}) {
-        this._limit = options6.limit || {};
+      constructor(options7 = {}) {
+        this._limit = options7.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options6.postCheck === "function" ? options6.postCheck : (r) => r;
+        this._postCheck = typeof options7.postCheck === "function" ? options7.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options6.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options6.namedEntities || null);
+        this._numericAllowed = options7.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options7.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options6.remove && Array.isArray(options6.remove) ? options6.remove : []);
-        this._leaveSet = new Set(options6.leave && Array.isArray(options6.leave) ? options6.leave : []);
-        const ncrCfg = parseNCRConfig(options6.ncr);
+        this._removeSet = new Set(options7.remove && Array.isArray(options7.remove) ? options7.remove : []);
+        this._leaveSet = new Set(options7.leave && Array.isArray(options7.leave) ? options7.leave : []);
+        const ncrCfg = parseNCRConfig(options7.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options6.onExternalEntity === "function" ? options6.onExternalEntity : null;
-        this._onInputEntity = typeof options6.onInputEntity === "function" ? options6.onInputEntity : null;
+        this._onExternalEntity = typeof options7.onExternalEntity === "function" ? options7.onExternalEntity : null;
+        this._onInputEntity = typeof options7.onInputEntity === "function" ? options7.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1828,8 +1829,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options6) {
-      const built = Object.assign({}, defaultOptions2, options6);
+    buildOptions = function(options7) {
+      const built = Object.assign({}, defaultOptions2, options7);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1959,9 +1960,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options6, xmlVersion) {
-        this.suppressValidationErr = !options6;
-        this.options = options6;
+      constructor(options7, xmlVersion) {
+        this.suppressValidationErr = !options7;
+        this.options = options7;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2479,29 +2480,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options6 = {}) {
-  options6 = Object.assign({}, consider, options6);
+function toNumber(str, options7 = {}) {
+  options7 = Object.assign({}, consider, options7);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options6.skipLike !== void 0 && options6.skipLike.test(trimmedStr)) return str;
+  else if (options7.skipLike !== void 0 && options7.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options6.unicode) {
+  if (options7.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options6.hex && hexRegex.test(trimmedStr)) {
+  if (options7.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options6.binary && binRegex.test(trimmedStr)) {
+  } else if (options7.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options6.octal && octRegex.test(trimmedStr)) {
+  } else if (options7.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options6);
+    return handleInfinity(str, num, options7);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options6);
+    return resolveEnotation(str, trimmedStr, options7);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2512,14 +2513,14 @@ function toNumber(str, options6 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options6.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options7.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options6.eNotation) return num;
+          if (options7.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2539,8 +2540,8 @@ function toNumber(str, options6 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options6) {
-  if (!options6.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options7) {
+  if (!options7.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2554,7 +2555,7 @@ function resolveEnotation(str, trimmedStr, options6) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options6.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options7.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2584,9 +2585,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options6) {
+function handleInfinity(str, num, options7) {
   const isPositive = num === Infinity;
-  switch (options6.infinity.toLowerCase()) {
+  switch (options7.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2658,9 +2659,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options6 = {}, data) {
+      constructor(pattern, options7 = {}, data) {
         this.pattern = pattern;
-        this.separator = options6.separator || ".";
+        this.separator = options7.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -3134,8 +3135,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options6 = {}) {
-        this.separator = options6.separator || ".";
+      constructor(options7 = {}) {
+        this.separator = options7.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -3150,7 +3151,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options6 = null) {
+      push(tagName, attrValues = null, namespace = null, options7 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -3179,7 +3180,7 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth2 = this.path.length;
-        const keep2 = options6 !== null ? options6.keep : null;
+        const keep2 = options7 !== null ? options7.keep : null;
         if (keep2 !== null && keep2 !== void 0 && keep2.length > 0 && attrValues) {
           for (let i = 0; i < keep2.length; i++) {
             const name6 = keep2[i];
@@ -4338,14 +4339,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options6) {
+function extractRawAttributes(prefixedAttrs, options7) {
   if (!prefixedAttrs) return {};
-  const attrs = options6.attributesGroupName ? prefixedAttrs[options6.attributesGroupName] : prefixedAttrs;
+  const attrs = options7.attributesGroupName ? prefixedAttrs[options7.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options6.attributeNamePrefix)) {
-      const rawName = key.substring(options6.attributeNamePrefix.length);
+    if (key.startsWith(options7.attributeNamePrefix)) {
+      const rawName = key.substring(options7.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -4365,25 +4366,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options6 = this.options;
+  const options7 = this.options;
   if (val !== void 0) {
-    if (options6.trimValues && !dontTrim) {
+    if (options7.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options6.jPath ? jPath.toString() : jPath;
-      const newval = options6.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options7.jPath ? jPath.toString() : jPath;
+      const newval = options7.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options6.trimValues) {
-        return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
+      } else if (options7.trimValues) {
+        return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
+          return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
         } else {
           return val;
         }
@@ -4408,8 +4409,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options6 = this.options;
-  if (force === true || options6.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options7 = this.options;
+  if (force === true || options7.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches2 = getAllMatches(attrStr, attrsRegx);
     const len = matches2.length;
     const attrs = {};
@@ -4421,7 +4422,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options6.trimValues) val = val.trim();
+        if (options7.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4431,38 +4432,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options6.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options7.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options6.attributeNamePrefix + attrName;
+      let aName = options7.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options6.transformAttributeName) {
-          aName = options6.transformAttributeName(aName);
+        if (options7.transformAttributeName) {
+          aName = options7.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options6);
+        aName = sanitizeName(aName, options7);
         if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options6.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options7.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options6.parseAttributeValue, options6.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options7.parseAttributeValue, options7.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options6.allowBooleanAttributes) {
+        } else if (options7.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options6.attributesGroupName && !options6.preserveOrder) {
+    if (options7.attributesGroupName && !options7.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options6.attributesGroupName] = attrs;
+      attrCollection[options7.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4657,12 +4658,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options6) {
+function parseValue(val, shouldParse, options7) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options6);
+    else return toNumber(val, options7);
   } else {
     if (isExist(val)) {
       return val;
@@ -4671,7 +4672,7 @@ function parseValue(val, shouldParse, options6) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options6) {
+function transformTagName(fn2, tagName, tagExp, options7) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4679,14 +4680,14 @@ function transformTagName(fn2, tagName, tagExp, options6) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options6);
+  tagName = sanitizeName(tagName, options7);
   return { tagName, tagExp };
 }
-function sanitizeName(name6, options6) {
+function sanitizeName(name6, options7) {
   if (criticalProperties.includes(name6)) {
     throw new Error(`[SECURITY] Invalid name: "${name6}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
-    return options6.onDangerousProperty(name6);
+    return options7.onDangerousProperty(name6);
   }
   return name6;
 }
@@ -4704,8 +4705,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options6, externalEntities) {
-        this.options = options6;
+      constructor(options7, externalEntities) {
+        this.options = options7;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4763,9 +4764,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options6 = this.options;
-      const crlfPositions = options6.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options6.captureMetaData ? (newline, index) => {
+      const options7 = this.options;
+      const crlfPositions = options7.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options7.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4779,7 +4780,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options6.processEntities);
+      const docTypeReader = new DocTypeReader(options7.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4788,28 +4789,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options6.removeNSPrefix) {
+            if (options7.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options6.transformTagName, tagName, "", options6).tagName;
+            tagName = transformTagName(options7.transformTagName, tagName, "", options7).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options6.unpairedTagsSet.has(tagName)) {
+            if (tagName && options7.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options6.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options7.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options6.captureMetaData && currentNode) {
+            if (options7.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4824,26 +4825,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options6.ignoreDeclaration && tagData.tagName === "?xml" || options6.ignorePiTags) {
+            if (options7.ignoreDeclaration && tagData.tagName === "?xml" || options7.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options6.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options6.ignoreAttributes !== true) {
+              childNode.add(options7.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options7.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options6.captureMetaData) {
+              if (options7.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options6.commentPropName) {
+            if (options7.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options6.commentPropName, [{ [options6.textNodeName]: comment }]);
+              currentNode.add(options7.commentPropName, [{ [options7.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4858,14 +4859,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options6.cdataPropName) {
-              currentNode.add(options6.cdataPropName, [{ [options6.textNodeName]: tagExp }]);
+            if (options7.cdataPropName) {
+              currentNode.add(options7.cdataPropName, [{ [options7.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options6.textNodeName, val);
+              currentNode.add(options7.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result2 = readTagExp(xmlData, i, options6.removeNSPrefix);
+            let result2 = readTagExp(xmlData, i, options7.removeNSPrefix);
             if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4875,8 +4876,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result2.tagExp;
             let attrExpPresent = result2.attrExpPresent;
             let closeIndex = result2.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
-            if (options6.strictReservedNames && (tagName === options6.commentPropName || tagName === options6.cdataPropName || tagName === options6.textNodeName || tagName === options6.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
+            if (options7.strictReservedNames && (tagName === options7.commentPropName || tagName === options7.cdataPropName || tagName === options7.textNodeName || tagName === options7.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4885,7 +4886,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options6.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options7.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4910,18 +4911,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options6);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options7);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result2.closeIndex;
-              } else if (options6.unpairedTagsSet.has(tagName)) {
+              } else if (options7.unpairedTagsSet.has(tagName)) {
                 i = result2.closeIndex;
               } else {
                 const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4933,33 +4934,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options6.textNodeName, tagContent);
+              childNode.add(options7.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options6.captureMetaData) {
+              if (options7.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
+                ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options6.captureMetaData) {
+                if (options7.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options6.unpairedTagsSet.has(tagName)) {
+              } else if (options7.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options6.captureMetaData) {
+                if (options7.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4968,7 +4969,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options6.maxNestedTags) {
+                if (this.tagsNodeStack.length > options7.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -5006,39 +5007,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options6, matcher2, readonlyMatcher) {
-  return compress(node2, options6, matcher2, readonlyMatcher);
+function prettify(node2, options7, matcher2, readonlyMatcher) {
+  return compress(node2, options7, matcher2, readonlyMatcher);
 }
-function compress(arr, options6, matcher2, readonlyMatcher) {
+function compress(arr, options7, matcher2, readonlyMatcher) {
   let text8;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options6.textNodeName) {
+    if (property !== void 0 && property !== options7.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options6.attributeNamePrefix
+        options7.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options6.textNodeName) {
+    if (property === options7.textNodeName) {
       if (text8 === void 0) text8 = tagObj[property];
       else text8 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options6, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options6);
-      if (Object.keys(val).length === 0 && options6.alwaysCreateTextNode) {
-        val[options6.textNodeName] = "";
+      let val = compress(tagObj[property], options7, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options7);
+      if (Object.keys(val).length === 0 && options7.alwaysCreateTextNode) {
+        val[options7.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options6);
-      } else if (Object.keys(val).length === 1 && val[options6.textNodeName] !== void 0 && !options6.alwaysCreateTextNode) {
-        val = val[options6.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options7);
+      } else if (Object.keys(val).length === 1 && val[options7.textNodeName] !== void 0 && !options7.alwaysCreateTextNode) {
+        val = val[options7.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options6.alwaysCreateTextNode) val[options6.textNodeName] = "";
+        if (options7.alwaysCreateTextNode) val[options7.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -5050,21 +5051,21 @@ function compress(arr, options6, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options6.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options7.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options6.textNodeName) {
+      if (property !== void 0 && property !== options7.textNodeName) {
         matcher2.pop();
       }
     }
   }
   if (typeof text8 === "string") {
-    if (text8.length > 0) compressedObj[options6.textNodeName] = text8;
-  } else if (text8 !== void 0) compressedObj[options6.textNodeName] = text8;
+    if (text8.length > 0) compressedObj[options7.textNodeName] = text8;
+  } else if (text8 !== void 0) compressedObj[options7.textNodeName] = text8;
   return compressedObj;
 }
 function propName(obj) {
@@ -5074,15 +5075,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options7) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options6.attributeNamePrefix) ? atrrName.substring(options6.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options6.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options7.attributeNamePrefix) ? atrrName.substring(options7.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options7.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -5090,8 +5091,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
     }
   }
 }
-function isLeafTag(obj, options6) {
-  const { textNodeName } = options6;
+function isLeafTag(obj, options7) {
+  const { textNodeName } = options7;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -5120,9 +5121,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options6) {
+      constructor(options7) {
         this.externalEntities = {};
-        this.options = buildOptions(options6);
+        this.options = buildOptions(options7);
       }
       /**
        * Parse XML dats to JS object 
@@ -5365,8 +5366,8 @@ var init_s3_blobs = __esm({
       constructor(place2) {
         this.place = place2;
         this.where = `s3://${place2.bucket}${place2.prefix ? `/${place2.prefix}` : ""} at ${place2.endpoint}`;
-        const options6 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options6) : new import_node_http.Agent(options6);
+        const options7 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options7) : new import_node_http.Agent(options7);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -5581,6 +5582,80 @@ var init_s3_place = __esm({
   "ts-src/store/s3-place.ts"() {
     "use strict";
     init_urls();
+  }
+});
+
+// ts-src/model/system-files.ts
+function planSystemFile(of, organization, name6) {
+  const { kind, path: path2 } = of;
+  const { folder, name: pattern, like } = systemFileKinds[kind];
+  if (!isPath(path2)) return `'${path2}' is no path of letters, digits, "_", ".", "+", "@", "-" and "/"`;
+  if (of.to !== void 0 && (kind !== "etc" || !isPath(of.to)))
+    return kind === "etc" ? `'${of.to}' is no path below /etc` : `'to' is for files of /etc`;
+  if (of.enable && kind !== "systemd") return `'enable' is for systemd units of the system`;
+  const file3 = path2.slice(path2.lastIndexOf("/") + 1);
+  const below2 = kind === "etc" ? of.to ?? `${organization}/${file3}` : file3;
+  const last = below2.slice(below2.lastIndexOf("/") + 1);
+  if (!pattern.test(last)) return `'${last}' is no name for ${kind}: it should be like ${like}`;
+  const own3 = [organization, name6, name6.toLowerCase().replaceAll("_", "-"), ...configured];
+  if (kind === "etc" && !own3.some((f) => below2.startsWith(`${f}/`)))
+    return `/etc/${below2} is in none of the folders that packages may configure: ${own3.map((f) => `/etc/${f}`).join(", ")}`;
+  return {
+    path: path2,
+    installed: of.installed === true,
+    target: `${folder}/${below2}`,
+    ...of.enable ? { link: { path: `${folder}/multi-user.target.wants/${below2}`, target: `../${below2}` } } : {}
+  };
+}
+function systemFilesOf(exports2) {
+  return exports2.filter((e) => e.name === "system_file").map(({ attributes }) => {
+    const { kind = "", path: path2 = "", installed, to, enable, ...others2 } = attributes;
+    const known3 = systemFileKindNames.find((k) => k === kind);
+    if (known3 === void 0)
+      return `<system_file> has the kind '${kind}'; known are ${systemFileKindNames.join(", ")}`;
+    const odd = Object.keys(others2)[0];
+    if (odd !== void 0) return `<system_file> has the attribute '${odd}', which is not known`;
+    return {
+      kind: known3,
+      path: path2,
+      installed: installed === "true",
+      enable: enable === "true",
+      ...to === void 0 ? {} : { to }
+    };
+  });
+}
+var systemFileKinds, systemFileKindNames, configured, isPath, conffilesOf;
+var init_system_files = __esm({
+  "ts-src/model/system-files.ts"() {
+    "use strict";
+    systemFileKinds = {
+      udev: { folder: "/usr/lib/udev/rules.d", name: /^\d\d-[A-Za-z0-9_.+-]+\.rules$/, like: "60-NAME.rules" },
+      systemd: {
+        folder: "/usr/lib/systemd/system",
+        name: /^[A-Za-z0-9_.+-]+@?\.(?:service|socket|timer|path|target|mount)$/,
+        like: "NAME.service"
+      },
+      systemd_user: {
+        folder: "/usr/lib/systemd/user",
+        name: /^[A-Za-z0-9_.+-]+@?\.(?:service|socket|timer|path|target)$/,
+        like: "NAME.service"
+      },
+      tmpfiles: { folder: "/usr/lib/tmpfiles.d", name: /^[A-Za-z0-9_.+-]+\.conf$/, like: "NAME.conf" },
+      sysusers: { folder: "/usr/lib/sysusers.d", name: /^[A-Za-z0-9_.+-]+\.conf$/, like: "NAME.conf" },
+      modules_load: { folder: "/usr/lib/modules-load.d", name: /^[A-Za-z0-9_.+-]+\.conf$/, like: "NAME.conf" },
+      bash_completion: { folder: "/usr/share/bash-completion/completions", name: /^[A-Za-z0-9_.+-]+$/, like: "COMMAND" },
+      zsh_completion: { folder: "/usr/share/zsh/vendor-completions", name: /^_[A-Za-z0-9_.+-]+$/, like: "_COMMAND" },
+      fish_completion: {
+        folder: "/usr/share/fish/vendor_completions.d",
+        name: /^[A-Za-z0-9_.+-]+\.fish$/,
+        like: "COMMAND.fish"
+      },
+      etc: { folder: "/etc", name: /^[A-Za-z0-9_.+@-]+$/, like: "FILE" }
+    };
+    systemFileKindNames = Object.keys(systemFileKinds);
+    configured = ["default", "logrotate.d", "modprobe.d", "security/limits.d", "sysctl.d"];
+    isPath = (path2) => /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path2) && path2.split("/").every((p) => p !== "" && p !== "." && p !== "..");
+    conffilesOf = (files) => files.map((f) => f.target).filter((path2) => path2.startsWith("/etc/"));
   }
 });
 
@@ -7493,56 +7568,56 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options6) {
+function defineScalarTag(tagName, options7) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options6.implicit ?? false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    implicitFirstChars: options6.implicitFirstChars ?? null,
-    resolve: options6.resolve,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => String(data)),
-    representTagName: options6.representTagName ?? (() => tagName)
+    implicit: options7.implicit ?? false,
+    matchByTagPrefix: options7.matchByTagPrefix ?? false,
+    implicitFirstChars: options7.implicitFirstChars ?? null,
+    resolve: options7.resolve,
+    identify: options7.identify,
+    represent: options7.represent ?? ((data) => String(data)),
+    representTagName: options7.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options6) {
-  const carrierIsResult = options6.finalize === void 0;
+function defineSequenceTag(tagName, options7) {
+  const carrierIsResult = options7.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    create: options6.create,
-    addItem: options6.addItem,
-    finalize: options6.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options7.matchByTagPrefix ?? false,
+    create: options7.create,
+    addItem: options7.addItem,
+    finalize: options7.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => data),
-    representTagName: options6.representTagName ?? (() => tagName)
+    identify: options7.identify,
+    represent: options7.represent ?? ((data) => data),
+    representTagName: options7.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options6) {
-  const carrierIsResult = options6.finalize === void 0;
+function defineMappingTag(tagName, options7) {
+  const carrierIsResult = options7.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    create: options6.create,
-    addPair: options6.addPair,
-    has: options6.has,
-    keys: options6.keys,
-    get: options6.get,
-    finalize: options6.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options7.matchByTagPrefix ?? false,
+    create: options7.create,
+    addPair: options7.addPair,
+    has: options7.has,
+    keys: options7.keys,
+    get: options7.get,
+    finalize: options7.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => data),
-    representTagName: options6.representTagName ?? (() => tagName)
+    identify: options7.identify,
+    represent: options7.represent ?? ((data) => data),
+    representTagName: options7.representTagName ?? (() => tagName)
   };
 }
-function parseYamlInteger$2(source) {
-  let value2 = source;
+function parseYamlInteger$2(source2) {
+  let value2 = source2;
   let sign = 1;
   if (value2[0] === "-" || value2[0] === "+") {
     if (value2[0] === "-") sign = -1;
@@ -7553,15 +7628,15 @@ function parseYamlInteger$2(source) {
   if (value2.startsWith("0x")) return sign * parseInt(value2.slice(2), 16);
   return sign * parseInt(value2, 10);
 }
-function resolveYamlInteger$2(source, isExplicit) {
+function resolveYamlInteger$2(source2, isExplicit) {
   if (isExplicit) {
-    if (!YAML_INTEGER_EXPLICIT_PATTERN$1.test(source)) return NOT_RESOLVED;
-  } else if (!YAML_INTEGER_IMPLICIT_PATTERN$1.test(source)) return NOT_RESOLVED;
-  const result2 = parseYamlInteger$2(source);
+    if (!YAML_INTEGER_EXPLICIT_PATTERN$1.test(source2)) return NOT_RESOLVED;
+  } else if (!YAML_INTEGER_IMPLICIT_PATTERN$1.test(source2)) return NOT_RESOLVED;
+  const result2 = parseYamlInteger$2(source2);
   return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
-function parseYamlInteger$1(source) {
-  let value2 = source;
+function parseYamlInteger$1(source2) {
+  let value2 = source2;
   let sign = 1;
   if (value2[0] === "-" || value2[0] === "+") {
     if (value2[0] === "-") sign = -1;
@@ -7572,15 +7647,15 @@ function parseYamlInteger$1(source) {
   if (value2.startsWith("0x")) return sign * parseInt(value2.slice(2), 16);
   return sign * parseInt(value2, 10);
 }
-function resolveYamlInteger$1(source, isExplicit) {
+function resolveYamlInteger$1(source2, isExplicit) {
   if (isExplicit) {
-    if (!YAML_INTEGER_EXPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
-  } else if (!YAML_INTEGER_IMPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
-  const result2 = parseYamlInteger$1(source);
+    if (!YAML_INTEGER_EXPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
+  } else if (!YAML_INTEGER_IMPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
+  const result2 = parseYamlInteger$1(source2);
   return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
-function parseYamlInteger(source) {
-  let value2 = source.replace(/_/g, "");
+function parseYamlInteger(source2) {
+  let value2 = source2.replace(/_/g, "");
   let sign = 1;
   if (value2[0] === "-" || value2[0] === "+") {
     if (value2[0] === "-") sign = -1;
@@ -7596,20 +7671,20 @@ function parseYamlInteger(source) {
   if (value2 !== "0" && value2[0] === "0") return sign * parseInt(value2, 8);
   return sign * parseInt(value2, 10);
 }
-function resolveYamlInteger(source) {
-  if (!YAML_INTEGER_PATTERN.test(source)) return NOT_RESOLVED;
-  const result2 = parseYamlInteger(source);
+function resolveYamlInteger(source2) {
+  if (!YAML_INTEGER_PATTERN.test(source2)) return NOT_RESOLVED;
+  const result2 = parseYamlInteger(source2);
   return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
-function resolveYamlFloat$2(source) {
-  if (!YAML_FLOAT_PATTERN$1.test(source)) return NOT_RESOLVED;
-  let value2 = source.toLowerCase();
+function resolveYamlFloat$2(source2) {
+  if (!YAML_FLOAT_PATTERN$1.test(source2)) return NOT_RESOLVED;
+  let value2 = source2.toLowerCase();
   const sign = value2[0] === "-" ? -1 : 1;
   if ("+-".includes(value2[0])) value2 = value2.slice(1);
   if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   if (value2 === ".nan") return NaN;
   const result2 = sign * parseFloat(value2);
-  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN$1.test(source)) return result2;
+  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN$1.test(source2)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat$2(object3) {
@@ -7620,10 +7695,10 @@ function representYamlFloat$2(object3) {
   const result2 = object3.toString(10);
   return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
-function resolveYamlFloat$1(source, isExplicit) {
+function resolveYamlFloat$1(source2, isExplicit) {
   if (isExplicit) {
-    if (!YAML_FLOAT_EXPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
-    let value2 = source.toLowerCase();
+    if (!YAML_FLOAT_EXPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
+    let value2 = source2.toLowerCase();
     const sign = value2[0] === "-" ? -1 : 1;
     if ("+-".includes(value2[0])) value2 = value2.slice(1);
     if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
@@ -7631,8 +7706,8 @@ function resolveYamlFloat$1(source, isExplicit) {
     const result3 = sign * parseFloat(value2);
     return Number.isFinite(result3) ? result3 : NOT_RESOLVED;
   }
-  if (!YAML_FLOAT_IMPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
-  const result2 = Number(source);
+  if (!YAML_FLOAT_IMPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
+  const result2 = Number(source2);
   if (Number.isFinite(result2)) return result2;
   return NOT_RESOLVED;
 }
@@ -7644,9 +7719,9 @@ function representYamlFloat$1(object3) {
   const result2 = object3.toString(10);
   return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
-function resolveYamlFloat(source) {
-  if (!YAML_FLOAT_PATTERN.test(source)) return NOT_RESOLVED;
-  let value2 = source.toLowerCase().replace(/_/g, "");
+function resolveYamlFloat(source2) {
+  if (!YAML_FLOAT_PATTERN.test(source2)) return NOT_RESOLVED;
+  let value2 = source2.toLowerCase().replace(/_/g, "");
   const sign = value2[0] === "-" ? -1 : 1;
   if ("+-".includes(value2[0])) value2 = value2.slice(1);
   if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
@@ -7656,7 +7731,7 @@ function resolveYamlFloat(source) {
     for (const part of value2.split(":")) result2 = result2 * 60 + Number(part);
     result2 *= sign;
   } else result2 = sign * parseFloat(value2);
-  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN.test(source)) return result2;
+  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN.test(source2)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat(object3) {
@@ -7667,8 +7742,8 @@ function representYamlFloat(object3) {
   const result2 = object3.toString(10);
   return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
-function resolveYamlBinary(source) {
-  const input = source.replace(/\s/g, "");
+function resolveYamlBinary(source2) {
+  const input = source2.replace(/\s/g, "");
   if (input.length % 4 !== 0 || !BASE64_PATTERN.test(input)) return NOT_RESOLVED;
   const binary = atob(input);
   const result2 = new Uint8Array(binary.length);
@@ -7685,9 +7760,9 @@ function makeUtcDate(year, month, day3, hour = 0, minute = 0, second = 0, fracti
   date3.setUTCFullYear(year, month, day3);
   return date3;
 }
-function resolveYamlTimestamp(source) {
-  let match = YAML_DATE_REGEXP.exec(source);
-  if (match === null) match = YAML_TIMESTAMP_REGEXP.exec(source);
+function resolveYamlTimestamp(source2) {
+  let match = YAML_DATE_REGEXP.exec(source2);
+  if (match === null) match = YAML_TIMESTAMP_REGEXP.exec(source2);
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
   const month = +match[2] - 1;
@@ -7789,11 +7864,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string5, max) {
   return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark2, options6) {
+function makeSnippet(mark2, options7) {
   if (!mark2.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options6
+    ...options7
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -8052,21 +8127,21 @@ function getScalarValue(input, scalar) {
       return getPlainValue(input, valueStart, valueEnd);
   }
 }
-function tagPercentDecode(source) {
+function tagPercentDecode(source2) {
   let result2 = "";
   let index = 0;
-  while (index < source.length) {
-    if (source.charCodeAt(index) !== 37) {
-      result2 += source[index++];
+  while (index < source2.length) {
+    if (source2.charCodeAt(index) !== 37) {
+      result2 += source2[index++];
       continue;
     }
-    let ch = parseInt(source.slice(index + 1, index + 3), 16);
+    let ch = parseInt(source2.slice(index + 1, index + 3), 16);
     index += 3;
     if (ch >= 192) {
       let remaining = ch < 224 ? 1 : ch < 240 ? 2 : 3;
       ch &= (1 << 6 - remaining) - 1;
       while (remaining-- > 0) {
-        ch = ch << 6 | parseInt(source.slice(index + 1, index + 3), 16) & 63;
+        ch = ch << 6 | parseInt(source2.slice(index + 1, index + 3), 16) & 63;
         index += 3;
       }
     }
@@ -8103,18 +8178,18 @@ function finalizeCollection(state, position, tag, carrier) {
   }
 }
 function constructScalar(state, event) {
-  const source = getScalarValue(state.source, event);
+  const source2 = getScalarValue(state.source, event);
   const rawTag = event.tagStart === NO_RANGE$2 ? "" : state.source.slice(event.tagStart, event.tagEnd);
   const strTag2 = state.schema.defaultScalarTag;
   if (rawTag !== "") {
     if (rawTag === "!") return {
-      value: source,
+      value: source2,
       tag: strTag2
     };
     const tagName = tagNameFull(rawTag, state.tagHandlers);
     const scalarTag = state.schema.lookupScalarTag(tagName);
     if (scalarTag) {
-      const result2 = scalarTag.resolve(source, true, tagName);
+      const result2 = scalarTag.resolve(source2, true, tagName);
       if (result2 === NOT_RESOLVED) throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
       return {
         value: result2,
@@ -8123,7 +8198,7 @@ function constructScalar(state, event) {
     }
     const collectionTagDef = state.schema.lookupMappingTag(tagName) ?? state.schema.lookupSequenceTag(tagName);
     if (collectionTagDef) {
-      if (source !== "") throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
+      if (source2 !== "") throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
       const carrier = collectionTagDef.create(tagName);
       return {
         value: collectionTagDef.carrierIsResult ? carrier : finalizeCollection(state, state.position, collectionTagDef, carrier),
@@ -8132,9 +8207,9 @@ function constructScalar(state, event) {
     }
     throwError$1(state, `unknown scalar tag !<${tagName}>`);
   }
-  if (event.style === SCALAR_STYLE.PLAIN) return state.schema.resolveImplicitScalarTag(source);
+  if (event.style === SCALAR_STYLE.PLAIN) return state.schema.resolveImplicitScalarTag(source2);
   return {
-    value: strTag2.resolve(source, false, strTag2.tagName),
+    value: strTag2.resolve(source2, false, strTag2.tagName),
     tag: strTag2
   };
 }
@@ -8149,23 +8224,23 @@ function chargeMergeWork(state) {
   state.totalMergeKeys++;
   if (state.maxTotalMergeKeys !== -1 && state.totalMergeKeys > state.maxTotalMergeKeys) throwError$1(state, `merge keys exceeded maxTotalMergeKeys (${state.maxTotalMergeKeys})`);
 }
-function mergeKeys(state, frame, source, sourceTag) {
+function mergeKeys(state, frame, source2, sourceTag) {
   chargeMergeWork(state);
-  for (const sourceKey of sourceTag.keys(source)) {
+  for (const sourceKey of sourceTag.keys(source2)) {
     chargeMergeWork(state);
     if (frame.tag.has(frame.value, sourceKey)) continue;
-    const err = frame.tag.addPair(frame.value, sourceKey, sourceTag.get(source, sourceKey));
+    const err = frame.tag.addPair(frame.value, sourceKey, sourceTag.get(source2, sourceKey));
     if (err) throwError$1(state, err);
     frame.overridable ??= /* @__PURE__ */ new Set();
     frame.overridable.add(sourceKey);
   }
 }
-function mergeSource(state, frame, source, sourceTag) {
+function mergeSource(state, frame, source2, sourceTag) {
   state.position = frame.keyPosition;
-  if (isMappingTag(sourceTag)) mergeKeys(state, frame, source, sourceTag);
-  else if (sourceTag.nodeKind === "sequence" && Array.isArray(source)) {
-    if (source.length > 100) throwError$1(state, "abnormal merge sequence size");
-    for (const element of source) {
+  if (isMappingTag(sourceTag)) mergeKeys(state, frame, source2, sourceTag);
+  else if (sourceTag.nodeKind === "sequence" && Array.isArray(source2)) {
+    if (source2.length > 100) throwError$1(state, "abnormal merge sequence size");
+    for (const element of source2) {
       const elementTag = state.nodeTags.get(element);
       if (!elementTag) throwError$1(state, "cannot merge mappings; the provided source object is unacceptable");
       mergeKeys(state, frame, element, elementTag);
@@ -8216,10 +8291,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options6) {
+function constructFromEvents(events, options7) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options6,
+    ...options7,
     events,
     documents: [],
     eventIndex: 0,
@@ -9118,11 +9193,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options6) {
+function parseEvents(input, options7) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options6,
+    ...options7,
     input: `${input}\0`,
     length,
     position: 0,
@@ -9148,21 +9223,21 @@ function parseEvents(input, options6) {
   }
   return state.events;
 }
-function loadDocuments(input, options6 = {}) {
+function loadDocuments(input, options7 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options6
+    ...options7
   };
-  const source = String(input);
+  const source2 = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
   const CONSTRUCTOR_OPT_KEYS = Object.keys(DEFAULT_CONSTRUCTOR_OPTIONS);
-  return constructFromEvents(parseEvents(source, pick(opts, PARSER_OPT_KEYS)), {
+  return constructFromEvents(parseEvents(source2, pick(opts, PARSER_OPT_KEYS)), {
     ...pick(opts, CONSTRUCTOR_OPT_KEYS),
-    source
+    source: source2
   });
 }
-function load(input, options6) {
-  const documents = loadDocuments(input, options6);
+function load(input, options7) {
+  const documents = loadDocuments(input, options7);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -9230,7 +9305,7 @@ var init_js_yaml = __esm({
   "node_modules/js-yaml/dist/js-yaml.mjs"() {
     NOT_RESOLVED = Symbol("NOT_RESOLVED");
     strTag = defineScalarTag("tag:yaml.org,2002:str", {
-      resolve: (source) => source,
+      resolve: (source2) => source2,
       identify: (data) => typeof data === "string"
     });
     NULL_VALUES$1 = [
@@ -9248,8 +9323,8 @@ var init_js_yaml = __esm({
         "n",
         "N"
       ],
-      resolve: (source) => {
-        if (NULL_VALUES$1.indexOf(source) !== -1) return null;
+      resolve: (source2) => {
+        if (NULL_VALUES$1.indexOf(source2) !== -1) return null;
         return NOT_RESOLVED;
       },
       identify: (object3) => object3 === null,
@@ -9258,8 +9333,8 @@ var init_js_yaml = __esm({
     nullJsonTag = defineScalarTag("tag:yaml.org,2002:null", {
       implicit: true,
       implicitFirstChars: ["n"],
-      resolve: (source, isExplicit) => {
-        if (source === "null" || isExplicit && source === "") return null;
+      resolve: (source2, isExplicit) => {
+        if (source2 === "null" || isExplicit && source2 === "") return null;
         return NOT_RESOLVED;
       },
       identify: (object3) => object3 === null,
@@ -9280,8 +9355,8 @@ var init_js_yaml = __esm({
         "n",
         "N"
       ],
-      resolve: (source) => {
-        if (NULL_VALUES.indexOf(source) !== -1) return null;
+      resolve: (source2) => {
+        if (NULL_VALUES.indexOf(source2) !== -1) return null;
         return NOT_RESOLVED;
       },
       identify: (object3) => object3 === null,
@@ -9305,9 +9380,9 @@ var init_js_yaml = __esm({
         "f",
         "F"
       ],
-      resolve: (source) => {
-        if (TRUE_VALUES$2.indexOf(source) !== -1) return true;
-        if (FALSE_VALUES$2.indexOf(source) !== -1) return false;
+      resolve: (source2) => {
+        if (TRUE_VALUES$2.indexOf(source2) !== -1) return true;
+        if (FALSE_VALUES$2.indexOf(source2) !== -1) return false;
         return NOT_RESOLVED;
       },
       identify: (object3) => Object.prototype.toString.call(object3) === "[object Boolean]",
@@ -9318,9 +9393,9 @@ var init_js_yaml = __esm({
     boolJsonTag = defineScalarTag("tag:yaml.org,2002:bool", {
       implicit: true,
       implicitFirstChars: ["t", "f"],
-      resolve: (source) => {
-        if (TRUE_VALUES$1.indexOf(source) !== -1) return true;
-        if (FALSE_VALUES$1.indexOf(source) !== -1) return false;
+      resolve: (source2) => {
+        if (TRUE_VALUES$1.indexOf(source2) !== -1) return true;
+        if (FALSE_VALUES$1.indexOf(source2) !== -1) return false;
         return NOT_RESOLVED;
       },
       identify: (object3) => Object.prototype.toString.call(object3) === "[object Boolean]",
@@ -9366,9 +9441,9 @@ var init_js_yaml = __esm({
         "o",
         "O"
       ],
-      resolve: (source) => {
-        if (TRUE_VALUES.indexOf(source) !== -1) return true;
-        if (FALSE_VALUES.indexOf(source) !== -1) return false;
+      resolve: (source2) => {
+        if (TRUE_VALUES.indexOf(source2) !== -1) return true;
+        if (FALSE_VALUES.indexOf(source2) !== -1) return false;
         return NOT_RESOLVED;
       },
       identify: (object3) => Object.prototype.toString.call(object3) === "[object Boolean]",
@@ -9448,8 +9523,8 @@ var init_js_yaml = __esm({
     mergeTag = defineScalarTag("tag:yaml.org,2002:merge", {
       implicit: true,
       implicitFirstChars: ["<"],
-      resolve: (source, isExplicit) => {
-        if (source === "<<" || isExplicit && source === "") return "<<";
+      resolve: (source2, isExplicit) => {
+        if (source2 === "<<" || isExplicit && source2 === "") return "<<";
         return NOT_RESOLVED;
       },
       identify: () => false
@@ -9658,10 +9733,10 @@ var init_js_yaml = __esm({
         for (const tag of this.prefix.mapping) if (tagName.startsWith(tag.tagName)) return tag;
       }
       /** @internal */
-      resolveImplicitScalarTag(source) {
-        const candidates = this.implicitScalarByFirstChar.get(source.charAt(0)) ?? this.implicitScalarAnyFirstChar;
+      resolveImplicitScalarTag(source2) {
+        const candidates = this.implicitScalarByFirstChar.get(source2.charAt(0)) ?? this.implicitScalarAnyFirstChar;
         for (const tag2 of candidates) {
-          const value2 = tag2.resolve(source, false, tag2.tagName);
+          const value2 = tag2.resolve(source2, false, tag2.tagName);
           if (value2 !== NOT_RESOLVED) return {
             value: value2,
             tag: tag2
@@ -9669,7 +9744,7 @@ var init_js_yaml = __esm({
         }
         const tag = this.defaultScalarTag;
         return {
-          value: tag.resolve(source, false, tag.tagName),
+          value: tag.resolve(source2, false, tag.tagName),
           tag
         };
       }
@@ -9725,15 +9800,15 @@ var init_js_yaml = __esm({
     ]);
     DUMP_SCHEMA = YAML11_SCHEMA.withTags({
       ...intYaml11Tag,
-      resolve: (source, isExplicit, tagName) => {
-        const result2 = intYaml11Tag.resolve(source, isExplicit, tagName);
-        return result2 === NOT_RESOLVED ? intCoreTag.resolve(source, isExplicit, tagName) : result2;
+      resolve: (source2, isExplicit, tagName) => {
+        const result2 = intYaml11Tag.resolve(source2, isExplicit, tagName);
+        return result2 === NOT_RESOLVED ? intCoreTag.resolve(source2, isExplicit, tagName) : result2;
       }
     }, {
       ...floatYaml11Tag,
-      resolve: (source, isExplicit, tagName) => {
-        const result2 = floatYaml11Tag.resolve(source, isExplicit, tagName);
-        return result2 === NOT_RESOLVED ? floatCoreTag.resolve(source, isExplicit, tagName) : result2;
+      resolve: (source2, isExplicit, tagName) => {
+        const result2 = floatYaml11Tag.resolve(source2, isExplicit, tagName);
+        return result2 === NOT_RESOLVED ? floatCoreTag.resolve(source2, isExplicit, tagName) : result2;
       }
     });
     realMapTag = defineMappingTag("tag:yaml.org,2002:map", {
@@ -9816,23 +9891,23 @@ var init_js_yaml = __esm({
       * Builds a YAMLException with a source snippet and throws it. `source` is
       * the raw input text; `position` is an offset into it.
       */
-      static throwAt(source, position, message, filename = "") {
+      static throwAt(source2, position, message, filename = "") {
         let line2 = 0;
         let lineStart = 0;
         for (let index = 0; index < position; index++) {
-          const ch = source.charCodeAt(index);
+          const ch = source2.charCodeAt(index);
           if (ch === 10) {
             line2++;
             lineStart = index + 1;
           } else if (ch === 13) {
             line2++;
-            if (source.charCodeAt(index + 1) === 10) index++;
+            if (source2.charCodeAt(index + 1) === 10) index++;
             lineStart = index + 1;
           }
         }
         const mark2 = {
           name: filename,
-          buffer: source,
+          buffer: source2,
           position,
           line: line2,
           column: position - lineStart
@@ -10273,10 +10348,10 @@ function cached(getter) {
 function nullish(input) {
   return input === null || input === void 0;
 }
-function cleanRegex(source) {
-  const start = source.startsWith("^") ? 1 : 0;
-  const end2 = source.endsWith("$") ? source.length - 1 : source.length;
-  return source.slice(start, end2);
+function cleanRegex(source2) {
+  const start = source2.startsWith("^") ? 1 : 0;
+  const end2 = source2.endsWith("$") ? source2.length - 1 : source2.length;
+  return source2.slice(start, end2);
 }
 function floatSafeRemainder(val, step2) {
   const ratio = val / step2;
@@ -10343,28 +10418,28 @@ function putProp(target2, key, value2) {
   else
     target2[key] = value2;
 }
-function mirrorShape(target2, source, keys, wrap2) {
-  const raw = sourceShape(source);
+function mirrorShape(target2, source2, keys, wrap2) {
+  const raw = sourceShape(source2);
   for (const key of keys) {
     const desc = Object.getOwnPropertyDescriptor(raw, key);
     if (!desc.enumerable)
       continue;
     if (desc.get) {
       deferProp(target2, key, () => {
-        const value2 = source._zod.def.shape[key];
+        const value2 = source2._zod.def.shape[key];
         return wrap2 ? wrap2(value2, key) : value2;
       });
     } else
       putProp(target2, key, wrap2 ? wrap2(desc.value, key) : desc.value);
   }
 }
-function mirrorProps(target2, source) {
-  for (const key of Reflect.ownKeys(source)) {
-    const desc = Object.getOwnPropertyDescriptor(source, key);
+function mirrorProps(target2, source2) {
+  for (const key of Reflect.ownKeys(source2)) {
+    const desc = Object.getOwnPropertyDescriptor(source2, key);
     if (!desc.enumerable)
       continue;
     if (desc.get)
-      deferProp(target2, key, () => source[key]);
+      deferProp(target2, key, () => source2[key]);
     else
       putProp(target2, key, desc.value);
   }
@@ -11426,8 +11501,8 @@ function nanoidOfLength(length) {
 function emoji() {
   return new RegExp(_emoji, "u");
 }
-function anchor(source) {
-  return new RegExp(`^${source}$`);
+function anchor(source2) {
+  return new RegExp(`^${source2}$`);
 }
 function timeSource(args) {
   const hhmm = `(?:[01]\\d|2[0-3]):[0-5]\\d`;
@@ -13681,14 +13756,14 @@ var init_memoizer = __esm({
         (_a3 = inst._zod).deferred ?? (_a3.deferred = []);
         inst._zod.deferred.push(() => {
           const base = inst._zod.parse;
-          const wrapped = (payload, ctx) => {
+          const wrapped2 = (payload, ctx) => {
             if (ctx.direction !== "backward" && isBackEdge(ctx, payload.value))
               throw new $ZodCyclicError();
             return base(payload, ctx);
           };
-          inst._zod.parse = wrapped;
+          inst._zod.parse = wrapped2;
           if (inst._zod.run === base)
-            inst._zod.run = wrapped;
+            inst._zod.run = wrapped2;
         });
       },
       attach(inst) {
@@ -13700,12 +13775,12 @@ var init_memoizer = __esm({
         (_a3 = inst._zod).deferred ?? (_a3.deferred = []);
         inst._zod.deferred.push(() => {
           const base = inst._zod.parse;
-          const wrapped = (payload, ctx) => {
+          const wrapped2 = (payload, ctx) => {
             if (isRecursiveInst === void 0) {
               const walked = isRecursive(inst, /* @__PURE__ */ new Set(), false);
               if (walked === NONE) {
                 inst._zod.parse = base;
-                if (inst._zod.run === wrapped)
+                if (inst._zod.run === wrapped2)
                   inst._zod.run = base;
                 return base(payload, ctx);
               }
@@ -13759,9 +13834,9 @@ var init_memoizer = __esm({
               entry.issues = result2.issues.length ? cloneIssues(result2.issues) : NO_ISSUES;
             return result2;
           };
-          inst._zod.parse = wrapped;
+          inst._zod.parse = wrapped2;
           if (inst._zod.run === base)
-            inst._zod.run = wrapped;
+            inst._zod.run = wrapped2;
         });
       }
     };
@@ -14514,10 +14589,10 @@ var init_api = __esm({
 
 // node_modules/zod/v4/core/to-json-schema.js
 function assignProps(target2, ...sources) {
-  for (const source of sources) {
-    for (const key of Reflect.ownKeys(source)) {
-      if (Object.prototype.propertyIsEnumerable.call(source, key)) {
-        assignProp(target2, key, source[key]);
+  for (const source2 of sources) {
+    for (const key of Reflect.ownKeys(source2)) {
+      if (Object.prototype.propertyIsEnumerable.call(source2, key)) {
+        assignProp(target2, key, source2[key]);
       }
     }
   }
@@ -14710,11 +14785,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema5) {
-  const options6 = schema5.anyOf;
-  if (!Array.isArray(options6) || options6.length === 0 || schema5.type !== void 0)
+  const options7 = schema5.anyOf;
+  if (!Array.isArray(options7) || options7.length === 0 || schema5.type !== void 0)
     return;
   const types4 = [];
-  for (const option of options6) {
+  for (const option of options7) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -15133,12 +15208,12 @@ function rewriteKeyNames(ctx) {
   const rewrites = /* @__PURE__ */ new Map();
   for (const record3 of pendingRecords.get(ctx) ?? []) {
     const seen = ctx.seen.get(record3);
-    const names3 = (seen?.def ?? seen?.schema)?.propertyNames;
-    if (!names3 || names3 === true || rewrites.has(names3))
+    const names4 = (seen?.def ?? seen?.schema)?.propertyNames;
+    if (!names4 || names4 === true || rewrites.has(names4))
       continue;
-    const rewritten = stringifyKeyNames(bySchema, names3, /* @__PURE__ */ new Set());
-    if (rewritten !== names3)
-      rewrites.set(names3, rewritten);
+    const rewritten = stringifyKeyNames(bySchema, names4, /* @__PURE__ */ new Set());
+    if (rewritten !== names4)
+      rewrites.set(names4, rewritten);
   }
   if (!rewrites.size)
     return;
@@ -15541,14 +15616,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema5, ctx, json2, params) => {
       const def = schema5._zod.def;
       const isExclusive = def.inclusive === false;
-      const options6 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options7 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options6;
+        json2.oneOf = options7;
       } else {
-        json2.anyOf = options6;
+        json2.anyOf = options7;
       }
     };
     intersectionProcessor = (schema5, ctx, json2, params) => {
@@ -15962,10 +16037,10 @@ function strictObject(shape2, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options6, params) {
+function union(options7, params) {
   return new ZodUnion({
     type: "union",
-    options: options6,
+    options: options7,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -17082,7 +17157,7 @@ var init_images = __esm({
       ami: ami.optional()
     });
     bytesOf = (written) => Number(written.slice(0, -1)) * (written.endsWith("G") ? 2 ** 30 : 2 ** 20);
-    hasFirmware = (architecture2) => architecture2 === "amd64" || architecture2 === "arm64";
+    hasFirmware = (architecture3) => architecture3 === "amd64" || architecture3 === "arm64";
     isImageKind = (text8) => imageKinds.some((k) => k === text8);
   }
 });
@@ -17094,7 +17169,7 @@ __export(distro_exports, {
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var environment2, size2, limits, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, placeUri, publishSettings, fingerprint, docsSettings, distroSchema, defaultRules, distroJsonSchema;
+var environment2, size2, limits, systemFile, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, placeUri, publishSettings, fingerprint, docsSettings, distroSchema, defaultRules, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
@@ -17102,6 +17177,7 @@ var init_distro = __esm({
     init_fields();
     init_images();
     init_sizes();
+    init_system_files();
     init_urls();
     config({ jitless: true });
     environment2 = record(variable, value);
@@ -17114,6 +17190,13 @@ var init_distro = __esm({
       log: size2.optional().describe("Of its log; left out: 64 MiB"),
       minutes: number3().positive().max(34560).optional().describe("For its build, and for its tests; left out: --timeout")
     });
+    systemFile = strictObject({
+      kind: _enum(systemFileKindNames),
+      path: relativePath.describe("In the package's source"),
+      installed: boolean3().default(false).describe("The path is below the prefix, as its build installed it"),
+      to: relativePath.optional().describe("Of `etc`: its path below /etc; left out: ORGANIZATION/FILE"),
+      enable: boolean3().default(false).describe("Of `systemd`: started with the system")
+    });
     packageSettings = strictObject({
       cmake_args: array(value).default([]).describe("Arguments for cmake at configuration"),
       environment: environment2.default({}).describe("Environment variables of the build"),
@@ -17122,6 +17205,10 @@ var init_distro = __esm({
       depends: array(debianName).default([]).describe("System packages needed to run, beside what package.xml says"),
       system: array(debianName).optional().describe("The platform provides this package: these system packages stand for it and it is not built"),
       limits: limits.optional().describe("What its build and its tests may take of the machine"),
+      system_files: array(systemFile).default([]).describe(
+        "Files outside of the prefix that the package gets: udev rules, systemd units, configuration, completion"
+      ),
+      declared_system_files: boolean3().default(false).describe("Take the files outside of the prefix that its package.xml declares"),
       skip: boolean3().default(false).describe("Do not build it and do not count it as missing where it is named")
     });
     underlay = strictObject({
@@ -17270,14 +17357,14 @@ function imageReferences(distro, locator, file3) {
   for (const [name6, image2] of Object.entries(distro.images)) {
     const fault3 = (code, message, path2, hint) => faults4.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
     const invalid = (message, path2, hint) => fault3("distro-invalid", `images.${name6}${message}`, path2, hint);
-    const known3 = (what, value2, names3, path2) => {
-      if (names3.includes(value2)) return true;
-      const near = nearest(value2, names3);
+    const known3 = (what, value2, names4, path2) => {
+      if (names4.includes(value2)) return true;
+      const near = nearest(value2, names4);
       fault3(
         "distro-reference",
         `images.${name6} names the ${what} '${value2}', which is not there`,
         path2,
-        near ? `did you mean '${near}'?` : `there are ${[...names3].sort().join(", ")}`
+        near ? `did you mean '${near}'?` : `there are ${[...names4].sort().join(", ")}`
       );
       return false;
     };
@@ -17314,22 +17401,22 @@ function imageReferences(distro, locator, file3) {
 }
 function checkPlatform(distro, name6, distributionName, known3, invalid) {
   const image2 = distro.images[name6];
-  const distribution2 = distro.distributions[distributionName];
-  if (!image2 || !distribution2) return;
-  const { platforms, variants } = distribution2;
+  const distribution3 = distro.distributions[distributionName];
+  if (!image2 || !distribution3) return;
+  const { platforms, variants } = distribution3;
   if (image2.platform === void 0 && platforms.length > 1) {
     invalid(".platform is missing", [], `say which of ${[...platforms].sort().join(", ")}`);
     return;
   }
   if (image2.platform !== void 0 && !known3("platform", image2.platform, platforms, ["platform"])) return;
   if (image2.variant !== "default") known3("variant", image2.variant, variants, ["variant"]);
-  const platform2 = distro.platforms[image2.platform ?? platforms[0] ?? ""];
-  if (!platform2) return;
-  image2.architectures?.forEach((a, i) => known3("architecture", a, platform2.architectures, ["architectures", i]));
-  for (const architecture2 of image2.architectures ?? platform2.architectures)
-    if (image2.kinds.some((k) => k === "disk" || k === "ami") && !hasFirmware(architecture2))
+  const platform3 = distro.platforms[image2.platform ?? platforms[0] ?? ""];
+  if (!platform3) return;
+  image2.architectures?.forEach((a, i) => known3("architecture", a, platform3.architectures, ["architectures", i]));
+  for (const architecture3 of image2.architectures ?? platform3.architectures)
+    if (image2.kinds.some((k) => k === "disk" || k === "ami") && !hasFirmware(architecture3))
       invalid(
-        `.kinds has a disk, which is not made for ${architecture2}`,
+        `.kinds has a disk, which is not made for ${architecture3}`,
         ["kinds"],
         "disks are made for amd64 and arm64: name `architectures`"
       );
@@ -17440,9 +17527,9 @@ function unwrap(schema5) {
 }
 function references(distro, locator, file3) {
   const diagnostics = [];
-  const known3 = (what, name6, names3, path2) => {
-    if (names3.includes(name6)) return;
-    const near = nearest(name6, names3);
+  const known3 = (what, name6, names4, path2) => {
+    if (names4.includes(name6)) return;
+    const near = nearest(name6, names4);
     diagnostics.push(
       error(
         "distro-reference",
@@ -17450,7 +17537,7 @@ function references(distro, locator, file3) {
         {
           file: file3,
           line: locator.line(path2),
-          hint: near ? `did you mean '${near}'?` : names3.length ? `there are ${names3.sort().join(", ")}` : `add it under ${what}s`
+          hint: near ? `did you mean '${near}'?` : names4.length ? `there are ${names4.sort().join(", ")}` : `add it under ${what}s`
         }
       )
     );
@@ -17572,7 +17659,7 @@ function readLock(file3, text8) {
     platforms: checked.data.platforms,
     ...checked.data.versions === void 0 ? {} : { versions: checked.data.versions }
   };
-  for (const [distribution2, { repositories, packages }] of Object.entries(checked.data.distributions)) {
+  for (const [distribution3, { repositories, packages }] of Object.entries(checked.data.distributions)) {
     const all = {};
     for (const [n, r] of Object.entries(repositories))
       all[n] = {
@@ -17595,7 +17682,7 @@ function readLock(file3, text8) {
         ...p.tree === void 0 ? {} : { tree: p.tree }
       };
     }
-    lock2.distributions[distribution2] = all;
+    lock2.distributions[distribution3] = all;
   }
   return good(lock2);
 }
@@ -17817,7 +17904,7 @@ var init_plan_schema = __esm({
     "use strict";
     init_zod();
     planSchema = () => {
-      const names3 = array(string3());
+      const names4 = array(string3());
       return strictObject({
         schema: literal("slipway-plan-1"),
         organization: string3(),
@@ -17828,7 +17915,7 @@ var init_plan_schema = __esm({
             platform: string3(),
             rosVersion: union([literal(1), literal(2)]),
             prefix: string3(),
-            underlayPrefixes: names3,
+            underlayPrefixes: names4,
             targets: array(
               strictObject({
                 platform: string3(),
@@ -17856,16 +17943,27 @@ var init_plan_schema = __esm({
                   strictObject({ named: literal(true) }),
                   strictObject({ neededBy: string3(), forTests: literal(true).optional() })
                 ]),
-                build: names3,
-                run: names3,
-                test: names3,
-                tools: names3,
-                systemBuild: names3,
-                systemRun: names3,
-                systemTest: names3,
-                impliedBuild: names3.optional(),
-                impliedTest: names3.optional(),
-                bounds: record(string3(), names3),
+                build: names4,
+                run: names4,
+                test: names4,
+                tools: names4,
+                systemBuild: names4,
+                systemRun: names4,
+                systemTest: names4,
+                impliedBuild: names4.optional(),
+                impliedTest: names4.optional(),
+                bounds: record(string3(), names4),
+                conflicts: names4.optional(),
+                replaces: names4.optional(),
+                systemBounds: array(strictObject({ package: string3(), bounds: names4, run: boolean3() })).optional(),
+                systemFiles: array(
+                  strictObject({
+                    path: string3(),
+                    installed: boolean3(),
+                    target: string3(),
+                    link: strictObject({ path: string3(), target: string3() }).optional()
+                  })
+                ).optional(),
                 blocked: string3().optional(),
                 mustBeCached: literal(true).optional(),
                 depth: number3().int()
@@ -17884,7 +17982,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs100 = require("node:fs");
+var import_node_fs103 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -17992,16 +18090,16 @@ var shorten = (path2) => {
   return short4.startsWith("..") ? path2 : short4;
 };
 function selectionOf(values, packages) {
-  const { above: above2, repository: repository2, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
+  const { above: above2, repository: repository2, distribution: distribution3, platform: platform3, architecture: architecture3, variant: variant3, only } = values;
   return {
     ...packages.length ? { packages } : {},
     ...only ? { only } : {},
     ...above2 ? { above: above2 } : {},
     ...repository2 ? { repositories: repository2 } : {},
-    ...distribution2 ? { distributions: distribution2 } : {},
-    ...platform2 ? { platforms: platform2 } : {},
-    ...architecture2 ? { architectures: architecture2 } : {},
-    ...variant2 ? { variants: variant2 } : {}
+    ...distribution3 ? { distributions: distribution3 } : {},
+    ...platform3 ? { platforms: platform3 } : {},
+    ...architecture3 ? { architectures: architecture3 } : {},
+    ...variant3 ? { variants: variant3 } : {}
   };
 }
 
@@ -18055,7 +18153,7 @@ init_digest();
 
 // ts-src/model/stored.ts
 init_names();
-var text = (pattern, longest5 = 4096) => (v) => typeof v === "string" && v.length <= longest5 && pattern.test(v);
+var text = (pattern, longest6 = 4096) => (v) => typeof v === "string" && v.length <= longest6 && pattern.test(v);
 var list = (of, most7 = 1e6) => (v) => Array.isArray(v) && v.length <= most7 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
@@ -18828,25 +18926,25 @@ async function listLeft(root, path2, most7 = 1e4) {
     if (!found2) return [];
     if (found2.kind !== "a folder") throw fault(path2, `is ${found2.kind}, not a folder`);
   }
-  const names3 = [];
+  const names4 = [];
   try {
     for await (const entry of await (0, import_promises3.opendir)((0, import_node_path8.join)(root, path2))) {
-      names3.push({ name: entry.name, kind: kindOf(entry) });
-      if (names3.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
+      names4.push({ name: entry.name, kind: kindOf(entry) });
+      if (names4.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf2(e)})`);
   }
-  return names3.sort((a, b) => a.name < b.name ? -1 : 1);
+  return names4.sort((a, b) => a.name < b.name ? -1 : 1);
 }
-async function walkLeft(root, path2, options6 = {}) {
+async function walkLeft(root, path2, options7 = {}) {
   const found2 = [];
-  const most7 = options6.most ?? mostNames;
+  const most7 = options7.most ?? mostNames;
   const visit = async (folder, depth2) => {
     if (depth2 > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
     for (const { name: name6, kind } of await listLeft(root, folder, most7)) {
       const at2 = folder ? `${folder}/${name6}` : name6;
-      if (options6.skip?.(at2)) continue;
+      if (options7.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
       if (found2.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
@@ -19032,10 +19130,10 @@ function parse(data) {
       if (section === 0 || binding === 0 || visibility2 === 1 || visibility2 === 2) continue;
       const kind = types[info & 15] ?? String(info & 15);
       const version3 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named6 = versions.get(version3 & 32767);
+      const named7 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word3(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text8(strings(symbols) + u32(at2))}${named6 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named6}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text8(strings(symbols) + u32(at2))}${named7 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named7}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -19177,8 +19275,8 @@ function describe(stage) {
       if (/\b(ctypes|cffi|cppyy)\b/.test(data.toString("utf8"))) loads = true;
     }
     if (f.path.endsWith(".pyc")) {
-      const source = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
-      return sources.has(source) ? seen(void 0) : part(code);
+      const source2 = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
+      return sources.has(source2) ? seen(void 0) : part(code);
     }
     if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) {
       const visible = visibleManifest(data.toString("utf8"));
@@ -19218,6 +19316,7 @@ function textThatBuildsRead(stage, files) {
 // ts-src/io/deb.ts
 var import_node_child_process3 = require("node:child_process");
 var import_node_fs11 = require("node:fs");
+var import_node_zlib3 = require("node:zlib");
 
 // ts-src/io/ar.ts
 var import_node_fs10 = require("node:fs");
@@ -19457,10 +19556,9 @@ function writeTar(files, seconds) {
     parts2.push(h, data, Buffer.alloc((block - data.length % block) % block));
   };
   add2("./", "5", 493, Buffer.alloc(0));
-  for (const { path: path2, data } of files) {
-    if (path2.endsWith("/")) add2(`./${path2}`, "5", 493, Buffer.alloc(0));
-    else add2(`./${path2}`, "0", 420, Buffer.from(data));
-  }
+  for (const { path: path2, data, mode } of files)
+    if (path2.endsWith("/")) add2(`./${path2}`, "5", mode ?? 493, Buffer.alloc(0));
+    else add2(`./${path2}`, "0", mode ?? 420, Buffer.from(data));
   return Buffer.concat([...parts2, Buffer.alloc(2 * block)]);
 }
 
@@ -19484,6 +19582,10 @@ function withoutRights(command2) {
 async function readControlPart(file3) {
   const { control } = debParts(file3);
   if (control.name === "control.tar") return asPackage(() => readTar(readMember(file3, control)));
+  if (control.name === "control.tar.gz") {
+    const tar = unzipped2(readMember(file3, control));
+    return asPackage(() => readTar(tar));
+  }
   const parts2 = [];
   let size3 = 0;
   await stream(file3, "--ctrl-tarfile", (chunk) => {
@@ -19492,6 +19594,13 @@ async function readControlPart(file3) {
     parts2.push(chunk);
   });
   return asPackage(() => readTar(Buffer.concat(parts2)));
+}
+function unzipped2(data) {
+  try {
+    return (0, import_node_zlib3.gunzipSync)(data, { maxOutputLength: largestControl });
+  } catch {
+    throw new PackageFileError("its control part is damaged, or too large");
+  }
 }
 async function readDataPart(file3, begin) {
   debParts(file3);
@@ -19549,10 +19658,11 @@ var import_node_path11 = require("node:path");
 // ts-src/inspect/members.ts
 var import_node_path10 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
-var allowedPaths = (debian2, prefix, underlayPrefixes) => ({
+var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
+  files: systemFiles.map((f) => f.target),
   targets: [...systemTargets, ...underlayPrefixes],
-  links: /* @__PURE__ */ new Map()
+  links: new Map(systemFiles.flatMap(({ link }) => link ? [[link.path, link.target]] : []))
 });
 var allowedDebugPaths = (debian2) => ({
   folders: ["/usr/lib/debug/.build-id"],
@@ -19587,9 +19697,10 @@ function memberFault(m, allowed) {
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
   if (m.type === "link" && allowed.links.get(m.path) === m.target) return void 0;
   if (m.type !== "directory" && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
-  const places = [...allowed.folders, ...allowed.links.keys()];
+  const single = m.type === "file" && allowed.files?.includes(m.path) === true;
+  const places = [...allowed.folders, ...allowed.files ?? [], ...allowed.links.keys()];
   const parent = m.type === "directory" && (m.path === "/" || places.some((f) => f !== m.path && below(f, m.path)));
-  if (!parent && !isWithin(m.path, allowed.folders))
+  if (!parent && !single && !isWithin(m.path, allowed.folders))
     return `is outside of ${allowed.folders[0]}, where its files belong`;
   if (m.type === "link") return void 0;
   if (m.mode & 3072) return "has a set-user-id or set-group-id bit";
@@ -19635,7 +19746,8 @@ function resolve3(link, members2) {
 }
 
 // ts-src/inspect/deb.ts
-var controlMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs"]);
+var controlMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs", "conffiles"]);
+var conffilesText = /^(?:\/etc\/[A-Za-z0-9_.+@/-]+\n)+$/;
 var controlFields = /* @__PURE__ */ new Set([
   "Package",
   "Source",
@@ -19650,6 +19762,9 @@ var controlFields = /* @__PURE__ */ new Set([
   "Section",
   "Priority",
   "Homepage",
+  "Vcs-Git",
+  "Vcs-Browser",
+  "Bugs",
   "Description",
   "Auto-Built-Package",
   "Build-Ids"
@@ -19667,7 +19782,13 @@ async function debFaults(file3, policy) {
 }
 async function readDeb(file3, policy, begin = () => void 0) {
   const control = controlText(await readControlPart(file3));
-  refuse([...control.faults, ...controlFaults(control.text, policy)]);
+  const conffiles = policy.conffiles?.map((f) => `${f}
+`).join("") ?? "";
+  refuse([
+    ...control.faults,
+    ...(control.members.get("conffiles") ?? "") === conffiles ? [] : ["its conffiles are not those planned"],
+    ...controlFaults(control.text, policy)
+  ]);
   const tree = new Tree();
   await readDataPart(file3, (member) => {
     tree.add(member);
@@ -19689,6 +19810,8 @@ function controlText(parts2) {
     if (kind !== "file" || !controlMembers.has(path2))
       faults4.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
     else if (members2.has(path2)) faults4.push(`its control part has ${JSON.stringify(path2)} twice`);
+    else if (path2 === "conffiles" && !conffilesText.test(data.toString("utf8")))
+      faults4.push('its control part has "conffiles", which dpkg would obey');
     else members2.set(path2, data.toString("utf8"));
   }
   return { text: members2.get("control") ?? "", members: members2, faults: faults4 };
@@ -20027,7 +20150,7 @@ var numbersIn = (bits2) => {
 function closuresOf(scope2) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const numbers = (names3) => names3.flatMap((n) => index.get(n) ?? []);
+  const numbers = (names4) => names4.flatMap((n) => index.get(n) ?? []);
   const runs = packages.map((p) => numbers(p.run));
   const build4 = packages.map((p) => numbers(p.build));
   const test3 = packages.map((p) => numbers(p.test));
@@ -20078,14 +20201,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest5 = packages.map(milliseconds);
+  const longest6 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name6 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name6);
-      if (d !== void 0 && d < n) longest5[d] = Math.max(longest5[d], longest5[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest6[d] = Math.max(longest6[d], longest6[n] + milliseconds(packages[d]));
     }
   }
-  return longest5;
+  return longest6;
 }
 
 // ts-src/plan/versions.ts
@@ -20181,9 +20304,9 @@ function compareScopes(before2, after, facts) {
     touched.add(p.name);
     changes.push(change);
   }
-  const names3 = new Set(packages.map((p) => p.name));
+  const names4 = new Set(packages.map((p) => p.name));
   for (const p of old.values())
-    if (!names3.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
+    if (!names4.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
   if (after && touched.size) {
     const closures = closuresOf(after);
     packages.forEach((p, n) => {
@@ -20268,7 +20391,9 @@ function settingsFinder(distro) {
               environment: { ...all.environment, ...s.environment },
               build_depends: [...all.build_depends ?? [], ...s.build_depends],
               depends: [...all.depends ?? [], ...s.depends],
-              limits: { ...all.limits, ...s.limits }
+              limits: { ...all.limits, ...s.limits },
+              system_files: [...all.system_files ?? [], ...s.system_files],
+              declared_system_files: all.declared_system_files === true || s.declared_system_files
             }),
             nothing
           )
@@ -20298,14 +20423,14 @@ var text2 = (value2) => JSON.stringify(
   (_, v) => v !== null && typeof v === "object" && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
 );
 function scopeFacts(distro, scope2) {
-  const platform2 = distro.platforms[scope2.platform];
-  const distribution2 = distro.distributions[scope2.distribution];
+  const platform3 = distro.platforms[scope2.platform];
+  const distribution3 = distro.distributions[scope2.distribution];
   const variants = [...new Set(scope2.targets.map((t) => t.variant))].sort(compare);
-  const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform2 ?? {};
+  const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform3 ?? {};
   return {
     platform: text2([base, scope2.targets]),
     variant: text2(variants.map((v) => distro.variants[v])),
-    conditions: text2([distribution2?.conditions, distribution2?.ros_version, distribution2?.python_version]),
+    conditions: text2([distribution3?.conditions, distribution3?.ros_version, distribution3?.python_version]),
     prefix: text2([scope2.prefix, scope2.underlayPrefixes]),
     maintainer: distro.maintainer ?? "",
     reuse: distro.reuse
@@ -20315,11 +20440,11 @@ function settingsFacts(distro, digestOf) {
   const settingsOf = settingsFinder(distro);
   const known3 = /* @__PURE__ */ new Map();
   return (scope2, packageName2) => {
-    let common2 = known3.get(scope2);
-    if (!common2) known3.set(scope2, common2 = scopeFacts(distro, scope2));
+    let common3 = known3.get(scope2);
+    if (!common3) known3.set(scope2, common3 = scopeFacts(distro, scope2));
     const { patches = [], cmake_args = [], environment: environment3 = {} } = settingsOf(packageName2);
     return {
-      ...common2,
+      ...common3,
       patches: patches.map(digestOf).join(" "),
       cmake_args: text2(cmake_args),
       environment: text2(environment3)
@@ -20468,11 +20593,11 @@ function manifestEvaluator(context) {
     };
   };
 }
-function conditionContext(distribution2, extra) {
+function conditionContext(distribution3, extra) {
   return {
-    ROS_VERSION: String(distribution2.rosVersion),
-    ROS_DISTRO: distribution2.name,
-    ROS_PYTHON_VERSION: String(distribution2.pythonVersion),
+    ROS_VERSION: String(distribution3.rosVersion),
+    ROS_DISTRO: distribution3.name,
+    ROS_PYTHON_VERSION: String(distribution3.pythonVersion),
     ...extra
   };
 }
@@ -20504,12 +20629,12 @@ var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps
 var none = [];
 function evaluateAll(input, settings3, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings3.conditions));
-  const names3 = [...input.packages.keys()].sort();
+  const names4 = [...input.packages.keys()].sort();
   const number7 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names3.map((name6, n) => {
-    const source = input.packages.get(name6);
-    const p = evaluate(source.manifest, source.file, diagnostics);
+  const packages = names4.map((name6, n) => {
+    const source2 = input.packages.get(name6);
+    const p = evaluate(source2.manifest, source2.file, diagnostics);
     number7.set(name6, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
@@ -20522,13 +20647,13 @@ function evaluateAll(input, settings3, diagnostics) {
   const idOf2 = (name6) => {
     const n = number7.get(name6) ?? others2.get(name6);
     if (n !== void 0) return n;
-    others2.set(name6, names3.length + others2.size);
-    return names3.length + others2.size - 1;
+    others2.set(name6, names4.length + others2.size);
+    return names4.length + others2.size - 1;
   };
   const essential = settings3.build_essential.length ? settings3.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
   const evaluated = {
     input,
-    names: names3,
+    names: names4,
     number: number7,
     ids: 0,
     packages,
@@ -20544,7 +20669,7 @@ function evaluateAll(input, settings3, diagnostics) {
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number7.get(e) ?? []);
   const typesupportNumbers = typesupport.flatMap((t) => number7.get(t) ?? []);
-  const marks = new Uint8Array(names3.length);
+  const marks = new Uint8Array(names4.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
     let bounded2 = none;
@@ -20577,14 +20702,14 @@ function evaluateAll(input, settings3, diagnostics) {
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark2(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
-    evaluated.inside.push(insideOf(touched, marks, names3));
+    evaluated.inside.push(insideOf(touched, marks, names4));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded2);
   }
-  evaluated.ids = names3.length + others2.size;
+  evaluated.ids = names4.length + others2.size;
   return evaluated;
 }
-function insideOf(touched, marks, names3) {
+function insideOf(touched, marks, names4) {
   const inside = {
     build: [],
     run: [],
@@ -20598,19 +20723,19 @@ function insideOf(touched, marks, names3) {
     marks[d] = 0;
     if (roles & forBuild) {
       inside.build.push(d);
-      inside.names.build.push(names3[d]);
+      inside.names.build.push(names4[d]);
     }
     if (roles & forRun) {
       inside.run.push(d);
-      inside.names.run.push(names3[d]);
+      inside.names.run.push(names4[d]);
     }
     if (roles & forTest) {
       inside.test.push(d);
-      inside.names.test.push(names3[d]);
+      inside.names.test.push(names4[d]);
     }
     if (roles & forTool) {
       inside.tools.push(d);
-      inside.names.tools.push(names3[d]);
+      inside.names.tools.push(names4[d]);
     }
   }
   return inside;
@@ -20638,14 +20763,14 @@ function needsOf(p, groups, idOf2) {
   }
   return needs;
 }
-function above(evaluated, names3) {
+function above(evaluated, names4) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
     for (const list9 of [inside.build, inside.run, inside.test])
       for (const d of list9) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
-  const stack = [...names3];
+  const stack = [...names4];
   for (let name6 = stack.pop(); name6 !== void 0; name6 = stack.pop()) {
     const n = evaluated.number.get(name6);
     if (n === void 0 || found2.has(name6)) continue;
@@ -21155,14 +21280,14 @@ var Cycles = class {
     return groups.filter(([from, to]) => needing(from).has(to + count3));
   }
   leaveOutGroupEdge([from, to]) {
-    const { names: names3, packages } = this.evaluated;
+    const { names: names4, packages } = this.evaluated;
     const [node2, member] = [this.nodes[from], this.nodes[to]];
     const { group, line: line2 } = edgeOf(this.evaluated, node2.number, member.number);
     leaveOut(node2, member.number);
     this.diagnostics.push(
       warning(
         "cycle-group",
-        `'${names3[node2.number]}' needs '${names3[member.number]}' only as a member of the group '${group ?? ""}', and '${names3[member.number]}' needs '${names3[node2.number]}': that edge is left out`,
+        `'${names4[node2.number]}' needs '${names4[member.number]}' only as a member of the group '${group ?? ""}', and '${names4[member.number]}' needs '${names4[node2.number]}': that edge is left out`,
         {
           file: packages[node2.number].file,
           line: line2,
@@ -21190,7 +21315,7 @@ var Cycles = class {
   }
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
-    const { names: names3, packages } = this.evaluated;
+    const { names: names4, packages } = this.evaluated;
     const count3 = this.nodes.length;
     const kept3 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
@@ -21207,7 +21332,7 @@ var Cycles = class {
         this.diagnostics.push(
           warning(
             "cycle-test",
-            `'${names3[a]}' needs '${names3[b]}' to be tested (${tag}), and '${names3[b]}' needs '${names3[a]}': no build waits for that edge, the tests of '${names3[a]}' do`,
+            `'${names4[a]}' needs '${names4[b]}' to be tested (${tag}), and '${names4[b]}' needs '${names4[a]}': no build waits for that edge, the tests of '${names4[a]}' do`,
             { file: packages[a].file, line: line2 }
           )
         );
@@ -21253,10 +21378,10 @@ function findDepths(sequence, count3) {
 
 // ts-src/plan/blocked.ts
 function block2(evaluated, sequence, diagnostics) {
-  const { names: names3, packages } = evaluated;
+  const { names: names4, packages } = evaluated;
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
   const causes = [];
-  const blocked = new Uint8Array(names3.length);
+  const blocked = new Uint8Array(names4.length);
   const say = (number7, cause) => {
     causes[number7] = cause;
     blocked[number7] = 1;
@@ -21276,7 +21401,7 @@ function block2(evaluated, sequence, diagnostics) {
         diagnostics.push(
           warning(
             "group-member",
-            `'${node2.planned.name}' goes without '${names3[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
+            `'${node2.planned.name}' goes without '${names4[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
             { file: packages[node2.number].file, line: edgeOf(evaluated, node2.number, d).line }
           )
         );
@@ -21375,6 +21500,87 @@ function shortest(edges, from, to) {
     }
   }
   return void 0;
+}
+
+// ts-src/plan/relations.ts
+init_diagnostics();
+init_names();
+init_system_files();
+var operators = { lt: "<<", lte: "<=", eq: "=", gte: ">=", gt: ">>" };
+function debianBounds(versions) {
+  return Object.keys(operators).flatMap((operator) => {
+    const bound2 = versions?.[operator];
+    if (bound2 === void 0 || !/^\d[0-9A-Za-z.+~]*$/.test(bound2)) return [];
+    if (operator === "lte") return [`<< ${bound2}.~`];
+    if (operator === "eq") return [`>= ${bound2}`, `<< ${bound2}.~`];
+    return [`${operators[operator]} ${bound2}`];
+  });
+}
+var withEpoch = (bound2, version3) => {
+  const epoch = /^(\d+:)/.exec(version3 ?? "")?.[1];
+  return epoch === void 0 ? bound2 : bound2.replace(" ", ` ${epoch}`);
+};
+function isWithin2(version3, bound2) {
+  const [operator, wanted = ""] = withEpoch(bound2, version3).split(" ");
+  const c = compareDebianVersions(version3, wanted);
+  if (operator === "<<") return c < 0;
+  return operator === ">>" ? c > 0 : c >= 0;
+}
+function debianNamesOf(resolver, distro, name6) {
+  const r = resolver.find(name6);
+  const { names: names4, input } = resolver.evaluated;
+  if (r.from === "built") return [debianPackage(distro, input.name, names4[r.number] ?? name6)];
+  if (r.from !== "nowhere") return r.packages;
+  const own3 = /^[A-Za-z0-9_-]+$/.test(name6) ? debianPackage(distro, input.name, name6) : "";
+  return isDebianName(own3) ? [own3] : [];
+}
+function addConflicts(planned3, p, resolver, distro) {
+  for (const d of p.dependencies) {
+    if (d.tag !== "conflict" && d.tag !== "replace") continue;
+    const bounds = debianBounds(d.versions);
+    const relations3 = debianNamesOf(resolver, distro, d.name).flatMap(
+      (debian2) => bounds.length ? bounds.map((b) => `${debian2} (${b})`) : [debian2]
+    );
+    const field = d.tag === "conflict" ? "conflicts" : "replaces";
+    planned3[field] = [.../* @__PURE__ */ new Set([...planned3[field] ?? [], ...relations3])].sort();
+  }
+}
+function addSystemFiles(planned3, p, resolver, distro, distroFile) {
+  const settings3 = resolver.settingsOf(p.name);
+  const declared = settings3.declared_system_files ? systemFilesOf(p.manifest.exports) : [];
+  const diagnostics = [];
+  const all = [
+    ...(settings3.system_files ?? []).map((file3) => ({ file: file3, from: distroFile })),
+    ...declared.map((file3) => ({ file: file3, from: p.file }))
+  ];
+  for (const { file: file3, from } of all) {
+    const found2 = typeof file3 === "string" ? file3 : planSystemFile(file3, distro.organization, p.name);
+    if (typeof found2 !== "string") {
+      (planned3.systemFiles ??= []).push(found2);
+      continue;
+    }
+    diagnostics.push(error("system-file", `'${p.name}' can't get a file of the system: ${found2}`, { file: from }));
+    planned3.blocked ??= found2;
+  }
+  return diagnostics;
+}
+function nameClashes(planned3, distro, distribution3) {
+  const diagnostics = [];
+  const taken = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
+  for (const { planned: p, file: file3 } of planned3) {
+    const other = taken.get(p.debian);
+    taken.set(p.debian, other ?? `'${p.name}'`);
+    if (other === void 0) continue;
+    const message = `'${p.name}' and ${other} would both be the Debian package ${p.debian}`;
+    diagnostics.push(
+      error("debian-name-taken", message, {
+        file: file3,
+        hint: 'Debian knows neither capitals nor "_" in names: rename one of them, or skip it in package_settings'
+      })
+    );
+    p.blocked ??= message;
+  }
+  return diagnostics;
 }
 
 // ts-src/plan/roles.ts
@@ -21513,6 +21719,10 @@ var UnmetNeeds = class {
   checkVersion(node2, p, need, r) {
     const { planned: planned3 } = node2;
     const d = need.dependency;
+    const [debian2, ...others2] = r.from === "built" ? [] : r.packages;
+    const bounds = debianBounds(d.versions);
+    if (debian2 !== void 0 && !others2.length && bounds.length)
+      (planned3.systemBounds ??= []).push({ package: debian2, bounds, run: (need.roles & forRun) !== 0 });
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
         const { name: name6, version: version3 } = this.evaluated.packages[r.number];
@@ -21527,9 +21737,9 @@ var UnmetNeeds = class {
             )
           );
           planned3.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
-        } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
+        } else if (need.roles & forRun) {
           if (planned3.bounds === unbounded) planned3.bounds = {};
-          (planned3.bounds[name6] ??= []).push(`${relations[operator]} ${bound2}`);
+          (planned3.bounds[name6] ??= []).push(...debianBounds({ [operator]: bound2 }));
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -21566,7 +21776,7 @@ var ScopePlanner = class {
       const elsewhere = evaluated.names.map((name6, id) => this.resolver.resolve({ name: name6, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
-    const beside = (names3) => names3.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    const beside = (names4) => names4.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
@@ -21592,6 +21802,8 @@ var ScopePlanner = class {
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name6) => explicit(name6) && narrow(name6));
     for (const n of nodes) for (const fault3 of n.faults ?? []) this.diagnostics.push(fault3);
+    const files = nodes.map((n) => ({ planned: n.planned, file: evaluated.packages[n.number]?.file ?? "" }));
+    for (const clash of nameClashes(files, distro, evaluated.input.name)) this.diagnostics.push(clash);
     if (selection.only) {
       for (const n of nodes) if (!("named" in n.planned.why)) n.planned.mustBeCached = true;
     }
@@ -21680,13 +21892,13 @@ var ScopePlanner = class {
   }
   newNode(number7, why) {
     const p = this.evaluated.packages[number7];
-    const source = this.evaluated.input.packages.get(p.name);
+    const source2 = this.evaluated.input.packages.get(p.name);
     const planned3 = {
       name: p.name,
-      repository: source.repository,
+      repository: source2.repository,
       version: p.version,
       buildType: p.buildType,
-      source: source.source,
+      source: source2.source,
       debian: this.input.debian[number7],
       why,
       build: none2,
@@ -21699,8 +21911,12 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
+    const { distro, distroFile } = this.input;
+    if (this.resolver.settingsOf.any)
+      this.diagnostics.push(...addSystemFiles(planned3, p, this.resolver, distro, distroFile));
+    addConflicts(planned3, p, this.resolver, distro);
     const node2 = { number: number7, planned: planned3, build: nobody, run: nobody, test: nobody, faults: void 0 };
-    const implied = impliedNeeds(p.buildType, source.buildBackend);
+    const implied = impliedNeeds(p.buildType, source2.buildBackend);
     if (implied.build.length) planned3.impliedBuild = [...implied.build];
     if (implied.test.length) planned3.impliedTest = [...implied.test];
     if (!isBuildType(p.buildType)) {
@@ -21761,16 +21977,16 @@ var ScopePlanner = class {
   }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
-    const { names: names3, inside: all } = this.evaluated;
+    const { names: names4, inside: all } = this.evaluated;
     if (sequence.some((n) => n.planned.blocked !== void 0)) block2(this.evaluated, sequence, this.diagnostics);
-    findDepths(sequence, names3.length);
+    findDepths(sequence, names4.length);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = all[node2.number];
-      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names3[d]);
-      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names3[d]);
-      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names3[d]);
-      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names3[d]);
+      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names4[d]);
+      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names4[d]);
+      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names4[d]);
+      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names4[d]);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
@@ -21784,29 +22000,29 @@ function makePlan(input) {
   const scopes = [];
   const resolvers = [];
   const { selection, distro } = input;
-  const chosen = (names3, wanted) => names3.filter((n) => !wanted || wanted.includes(n)).sort();
+  const chosen = (names4, wanted) => names4.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames("distribution", selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames("platform", selection.platforms, Object.keys(distro.platforms), diagnostics);
   checkNames("variant", selection.variants, ["default", ...Object.keys(distro.variants)], diagnostics);
   const settingsOf = settingsFinder(distro);
   const all = [];
-  for (const distribution2 of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
-    if (selection.distributions && !selection.distributions.includes(distribution2.name)) continue;
-    const settings3 = distro.distributions[distribution2.name];
-    const evaluated = evaluateAll(distribution2, settings3, diagnostics);
+  for (const distribution3 of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
+    if (selection.distributions && !selection.distributions.includes(distribution3.name)) continue;
+    const settings3 = distro.distributions[distribution3.name];
+    const evaluated = evaluateAll(distribution3, settings3, diagnostics);
     const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
-    const debian2 = evaluated.names.map(debianNames(distro, distribution2.name));
+    const debian2 = evaluated.names.map(debianNames(distro, distribution3.name));
     all.push(evaluated);
-    for (const platform2 of chosen(settings3.platforms, selection.platforms)) {
-      const resolver = new Resolver(evaluated, settings3, distro, platform2, input.rosdep, input.underlays, settingsOf);
+    for (const platform3 of chosen(settings3.platforms, selection.platforms)) {
+      const resolver = new Resolver(evaluated, settings3, distro, platform3, input.rosdep, input.underlays, settingsOf);
       const scope2 = planScope(
         { distro, distroFile: input.distroFile, settings: settings3, resolver, selection, debian: debian2, near },
         diagnostics
       );
-      const { os, release: release2, architectures: architectures2 } = distro.platforms[platform2];
-      for (const architecture2 of chosen(architectures2, selection.architectures)) {
-        for (const variant2 of chosen(["default", ...settings3.variants], selection.variants))
-          scope2.targets.push({ platform: platform2, os, release: release2, architecture: architecture2, variant: variant2 });
+      const { os, release: release2, architectures: architectures2 } = distro.platforms[platform3];
+      for (const architecture3 of chosen(architectures2, selection.architectures)) {
+        for (const variant3 of chosen(["default", ...settings3.variants], selection.variants))
+          scope2.targets.push({ platform: platform3, os, release: release2, architecture: architecture3, variant: variant3 });
       }
       scopes.push(scope2);
       resolvers.push(resolver);
@@ -22025,12 +22241,12 @@ var environment = () => ({
   GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
-var git = (args, options6 = {}) => run("git", options6.gitDir ? ["--git-dir", options6.gitDir, ...args] : args, {
-  ...options6.cwd ? { cwd: options6.cwd } : {},
-  ...options6.input === void 0 ? {} : { input: options6.input },
-  ...options6.signal ? { signal: options6.signal } : {},
-  ...options6.binary ? { encoding: "latin1" } : {},
-  env: { ...environment(), ...options6.env }
+var git = (args, options7 = {}) => run("git", options7.gitDir ? ["--git-dir", options7.gitDir, ...args] : args, {
+  ...options7.cwd ? { cwd: options7.cwd } : {},
+  ...options7.input === void 0 ? {} : { input: options7.input },
+  ...options7.signal ? { signal: options7.signal } : {},
+  ...options7.binary ? { encoding: "latin1" } : {},
+  env: { ...environment(), ...options7.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -22044,13 +22260,13 @@ function askFor(url2, submodule) {
   if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
   return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
-async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
+async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
   const ask3 = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask3.url), { ...options6, env: { ...ask3.env, ...options6.env }, signal })
+      git(args(ask3.url), { ...options7, env: { ...ask3.env, ...options7.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
@@ -22074,8 +22290,8 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options6) {
-  const out = await git(args, options6);
+async function told3(args, options7) {
+  const out = await git(args, options7);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
@@ -22225,8 +22441,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
       (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
-      const named6 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
-      if (named6.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named6)}`));
+      const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
+      if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named7)}`));
     }
     const stale = (0, import_node_path15.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
@@ -22300,17 +22516,17 @@ async function treeWithSubmodules(fetch2, remote, commit, depth2) {
   const entries = whole2.value.split("\0");
   const links = entries.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
   if (!links.length) return told3(["rev-parse", `${commit}^{tree}`], { gitDir });
-  const modules = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
-  if (modules) {
-    const there = await fetchBlobs(gitDir, remote, [modules]);
+  const modules2 = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
+  if (modules2) {
+    const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
   }
-  const listed = modules ? await told3(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
-  const named6 = /* @__PURE__ */ new Map();
+  const named7 = /* @__PURE__ */ new Map();
   for (const line2 of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
-    if (m) named6.set(m[1], { ...named6.get(m[1]), [m[2]]: m[3] });
+    if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
   const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
@@ -22318,7 +22534,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth2) {
     const begun = await told3([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
-      const entry = [...named6.values()].find((e) => e.path === link.path);
+      const entry = [...named7.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
       const at2 = submoduleUrl(url2, entry.url);
       if (!isSourceUrl(at2, true) || isLocalUrl(at2) && !isLocalUrl(url2))
@@ -22476,9 +22692,9 @@ async function unpacksWithin(file3, type) {
   return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
 }
 async function lostSubmodules(root, url2) {
-  const modules = (0, import_node_path16.join)(root, ".gitmodules");
-  if (!exists(modules)) return [];
-  const listed = await git(["config", "--no-includes", "--file", modules, "--get-regexp", "\\.path$"]);
+  const modules2 = (0, import_node_path16.join)(root, ".gitmodules");
+  if (!exists(modules2)) return [];
+  const listed = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
   return listed.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
@@ -22735,10 +22951,10 @@ var ManifestReader = class {
     if (this.diagnostics.length < mostFaults)
       this.diagnostics.push(warning(code, message, { file: this.file, line: line2, hint }));
   }
-  allow(e, names3) {
+  allow(e, names4) {
     if (!e.attributes) return;
     for (const a in e.attributes) {
-      if (names3.includes(a) || a === "xmlns" || a.includes(":")) continue;
+      if (names4.includes(a) || a === "xmlns" || a.includes(":")) continue;
       const later2 = this.format < 3 && (a === "condition" || a === "file");
       this.fault(
         `<${e.name}> must not have the attribute '${a}'${later2 ? ` in format ${this.format}` : ""}`,
@@ -23125,10 +23341,10 @@ function parseManifest(text8, file3) {
     );
   return new ManifestReader(root, formats[format], file3).read();
 }
-function parseXml2(source, file3) {
-  if (source.length > largestManifest)
+function parseXml2(source2, file3) {
+  if (source2.length > largestManifest)
     return bad(error("manifest-invalid", `the manifest is larger than ${largestManifest >> 20} MiB`, { file: file3 }));
-  const text8 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
   const plain3 = readPlain(text8);
   if (plain3) return good(plain3);
   const read3 = readTree(text8);
@@ -23447,10 +23663,10 @@ function parseRepos(text8, file3) {
       fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault3("must be a map");
     else {
-      const source = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
+      const source2 = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
       const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written]));
-      if (source) {
-        repository2.source = source;
+      if (source2) {
+        repository2.source = source2;
         repositories.push(repository2);
       }
     }
@@ -23461,7 +23677,7 @@ function parseRepos(text8, file3) {
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs19 = require("node:fs");
 var import_node_path21 = require("node:path");
-var import_node_zlib3 = require("node:zlib");
+var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_files();
@@ -23640,7 +23856,7 @@ function parseEntries(entries, file3) {
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseIndex(text8, file3, distribution2) {
+function parseIndex(text8, file3, distribution3) {
   const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
@@ -23659,24 +23875,24 @@ function parseIndex(text8, file3, distribution2) {
       })
     );
   const all = asMap(root.distributions) ?? {};
-  const entry = asMap(own(all, distribution2));
+  const entry = asMap(own(all, distribution3));
   if (!entry) {
-    const near = nearest(distribution2, Object.keys(all));
+    const near = nearest(distribution3, Object.keys(all));
     return bad(
-      error("index-distribution", `the distribution '${distribution2}' is not in the index`, {
+      error("index-distribution", `the distribution '${distribution3}' is not in the index`, {
         file: file3,
         line: locator.line(["distributions"]),
         hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(", ") || "none"}`
       })
     );
   }
-  const named6 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
-  const files = named6.filter((f) => typeof f === "string");
-  if (files.length !== named6.length || !files.length)
+  const named7 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const files = named7.filter((f) => typeof f === "string");
+  if (files.length !== named7.length || !files.length)
     return bad(
-      error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
+      error("index-invalid", `'distribution' of '${distribution3}' must name distribution files`, {
         file: file3,
-        line: locator.line(["distributions", distribution2])
+        line: locator.line(["distributions", distribution3])
       })
     );
   const type = entry.distribution_type;
@@ -23702,8 +23918,8 @@ function parseDistributionFile(text8, file3, value2) {
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
     fault3(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
   const releasePlatforms = {};
-  for (const [os, names3] of Object.entries(asMap(root.release_platforms) ?? {}))
-    releasePlatforms[os] = (Array.isArray(names3) ? names3 : [names3]).map(String);
+  for (const [os, names4] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names4) ? names4 : [names4]).map(String);
   const repositories = [];
   const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
@@ -23725,11 +23941,11 @@ function parseDistributionFile(text8, file3, value2) {
       continue;
     }
     const repository2 = new LocatedRepository(name6, file3, () => line2(path2));
-    const source = asMap(entry.source);
-    if (entry.source !== void 0 && !source) fault3(`source of '${name6}' must be a map`, [...path2, "source"]);
-    if (source) {
+    const source2 = asMap(entry.source);
+    if (entry.source !== void 0 && !source2) fault3(`source of '${name6}' must be a map`, [...path2, "source"]);
+    if (source2) {
       const read3 = sourceEntry(
-        source,
+        source2,
         (m, key, hint) => fault3(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
@@ -23842,7 +24058,7 @@ function parse2(workspace, file3, shown5, bytes) {
     read3.diagnostics
   );
 }
-var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib3.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
+var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib4.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
@@ -23924,8 +24140,8 @@ async function readIndexed(reader2, workspace, name6, settings3) {
       return { index: index.value, cache: read3.value };
     }
   }
-  for (const named6 of index.value.files) {
-    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file3), named6);
+  for (const named7 of index.value.files) {
+    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file3), named7);
     const fileText = reader2.text(path2, file3);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -24042,7 +24258,7 @@ function releasesOf(workspace, repositories) {
 function cachedPackages(workspace, repositories, cache) {
   const read3 = [];
   for (const { repository: repository2, packages } of releasesOf(workspace, repositories)) {
-    for (const { packageName: packageName2, source } of packages) {
+    for (const { packageName: packageName2, source: source2 } of packages) {
       const manifest = cache.manifest(packageName2) ?? {
         ok: false,
         diagnostics: [
@@ -24053,14 +24269,14 @@ function cachedPackages(workspace, repositories, cache) {
           )
         ]
       };
-      read3.push({ repository: repository2, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
+      read3.push({ repository: repository2, packageName: packageName2, file: `${cache.file}:${packageName2}`, source: source2, manifest });
     }
   }
   return read3;
 }
-async function releasedPackage(workspace, repository2, { packageName: packageName2, source }, pin, reporter2) {
+async function releasedPackage(workspace, repository2, { packageName: packageName2, source: source2 }, pin, reporter2) {
   const { file: file3, line: line2 } = repository2;
-  const released = { repository: repository2, packageName: packageName2, file: `${repository2.name}:${packageName2}/package.xml`, source };
+  const released = { repository: repository2, packageName: packageName2, file: `${repository2.name}:${packageName2}/package.xml`, source: source2 };
   const at2 = (d) => ({ file: file3, line: line2, ...d });
   const failed5 = (diagnostics) => ({
     ...released,
@@ -24069,7 +24285,7 @@ async function releasedPackage(workspace, repository2, { packageName: packageNam
   if (!pin.ok) return failed5(pin.diagnostics);
   const { commit } = pin.value.source;
   const remembered4 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
-  const found2 = remembered4 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
+  const found2 = remembered4 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source2.url, reporter2);
   if (!found2.ok) return failed5(found2.diagnostics);
   const one = found2.value.packages[0];
   return {
@@ -24085,9 +24301,9 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
     fetchWidth,
     async ({ repository: repository2, packages }) => {
       reporter2.reading?.(repository2.name);
-      const sources = packages.map(({ packageName: packageName2, source }) => {
+      const sources = packages.map(({ packageName: packageName2, source: source2 }) => {
         const commit = locked2?.[repository2.name]?.packages[packageName2]?.commit;
-        return commit ? { ...source, commit } : source;
+        return commit ? { ...source2, commit } : source2;
       });
       const pinned = await pinReleased(workspace, sources, "trees", reporter2);
       return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository2, p, pinned[i], reporter2)));
@@ -24285,13 +24501,13 @@ async function readRepository(request) {
   if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
   const readable = readableSource(request);
   if (!readable.ok) return readable;
-  const source = readable.value;
-  const url2 = absoluteUrl(source.url, workspace.urlBase);
-  if (source.type === "tar" || source.type === "zip") {
-    const remembered5 = recall(state, source.sha256, repository2.name);
-    return remembered5 ? good({ ...remembered5.value, url: url2 }, remembered5.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
+  const source2 = readable.value;
+  const url2 = absoluteUrl(source2.url, workspace.urlBase);
+  if (source2.type === "tar" || source2.type === "zip") {
+    const remembered5 = recall(state, source2.sha256, repository2.name);
+    return remembered5 ? good({ ...remembered5.value, url: url2 }, remembered5.diagnostics) : found2(url2, await fetchArchive(source2, url2, state));
   }
-  const commit = await commitOf(request, url2, source.version);
+  const commit = await commitOf(request, url2, source2.version);
   if (!commit.ok) return commit;
   const remembered4 = recall(state, commit.value, repository2.name);
   if (remembered4) return good({ ...remembered4.value, url: url2 }, remembered4.diagnostics);
@@ -24299,8 +24515,8 @@ async function readRepository(request) {
   return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
 function readableSource({ repository: repository2, locked: locked2, pinned, override }) {
-  const { name: name6, source } = repository2;
-  if (!source)
+  const { name: name6, source: source2 } = repository2;
+  if (!source2)
     return bad(
       error("override-invalid", `'${name6}' has no source entry, so there is no branch or pull request to take`, {
         hint: "a folder can stand for it: NAME=FOLDER"
@@ -24312,19 +24528,19 @@ function readableSource({ repository: repository2, locked: locked2, pinned, over
         hint: "make the lock anew with `slipway lock`"
       })
     );
-  if (source.type === "hg" || source.type === "svn")
+  if (source2.type === "hg" || source2.type === "svn")
     return bad(
-      error("source-type", `'${name6}' is a ${source.type} repository, which Slipway does not read`, {
+      error("source-type", `'${name6}' is a ${source2.type} repository, which Slipway does not read`, {
         hint: "git, tar and zip are read: mirror it into git"
       })
     );
-  if (override && source.type !== "git")
+  if (override && source2.type !== "git")
     return bad(
       error("override-invalid", `'${name6}' is an archive, which has no branches or pull requests`, {
         hint: "a folder can stand for it: NAME=FOLDER"
       })
     );
-  return good(source);
+  return good(source2);
 }
 async function commitOf({ pinned, override, reporter: reporter2 }, url2, version3) {
   if (override && "request" in override) return resolveRequest(url2, override.request, reporter2);
@@ -24332,10 +24548,10 @@ async function commitOf({ pinned, override, reporter: reporter2 }, url2, version
   return pinned ? good(pinned) : resolveRef(url2, version3, reporter2);
 }
 function neededNames(distributions) {
-  const names3 = /* @__PURE__ */ new Set();
+  const names4 = /* @__PURE__ */ new Set();
   for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names3.add(dependency.name);
-  return names3;
+    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names4.add(dependency.name);
+  return names4;
 }
 
 // ts-src/read/rosdep-files.ts
@@ -24542,7 +24758,7 @@ async function readWorkspace(file3, given) {
 // ts-src/read/underlay.ts
 var import_node_fs22 = require("node:fs");
 var import_node_path27 = require("node:path");
-var import_node_zlib4 = require("node:zlib");
+var import_node_zlib5 = require("node:zlib");
 var import_node_fs23 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -24552,12 +24768,12 @@ init_process();
 async function readUnderlays(workspace) {
   const diagnostics = [];
   const result2 = {};
-  for (const [platformName, platform2] of Object.entries(workspace.distro.platforms)) {
-    for (const [name6, underlay2] of Object.entries(platform2.underlays)) {
+  for (const [platformName, platform3] of Object.entries(workspace.distro.platforms)) {
+    for (const [name6, underlay2] of Object.entries(platform3.underlays)) {
       const held = result2[platformName] ??= {};
       held[name6] = void 0;
       if (!underlay2.uri) continue;
-      const read3 = await readRepository2(workspace, platform2, underlay2);
+      const read3 = await readRepository2(workspace, platform3, underlay2);
       if (read3.ok) held[name6] = read3.value;
       else
         diagnostics.push(
@@ -24571,7 +24787,7 @@ async function readUnderlays(workspace) {
   }
   return diagnostics.length ? { ok: false, diagnostics } : good(result2);
 }
-async function readRepository2(workspace, platform2, underlay2) {
+async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
   const folder = (0, import_node_path27.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs22.mkdirSync)(folder, { recursive: true });
@@ -24598,10 +24814,10 @@ async function readRepository2(workspace, platform2, underlay2) {
         );
     }
     const release2 = (0, import_node_fs23.readFileSync)(inRelease, "utf8");
-    const architecture2 = platform2.architectures[0];
+    const architecture3 = platform3.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
-      const index = await readIndex2(base, release2, `${component2}/binary-${architecture2}`, folder);
+      const index = await readIndex2(base, release2, `${component2}/binary-${architecture3}`, folder);
       if (!index.ok) return index;
       let name6 = "";
       for (const line2 of index.value.split("\n")) {
@@ -24654,7 +24870,7 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name6}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
-      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib4.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
+      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
       writeWhole(kept3, whole2);
       return good(whole2);
     } finally {
@@ -24688,19 +24904,19 @@ async function openWorkspace(values) {
   const root = (0, import_node_path28.resolve)(read3.value.root);
   return good({ ...read3.value, root, state: (0, import_node_path28.resolve)(read3.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options6 = {}) {
-  const inputs = await readValues(values, packages, options6);
+async function readAndPlan(values, packages, options7 = {}) {
+  const inputs = await readValues(values, packages, options7);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options6 = {}) {
-  const workspace = options6.workspace ? good(options6.workspace) : await openWorkspace(values);
+async function readValues(values, packages, options7 = {}) {
+  const workspace = options7.workspace ? good(options7.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options6.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options6);
+  const selection = { ...selectionOf(values, packages), ...options7.tests ? { tests: true } : {} };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options7);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
     const changed2 = await changedSince(inputs.value, values["changed-since"], selection);
@@ -24709,7 +24925,7 @@ async function readValues(values, packages, options6 = {}) {
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options7 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name6 of Object.keys(workspace.distro.distributions).sort()) {
@@ -24720,7 +24936,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
   }
   if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options6.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options7.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -24762,7 +24978,7 @@ async function comparePlanned(before2, after) {
   return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
 }
 async function pinFolders({ workspace, plan: plan2 }) {
-  const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source }) => source.ref === void 0 && source.tree === void 0);
+  const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
   for (const folder of new Set(inFolders.map((p) => p.source.url))) {
     const packages = inFolders.filter((p) => p.source.url === folder);
     const pinned = await pinFolder(
@@ -24813,10 +25029,10 @@ async function compareWith(inputs, ref2, { tests }) {
 function changedIn(changes) {
   const changed2 = {};
   for (const d of changes) {
-    const names3 = changed2[d.distribution] ??= /* @__PURE__ */ new Set();
-    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names3.add(p.name);
+    const names4 = changed2[d.distribution] ??= /* @__PURE__ */ new Set();
+    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names4.add(p.name);
   }
-  return Object.fromEntries(Object.entries(changed2).map(([d, names3]) => [d, [...names3].sort()]));
+  return Object.fromEntries(Object.entries(changed2).map(([d, names4]) => [d, [...names4].sort()]));
 }
 
 // ts-src/cli/abi.ts
@@ -25136,16 +25352,16 @@ Context.prototype.lookup = function lookup(name6) {
   if (cache.hasOwnProperty(name6)) {
     value2 = cache[name6];
   } else {
-    var context = this, intermediateValue, names3, index, lookupHit = false;
+    var context = this, intermediateValue, names4, index, lookupHit = false;
     while (context) {
       if (name6.indexOf(".") > 0) {
         intermediateValue = context.view;
-        names3 = name6.split(".");
+        names4 = name6.split(".");
         index = 0;
-        while (intermediateValue != null && index < names3.length) {
-          if (index === names3.length - 1)
-            lookupHit = hasProperty(intermediateValue, names3[index]) || primitiveHasOwnProperty(intermediateValue, names3[index]);
-          intermediateValue = intermediateValue[names3[index++]];
+        while (intermediateValue != null && index < names4.length) {
+          if (index === names4.length - 1)
+            lookupHit = hasProperty(intermediateValue, names4[index]) || primitiveHasOwnProperty(intermediateValue, names4[index]);
+          intermediateValue = intermediateValue[names4[index++]];
         }
       } else {
         intermediateValue = context.view[name6];
@@ -25361,9 +25577,9 @@ var shellQuote = (text8) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text8) ? text8 : `'$
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
 var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
-function jobNames(names3) {
+function jobNames(names4) {
   const used = /* @__PURE__ */ new Set();
-  return names3.map((name6) => {
+  return names4.map((name6) => {
     const plain3 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain3;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain3}-${i}`;
@@ -25372,7 +25588,7 @@ function jobNames(names3) {
   });
 }
 function renderJobDsl(input) {
-  const names3 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const names4 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
@@ -25422,17 +25638,17 @@ function renderJobDsl(input) {
         tags: input.buildTags
       }),
       ...onGithub(input.distroUrl) ? [
-        job(names3[1], input.distroUrl, "Pull requests on the distro repository", {
+        job(names4[1], input.distroUrl, "Pull requests on the distro repository", {
           branches: false,
           requests: true,
           id: "distro-requests"
         })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(names3[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+        (r, i) => job(names4[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
           branches: true,
           requests: true,
-          id: names3[i + 2]
+          id: names4[i + 2]
         })
       )
     ]
@@ -25531,8 +25747,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -25746,24 +25962,24 @@ var keyrings = {
   ubuntu: "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
-function hostSources(platform2, root = "/") {
+function hostSources(platform3, root = "/") {
   const folder = (0, import_node_path31.join)(root, "etc/apt/sources.list.d");
-  let names3 = [];
+  let names4 = [];
   try {
-    names3 = (0, import_node_fs25.readdirSync)(folder).sort();
+    names4 = (0, import_node_fs25.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
     readIf((0, import_node_path31.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names3.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder, n)) ?? "")
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
-  for (const n of names3.filter((n2) => n2.endsWith(".sources")))
+  for (const n of names4.filter((n2) => n2.endsWith(".sources")))
     found2.push(...parseDeb822(readIf((0, import_node_path31.join)(folder, n)) ?? ""));
-  const suites = pockets[platform2.os].map((p) => platform2.release + p);
+  const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
-    (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
+    (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
   );
-  return own3.some((s) => s.suite === platform2.release) ? own3 : [];
+  return own3.some((s) => s.suite === platform3.release) ? own3 : [];
 }
 function parseOneLine(text8) {
   return text8.split("\n").flatMap((line2) => {
@@ -25796,17 +26012,17 @@ function parseDeb822(text8) {
     );
   });
 }
-function baseSources(platform2, distroRoot, hostRoot = "/") {
+function baseSources(platform3, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options6 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options6 ? `[${options6}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options7 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options7 ? `[${options7}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
-  const { mirror } = platform2;
+  const { mirror } = platform3;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path31.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
+    const signedBy = mirror.key ? (0, import_node_path31.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform3.os];
     return {
       from: "mirror",
-      lines: (mirror.suites ?? [platform2.release]).map(
+      lines: (mirror.suites ?? [platform3.release]).map(
         (suite2) => line2({
           uri: mirror.uri,
           suite: suite2,
@@ -25817,10 +26033,10 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
       )
     };
   }
-  const host2 = hostSources(platform2, hostRoot);
+  const host2 = hostSources(platform3, hostRoot);
   return host2.length ? { from: "host", lines: host2.map(line2) } : { from: "official", lines: [] };
 }
-var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
+var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
     `deb ${u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
@@ -25843,12 +26059,12 @@ while read -r option; do
     FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
   done
 done`;
-function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options6) {
-  const include = platform2.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
+function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, options7) {
+  const include = platform3.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform3.include];
   const args = [
-    `--variant=${platform2.image ? "apt" : "buildd"}`,
-    `--mode=${options6.plain ? "unshare" : "root"}`,
-    `--architectures=${architecture2}`,
+    `--variant=${platform3.image ? "apt" : "buildd"}`,
+    `--mode=${options7.plain ? "unshare" : "root"}`,
+    `--architectures=${architecture3}`,
     `--include=${include.join(",")}`,
     "--quiet",
     "--format=tar",
@@ -25857,11 +26073,11 @@ function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, op
     ...(sources.underlays ?? []).map(
       (line2) => `--setup-hook=echo '${line2}' >> "$1/etc/apt/sources.list.d/underlays.list"`
     ),
-    ...platform2.image ? [imageHook] : taskHooks,
+    ...platform3.image ? [imageHook] : taskHooks,
     `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
-    ...platform2.os === "ubuntu" ? ["--components=main,universe"] : [],
-    platform2.release,
+    ...platform3.os === "ubuntu" ? ["--components=main,universe"] : [],
+    platform3.release,
     target2
   ];
   return sources.lines.length ? { args: [...args, "-"], input: `${sources.lines.join("\n")}
@@ -26165,17 +26381,17 @@ async function missingTools(driver, plan2) {
   const lacking = toolsFor(driver, plain3).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
-  const names3 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused3 = !names3.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const names4 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const refused3 = !names4.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
         hint: "slipway doctor tells more"
       })
     ];
-  return names3.length ? [
-    error("tool-missing", `this machine lacks ${names3.join(", ")}`, {
-      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names3.join(" ")}    (slipway doctor tells more)`
+  return names4.length ? [
+    error("tool-missing", `this machine lacks ${names4.join(", ")}`, {
+      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -26217,8 +26433,8 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -26361,8 +26577,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 // ts-src/publish/indices.ts
 var import_node_crypto7 = require("node:crypto");
 function poolPath(stanza, file3) {
-  const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
-  const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
+  const source2 = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
+  const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
   return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file3}`;
 }
 function packageEntry(stanza, file3) {
@@ -26438,14 +26654,14 @@ var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/
 
 // ts-src/publish/package-index.ts
 var import_node_util2 = require("node:util");
-var import_node_zlib5 = require("node:zlib");
+var import_node_zlib6 = require("node:zlib");
 init_process();
 init_digest();
 var heldData = (name6, data) => ({
   file: { name: name6, sha256: sha256(data), size: data.length },
   data
 });
-var gzipped = (0, import_node_util2.promisify)(import_node_zlib5.gzip);
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib6.gzip);
 var xz = async (data) => {
   const packed3 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
   if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
@@ -26597,13 +26813,13 @@ async function withKeyring(suites, input) {
   return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
 }
 function filesOf3(name6, suites, { publicKey, uri }) {
-  const names3 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
+  const names4 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
   const keyFile = `/usr/share/keyrings/${name6}.asc`;
   return [
     ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
     { path: keyFile.slice(1), data: publicKey },
     ...uri === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
-    ...(uri === void 0 ? [] : names3).map((suite2) => ({
+    ...(uri === void 0 ? [] : names4).map((suite2) => ({
       path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
       data: renderSources({
         uri: uri ?? "",
@@ -26659,7 +26875,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/state.ts
-var import_node_zlib6 = require("node:zlib");
+var import_node_zlib7 = require("node:zlib");
 init_digest();
 init_names();
 var channelFile = (name6) => `channels/${name6}.json`;
@@ -26726,14 +26942,14 @@ function sortedValue(value2) {
 function stateText(state) {
   const text8 = JSON.stringify(sortedKeys(state));
   const id = sha256(text8);
-  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text8, { level: 1 }) };
+  return { id, name: stateFile(id), data: (0, import_node_zlib7.gzipSync)(text8, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text8 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    const text8 = (0, import_node_zlib7.gunzipSync)(data, { maxOutputLength: 1 << 30 });
     return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
   } catch {
     return void 0;
@@ -27146,9 +27362,9 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
-    const [name6 = "", , architecture2 = ""] = file3.name.replace(/\.deb$/, "").split("_");
+    const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
     const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path36.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path36.join)(own3, debFile(name6, to, architecture2));
+    const target2 = (0, import_node_path36.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
@@ -27253,24 +27469,629 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
   return moved3;
 }
 
+// ts-src/publish/environment.ts
+var import_node_fs33 = require("node:fs");
+var import_node_path38 = require("node:path");
+
+// ts-src/io/gzip.ts
+var import_node_zlib8 = require("node:zlib");
+var largestBlock = 65535;
+function storedGzip(data) {
+  const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
+  for (let at2 = 0; at2 === 0 || at2 < data.length; at2 += largestBlock) {
+    const block7 = data.subarray(at2, at2 + largestBlock);
+    const header2 = Buffer.alloc(5);
+    header2[0] = at2 + largestBlock >= data.length ? 1 : 0;
+    header2.writeUInt16LE(block7.length, 1);
+    header2.writeUInt16LE(~block7.length & largestBlock, 3);
+    parts2.push(header2, block7);
+  }
+  return Buffer.concat([...parts2, (0, import_node_zlib8.gzipSync)(data, { level: 1 }).subarray(-8)]);
+}
+
+// ts-src/publish/environment.ts
+init_digest();
+init_names();
+
+// ts-src/render/control.ts
+function renderControl(c) {
+  const fields = [
+    ["Package", c.package],
+    ["Source", c.source === c.package ? void 0 : c.source],
+    ["Version", c.version],
+    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
+    ["Architecture", c.architecture],
+    ["Maintainer", c.maintainer],
+    ["Installed-Size", String(c.installedSize)],
+    ["Depends", simplified(c.depends).join(", ") || void 0],
+    ["Conflicts", c.conflicts.join(", ") || void 0],
+    ["Replaces", c.replaces.join(", ") || void 0],
+    ["Provides", c.provides.join(", ") || void 0],
+    ["Section", c.section],
+    ["Priority", "optional"],
+    ["Homepage", c.homepage],
+    ["Vcs-Git", c.vcsGit],
+    ["Vcs-Browser", c.vcsBrowser],
+    ["Bugs", c.bugs],
+    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
+    ["Build-Ids", c.buildIds?.join(" ") || void 0]
+  ];
+  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
+`]).join("");
+}
+function simplified(relations3) {
+  const bounded2 = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded2.has(r));
+}
+
+// resources/templates/changelog.mustache
+var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n{{#lines}}\n  {{.}}\n{{/lines}}\n\n -- {{maintainer}}  {{date}}\n";
+
+// resources/templates/prefix/copyright.mustache
+var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nComment: The files of this package are made by Slipway from the settings of the distribution.\n\nFiles: *\nCopyright: {{year}} {{maintainer}}\nLicense: Apache-2.0\n On Debian systems, the full text of the Apache License 2.0 is in\n /usr/share/common-licenses/Apache-2.0.\n";
+
+// resources/templates/control.mustache
+var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nDescription: {{summary}}\n";
+
+// resources/templates/copyright.mustache
+var copyright_default2 = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\n{{#url}}\nSource: {{url}}\n{{/url}}\n{{#guessed}}\nComment: {{line}}\n{{/guessed}}\n\nFiles: *\nCopyright: {{first}}\n{{#others}}\n           {{.}}\n{{/others}}\nLicense: {{license}}\n{{#licenses}}\n\nLicense: {{short}}\n{{#lines}}\n {{.}}\n{{/lines}}\n{{/licenses}}\n";
+
+// resources/templates/environment.mustache
+var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
+
+// resources/templates/pack.mustache
+var pack_default = "# What pack.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nupstream_version={{upstream}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\n";
+
+// resources/templates/pack.sh
+var pack_default2 = `# Packs what a build left in /build/tree: sh -e /slipway/pack.sh, in /build, in a root where no code of the package ran.
+# The tree is data: nothing of it is executed or sourced. Leaves in /build/out:
+#   package.deb, debug.deb   data as it is published; the control part is replaced afterwards
+#   shlibdeps                \`shlibs:Depends=...\`, what the system's libraries need
+#   linked                   Debian packages of the prefix whose libraries are linked, one a line
+#   shlibs, md5sums          members of the control part
+#   build-ids                of the debug symbols
+set -e
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+. /slipway/pack.env
+export SOURCE_DATE_EPOCH=$source_date_epoch DEB_RULES_REQUIRES_ROOT=no
+jobs=\${SLIPWAY_JOBS:-1}
+tree=/build/tree
+out=/build/out
+debug=/build/debug
+mkdir -p "$out" "$debug" "$HOME"
+ln -sfn /slipway debian
+
+# Byte code is no part of a package: Debian's are compiled where they are installed.
+find "$tree" -name '*.pyc' -delete
+find "$tree" -depth -name __pycache__ -type d -exec rmdir {} + 2> /dev/null || :
+
+# Files of the system that the plan names: from the recipe, or from what the build installed.
+while read -r from what target; do
+  case $from in
+    recipe) install -D -m 644 "/slipway/$what" "$tree$target" ;;
+    installed)
+      if [ -L "$tree$prefix/$what" ] || [ ! -f "$tree$prefix/$what" ]; then
+        echo "slipway: error: the build installed no file $what, which is to be $target" >&2
+        exit 1
+      fi
+      install -D -m 644 "$tree$prefix/$what" "$tree$target"
+      ;;
+    link)
+      mkdir -p "$tree\${target%/*}"
+      ln -s "$what" "$tree$target"
+      ;;
+  esac
+done < /slipway/system-files
+
+documents=$tree/usr/share/doc/$package
+mkdir -p "$documents"
+install -m 644 /slipway/copyright "$documents/copyright"
+gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
+if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
+chmod -R u+rwX,go+rX,go-w "$tree"
+# Programs are executable where they are looked for, data is not (as dh_fixperms does).
+for folder in "$tree$prefix/bin" "$tree$prefix/lib/$name"; do
+  if [ -d "$folder" ]; then
+    find "$folder" -maxdepth 1 -type f ! -perm -111 -exec sh -c '
+      for f; do if [ "$(head -c 2 "$f" | tr -d "\\000")" = "#!" ]; then chmod 755 "$f"; fi; done' sh {} +
+  fi
+done
+find "$tree" -type f -perm /111 \\( -name '*.h' -o -name '*.hpp' -o -name '*.hxx' -o -name '*.cmake' -o -name '*.pc' \\
+  -o -name '*.xml' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name '*.idl' -o -name '*.y*ml' \\
+  -o -name '*.txt' -o -name '*.md' -o -name '*.rst' -o -name '*.png' -o -name '*.svg' -o -name '*.jpg' \\
+  -o -name '*.dae' -o -name '*.stl' -o -name '*.STL' -o -name '*.obj' \\) -exec chmod a-x {} +
+
+# Programs, libraries and archives of object files.
+find "$tree" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \\) -exec sh -c '
+  for f; do
+    case $(head -c 7 "$f" | tr -d "\\000\\001\\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac
+  done' sh {} + | LC_ALL=C sort > "$out/elf"
+: > "$out/linked"
+: > "$out/shlibs"
+: > "$out/shlibdeps"
+: > "$out/build-ids"
+
+# strip_one KIND FILE: debug symbols go into a file by build-id.
+cat > /build/strip.sh <<'STRIP'
+kind=$1 file=$2
+case $file in
+  */lib*.a)
+    strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \\
+      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file"
+    exit
+    ;;
+  *.a|*.o) exit ;;
+esac
+case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
+how=--strip-unneeded
+if [ -x "$file" ]; then how=--strip-all; fi
+id=
+case $kind in
+  *"BuildID[sha1]="*"not stripped"*)
+    id=\${kind#*"BuildID[sha1]="}
+    id=\${id%%[!0-9a-f]*}
+    ;;
+esac
+if [ "\${#id}" -lt 8 ]; then exec objcopy "$how" -R .comment -R .note "$file"; fi
+rest=\${id#??}
+kept=/build/debug/usr/lib/debug/.build-id/\${id%"$rest"}/$rest.debug
+if [ ! -e "$kept" ]; then
+  mkdir -p "\${kept%/*}"
+  objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$"
+  chmod 644 "$kept.$$"
+  mv "$kept.$$" "$kept"
+fi
+objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file"
+echo "$id" >> /build/out/build-ids
+STRIP
+
+if [ -s "$out/elf" ]; then
+  file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
+  paste -d '\\n' /build/kinds "$out/elf" | tr '\\n' '\\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
+
+  # Programs and libraries that the loader reads, by what file(1) says of them.
+  paste /build/kinds "$out/elf" |
+    sed -nE 's/^[^\\t]*ELF[^\\t]*(executable|shared object)[^\\t]*\\t//p' > /build/loaded
+  grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
+    sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
+
+  libraries=
+  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+  for p in $prefix $underlays; do
+    for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
+      l=\${l#"$tree"}
+      if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
+    done
+  done
+  mkdir -p "$tree/DEBIAN"
+  if [ -s /build/loaded ]; then
+    tr '\\n' '\\0' < /build/loaded |
+      xargs -0 dpkg-shlibdeps -O --ignore-missing-info $libraries > "$out/shlibdeps"
+    needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
+      sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
+    own=
+    for n in $needed; do
+      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+    done
+    # Most libraries here have no version in their soname, for which shlibs tell nothing.
+    if [ -n "$own" ]; then
+      dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
+    fi
+  fi
+fi
+
+# pack FOLDER NAME FILE
+pack() {
+  rm -rf "$1/DEBIAN"
+  mkdir -p "$1/DEBIAN"
+  printf 'Package: %s\\nVersion: 0\\nArchitecture: all\\nMaintainer: a <a@b>\\nDescription: d\\n' "$2" > "$1/DEBIAN/control"
+  (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
+  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
+  find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group -Z"\${SLIPWAY_COMPRESSION:-xz}" -z"\${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
+  rm -rf "$1/DEBIAN"
+}
+pack "$tree" "$package" "$out/package.deb"
+if [ -d "$debug/usr" ]; then
+  mkdir -p "$debug/usr/share/doc"
+  ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
+  pack "$debug" "$package-dbgsym" "$out/debug.deb"
+fi
+`;
+
+// resources/templates/slipway.sh
+var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\ntriplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  flags\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  flags\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in\n  build) build ;;\n  stage) stage ;;\n  test) run_all_tests ;;\n  shell)\n    flags\n    set +e\n    shift\n    if [ $# -gt 0 ]; then exec "$@"; fi\n    echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n    exec bash --norc -i\n    ;;\nesac\n';
+
+// ts-src/model/build-types/build-type.ts
+var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
+
+// ts-src/render/debian.ts
+init_names();
+
+// ts-src/render/description.ts
+var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
+var longestSummary = 78;
+function describePackage(xml, name6, origin) {
+  const text8 = plain(xml);
+  const sentence = oneLine(text8).split(/(?<=[.!?])\s/)[0] ?? "";
+  const short4 = withoutArticle(sentence.replace(/\.$/, ""));
+  const whole2 = short4.length <= longestSummary;
+  const summary = whole2 ? short4 : `${short4.slice(0, longestSummary - 3).replace(/\s+\S*$/, "")}...`;
+  const rest2 = whole2 ? afterWords(text8, sentence.split(" ").length) : text8;
+  return { summary: summary || name6, lines: [...paragraphs(`${rest2}
+
+${origin}`)] };
+}
+var withoutArticle = (text8) => text8.replace(/^(?:an?|the)\s+(?=\S)/i, "");
+function afterWords(text8, count3) {
+  const words5 = new RegExp(`^\\s*(?:\\S+\\s*){${count3}}`).exec(text8)?.[0] ?? text8;
+  return text8.slice(words5.length);
+}
+function paragraphs(text8) {
+  const lines = [];
+  for (const paragraph of text8.split(/\n\s*\n/)) {
+    const words5 = oneLine(paragraph);
+    if (!words5) continue;
+    if (lines.length) lines.push(".");
+    lines.push(...wrapped(words5, 76));
+  }
+  return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
+}
+function wrapped(text8, width5) {
+  const lines = [];
+  let line2 = "";
+  for (const word3 of text8.split(" ").filter(Boolean)) {
+    if (line2 && line2.length + 1 + word3.length > width5) {
+      lines.push(line2);
+      line2 = word3;
+    } else line2 = line2 ? `${line2} ${word3}` : word3;
+  }
+  return line2 ? [...lines, line2] : lines;
+}
+
+// ts-src/render/copyright.ts
+var common2 = [
+  [/^apache(?:license)?,?(?:version)?-?v?2(?:\.0)?$/, "Apache-2.0"],
+  [/^(?:gnu)?gpl-?v?1(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-1"],
+  [/^(?:gnu)?gpl-?v?2(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-2"],
+  [/^(?:gnu)?gpl-?v?3(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-3"],
+  [/^(?:gnu)?lgpl-?v?2(?:\.0)?(?:\+|-only|-or-later)?$/, "LGPL-2"],
+  [/^(?:gnu)?lgpl-?v?2\.1(?:\+|-only|-or-later)?$/, "LGPL-2.1"],
+  [/^(?:gnu)?lgpl-?v?3(?:\.0)?(?:\+|-only|-or-later)?$/, "LGPL-3"],
+  [/^(?:mozillapubliclicense,?(?:version)?|mpl)-?v?1\.1$/, "MPL-1.1"],
+  [/^(?:mozillapubliclicense,?(?:version)?|mpl)-?v?2(?:\.0)?$/, "MPL-2.0"],
+  [/^cc0(?:-?1\.0)?(?:universal)?$/, "CC0-1.0"]
+];
+function commonLicense(name6) {
+  const text8 = name6.toLowerCase().replace(/\s+|^the\b/g, "");
+  return common2.find(([pattern]) => pattern.test(text8))?.[1];
+}
+var shortName = (name6) => commonLicense(name6) ?? (oneLine(name6).replace(/[^A-Za-z0-9.+-]+/g, "-").replace(/^-+|-+$/g, "") || "unknown");
+function renderCopyright({ manifest, url: url2, notices, year, licenseText }) {
+  const people = [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter(Boolean);
+  const holders = notices.length ? notices : [...new Set(people)].map((name6) => `${year} ${name6}`);
+  const licenses = [...new Map(manifest.licenses.map((l) => [shortName(l.name), l]))];
+  const own3 = licenses.filter(([, l]) => commonLicense(l.name) === void 0);
+  const paragraphs2 = licenses.map(([short4, license]) => {
+    const shared = commonLicense(license.name);
+    if (shared !== void 0)
+      return {
+        short: short4,
+        lines: wrapped(
+          `On Debian systems, the full text of this licence is in /usr/share/common-licenses/${shared}.`,
+          77
+        )
+      };
+    const text8 = own3.length === 1 ? licenseText : void 0;
+    const lines = text8?.split("\n").map((l) => l.replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ").trimEnd() || ".");
+    return { short: short4, lines: lines ?? [`${oneLine(license.name)}, as package.xml names it.`] };
+  });
+  return renderTemplate(copyright_default2, {
+    name: manifest.name,
+    url: url2 === void 0 ? [] : [{ url: url2 }],
+    guessed: notices.length ? false : [{ line: "The sources have no copyright notice; authors and maintainers of package.xml are named." }],
+    first: holders[0] ?? `${year} the authors of ${manifest.name}`,
+    others: holders.slice(1),
+    license: licenses.map(([short4]) => short4).join(" and "),
+    licenses: paragraphs2
+  });
+}
+
+// resources/templates/prefix/local-setup.mustache
+var local_setup_default = '# Adds what is installed in {{prefix}} to the environment of a shell, its underlays left out: for sh, bash and zsh.\n_slipway_prefix=${_slipway_at:-{{prefix}}}\nunset _slipway_at\n_slipway_hooks=\nAMENT_CURRENT_PREFIX=$_slipway_prefix\nCATKIN_ENV_HOOK_WORKSPACE=$_slipway_prefix\n\n# first|last VARIABLE VALUE: puts a value into a list, unless it is there.\n_slipway_add() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  case $2 in \'\' | [0-9]* | *[!A-Za-z0-9_]*) return 0 ;; esac\n  local old\n  eval "old=\\${$2:-}"\n  case ":$old:" in *":$3:"*) return 0 ;; esac\n  if [ -z "$old" ]; then\n    old=$3\n  elif [ "$1" = last ]; then\n    old=$old:$3\n  else\n    old=$3:$old\n  fi\n  eval "export $2=\\"\\$old\\""\n}\n\n# VARIABLE FOLDER...: those that are there, the last one first of all.\n_slipway_folders() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  local variable="$1"\n  shift\n  while [ $# -gt 0 ]; do\n    if [ -d "$1" ]; then _slipway_add first "$variable" "$1"; fi\n    shift\n  done\n}\n\n# FILE DEPTH: obeys a description of environment variables (.dsv), as ament and colcon write them.\n_slipway_dsv() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  if [ "$2" -gt 8 ]; then return 0; fi\n  local line rest name value\n  while IFS= read -r line || [ -n "$line" ]; do\n    case $line in \'\' | \'#\'*) continue ;; *\';\'*) ;; *) continue ;; esac\n    rest=${line#*;}\n    name=${rest%%;*}\n    case ${line%%;*} in\n      source) _slipway_source "$rest" "$2" ;;\n      set | set-if-unset)\n        value=${rest#*;}\n        case $name in \'\' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac\n        if [ "${line%%;*}" = set-if-unset ] && eval "[ -n \\"\\${$name:-}\\" ]"; then continue; fi\n        if [ -z "$value" ]; then\n          value=$_slipway_prefix\n        elif [ -e "$_slipway_prefix/$value" ]; then\n          value=$_slipway_prefix/$value\n        fi\n        eval "export $name=\\"\\$value\\""\n        ;;\n      prepend-non-duplicate | prepend-non-duplicate-if-exists | append-non-duplicate)\n        rest=${rest#"$name"}\\;\n        while rest=${rest#;} && [ -n "$rest" ]; do\n          value=${rest%%;*}\n          rest=${rest#"$value"}\n          case $value in \'\') value=$_slipway_prefix ;; /*) ;; *) value=$_slipway_prefix/$value ;; esac\n          case ${line%%;*} in\n            append-*) _slipway_add last "$name" "$value" ;;\n            *-if-exists) if [ -e "$value" ]; then _slipway_add first "$name" "$value"; fi ;;\n            *) _slipway_add first "$name" "$value" ;;\n          esac\n        done\n        ;;\n    esac\n  done < "$1"\n}\n\n# PATH DEPTH: a further file of a .dsv; another .dsv beside it stands for it, a script of this shell for one of sh.\n_slipway_source() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  local base shell=${_slipway_shell:-sh}\n  case $1 in /*) base=${1%.*} ;; *) base=$_slipway_prefix/${1%.*} ;; esac\n  if [ -f "$base.dsv" ]; then\n    _slipway_dsv "$base.dsv" $(($2 + 1))\n  elif [ -f "$base.$shell" ]; then\n    _slipway_hook "$base.$shell"\n  elif [ -f "$base.sh" ]; then\n    _slipway_hook "$base.sh"\n  fi\n}\n\n# FILE: to be sourced below, once, outside of any function.\n_slipway_hook() {\n  case "\n$_slipway_hooks" in *"\n$1\n"*) return 0 ;; esac\n  _slipway_hooks="$_slipway_hooks$1\n"\n}\n\n_slipway_all() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  local p="$_slipway_prefix" shell=${_slipway_shell:-sh} folder file\n  if [ "$p" = /usr ]; then\n{{#ros1}}\n    _slipway_add last ROS_PACKAGE_PATH /usr/share\n{{/ros1}}\n{{#ros2}}\n    _slipway_add last AMENT_PREFIX_PATH /usr\n{{/ros2}}\n    p=\n  else\n    _slipway_folders PATH "$p/bin"\n    _slipway_folders LD_LIBRARY_PATH "$p"/lib/*-linux-* "$p/lib"\n    _slipway_folders PKG_CONFIG_PATH "$p/share/pkgconfig" "$p"/lib/*-linux-*/pkgconfig "$p/lib/pkgconfig"\n    _slipway_folders PYTHONPATH "$p"/local/lib/python3*/dist-packages "$p"/lib/python3*/dist-packages \\\n      "$p"/lib/python3*/site-packages\n    _slipway_add first CMAKE_PREFIX_PATH "$p"\n{{#ros1}}\n    _slipway_add first ROS_PACKAGE_PATH "$p/share"\n{{/ros1}}\n{{#ros2}}\n    _slipway_add first AMENT_PREFIX_PATH "$p"\n{{/ros2}}\n  fi\n  for folder in "$_slipway_prefix"/share/*/; do\n    folder=${folder%/}\n    if [ -f "$folder/local_setup.dsv" ]; then\n      _slipway_dsv "$folder/local_setup.dsv" 0\n    elif [ -f "$folder/local_setup.$shell" ]; then\n      _slipway_hook "$folder/local_setup.$shell"\n    elif [ -f "$folder/local_setup.sh" ]; then\n      _slipway_hook "$folder/local_setup.sh"\n    fi\n  done\n  for file in "$p"/etc/catkin/profile.d/*.sh; do if [ -f "$file" ]; then _slipway_hook "$file"; fi; done\n  if [ "$shell" = sh ]; then return 0; fi\n  for file in "$p"/etc/catkin/profile.d/*."$shell"; do if [ -f "$file" ]; then _slipway_hook "$file"; fi; done\n}\n_slipway_all\n\nwhile [ -n "$_slipway_hooks" ]; do\n  _slipway_file=${_slipway_hooks%%\n*}\n  _slipway_hooks=${_slipway_hooks#*\n}\n  # Scripts of ament call these, and some take them away.\n  ament_append_value() { _slipway_add last "$1" "$2"; }\n  ament_append_unique_value() { _slipway_add last "$1" "$2"; }\n  ament_prepend_unique_value() { _slipway_add first "$1" "$2"; }\n  . "$_slipway_file"\ndone\nunset _slipway_prefix _slipway_hooks _slipway_file AMENT_CURRENT_PREFIX CATKIN_ENV_HOOK_WORKSPACE\nunset -f _slipway_add _slipway_folders _slipway_dsv _slipway_source _slipway_hook _slipway_all\nunset -f ament_append_value ament_append_unique_value ament_prepend_unique_value 2> /dev/null || :\n';
+
+// resources/templates/prefix/of-shell.mustache
+var of_shell_default = "# {{file}}.sh of this prefix, with the hooks of {{shell}}.\n_slipway_shell={{shell}}\n. {{prefix}}/{{file}}.sh\nunset _slipway_shell\n";
+
+// resources/templates/prefix/run.mustache
+var run_default = '#!/bin/sh\n# Runs a command with the environment of this prefix: {{prefix}}/env.sh COMMAND ...\nif [ $# -eq 0 ]; then\n  echo "usage: {{prefix}}/env.sh COMMAND [ARGUMENT ...]" >&2\n  exit 2\nfi\n. {{prefix}}/setup.sh\nexec "$@"\n';
+
+// resources/templates/prefix/setup.mustache
+var setup_default = "# Sets up a shell for what is installed in {{prefix}}, with its underlays: . {{prefix}}/setup.sh\n# For sh, bash and zsh. setup.bash and setup.zsh do the same with the hooks of these shells.\n{{#underlays}}\nunset AMENT_CURRENT_PREFIX\nif [ -f {{path}}/setup.${_slipway_shell:-sh} ] || [ -f {{path}}/setup.sh ]; then\n  # catkin's would take away what another one set.\n  CATKIN_SETUP_UTIL_ARGS=--extend\n  export CATKIN_SETUP_UTIL_ARGS\n  if [ -f {{path}}/setup.${_slipway_shell:-sh} ]; then . {{path}}/setup.${_slipway_shell:-sh}; else . {{path}}/setup.sh; fi\n  unset CATKIN_SETUP_UTIL_ARGS\nelse\n  _slipway_at={{path}}\n  . {{prefix}}/local_setup.sh\nfi\n{{/underlays}}\n. {{prefix}}/local_setup.sh\n";
+
+// ts-src/render/prefix.ts
+var shells = ["bash", "zsh"];
+var renderLocalSetup = ({ prefix, rosVersion }) => renderTemplate(local_setup_default, { prefix: shellQuote(prefix), ros1: rosVersion === 1, ros2: rosVersion === 2 });
+function prefixFiles(of) {
+  const prefix = shellQuote(of.prefix);
+  const texts = {
+    "local_setup.sh": renderLocalSetup(of),
+    // The nearest underlay comes last, so that its paths come first.
+    "setup.sh": renderTemplate(setup_default, {
+      prefix,
+      underlays: [...of.underlayPrefixes].reverse().map((path2) => ({ path: shellQuote(path2) }))
+    })
+  };
+  for (const shell2 of shells)
+    for (const file3 of ["local_setup", "setup"])
+      texts[`${file3}.${shell2}`] = renderTemplate(of_shell_default, { prefix, file: file3, shell: shell2 });
+  if (of.rosVersion === 1) texts[".catkin"] = "";
+  return [
+    ...Object.entries(texts).map(([name6, text8]) => ({ name: name6, text: text8, mode: 420 })),
+    { name: "env.sh", text: renderTemplate(run_default, { prefix }), mode: 493 }
+  ].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+var names = new Set(
+  prefixFiles({ prefix: "/", underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name)
+);
+var isPrefixFile = (path2, prefix) => path2.startsWith(`${prefix}/`) && names.has(path2.slice(prefix.length + 1));
+
+// ts-src/render/debian.ts
+var aboutVersion = "2";
+var commonText = [
+  control_default,
+  changelog_default,
+  copyright_default2,
+  pack_default,
+  pack_default2,
+  environment_default,
+  slipway_default,
+  renderLocalSetup({ prefix: "/", rosVersion: 1 }),
+  renderLocalSetup({ prefix: "/", rosVersion: 2 }),
+  aboutVersion
+].join("\0");
+var packagingText = (type) => `${commonText}\0${keyTextOf(rulesOf(type))}`;
+function aboutOf(p, manifest, given, scope2) {
+  const person = manifest.maintainers[0];
+  const name6 = oneLine(person?.name ?? "").replace(/[<>,]/g, "") || p.name;
+  const repository2 = urlOf(manifest, "repository");
+  const { summary, lines } = describePackage(
+    manifest.description,
+    p.name,
+    `This is the package '${p.name}' of the distribution '${scope2.distribution}', installed in ${scope2.prefix}.`
+  );
+  return {
+    maintainer: given ?? `${name6} <${oneLine(person?.email ?? "")}>`,
+    homepage: urlOf(manifest, "website", "repository"),
+    vcsGit: repository2?.endsWith(".git") ? repository2 : void 0,
+    vcsBrowser: repository2?.replace(/\.git$/, ""),
+    bugs: urlOf(manifest, "bugtracker"),
+    summary,
+    description: lines
+  };
+}
+function renderRecipe(recipe2) {
+  const { package: p, manifest } = recipe2;
+  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe2.maintainer, recipe2);
+  const date3 = new Date(stampSeconds(recipe2.stamp) * 1e3);
+  const source2 = p.debian;
+  return {
+    control: renderTemplate(control_default, {
+      source: source2,
+      package: p.debian,
+      maintainer,
+      buildDepends: recipe2.buildDepends,
+      homepage: homepage ? [{ homepage }] : false,
+      summary
+    }),
+    changelog: renderTemplate(changelog_default, {
+      source: source2,
+      version: recipe2.version,
+      release: recipe2.release,
+      // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
+      lines: entryLines(`${p.name} ${p.version}${p.source.tree === void 0 ? "" : `, tree ${p.source.tree}`}.`),
+      maintainer,
+      date: date3.toUTCString().replace("GMT", "+0000")
+    }),
+    copyright: renderCopyright({
+      manifest,
+      url: urlOf(manifest, "repository", "website"),
+      notices: recipe2.notices,
+      year: date3.getUTCFullYear(),
+      licenseText: recipe2.licenseText
+    }),
+    "slipway.sh": slipway_default,
+    "local_setup.sh": renderLocalSetup(recipe2),
+    "pack.sh": pack_default2,
+    "pack.env": renderTemplate(pack_default, {
+      name: shellQuote(p.name),
+      package: shellQuote(p.debian),
+      upstream: shellQuote(recipe2.version.replace(/-[^-]*$/, "")),
+      prefix: shellQuote(recipe2.prefix),
+      underlays: shellQuote([...recipe2.underlayPrefixes].reverse().join(" ")),
+      epoch: String(stampSeconds(recipe2.stamp))
+    }),
+    "build-type.sh": rulesOf(p.buildType).script,
+    "slipway.env": renderTemplate(environment_default, {
+      name: shellQuote(p.name),
+      package: shellQuote(p.debian),
+      prefix: shellQuote(recipe2.prefix),
+      underlays: shellQuote([...recipe2.underlayPrefixes].reverse().join(" ")),
+      epoch: String(stampSeconds(recipe2.stamp)),
+      cmakeArgs: recipe2.cmakeArgs.map(shellQuote).join(" "),
+      environment: Object.entries(recipe2.environment).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => `${k}=${shellQuote(v)}`)
+    })
+  };
+}
+function urlOf(manifest, ...types4) {
+  for (const type of types4) {
+    const url2 = manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+    if (url2 !== void 0) return url2;
+  }
+  return void 0;
+}
+var entryLines = (text8) => wrapped(text8, 74).map((line2, i) => i === 0 ? `* ${line2}` : `  ${line2}`);
+
+// ts-src/render/environment-docs.ts
+function renderEnvironmentDocs(of) {
+  const date3 = new Date(of.seconds * 1e3);
+  return {
+    copyright: renderTemplate(copyright_default, {
+      name: of.name,
+      year: date3.getUTCFullYear(),
+      maintainer: of.maintainer
+    }),
+    changelog: renderTemplate(changelog_default, {
+      source: of.name,
+      version: of.version,
+      release: of.release,
+      lines: entryLines("Made by Slipway from the settings of the distribution."),
+      maintainer: of.maintainer,
+      date: date3.toUTCString().replace("GMT", "+0000")
+    }),
+    summary: `shell environment of ${of.prefix}`,
+    description: [
+      `Source ${of.prefix}/setup.sh (or setup.bash, setup.zsh) in a shell to`,
+      `run programs of the distribution '${of.distribution}'.`
+    ]
+  };
+}
+
+// ts-src/publish/environment.ts
+var environmentsOf = (distro, lock2) => ({ id, scope: scope2, target: target2 }) => {
+  const name6 = environmentPackage(distro, scope2.distribution);
+  const versions = lock2?.versions && Object.hasOwn(lock2.versions, id) ? lock2.versions[id] : void 0;
+  return {
+    name: name6,
+    distribution: scope2.distribution,
+    prefix: scope2,
+    target: target2,
+    maintainer: distro.maintainer ?? `${distro.organization} packages <packages@${distro.organization}.invalid>`,
+    locked: versions && Object.hasOwn(versions, name6) ? versions[name6] : void 0
+  };
+};
+var withEnvironments = (versions, graphs, environments, stamp, channel2) => Object.fromEntries(
+  graphs.map((graph2) => {
+    const suite2 = channelSuite(graph2.scope.distribution, graph2.target);
+    const of = environments(graph2);
+    const highest2 = channel2.value.versions[suite2]?.[of.name];
+    const input = { ...of, stamp, highest: highest2 };
+    const held = channel2.head?.suites[suite2]?.[of.name];
+    return [
+      graph2.id,
+      { ...versions[graph2.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf(input) }
+    ];
+  })
+);
+var recipe = 1;
+var upstream = "1.0.0";
+function contentOf(input) {
+  const { prefix } = input.prefix;
+  return prefixFiles(input.prefix).map(({ name: name6, text: text8, mode }) => ({ path: `${prefix}/${name6}`, data: text8, mode }));
+}
+var dependsOf = ({ prefix }) => prefix.underlayPrefixes.some((p) => p !== "/usr") ? ["python3"] : [];
+var keyOf = (input) => sha256(
+  JSON.stringify([
+    "environment",
+    recipe,
+    input.name,
+    input.target.release,
+    input.target.architecture,
+    input.maintainer,
+    dependsOf(input),
+    contentOf(input).map((f) => [f.path, f.mode, f.data])
+  ])
+);
+async function environmentOf(store2, scratch, input, held) {
+  const key = keyOf(input);
+  if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
+    return held;
+  const version3 = versionOf(input);
+  const file3 = (0, import_node_path38.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  (0, import_node_fs33.rmSync)(file3, { force: true });
+  await writePackage(file3, input, version3);
+  const deb2 = await store2.put(file3);
+  (0, import_node_fs33.rmSync)(file3, { force: true });
+  return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
+}
+function versionOf({ locked: locked2, highest: highest2, stamp, target: target2 }) {
+  const fits = locked2 !== void 0 && (highest2 === void 0 || compareDebianVersions(locked2, highest2) >= 0);
+  return fits ? locked2 : debianVersion(upstream, target2.release, stamp);
+}
+async function writePackage(file3, input, version3) {
+  const seconds = stampSeconds(stampOfVersion(version3) ?? input.stamp);
+  const { copyright, changelog, summary, description } = renderEnvironmentDocs({
+    name: input.name,
+    version: version3,
+    release: input.target.release,
+    distribution: input.distribution,
+    prefix: input.prefix.prefix,
+    maintainer: input.maintainer,
+    seconds
+  });
+  const documents = `/usr/share/doc/${input.name}`;
+  const files = [
+    ...contentOf(input),
+    { path: `${documents}/changelog.Debian.gz`, data: storedGzip(Buffer.from(changelog)) },
+    { path: `${documents}/copyright`, data: copyright }
+  ].map((f) => ({ ...f, path: f.path.slice(1) }));
+  const folders = /* @__PURE__ */ new Set();
+  for (const { path: path2 } of files)
+    for (let at2 = path2.indexOf("/"); at2 > 0; at2 = path2.indexOf("/", at2 + 1)) folders.add(path2.slice(0, at2 + 1));
+  const all = [...[...folders].map((path2) => ({ path: path2, data: "" })), ...files].sort(
+    (a, b) => a.path < b.path ? -1 : 1
+  );
+  const control = renderControl({
+    package: input.name,
+    source: input.name,
+    version: version3,
+    architecture: input.target.architecture,
+    maintainer: input.maintainer,
+    installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders.size),
+    section: "misc",
+    depends: dependsOf(input),
+    provides: [],
+    conflicts: [],
+    replaces: [],
+    summary,
+    description
+  });
+  const sums = files.map((f) => `${md5(f.data)}  ${f.path}
+`).join("");
+  const members2 = [
+    { path: "control", data: control },
+    { path: "md5sums", data: sums }
+  ];
+  await writeAr(
+    file3,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar.gz", data: storedGzip(writeTar(members2, seconds)) },
+      { name: "data.tar.gz", data: storedGzip(writeTar(all, seconds)) }
+    ],
+    seconds
+  );
+}
+
 // ts-src/publish/key-health.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs37 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path41 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs33 = require("node:fs");
+var import_node_fs34 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -27300,10 +28121,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder = (0, import_node_fs33.mkdtempSync)((0, import_node_path38.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder = (0, import_node_fs34.mkdtempSync)((0, import_node_path39.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(folder, "signature"), signature);
-    (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(folder, "text"), text8);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder, "signature"), signature);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2],
@@ -27311,11 +28132,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path38.join)(folder, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path39.join)(folder, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path38.join)(folder, "signature"), (0, import_node_path38.join)(folder, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path39.join)(folder, "signature"), (0, import_node_path39.join)(folder, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
@@ -27323,14 +28144,14 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
-    (0, import_node_fs33.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs34.rmSync)(folder, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs34 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_process();
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
@@ -27357,15 +28178,15 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command2, args, options6) => run("nsenter", [...enter, "--", command2, ...args], options6),
+    run: (command2, args, options7) => run("nsenter", [...enter, "--", command2, ...args], options7),
     close: held.end
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs34.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs35.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path39.join)(folder, "g");
+  const home = (0, import_node_path40.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -27409,7 +28230,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options6) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options6);
+var gpg = (at2, args, options7) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options7);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -27431,7 +28252,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs35.openSync)(file3, "r");
+      descriptor = (0, import_node_fs36.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -27444,7 +28265,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs35.closeSync)(descriptor);
+    (0, import_node_fs36.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -27482,7 +28303,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs35.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs36.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept3 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept3.code === 0 ? good(void 0) : failed("keep the key", kept3);
 }
@@ -27515,11 +28336,11 @@ async function signerOf(at2, keys) {
       const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
       return checked.ok ? good(signed.stdout) : checked;
     },
-    run: (command2, args, options6 = {}) => at2.run(command2, args, { ...options6, env: { ...process.env, ...options6.env, GNUPGHOME: at2.home } })
+    run: (command2, args, options7 = {}) => at2.run(command2, args, { ...options7, env: { ...process.env, ...options7.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs35.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs36.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -27548,10 +28369,10 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named6, state, organization) => named6 === void 0 ? { kind: "made", home: (0, import_node_path40.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path41.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path40.join)(process.env.HOME ?? "/root", ".gnupg"),
-  keys: [named6].flat()
+  home: process.env.GNUPGHOME ?? (0, import_node_path41.join)(process.env.HOME ?? "/root", ".gnupg"),
+  keys: [named7].flat()
 };
 function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
@@ -27567,12 +28388,12 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs36.mkdtempSync)((0, import_node_path41.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs37.mkdtempSync)((0, import_node_path42.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs36.rmSync)(home, { recursive: true, force: true }));
+  ).finally(() => (0, import_node_fs37.rmSync)(home, { recursive: true, force: true }));
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -27652,7 +28473,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names3, most7, count3 = names3.length) => count3 > most7 + 1 ? `${names3.slice(0, most7).join(", ")} and ${count3 - most7} more` : names3.join(", ");
+var someOf = (names4, most7, count3 = names4.length) => count3 > most7 + 1 ? `${names4.slice(0, most7).join(", ")} and ${count3 - most7} more` : names4.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -27821,8 +28642,8 @@ function suiteOf(graph2, before2, input, diagnostics) {
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
 function told4(graph2, former, reasons2, holding, elsewhere) {
-  const names3 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf4 = (debian2) => names3.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf4 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
   const list9 = (all) => someOf(all.map(nameOf4), 8);
   const diagnostics = [];
   const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
@@ -27868,8 +28689,8 @@ function safeUser() {
 }
 async function publishChannel(opened, input) {
   const diagnostics = [];
-  const names3 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
-  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names3);
+  const names4 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
+  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names4);
   const published = await withSigner(input.signingKey, (signer) => publishRuns(channel2, input, signer, diagnostics));
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
   return { ...published.value, diagnostics };
@@ -27878,12 +28699,16 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const { runs, store: store2, stamp } = input;
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
-  const names3 = /* @__PURE__ */ new Set();
+  const names4 = /* @__PURE__ */ new Set();
+  const scratch = (0, import_node_path43.join)(input.state, "incoming");
+  (0, import_node_fs38.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
+    const environment3 = input.environments?.(graph2);
+    const { [environment3?.name ?? ""]: former, ...others2 } = before2[name6] ?? {};
     const now = suiteOf(
       graph2,
-      before2[name6] ?? {},
+      others2,
       {
         belongs: (debian2) => input.belongs(graph2.scope, debian2),
         nameOf: (debian2) => input.nameOf?.(graph2.scope, debian2),
@@ -27892,13 +28717,15 @@ async function publishRuns(channel2, input, signer, diagnostics) {
       diagnostics
     );
     if (!Object.keys(now).length) continue;
+    if (environment3) {
+      const highest2 = channel2.value.versions[name6]?.[environment3.name];
+      now[environment3.name] = await environmentOf(store2, scratch, { ...environment3, stamp, highest: highest2 }, former);
+    }
     next2[name6] = now;
-    names3.add(aptSuite(graph2.scope.distribution, graph2.target));
+    names4.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
-  if (!input.partial) dropArchitectures(next2, runs, names3);
-  if (!names3.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path42.join)(input.state, "incoming");
-  (0, import_node_fs37.mkdirSync)(scratch, { recursive: true });
+  if (!input.partial) dropArchitectures(next2, runs, names4);
+  if (!names4.size) return good({ sources: [], lost: [] });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -27938,7 +28765,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   if (!moved3.ok) return moved3;
   if (moved3.value.lost.length) return good({ sources: [], lost: lostKeys(moved3.value.lost) });
   const [first2] = input.endpoints;
-  return good({ sources: first2 ? sourcesOf(first2, next2, [...names3], signer) : [], lost: [] });
+  return good({ sources: first2 ? sourcesOf(first2, next2, [...names4], signer) : [], lost: [] });
 }
 function testsOf(runs) {
   const all = {};
@@ -27952,23 +28779,23 @@ function testsOf(runs) {
   }
   return all;
 }
-function sourcesOf(endpoint, suites, names3, signer) {
-  return names3.map(
+function sourcesOf(endpoint, suites, names4, signer) {
+  return names4.map(
     (name6) => renderSources({
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path42.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path43.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
 }
-function dropArchitectures(next2, runs, names3) {
+function dropArchitectures(next2, runs, names4) {
   const planned3 = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2))
-    if (names3.has(key.slice(0, key.lastIndexOf("/"))) && !planned3.has(key)) delete next2[key];
+    if (names4.has(key.slice(0, key.lastIndexOf("/"))) && !planned3.has(key)) delete next2[key];
 }
 
 // ts-src/publish/rules.ts
@@ -27994,8 +28821,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -28012,7 +28839,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path43.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path44.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -28020,15 +28847,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs38.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs39.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs38.mkdirSync)((0, import_node_path43.dirname)(path2), { recursive: true });
+    (0, import_node_fs39.mkdirSync)((0, import_node_path44.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs38.linkSync)(file3.path, path2);
+      (0, import_node_fs39.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -28037,13 +28864,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs38.copyFileSync)(file3.path, temporary);
-      const handle = (0, import_node_fs38.openSync)(temporary, "r");
-      (0, import_node_fs38.fsyncSync)(handle);
-      (0, import_node_fs38.closeSync)(handle);
+      (0, import_node_fs39.copyFileSync)(file3.path, temporary);
+      const handle = (0, import_node_fs39.openSync)(temporary, "r");
+      (0, import_node_fs39.fsyncSync)(handle);
+      (0, import_node_fs39.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs38.rmSync)(temporary, { force: true });
+      (0, import_node_fs39.rmSync)(temporary, { force: true });
     }
   }
   async placeAll(files) {
@@ -28070,7 +28897,7 @@ var FolderEndpoint = class {
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs38.linkSync)(temporary, path2);
+      (0, import_node_fs39.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -28084,13 +28911,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs38.statSync)(path2).size;
+      there = (0, import_node_fs39.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs38.rmSync)(path2, { force: true });
+    (0, import_node_fs39.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -28104,23 +28931,23 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs38.mkdirSync)((0, import_node_path43.dirname)(path2), { recursive: true });
+    (0, import_node_fs39.mkdirSync)((0, import_node_path44.dirname)(path2), { recursive: true });
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs38.linkSync)(this.path(like), temporary);
-      (0, import_node_fs38.renameSync)(temporary, path2);
+      (0, import_node_fs39.linkSync)(this.path(like), temporary);
+      (0, import_node_fs39.renameSync)(temporary, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs38.rmSync)(temporary, { force: true });
+      (0, import_node_fs39.rmSync)(temporary, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs38.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs39.readFileSync)(this.path(name6)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -28133,9 +28960,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path43.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path43.dirname)(at2)) {
+    for (let at2 = (0, import_node_path44.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path44.dirname)(at2)) {
       try {
-        (0, import_node_fs38.rmdirSync)(this.path(at2));
+        (0, import_node_fs39.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -28144,28 +28971,28 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/plan/archive.ts
 init_diagnostics();
-function missingPackages(scope2, resolver, names3) {
+function missingPackages(scope2, resolver, names4) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
   const look2 = (p, list9, tests) => {
     for (const written of list9) {
       const name6 = /^[^=:/<>( ]*/.exec(written)[0];
-      if (names3.has(name6)) continue;
+      if (names4.has(name6)) continue;
       let missing = found2.get(name6);
       if (!missing) {
-        near ??= new NearNames(names3);
+        near ??= new NearNames(names4);
         missing = {
           name: name6,
           ...originOf(p, name6, resolver),
           neededBy: [],
           testedBy: [],
-          near: nearName(name6, near, names3)
+          near: nearName(name6, near, names4)
         };
         found2.set(name6, missing);
       }
@@ -28190,59 +29017,59 @@ function originOf(p, name6, resolver) {
   }
   return { key: void 0, file: void 0 };
 }
-function nearName(name6, near, names3) {
+function nearName(name6, near, names4) {
   const [similar] = near.of(name6, 1);
   if (similar !== void 0) return similar;
   const parts2 = name6.split("-");
   for (let n = parts2.length - 1; n > 1; n--) {
     const start = parts2.slice(0, n).join("-");
-    if (names3.has(start)) return start;
+    if (names4.has(start)) return start;
   }
   return void 0;
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept3 = (0, import_node_path44.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept3 = (0, import_node_path45.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs39.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs40.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
-  const names3 = /* @__PURE__ */ new Set();
+  const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path44.join)(base.lists, file3);
-    if ((0, import_node_fs39.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs39.readFileSync)(path2, "latin1"), names3);
+    const path2 = (0, import_node_path45.join)(base.lists, file3);
+    if ((0, import_node_fs40.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs40.readFileSync)(path2, "latin1"), names4);
   }
-  if (!names3.size) return void 0;
-  writeWhole(kept3, [...names3].sort().join("\n"), { sync: false });
-  return names3;
+  if (!names4.size) return void 0;
+  writeWhole(kept3, [...names4].sort().join("\n"), { sync: false });
+  return names4;
 }
-function addNames(list9, names3) {
+function addNames(list9, names4) {
   const field = /^(Package|Provides): (.*)$/gm;
   for (let m = field.exec(list9); m; m = field.exec(list9)) {
-    if (m[1] === "Package") names3.add(m[2]);
-    else for (const provided of m[2].split(",")) names3.add(provided.trim().split(/[ (:]/)[0]);
+    if (m[1] === "Package") names4.add(m[2]);
+    else for (const provided of m[2].split(",")) names4.add(provided.trim().split(/[ (:]/)[0]);
   }
 }
-function baseAtHand(state, platform2, architecture2) {
+function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path44.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path45.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/cli/archive-check.ts
-var archiveCheck = (planned3) => (scope2, target2, names3) => {
+var archiveCheck = (planned3) => (scope2, target2, names4) => {
   const blocked = /* @__PURE__ */ new Map();
   const resolver = planned3.resolvers[planned3.plan.scopes.indexOf(scope2)];
-  const missing = resolver ? missingPackages(scope2, resolver, names3) : [];
+  const missing = resolver ? missingPackages(scope2, resolver, names4) : [];
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
@@ -28251,7 +29078,7 @@ var archiveCheck = (planned3) => (scope2, target2, names3) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path45.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path46.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -28270,8 +29097,8 @@ function checkArchives(planned3) {
     const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
     for (const target2 of architectures2.values()) {
       const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
-      const names3 = base && archiveNames(base);
-      for (const d of names3 ? check4(scope2, target2, names3).diagnostics : []) diagnostics.set(d.message, d);
+      const names4 = base && archiveNames(base);
+      for (const d of names4 ? check4(scope2, target2, names4).diagnostics : []) diagnostics.set(d.message, d);
     }
   }
   return [...diagnostics.values()];
@@ -28444,8 +29271,8 @@ var readiness = (needs) => ({
 });
 
 // ts-src/engine/task-runner.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path48 = require("node:path");
 
 // ts-src/model/docs.ts
 var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
@@ -28460,7 +29287,7 @@ var apiFolder = "api";
 var proseFolder = "doc";
 
 // ts-src/engine/store-repair.ts
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -28469,19 +29296,19 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/store-repair.ts
 var StoreRepair = class {
-  constructor(options6) {
-    this.options = options6;
+  constructor(options7) {
+    this.options = options7;
   }
   restoring = /* @__PURE__ */ new Map();
   async run(graph2, work2) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options6.state);
+      const folder = newScratch(options7.state);
       let outcome;
       try {
         outcome = await work2(folder);
       } finally {
-        await options6.driver.remove(folder);
+        await options7.driver.remove(folder);
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
@@ -28505,25 +29332,25 @@ var StoreRepair = class {
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, d);
-    options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options6.taskKeys.resolveKey(graph2, d);
+    options7.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options7.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path46.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path47.join)(options7.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options6.restored(graph2, d, outcome.value);
+    options7.restored(graph2, d, outcome.value);
     return void 0;
   }
 };
 
 // ts-src/engine/task-runner.ts
 var TaskRunner = class {
-  constructor(options6, reports) {
-    this.options = options6;
+  constructor(options7, reports) {
+    this.options = options7;
     this.reports = reports;
-    this.repair = new StoreRepair({ ...options6, ...reports });
+    this.repair = new StoreRepair({ ...options7, ...reports });
   }
   repair;
   /** Looks a key up, in the hints first. */
@@ -28542,21 +29369,21 @@ var TaskRunner = class {
     return this.options.store.holds(filesOfDocs(record3)) ? record3 : void 0;
   }
   async findTest(graph2, task, key) {
-    const { options: options6 } = this;
-    const hint = options6.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options6.store.getTest(key);
-    if (there && !options6.rebuild(packageOf(graph2, task).name) && !options6.retest(there))
+    const { options: options7 } = this;
+    const hint = options7.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options7.store.getTest(key);
+    if (there && !options7.rebuild(packageOf(graph2, task).name) && !options7.retest(there))
       return { kind: "test", record: there };
     return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
   }
   async findBuild(graph2, task, key) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, task);
-    const hint = options6.hints.builds.get(key);
-    const record3 = hint && options6.store.holds(hint.debs) ? hint : await options6.store.get(key);
-    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+    const hint = options7.hints.builds.get(key);
+    const record3 = hint && options7.store.holds(hint.debs) ? hint : await options7.store.get(key);
+    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
     const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
-    if (record3 && !goesDown && !options6.rebuild(p.name)) return { kind: "build", record: record3 };
+    if (record3 && !goesDown && !options7.rebuild(p.name)) return { kind: "build", record: record3 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
     const reason = goesDown ? `packed anew: the channel holds ${held}` : record3 ? "forced" : "new or changed inputs";
@@ -28564,43 +29391,43 @@ var TaskRunner = class {
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path47.join)(options6.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path48.join)(options7.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf2(graph2, task);
-        const log = (0, import_node_path47.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path48.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path47.join)(options6.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path48.join)(options7.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs40.rmSync)(lock2, { force: true });
+    (0, import_node_fs41.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const p = packageOf(graph2, task);
     if (kindOf2(graph2, task) === "docs") {
-      const docs2 = options6.redocument(p.name) ? void 0 : await this.docsOf(key);
+      const docs2 = options7.redocument(p.name) ? void 0 : await this.docsOf(key);
       return docs2 && { kind: "docs", record: docs2, another: true };
     }
-    if (options6.rebuild(p.name)) return void 0;
+    if (options7.rebuild(p.name)) return void 0;
     if (kindOf2(graph2, task) === "test") {
-      const record4 = await options6.store.getTest(key);
-      return record4 && !options6.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
+      const record4 = await options7.store.getTest(key);
+      return record4 && !options7.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
     }
-    const record3 = await options6.store.get(key);
-    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+    const record3 = await options7.store.get(key);
+    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
     if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
     return { kind: "build", record: record3, another: true };
   }
   async doNow(graph2, task, resolved, log) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
     if (kindOf2(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
@@ -28608,14 +29435,14 @@ var TaskRunner = class {
       return { kind: "build", record: outcome2.value, another: false };
     }
     if (kindOf2(graph2, task) === "docs") {
-      const docs2 = await this.repair.run(graph2, (work2) => options6.builder.document({ ...request, work: work2 }));
+      const docs2 = await this.repair.run(graph2, (work2) => options7.builder.document({ ...request, work: work2 }));
       if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
-      await options6.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      await options7.store.writeJson(docsRecordName(resolved.key), docs2.value);
       return { kind: "docs", record: docs2.value, another: false };
     }
-    const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
+    const outcome = await this.repair.run(graph2, (work2) => options7.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options6.store.putTest(outcome.value);
+    await options7.store.putTest(outcome.value);
     return { kind: "test", record: outcome.value, another: false };
   }
 };
@@ -28629,11 +29456,11 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options6, graphs, alone = false) {
-    this.options = options6;
+  constructor(options7, graphs, alone = false) {
+    this.options = options7;
     this.graphs = graphs;
-    this.runner = new TaskRunner(options6, {
-      note: (text8) => options6.progress.note(text8),
+    this.runner = new TaskRunner(options7, {
+      note: (text8) => options7.progress.note(text8),
       restored: (graph2, n, record3) => {
         this.setRecord(graph2, n, record3);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -28643,7 +29470,7 @@ var Scheduler = class {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options6.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options7.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -28848,12 +29675,12 @@ var Scheduler = class {
     return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const t = graph2.results[task];
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options6.now();
+      t.started = options7.now();
       t.log = log;
-      options6.progress.started(t);
+      options7.progress.started(t);
     });
     if (outcome.kind === "build")
       return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
@@ -28861,7 +29688,7 @@ var Scheduler = class {
       return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
     if (outcome.kind === "docs")
       return this.useDocRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
-    const stopped = options6.signal.aborted;
+    const stopped = options7.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
@@ -28904,8 +29731,8 @@ function untilStopped(first2 = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -28916,8 +29743,8 @@ var q = (text8) => JSON.stringify(text8);
 var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
-  for (const [distribution2, repositories] of sorted2(lock2.distributions)) {
-    lines.push(`  ${distribution2}:`, "    repositories:");
+  for (const [distribution3, repositories] of sorted2(lock2.distributions)) {
+    lines.push(`  ${distribution3}:`, "    repositories:");
     for (const [name6, r] of sorted2(repositories))
       lines.push(
         `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
@@ -28930,8 +29757,8 @@ function renderLock(lock2) {
       );
   }
   if (Object.keys(lock2.platforms).length) lines.push("platforms:");
-  for (const [platform2, p] of sorted2(lock2.platforms)) {
-    lines.push(`  ${platform2}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
+  for (const [platform3, p] of sorted2(lock2.platforms)) {
+    lines.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
     for (const [name6, version3] of sorted2(p.packages)) lines.push(`      ${name6}: ${q(version3)}`);
   }
   if (Object.keys(lock2.versions ?? {}).length) lines.push("versions:");
@@ -29191,22 +30018,564 @@ function renderReport(report2) {
   };
 }
 
+// ts-src/cli/outputs.ts
+var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
+var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
+var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path49.join)(output, t.log)) : [];
+function writeReports(o) {
+  const { plan: plan2, runs, output } = o;
+  const results = resultsOf(runs);
+  writeWhole((0, import_node_path49.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+`);
+  const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
+  const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
+  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path49.join)(output, name6), text8);
+}
+async function writeOutputs(o) {
+  const { runs, output } = o;
+  writeWhole((0, import_node_path49.join)(output, "lock.yaml"), lockText(o));
+  writeReports(o);
+  return writeJunit(runs, o.store, output);
+}
+function reportTasks(runs, output) {
+  return runs.flatMap(
+    (graph2) => graph2.results.flatMap((t, task) => {
+      if (!t) return [];
+      const p = packageOf(graph2, task);
+      return [
+        {
+          ...t,
+          scope: graph2.id,
+          buildType: p.buildType,
+          upstream: p.version,
+          repository: p.repository,
+          needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path49.join)(output, t.log)) : []
+        }
+      ];
+    })
+  );
+}
+async function writeJunit(runs, store2, output) {
+  const lost3 = [];
+  let cases = 0;
+  for (const graph2 of runs) {
+    for (const record3 of graph2.tests) {
+      if (!record3?.junit) continue;
+      const text8 = await store2.readText(record3.junit);
+      if (text8 === void 0)
+        lost3.push(
+          warning("results-lost", `the store lost the test results of '${record3.package}' on ${graph2.id}`, {
+            hint: "slipway test runs its tests again where --retest says so"
+          })
+        );
+      else writeWhole((0, import_node_path49.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+    }
+    const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
+    cases += own3.length;
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path49.join)(output, t.log)) : [];
+    if (own3.length)
+      writeWhole(
+        (0, import_node_path49.join)(output, "junit", `${graph2.id}.xml`),
+        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
+        { sync: false }
+      );
+  }
+  if (!cases) writePlanCase(output, "nothing to do", void 0);
+  return lost3;
+}
+function writePlanCase(output, name6, fault3) {
+  const result2 = fault3 === void 0 ? "passed" : "failed";
+  const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
+  writeWhole((0, import_node_path49.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+}
+function writeUnplanned(output, title, fault3) {
+  const now = Date.now();
+  const notes = [`This run could not be planned:
+${fault3}`];
+  const files = renderReport({
+    title: `${title}: not planned`,
+    stamp: "-",
+    begun: now,
+    finished: now,
+    notes,
+    tasks: []
+  });
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path49.join)(output, name6), text8);
+  writeWhole((0, import_node_path49.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+`);
+  writePlanCase(output, "planned", fault3);
+}
+function tailOf(log) {
+  try {
+    return tellingPart((0, import_node_fs42.readFileSync)(log, "utf8").slice(-4e5));
+  } catch {
+    return [];
+  }
+}
+function locked(plan2, distributions) {
+  const sources = new Map(
+    plan2.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source]))
+  );
+  return distributions.map((d) => ({
+    ...d,
+    packages: new Map(
+      [...d.packages].map(([name6, p]) => [name6, { ...p, source: sources.get(`${d.name} ${name6}`) ?? p.source }])
+    )
+  }));
+}
+var historyOf = (scope2, name6) => `history/${scope2.replaceAll("/", "_")}/${name6}.json`;
+var remembered2 = 50;
+async function judgeTests(runs, store2, stamp) {
+  const verdicts = /* @__PURE__ */ new Map();
+  const work2 = runs.flatMap(
+    (graph2) => graph2.tests.flatMap(
+      (record3, n) => record3 && record3.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record3, task: graph2.results[graph2.count + n] }] : []
+    )
+  );
+  await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
+    const name6 = historyOf(graph2.id, record3.package);
+    const cases = (list9) => list9.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const history = await store2.readJson(name6) ?? [];
+    const now = {
+      stamp,
+      key: record3.key.slice(0, 16),
+      outcome: record3.outcome,
+      failed: cases(record3.failed),
+      flaky: cases(record3.flaky)
+    };
+    const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
+    if (ran) {
+      history.push(now);
+      await store2.writeJson(name6, history.slice(-remembered2));
+    }
+    if (record3.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
+  });
+  return verdicts;
+}
+function verdictOf(history) {
+  const last = history[history.length - 1];
+  const flaky = last.failed.filter(
+    (c) => history.some((h) => h.key === last.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last)
+  );
+  if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(", ")} passed before at the same key`;
+  let since = history.length - 1;
+  while (since > 0 && last.failed.some((c) => history[since - 1].failed.includes(c))) since--;
+  const runs = history.length - since;
+  return runs > 1 ? `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs` : history.length > 1 ? "it passed the time before" : "";
+}
+
+// ts-src/cli/progress.ts
+var doing = { build: "building", test: "testing", docs: "documenting" };
+function makeProgress(tasks, live, verbose, expected, workers, now) {
+  const write3 = (text8) => void process.stderr.write(text8);
+  const running2 = /* @__PURE__ */ new Map();
+  let done = 0;
+  let shown5 = 0;
+  const total = tasks.length;
+  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
+  let note = "";
+  const begun = now();
+  const clear = () => {
+    if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
+    shown5 = 0;
+  };
+  const draw = () => {
+    clear();
+    const width5 = process.stderr.columns || 80;
+    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
+    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
+    const remaining = Math.max(0, left - spent) / workers;
+    const bar = Math.round(done / Math.max(1, total) * 20);
+    lines.unshift(
+      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
+    );
+    for (const l of lines) write3(`${printable(l).slice(0, width5 - 1)}
+`);
+    shown5 = lines.length;
+  };
+  const timer = live ? setInterval(draw, 500) : void 0;
+  timer?.unref();
+  return {
+    started(t) {
+      running2.set(t.id, t);
+      if (live) draw();
+      else write3(printable(`${doing[t.kind]} ${t.id}
+`));
+    },
+    finished(t) {
+      running2.delete(t.id);
+      left -= expected(t);
+      done++;
+      if (live) clear();
+      if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
+      if (live) draw();
+    },
+    note(text8) {
+      if (live) {
+        note = text8;
+        draw();
+      } else write3(printable(`${text8}
+`));
+    },
+    close() {
+      clearInterval(timer);
+      if (live) clear();
+    }
+  };
+}
+
+// ts-src/cli/reproducible.ts
+var import_node_path52 = require("node:path");
+
+// ts-src/engine/reproducible.ts
+var import_node_fs44 = require("node:fs");
+var import_node_path51 = require("node:path");
+init_files();
+init_process();
+
+// ts-src/inspect/differences.ts
+var import_node_fs43 = require("node:fs");
+var import_node_path50 = require("node:path");
+
+// ts-src/inspect/elf-sections.ts
+function sectionAt(data, at2) {
+  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
+  try {
+    return search(data, at2);
+  } catch (e) {
+    if (e instanceof RangeError) return void 0;
+    throw e;
+  }
+}
+function search(data, at2) {
+  const wide = data[4] === 2;
+  const little = data[5] === 1;
+  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
+  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
+  const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
+  const table3 = word3(wide ? 40 : 32);
+  const [size3, count3, names4] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
+  const strings = offset(names4);
+  for (let i = 0; i < count3; i++) {
+    const header2 = table3 + i * size3;
+    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
+    const name6 = strings + u32(header2);
+    return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
+  }
+  return void 0;
+}
+
+// ts-src/inspect/differences.ts
+var searched = 256 << 20;
+var kinds3 = [
+  [(s) => s.isSymbolicLink(), "a link"],
+  [(s) => s.isDirectory(), "a folder"],
+  [(s) => s.isFile(), "a file"]
+];
+function differencesOf(before2, after) {
+  const [old, now] = [treeOf(before2), treeOf(after)];
+  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
+    const [a, b] = [old.get(path2), now.get(path2)];
+    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
+    return entryDifferences((0, import_node_path50.join)(before2, path2), (0, import_node_path50.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+  });
+}
+function treeOf(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  const visit = (folder) => {
+    for (const name6 of (0, import_node_fs43.readdirSync)((0, import_node_path50.join)(root, folder)).sort()) {
+      const path2 = folder ? `${folder}/${name6}` : name6;
+      const stats = (0, import_node_fs43.lstatSync)((0, import_node_path50.join)(root, path2));
+      found2.set(path2, stats);
+      if (stats.isDirectory()) visit(path2);
+    }
+  };
+  visit("");
+  return found2;
+}
+function entryDifferences(before2, after, a, b) {
+  const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
+  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
+  if (a.isSymbolicLink()) {
+    const [from, to] = [(0, import_node_fs43.readlinkSync)(before2), (0, import_node_fs43.readlinkSync)(after)];
+    return from === to ? [] : [`leads to ${from}, then to ${to}`];
+  }
+  const found2 = [];
+  const mode = (s) => (s.mode & 4095).toString(8);
+  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
+  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
+  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
+  if (!a.isFile()) return found2;
+  if (Math.max(a.size, b.size) > searched) {
+    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
+    return found2;
+  }
+  const content = contentDifference((0, import_node_fs43.readFileSync)(before2), (0, import_node_fs43.readFileSync)(after));
+  return content === void 0 ? found2 : [...found2, content];
+}
+function contentDifference(a, b) {
+  if (a.equals(b)) return void 0;
+  const at2 = firstDifference(a, b);
+  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
+  if (isText(a) && isText(b)) {
+    const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
+    return `line ${line2}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
+  }
+  const member = memberAt(a, at2);
+  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
+  const section = sectionAt(a, at2);
+  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
+}
+function firstDifference(a, b) {
+  const end2 = Math.min(a.length, b.length);
+  const block7 = 1 << 16;
+  let at2 = 0;
+  while (at2 + block7 <= end2 && a.subarray(at2, at2 + block7).equals(b.subarray(at2, at2 + block7))) at2 += block7;
+  while (at2 < end2 && a[at2] === b[at2]) at2++;
+  return at2;
+}
+var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
+var quoted = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
+function lineAt(data, at2) {
+  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
+  const end2 = data.indexOf(10, at2);
+  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
+}
+function memberAt(data, at2) {
+  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
+  let header2 = 8;
+  while (header2 + 60 <= data.length) {
+    const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
+    const end2 = header2 + 60 + size3 + size3 % 2;
+    if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
+    if (at2 < end2)
+      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
+    header2 = end2;
+  }
+  return void 0;
+}
+
+// ts-src/engine/reproducible.ts
+init_diagnostics();
+init_digest();
+init_names();
+async function checkReproducible(session2, options7) {
+  const all = session2.graphs.flatMap(
+    (graph2) => graph2.scope.packages.flatMap(
+      (_, number7) => graph2.records[number7] && options7.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
+    )
+  );
+  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options7.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
+  const chosen = options7.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options7.sample).map(({ task }) => task);
+  const found2 = [];
+  await parallel(chosen, options7.workers, async ({ graph: graph2, number: number7 }) => {
+    if (options7.signal.aborted) return;
+    options7.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
+    found2.push(await checkOne(session2, options7, graph2, number7));
+  });
+  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
+}
+async function checkOne(session2, options7, graph2, number7) {
+  const p = packageOf(graph2, number7);
+  const record3 = graph2.records[number7];
+  const repair = new StoreRepair({
+    ...session2,
+    state: session2.input.state,
+    output: options7.output,
+    note: session2.say,
+    restored: () => void 0
+  });
+  const log = (0, import_node_path51.join)(options7.output, "logs", graph2.id, `${p.name}.again.log`);
+  const outcome = await repair.run(graph2, async (work2) => {
+    const resolved = await session2.taskKeys.resolveKey(graph2, number7);
+    if (typeof resolved === "string") return failed2(resolved);
+    const stamp = stampIn(record3.version);
+    if (stamp === void 0) return failed2(`its version ${record3.version} has no stamp`);
+    const again = await session2.builder.repeat({
+      graph: graph2,
+      number: number7,
+      package: p,
+      resolved,
+      work: work2,
+      log,
+      repeat: { version: record3.version, stamp }
+    });
+    return again.state === "made" ? compareFiles(session2, options7, record3, again.value, work2) : again;
+  });
+  const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
+  return { id: graph2.id, name: p.name, ...result2 };
+}
+async function compareFiles(session2, options7, record3, files, work2) {
+  const differences = [];
+  let report2;
+  const second = new Map(files.map((f) => [(0, import_node_path51.basename)(f), f]));
+  for (const [i, deb2] of record3.debs.entries()) {
+    const after = second.get(deb2.name);
+    second.delete(deb2.name);
+    if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
+    else if (await sha256File(after) !== deb2.sha256) {
+      const before2 = await session2.store.path(deb2);
+      if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path51.join)(work2, `compare-${i}`));
+      if (typeof inside === "string") return failed2(inside);
+      differences.push(...inside);
+      report2 ??= await diffoscope(before2, after, record3.package, options7);
+    }
+  }
+  for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
+  return made({
+    state: differences.length ? "different" : "equal",
+    differences,
+    ...report2 === void 0 ? {} : { report: report2 }
+  });
+}
+async function insideOf2(before2, after, deb2, folder) {
+  const [a, b] = [(0, import_node_path51.join)(folder, "before"), (0, import_node_path51.join)(folder, "after")];
+  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
+  for (const [file3, to] of [
+    [before2, a],
+    [after, b]
+  ]) {
+    const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path51.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+  }
+  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
+  const archive = {
+    path: deb2.name,
+    what: "differs, though its files are equal: their order or their compression does"
+  };
+  return found2.length ? found2 : [archive];
+}
+async function diffoscope(before2, after, name6, options7) {
+  const timeout = AbortSignal.timeout(10 * 6e4);
+  const asked = await run(
+    "diffoscope",
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
+    { signal: AbortSignal.any([timeout, options7.signal]) }
+  );
+  if (asked.code === 127 || !asked.stdout) return void 0;
+  const report2 = (0, import_node_path51.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs44.mkdirSync)((0, import_node_path51.join)(options7.output, "reproducible"), { recursive: true });
+  (0, import_node_fs44.writeFileSync)((0, import_node_path51.join)(options7.output, report2), asked.stdout);
+  return report2;
+}
+
+// ts-src/cli/reproducible.ts
+init_files();
+
+// ts-src/render/reproducible.ts
+var shownDifferences = 20;
+function renderReproducible(builds) {
+  const lines = [];
+  for (const b of builds) {
+    if (b.state === "equal") continue;
+    if (b.state === "failed")
+      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
+    else lines.push(`${b.id}/${b.name}: its second build differs`);
+    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
+    const more = b.differences.length - shownDifferences;
+    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
+    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
+  }
+  const equal2 = builds.filter((b) => b.state === "equal").length;
+  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
+  return `${lines.join("\n")}
+`;
+}
+
+// ts-src/cli/reproducible.ts
+var reproducibleOptions = {
+  "check-reproducible": {
+    type: "boolean",
+    help: "build the named packages once more in other conditions and compare every byte"
+  },
+  sample: {
+    type: "string",
+    value: "N",
+    help: "with --check-reproducible: only N of them, others on each day"
+  }
+};
+function checkOf(values) {
+  const asked = values["check-reproducible"] === true;
+  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
+  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
+    return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  return { sample: Number(values.sample) };
+}
+async function checkBuilds(session2, options7) {
+  const { output, signal } = options7;
+  const builds = await checkReproducible(session2, {
+    ...options7,
+    stamp: session2.input.plan.stamp,
+    chosen: (graph2, number7) => "named" in graph2.scope.packages[number7].why,
+    started: (name6) => writeMessage(`building ${name6} once more
+`)
+  });
+  writeWhole((0, import_node_path52.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+`);
+  writeMessage(renderReproducible(builds));
+  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
+}
+
+// ts-src/engine/runs.ts
+init_names();
+var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
+async function recordRun({ store: store2, graphs: runs, input, hints }) {
+  const tasks = {};
+  const objects = /* @__PURE__ */ new Set();
+  for (const graph2 of runs) {
+    for (const t of graph2.results)
+      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
+    for (const record3 of graph2.records)
+      for (const f of record3 ? [...record3.debs, record3.files] : []) objects.add(f.sha256);
+  }
+  const changed2 = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
+  if (changed2) store2.sweep();
+  const fresh = runs.filter(
+    (graph2) => graph2.records.some((record3) => record3 && !hints.builds.has(record3.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
+  );
+  for (const graph2 of fresh) {
+    const known3 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
+    await store2.writeIndex(
+      scopeId(graph2.scope.distribution, graph2.target),
+      merged(graph2.records, known3.builds),
+      merged(graph2.tests, known3.tests)
+    );
+  }
+  if (changed2 || fresh.length)
+    await store2.writeJson(runName(input.plan.stamp, String(process.pid)), {
+      schema: 1,
+      stamp: input.plan.stamp,
+      finished: Date.now(),
+      tasks,
+      objects: [...objects].sort()
+    });
+}
+function merged(now, known3) {
+  const there = now.flatMap((record3) => record3 ?? []);
+  const names4 = new Set(there.map((record3) => record3.package));
+  return [...there, ...[...known3.values()].filter((record3) => !names4.has(record3.package))];
+}
+
 // ts-src/engine/session.ts
-var import_node_path67 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -29225,9 +30594,9 @@ mount --bind "$folder" ${confinedFolder}
 cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
-  const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path48.join)(work2, "mmdebstrap");
-  (0, import_node_fs41.mkdirSync)(temporary);
+  const { platform: platform3, architecture: architecture3, work: work2, log } = base;
+  const temporary = (0, import_node_path53.join)(work2, "mmdebstrap");
+  (0, import_node_fs45.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -29242,11 +30611,11 @@ async function makeBaseArchive(base) {
   const input = (text8) => text8 === void 0 ? {} : { input: text8 };
   if (plain3 || !await canConfine()) {
     const command3 = mmdebstrapCommand(
-      platform2,
-      architecture2,
+      platform3,
+      architecture3,
       base.sources,
-      (0, import_node_path48.join)(work2, "base.tar"),
-      (0, import_node_path48.join)(work2, "lists"),
+      (0, import_node_path53.join)(work2, "base.tar"),
+      (0, import_node_path53.join)(work2, "lists"),
       {
         plain: plain3
       }
@@ -29260,14 +30629,14 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs41.chmodSync)(temporary, 1023);
-  (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(temporary, "lists"));
-  (0, import_node_fs41.chmodSync)((0, import_node_path48.join)(temporary, "lists"), 511);
+  (0, import_node_fs45.chmodSync)(temporary, 1023);
+  (0, import_node_fs45.mkdirSync)((0, import_node_path53.join)(temporary, "lists"));
+  (0, import_node_fs45.chmodSync)((0, import_node_path53.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command2 = mmdebstrapCommand(
-    platform2,
-    architecture2,
+    platform3,
+    architecture3,
     { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
     `${confinedFolder}/base.tar`,
     `${confinedFolder}/lists`,
@@ -29291,10 +30660,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs41.renameSync)((0, import_node_path48.join)(temporary, "base.tar"), (0, import_node_path48.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path48.join)(work2, "lists")]);
-    (0, import_node_fs41.renameSync)((0, import_node_path48.join)(temporary, "lists"), (0, import_node_path48.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path48.join)(work2, "base.tar"), (0, import_node_path48.join)(work2, "lists")]);
+    (0, import_node_fs45.renameSync)((0, import_node_path53.join)(temporary, "base.tar"), (0, import_node_path53.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path53.join)(work2, "lists")]);
+    (0, import_node_fs45.renameSync)((0, import_node_path53.join)(temporary, "lists"), (0, import_node_path53.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path53.join)(work2, "base.tar"), (0, import_node_path53.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -29303,18 +30672,18 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path48.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path53.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs41.copyFileSync)(key, (0, import_node_path48.join)(folder, copy2));
-      (0, import_node_fs41.chmodSync)((0, import_node_path48.join)(folder, copy2), 420);
+      (0, import_node_fs45.copyFileSync)(key, (0, import_node_path53.join)(folder, copy2));
+      (0, import_node_fs45.chmodSync)((0, import_node_path53.join)(folder, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path48.dirname)(at2)) {
-    if (((0, import_node_fs41.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path53.dirname)(at2)) {
+    if (((0, import_node_fs45.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -29322,7 +30691,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs41.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs45.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -29336,57 +30705,57 @@ function watchRoom(folder) {
 }
 
 // ts-src/sandbox/base-system.ts
-function wantedBase(distroRoot, platform2, architecture2) {
-  const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
+function wantedBase(distroRoot, platform3, architecture3) {
+  const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
   const wanted = sha256(
     JSON.stringify([
-      platform2.os,
-      platform2.release,
-      architecture2,
-      platform2.image ? "image" : platform2.include,
+      platform3.os,
+      platform3.release,
+      architecture3,
+      platform3.image ? "image" : platform3.include,
       sources.lines,
       sources.underlays
     ])
   );
   return { sources, wanted };
 }
-async function ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path49.join)(
-    (0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")),
-    `${name6}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
+async function ensureBase(driver, state, distroRoot, name6, platform3, architecture3, now, log, progress, pinned) {
+  (0, import_node_fs46.mkdirSync)((0, import_node_path54.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path54.join)(
+    (0, import_node_fs46.realpathSync)((0, import_node_path54.join)(state, "bases")),
+    `${name6}-${architecture3}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
+  const { sources, wanted } = wantedBase(distroRoot, platform3, architecture3);
   const current = () => {
-    const base = readJson((0, import_node_path49.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path49.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path54.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path54.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
-    return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
+    return now / 1e3 - base.made < platform3.renew_days * 86400 ? base : void 0;
   };
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path49.join)(folder, "lock"),
+    (0, import_node_path54.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs42.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path49.join)(folder, entry));
-      const work2 = (0, import_node_path49.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path49.join)(work2, "lists");
-      (0, import_node_fs42.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path49.join)(work2, "base.tar");
-      const proxy = platform2.proxy ?? await hostProxy();
+      for (const entry of (0, import_node_fs46.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path54.join)(folder, entry));
+      const work2 = (0, import_node_path54.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path54.join)(work2, "lists");
+      (0, import_node_fs46.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path54.join)(work2, "base.tar");
+      const proxy = platform3.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path49.join)((0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")), `${name6}-${architecture2}`, "current.json")
+        (0, import_node_path54.join)((0, import_node_fs46.realpathSync)((0, import_node_path54.join)(state, "bases")), `${name6}-${architecture3}`, "current.json")
       ) : void 0;
-      const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
+      const shared = sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
         progress(
-          `making the base system of ${name6} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
+          `making the base system of ${name6} (${platform3.os} ${platform3.release} ${architecture3}) with mmdebstrap: about a minute`
         );
       const wasFull = watchRoom(work2);
-      const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform2, architecture: architecture2, sources, work: work2, log, proxy });
+      const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
       const full = wasFull();
       if (made2.code !== 0) {
         await driver.remove(work2);
@@ -29395,13 +30764,13 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
             hint: "slipway doctor says what this machine lacks"
           }) : error(
             "base-failed",
-            full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
+            full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${platform3.os} ${platform3.release} ${architecture3})${firstError(log)}`,
             { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
           )
         );
       }
       const digest4 = await sha256File(tar);
-      const root = (0, import_node_path49.join)(work2, "root");
+      const root = (0, import_node_path54.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -29409,34 +30778,34 @@ async function ensureBase(driver, state, distroRoot, name6, platform2, architect
           error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path49.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path54.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path49.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path54.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path49.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path54.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs42.renameSync)(work2, final);
+      (0, import_node_fs46.renameSync)(work2, final);
       const base = {
         digest: digest4,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path49.join)(final, "root"),
-        lists: (0, import_node_path49.join)(final, "lists", "lists"),
-        tar: (0, import_node_path49.join)(final, "base.tar"),
+        root: (0, import_node_path54.join)(final, "root"),
+        lists: (0, import_node_path54.join)(final, "lists", "lists"),
+        tar: (0, import_node_path54.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path49.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path54.join)(final, "lists");
       const prepared2 = await prepareBase(driver, state, base);
       if (!prepared2.ok) return prepared2;
       base.packages = prepared2.value;
-      writeWhole((0, import_node_path49.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path54.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name6}`)
@@ -29474,11 +30843,11 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path49.join)(base.folder, "cache");
-  (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path54.join)(base.folder, "cache");
+  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs42.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path49.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs42.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs46.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path54.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs46.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -29493,8 +30862,8 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -29502,9 +30871,9 @@ var nameOf = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.jso
 async function keepBase(store2, base, work2) {
   const name6 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs43.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path50.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path50.join)(work2, "lists.tar.gz");
+  (0, import_node_fs47.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path55.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path55.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -29522,37 +30891,37 @@ async function keepBase(store2, base, work2) {
     made: base.made
   });
 }
-async function toldBase(store2, state, platform2, wanted) {
+async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-  if (!stored2) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path50.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  if (!stored2) return lost2("base", platform3, wanted.digest);
+  const folder = (0, import_node_path55.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path50.join)(folder, "root"),
-    lists: (0, import_node_path50.join)(folder, "lists"),
-    tar: (0, import_node_path50.join)(folder, "base.tar"),
+    root: (0, import_node_path55.join)(folder, "root"),
+    lists: (0, import_node_path55.join)(folder, "lists"),
+    tar: (0, import_node_path55.join)(folder, "base.tar"),
     packages: stored2.packages,
     made: stored2.made,
     sources: "store"
   });
 }
-var lost2 = (what, platform2, digest4) => bad(
-  error("base-failed", `the store has no ${what} of '${platform2}' with the digest ${digest4.slice(0, 12)}`, {
+var lost2 = (what, platform3, digest4) => bad(
+  error("base-failed", `the store has no ${what} of '${platform3}' with the digest ${digest4.slice(0, 12)}`, {
     hint: "plan again: then the base is made anew"
   })
 );
-async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs43.mkdirSync)((0, import_node_path50.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path50.join)(
-    (0, import_node_fs43.realpathSync)((0, import_node_path50.join)(state, "bases")),
-    `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
+async function storedBase(driver, store2, state, platform3, architecture3, wanted, progress) {
+  (0, import_node_fs47.mkdirSync)((0, import_node_path55.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path55.join)(
+    (0, import_node_fs47.realpathSync)((0, import_node_path55.join)(state, "bases")),
+    `${platform3}-${architecture3}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept3 = (0, import_node_path50.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept3 = (0, import_node_path55.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path50.join)(folder, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path55.join)(folder, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path50.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path55.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -29560,48 +30929,48 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path50.join)(folder, "lock"),
+    (0, import_node_path55.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
       const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-      if (!stored2) return lost2("base", platform2, wanted.digest);
-      progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
+      if (!stored2) return lost2("base", platform3, wanted.digest);
+      progress(`fetching the base system of ${platform3} (${architecture3}) from the store`);
       const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
-      if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path50.join)(folder, `new-${process.pid}`);
+      if (!tar || !lists) return lost2("whole base", platform3, wanted.digest);
+      const work2 = (0, import_node_path55.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs43.mkdirSync)((0, import_node_path50.join)(work2, "lists"), { recursive: true });
-      const unzipped3 = await run("sh", [
+      (0, import_node_fs47.mkdirSync)((0, import_node_path55.join)(work2, "lists"), { recursive: true });
+      const unzipped4 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path50.join)(work2, "base.tar"),
+        (0, import_node_path55.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path50.join)(work2, "lists")
+        (0, import_node_path55.join)(work2, "lists")
       ]);
-      if (unzipped3.code !== 0)
+      if (unzipped4.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform3}': ${unzipped4.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path50.join)(work2, "base.tar")) !== wanted.digest)
-        return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path50.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path50.join)(work2, "base.tar"), root);
+      if (await sha256File((0, import_node_path55.join)(work2, "base.tar")) !== wanted.digest)
+        return lost2("sound base", platform3, wanted.digest);
+      const root = (0, import_node_path55.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path55.join)(work2, "base.tar"), root);
       if (unpacked.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform3}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path50.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path55.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs43.renameSync)(work2, final);
+      (0, import_node_fs47.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path50.join)(final, "root"),
-        lists: (0, import_node_path50.join)(final, "lists"),
-        tar: (0, import_node_path50.join)(final, "base.tar"),
+        root: (0, import_node_path55.join)(final, "root"),
+        lists: (0, import_node_path55.join)(final, "lists"),
+        tar: (0, import_node_path55.join)(final, "base.tar"),
         packages: stored2.packages,
         made: stored2.made,
         sources: "store"
@@ -29611,18 +30980,18 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       writeWhole(kept3, JSON.stringify(base));
       return good(base);
     },
-    () => progress(`waiting for another slipway that fetches the base of ${platform2}`)
+    () => progress(`waiting for another slipway that fetches the base of ${platform3}`)
   );
 }
 var sharedName = (digest4) => `bases/shared/${digest4}.json`;
 async function sharedBase(request) {
-  const { driver, store: store2, state, name: name6, platform: platform2, architecture: architecture2, progress, pinned } = request;
-  const { wanted } = wantedBase(request.distroRoot, platform2, architecture2);
-  const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform2.renew_days * 86400 : base.digest === pinned;
+  const { driver, store: store2, state, name: name6, platform: platform3, architecture: architecture3, progress, pinned } = request;
+  const { wanted } = wantedBase(request.distroRoot, platform3, architecture3);
+  const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform3.renew_days * 86400 : base.digest === pinned;
   const pointer = sharedName(pinned ?? wanted);
   const fetch2 = async (shared) => {
     if (!shared || !young(shared)) return void 0;
-    const base = await storedBase(driver, store2, state, name6, architecture2, shared, progress);
+    const base = await storedBase(driver, store2, state, name6, architecture3, shared, progress);
     return base.ok ? base.value : void 0;
   };
   const there = await fetch2(await store2.readJson(pointer));
@@ -29632,8 +31001,8 @@ async function sharedBase(request) {
     state,
     request.distroRoot,
     name6,
-    platform2,
-    architecture2,
+    platform3,
+    architecture3,
     request.now,
     request.log,
     progress,
@@ -29655,8 +31024,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -29687,7 +31056,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path51.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path56.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -29705,8 +31074,8 @@ var AptResolver = class {
   /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
   learn(resolved, sets) {
     this.elsewhere = sets;
-    for (const [names3, digest4] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names3)) this.resolved.set(names3, digest4);
+    for (const [names4, digest4] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names4)) this.resolved.set(names4, digest4);
     this.learned = this.resolved.size;
   }
   /** All that is known, where it is more than was learned from others. */
@@ -29714,30 +31083,30 @@ var AptResolver = class {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
   }
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
-  async resolve(names3) {
-    if (!names3.length) return noPackages;
-    const wrong = names3.find((name6) => !isDebianName(name6));
+  async resolve(names4) {
+    if (!names4.length) return noPackages;
+    const wrong = names4.find((name6) => !isDebianName(name6));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text8 = names3.join(" ");
+    const text8 = names4.join(" ");
     if (!this.resolved.has(text8)) await this.asked(text8);
     return this.refused.get(text8) ?? this.handle(text8, this.resolved.get(text8));
   }
-  asked(names3) {
+  asked(names4) {
     return new Promise((done, failed5) => {
-      this.pending.push({ names: names3, done, failed: failed5 });
+      this.pending.push({ names: names4, done, failed: failed5 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
       }
     });
   }
-  handle(names3, digest4) {
+  handle(names4, digest4) {
     let handle = this.handles.get(digest4);
-    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names3, digest4) });
+    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path51.join)(this.base.folder, "sets", `${digest4}.json`);
-  async packagesOf(names3, digest4) {
+  setFile = (digest4) => (0, import_node_path56.join)(this.base.folder, "sets", `${digest4}.json`);
+  async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
     if (sound(here)) return here;
@@ -29746,15 +31115,15 @@ var AptResolver = class {
       writeWhole(this.setFile(digest4), JSON.stringify(there), { sync: false });
       return there;
     }
-    this.resolved.delete(names3);
-    await this.asked(names3);
-    return this.refused.get(names3) ?? readJson(this.setFile(this.resolved.get(names3))) ?? "its answer could not be kept";
+    this.resolved.delete(names4);
+    await this.asked(names4);
+    return this.refused.get(names4) ?? readJson(this.setFile(this.resolved.get(names4))) ?? "its answer could not be kept";
   }
   /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
-  remember(names3, set) {
+  remember(names4, set) {
     const digest4 = sha256(set.join(" "));
     if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
-    this.resolved.set(names3, digest4);
+    this.resolved.set(names4, digest4);
   }
   /** Keeps for the next run what is known. */
   save() {
@@ -29773,7 +31142,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path51.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path56.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -29781,7 +31150,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path51.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path56.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -29829,9 +31198,9 @@ var AptResolver = class {
    * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
    * many sets, which gets a layer of its own below the others, so that it is installed once.
    */
-  async root(set, common2 = []) {
+  async root(set, common3 = []) {
     if (!set.length) return good([this.base.root]);
-    const below2 = common2.length < set.length && common2.every((p) => set.includes(p)) ? [...common2] : [];
+    const below2 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
     if (below2.length) {
       const made2 = await this.root(below2);
       if (!made2.ok) return made2;
@@ -29844,33 +31213,33 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path51.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path51.join)(this.all(), id);
+  all = () => (0, import_node_path56.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path56.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path51.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path56.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path51.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path56.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
-  async make(id, set, common2) {
+  async make(id, set, common3) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path51.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path56.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
-      let parent = this.nearestBelow(set, common2);
+      let parent = this.nearestBelow(set, common3);
       if (parent && !await this.sound(this.chain(parent.id))) parent = void 0;
       const missing = set.filter((s) => !parent?.set.includes(s));
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep2 = (0, import_node_path51.join)(work2, "kept");
+      const keep2 = (0, import_node_path56.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep: keep2 },
@@ -29905,14 +31274,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs44.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path51.join)(work2, "layer");
-      (0, import_node_fs44.mkdirSync)(staged);
-      (0, import_node_fs44.rmSync)((0, import_node_path51.join)(keep2, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs44.renameSync)(keep2, (0, import_node_path51.join)(staged, "root"));
-      writeWhole((0, import_node_path51.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs48.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path56.join)(work2, "layer");
+      (0, import_node_fs48.mkdirSync)(staged);
+      (0, import_node_fs48.rmSync)((0, import_node_path56.join)(keep2, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs48.renameSync)(keep2, (0, import_node_path56.join)(staged, "root"));
+      writeWhole((0, import_node_path56.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs44.renameSync)(staged, this.folder(id));
+      (0, import_node_fs48.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -29923,26 +31292,26 @@ var AptResolver = class {
     return true;
   }
   /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
-  nearestBelow(set, common2) {
+  nearestBelow(set, common3) {
     const wanted = new Set(set);
     let best;
-    let names3 = [];
+    let names4 = [];
     try {
-      names3 = (0, import_node_fs44.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs48.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
-    for (const id of names3) {
+    for (const id of names4) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
       if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
         continue;
-      if (layer.set.every((s) => wanted.has(s)) && common2.every((s) => layer.set.includes(s))) best = { ...layer, id };
+      if (layer.set.every((s) => wanted.has(s)) && common3.every((s) => layer.set.includes(s))) best = { ...layer, id };
     }
     return best;
   }
   archives() {
-    const folder = (0, import_node_path51.join)(this.state, "archives");
-    (0, import_node_fs44.mkdirSync)((0, import_node_path51.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path56.join)(this.state, "archives");
+    (0, import_node_fs48.mkdirSync)((0, import_node_path56.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -29951,8 +31320,8 @@ var AptResolver = class {
       const [name6, version3] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path51.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs44.readdirSync)(this.archives());
+    return withMutex((0, import_node_path56.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs48.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -29987,18 +31356,18 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path51.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path56.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/history.ts
-var import_node_path52 = require("node:path");
+var import_node_path57 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path52.join)(state, "durations.json");
+    this.file = (0, import_node_path57.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -30020,12 +31389,12 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path72 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_files();
 init_process();
 var Packages = class {
@@ -30034,7 +31403,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path53.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path58.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -30059,18 +31428,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs45.mkdirSync)((0, import_node_path53.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs49.mkdirSync)((0, import_node_path58.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file3, staged, policy);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path53.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs45.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path58.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs49.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -30080,19 +31449,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      (0, import_node_fs45.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs49.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs45.renameSync)(staged, target2);
+      (0, import_node_fs49.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs45.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs45.renameSync)(staged, target2);
+      (0, import_node_fs49.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs49.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -30105,7 +31474,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs45.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
@@ -30117,10 +31486,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs45.mkdirSync)((0, import_node_path53.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs45.writeFileSync)(
-      (0, import_node_path53.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs45.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs49.mkdirSync)((0, import_node_path58.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs49.writeFileSync)(
+      (0, import_node_path58.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs49.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -30138,7 +31507,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder = (0, import_node_path53.dirname)(file3); folder !== "/"; folder = (0, import_node_path53.dirname)(folder)) {
+      for (let folder = (0, import_node_path58.dirname)(file3); folder !== "/"; folder = (0, import_node_path58.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
@@ -30147,28 +31516,32 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/engine/build/packages.ts
-var placesOf2 = ({ scope: scope2 }, debian2) => allowedPaths(debian2, scope2.prefix, scope2.underlayPrefixes);
+init_system_files();
+var placesOf2 = ({ scope: scope2 }, p) => allowedPaths(p.debian, scope2.prefix, scope2.underlayPrefixes, p.systemFiles);
 function ownPackage(graph2, n) {
   const deb2 = graph2.records[n]?.debs[0];
-  const debian2 = graph2.scope.packages[n]?.debian;
-  if (!deb2 || debian2 === void 0) throw new Error(`package ${n} of ${graph2.id} has no record`);
-  return { deb: deb2, policy: { package: debian2, allowed: placesOf2(graph2, debian2) } };
+  const p = graph2.scope.packages[n];
+  if (!deb2 || !p) throw new Error(`package ${n} of ${graph2.id} has no record`);
+  return {
+    deb: deb2,
+    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: placesOf2(graph2, p) }
+  };
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path59 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs46.writeFileSync)((0, import_node_path54.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs50.writeFileSync)((0, import_node_path59.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -30178,21 +31551,21 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path60 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path55.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path60.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path55.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs47.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path60.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs51.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -30212,19 +31585,19 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs47.rmSync)(archive, { force: true });
+  (0, import_node_fs51.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
-  const out = await run("sh", [...args, ...options6]);
+  const options7 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
+  const out = await run("sh", [...args, ...options7]);
   if (out.code === 0) return true;
-  (0, import_node_fs47.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs51.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -30236,10 +31609,10 @@ async function bringSource(state, store2, p, target2) {
   const out = await checkout({ gitDir }, p.source.tree, target2);
   return out.ok ? void 0 : out.diagnostics[0].message;
 }
-async function applyPatches(distroRoot, patches, source, ceiling) {
+async function applyPatches(distroRoot, patches, source2, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path56.join)(distroRoot, patch)], {
-      cwd: source,
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path61.join)(distroRoot, patch)], {
+      cwd: source2,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
@@ -30247,9 +31620,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path56.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path56.join)(state, "git", "archives.git"), (0, import_node_path56.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs48.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path61.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path61.join)(state, "git", "archives.git"), (0, import_node_path61.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs52.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -30257,16 +31630,16 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
-async function prepareEnvironment(options6, packages, request, roots) {
+async function prepareEnvironment(options7, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs49.mkdirSync)((0, import_node_path57.dirname)(log), { recursive: true });
-  (0, import_node_fs49.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs53.mkdirSync)((0, import_node_path62.dirname)(log), { recursive: true });
+  (0, import_node_fs53.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system, request.common);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path57.join)(work2, "own");
+  const own3 = (0, import_node_path62.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -30275,29 +31648,30 @@ async function prepareEnvironment(options6, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path57.join)(work2, "build");
-  const source = (0, import_node_path57.join)(build4, p.name);
-  const fault3 = await bringSource(options6.state, options6.store, p, source) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source, build4);
+  const build4 = (0, import_node_path62.join)(work2, "build");
+  const source2 = (0, import_node_path62.join)(build4, p.name);
+  const fault3 = await bringSource(options7.state, options7.store, p, source2) ?? await applyPatches(options7.distroRoot, options7.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source, build: build4, recipe: (0, import_node_path57.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path62.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
-var oldReleases = ["focal", "bionic", "buster", "bullseye"];
-function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
+var withoutZstd = ["focal", "bionic"];
+function enterEnvironment(options7, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
-  const old = oldReleases.includes(graph2.target.release);
-  return options6.driver.enter({
+  const { os, release: release2 } = graph2.target;
+  const xz2 = os === "debian" || withoutZstd.includes(release2);
+  return options7.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path57.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path62.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
+    limits: taskLimits(options7.state, options7.limits, options7.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options6.jobs) : options6.jobs),
-      SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
-      SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options7.jobs) : options7.jobs),
+      SLIPWAY_COMPRESSION: xz2 ? "xz" : "zstd",
+      SLIPWAY_COMPRESSION_LEVEL: xz2 ? "1" : "3",
       ...env
     },
     command: [
@@ -30316,8 +31690,8 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options6, outcome, limit, log, what) {
-  if (limit.signal.aborted && !options6.signal.aborted) {
+function reasonOf(options7, outcome, limit, log, what) {
+  if (limit.signal.aborted && !options7.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
@@ -30330,11 +31704,11 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-var buildLimit = (options6, name6) => {
-  const own3 = options6.taskKeys.settingsOf(name6).limits?.minutes;
-  return own3 === void 0 ? timeLimit(options6.signal, options6.minutes) : timeLimit(options6.signal, own3, "limits.minutes in package_settings gives it longer");
+var buildLimit = (options7, name6) => {
+  const own3 = options7.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options7.signal, options7.minutes) : timeLimit(options7.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options6, name6, ofAll) => options6.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options6.minutes ? timeLimit(options6.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options6, name6);
+var testLimit = (options7, name6, ofAll) => options7.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options7.minutes ? timeLimit(options7.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options7, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -30353,8 +31727,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -30396,7 +31770,7 @@ function messagesOf(share2, files) {
 }
 function generatedHeader(name6, prefix, messages) {
   if (!messages.length) return (path2) => visibility.test(path2) && path2.includes("/msg/");
-  const names3 = new Set(
+  const names4 = new Set(
     messages.flatMap((m) => [
       m.name,
       ...["Request", "Response", "Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].filter(() => m.kind !== "msg").map((e) => m.name + e)
@@ -30406,7 +31780,7 @@ function generatedHeader(name6, prefix, messages) {
   return (path2) => {
     if (folder.test(path2) || visibility.test(path2)) return true;
     const file3 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
-    return path2.startsWith(`${prefix}/include/${name6}/`) && names3.has(file3);
+    return path2.startsWith(`${prefix}/include/${name6}/`) && names4.has(file3);
   };
 }
 var escaped = (text8) => text8.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -30428,7 +31802,7 @@ function modulesOf(prefix, files, generated) {
 }
 
 // ts-src/inspect/pages.ts
-var import_node_zlib7 = require("node:zlib");
+var import_node_zlib9 = require("node:zlib");
 var mostFiles3 = 5e4;
 var largestFile2 = 64 << 20;
 var mostBytes2 = 512 << 20;
@@ -30452,7 +31826,7 @@ async function takePages(root, skip) {
 var magic2 = "slipway-pages-1\n";
 function packPages(files) {
   const list9 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
-  return (0, import_node_zlib7.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
+  return (0, import_node_zlib9.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
@@ -30460,7 +31834,7 @@ function unpackPages(packed3) {
   let list9;
   let at2;
   try {
-    whole2 = (0, import_node_zlib7.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
+    whole2 = (0, import_node_zlib9.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole2.indexOf(10, magic2.length);
     if (!whole2.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
     list9 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
@@ -30977,7 +32351,7 @@ function docPage(page) {
 }
 
 // ts-src/render/doxyfile.ts
-var quoted = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var quoted2 = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 var preferred = [
   "EXTRACT_ALL = YES",
   "EXTRACT_STATIC = YES",
@@ -31053,12 +32427,12 @@ var required2 = [
   "NUM_PROC_THREADS = 1"
 ];
 function renderDoxyfile(input) {
-  const list9 = (values) => values.map(quoted).join(" ");
+  const list9 = (values) => values.map(quoted2).join(" ");
   return `${[
     ...preferred,
-    `PROJECT_NAME = ${quoted(input.name)}`,
-    `PROJECT_NUMBER = ${quoted(input.version)}`,
-    `PROJECT_BRIEF = ${quoted(input.description)}`,
+    `PROJECT_NAME = ${quoted2(input.name)}`,
+    `PROJECT_NUMBER = ${quoted2(input.version)}`,
+    `PROJECT_BRIEF = ${quoted2(input.description)}`,
     `INPUT = ${list9([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
     `STRIP_FROM_PATH = ${list9([...input.includes, input.source])}`,
     `STRIP_FROM_INC_PATH = ${list9([...input.includes, input.source])}`,
@@ -31145,269 +32519,68 @@ var docRecipeDigest = () => sha256(
 );
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_diagnostics();
 init_names();
 
-// resources/templates/changelog.mustache
-var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}}{{#tree}}, tree {{tree}}{{/tree}}.\n\n -- {{maintainer}}  {{date}}\n";
-
-// resources/templates/control.mustache
-var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nDescription: {{summary}}\n";
-
-// resources/templates/copyright.mustache
-var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\n{{#url}}\nSource: {{url}}\n{{/url}}\n\nFiles: *\nCopyright: {{holders}}\nLicense: {{license}}\n {{#licenseText}}{{.}}\n {{/licenseText}}\n";
-
-// resources/templates/environment.mustache
-var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
-
-// resources/templates/pack.mustache
-var pack_default = "# What pack.sh needs to know of this package, quoted for sh.\npackage={{package}}\nupstream_version={{upstream}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\n";
-
-// resources/templates/pack.sh
-var pack_default2 = `# Packs what a build left in /build/tree: sh -e /slipway/pack.sh, in /build, in a root where no code of the package ran.
-# The tree is data: nothing of it is executed or sourced. Leaves in /build/out:
-#   package.deb, debug.deb   data as it is published; the control part is replaced afterwards
-#   shlibdeps                \`shlibs:Depends=...\`, what the system's libraries need
-#   linked                   Debian packages of the prefix whose libraries are linked, one a line
-#   shlibs, md5sums          members of the control part
-#   build-ids                of the debug symbols
-set -e
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
-. /slipway/pack.env
-export SOURCE_DATE_EPOCH=$source_date_epoch DEB_RULES_REQUIRES_ROOT=no
-jobs=\${SLIPWAY_JOBS:-1}
-tree=/build/tree
-out=/build/out
-debug=/build/debug
-mkdir -p "$out" "$debug" "$HOME"
-ln -sfn /slipway debian
-
-python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
-python=\${python##*/}
-if [ -n "$python" ] && [ -n "$(find "$tree" -name '*.py' -print -quit)" ]; then
-  for where in "$tree$prefix/lib/$python/site-packages" "$tree$prefix/lib/python3/dist-packages"; do
-    if [ -d "$where" ]; then
-      "$python" -I -m compileall -q -d "\${where#"$tree"}" --invalidation-mode unchecked-hash "$where" || :
-    fi
-  done
-fi
-
-documents=$tree/usr/share/doc/$package
-mkdir -p "$documents"
-install -m 644 /slipway/copyright "$documents/copyright"
-gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
-if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
-chmod -R u+rwX,go+rX,go-w "$tree"
-
-# Programs, libraries and archives of object files.
-find "$tree" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \\) -exec sh -c '
-  for f; do
-    case $(head -c 7 "$f" | tr -d "\\000\\001\\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac
-  done' sh {} + | LC_ALL=C sort > "$out/elf"
-: > "$out/linked"
-: > "$out/shlibs"
-: > "$out/shlibdeps"
-: > "$out/build-ids"
-
-# strip_one KIND FILE: debug symbols go into a file by build-id.
-cat > /build/strip.sh <<'STRIP'
-kind=$1 file=$2
-case $file in
-  */lib*.a)
-    strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \\
-      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file"
-    exit
-    ;;
-  *.a|*.o) exit ;;
-esac
-case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
-how=--strip-unneeded
-if [ -x "$file" ]; then how=--strip-all; fi
-id=
-case $kind in
-  *"BuildID[sha1]="*"not stripped"*)
-    id=\${kind#*"BuildID[sha1]="}
-    id=\${id%%[!0-9a-f]*}
-    ;;
-esac
-if [ "\${#id}" -lt 8 ]; then exec objcopy "$how" -R .comment -R .note "$file"; fi
-rest=\${id#??}
-kept=/build/debug/usr/lib/debug/.build-id/\${id%"$rest"}/$rest.debug
-if [ ! -e "$kept" ]; then
-  mkdir -p "\${kept%/*}"
-  objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$"
-  chmod 644 "$kept.$$"
-  mv "$kept.$$" "$kept"
-fi
-objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file"
-echo "$id" >> /build/out/build-ids
-STRIP
-
-if [ -s "$out/elf" ]; then
-  file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
-  paste -d '\\n' /build/kinds "$out/elf" | tr '\\n' '\\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
-
-  # Programs and libraries that the loader reads, by what file(1) says of them.
-  paste /build/kinds "$out/elf" |
-    sed -nE 's/^[^\\t]*ELF[^\\t]*(executable|shared object)[^\\t]*\\t//p' > /build/loaded
-  grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
-    sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
-
-  libraries=
-  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
-  for p in $prefix $underlays; do
-    for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
-      l=\${l#"$tree"}
-      if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
-    done
-  done
-  mkdir -p "$tree/DEBIAN"
-  if [ -s /build/loaded ]; then
-    tr '\\n' '\\0' < /build/loaded |
-      xargs -0 dpkg-shlibdeps -O --ignore-missing-info $libraries > "$out/shlibdeps"
-    needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
-      sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
-    own=
-    for n in $needed; do
-      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
-    done
-    # Most libraries here have no version in their soname, for which shlibs tell nothing.
-    if [ -n "$own" ]; then
-      dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
-    fi
-  fi
-fi
-
-# pack FOLDER NAME FILE
-pack() {
-  rm -rf "$1/DEBIAN"
-  mkdir -p "$1/DEBIAN"
-  printf 'Package: %s\\nVersion: 0\\nArchitecture: all\\nMaintainer: a <a@b>\\nDescription: d\\n' "$2" > "$1/DEBIAN/control"
-  (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
-  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
-  find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-  dpkg-deb --root-owner-group -Z"\${SLIPWAY_COMPRESSION:-xz}" -z"\${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
-  rm -rf "$1/DEBIAN"
-}
-pack "$tree" "$package" "$out/package.deb"
-if [ -d "$debug/usr" ]; then
-  mkdir -p "$debug/usr/share/doc"
-  ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
-  pack "$debug" "$package-dbgsym" "$out/debug.deb"
-fi
-`;
-
-// resources/templates/slipway.sh
-var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\ntriplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nif [ -f "$prefix/setup.sh" ]; then set +e; . "$prefix/setup.sh"; set -e; fi\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  flags\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  flags\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in\n  build) build ;;\n  stage) stage ;;\n  test) run_all_tests ;;\nesac\n';
-
-// ts-src/model/build-types/build-type.ts
-var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
-
-// ts-src/render/debian.ts
-init_names();
-var commonText = [
-  control_default,
-  changelog_default,
-  copyright_default,
-  pack_default,
-  pack_default2,
-  environment_default,
-  slipway_default
-].join("\0");
-var packagingText = (type) => `${commonText}\0${keyTextOf(rulesOf(type))}`;
-function aboutOf(p, manifest, given) {
-  const person = manifest.maintainers[0];
-  const name6 = oneLine(person.name).replace(/[<>,]/g, "") || p.name;
-  const description = plain(manifest.description);
-  return {
-    maintainer: given ?? `${name6} <${oneLine(person.email ?? "")}>`,
-    homepage: manifest.urls.find((u) => u.type === "website" && /^https?:\/\/[^\s]+$/.test(u.url))?.url,
-    summary: summaryOf(description) || p.name,
-    description: paragraphs(description)
-  };
-}
-function renderRecipe(recipe) {
-  const { package: p, manifest } = recipe;
-  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer);
-  const date3 = new Date(stampSeconds(recipe.stamp) * 1e3).toUTCString().replace("GMT", "+0000");
-  const source = p.debian;
-  return {
-    control: renderTemplate(control_default, {
-      source,
-      package: p.debian,
-      maintainer,
-      buildDepends: recipe.buildDepends,
-      homepage: homepage ? [{ homepage }] : false,
-      summary
-    }),
-    changelog: renderTemplate(changelog_default, {
-      source,
-      version: recipe.version,
-      release: recipe.release,
-      name: p.name,
-      upstream: p.version,
-      // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
-      tree: p.source.tree ? [{ tree: p.source.tree }] : false,
-      maintainer,
-      date: date3
-    }),
-    copyright: renderTemplate(copyright_default, {
-      name: p.name,
-      url: homeOf(manifest),
-      holders: [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter((n, i, all) => n && all.indexOf(n) === i).join(", ") || "see the source",
-      license: manifest.licenses.map((l) => oneLine(l.name)).join(", "),
-      licenseText: recipe.licenseText ? recipe.licenseText.split("\n").map((l) => l.trimEnd() || ".") : []
-    }),
-    "slipway.sh": slipway_default,
-    "pack.sh": pack_default2,
-    "pack.env": renderTemplate(pack_default, {
-      package: shellQuote(p.debian),
-      upstream: shellQuote(recipe.version.replace(/-[^-]*$/, "")),
-      prefix: shellQuote(recipe.prefix),
-      underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(" ")),
-      epoch: String(stampSeconds(recipe.stamp))
-    }),
-    "build-type.sh": rulesOf(p.buildType).script,
-    "slipway.env": renderTemplate(environment_default, {
-      name: shellQuote(p.name),
-      package: shellQuote(p.debian),
-      prefix: shellQuote(recipe.prefix),
-      underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(" ")),
-      epoch: String(stampSeconds(recipe.stamp)),
-      cmakeArgs: recipe.cmakeArgs.map(shellQuote).join(" "),
-      environment: Object.entries(recipe.environment).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => `${k}=${shellQuote(v)}`)
-    })
-  };
-}
-function homeOf(manifest) {
-  const named6 = (type) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
-  const url2 = named6("repository") ?? named6("website");
-  return url2 === void 0 ? [] : [{ url: url2 }];
-}
-var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
-var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text8) {
-  const first2 = oneLine(text8).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
-  return first2.length <= 78 ? first2 : `${first2.slice(0, 75).replace(/\s+\S*$/, "")}...`;
-}
-function paragraphs(text8) {
-  const lines = [];
-  for (const paragraph of text8.split(/\n\s*\n/)) {
-    const words5 = oneLine(paragraph).split(" ").filter(Boolean);
-    if (!words5.length) continue;
-    if (lines.length) lines.push(".");
-    let line2 = "";
-    for (const w of words5) {
-      if (line2 && line2.length + w.length > 76) {
-        lines.push(line2);
-        line2 = w;
-      } else line2 = line2 ? `${line2} ${w}` : w;
+// ts-src/inspect/notices.ts
+var import_node_fs54 = require("node:fs");
+var import_node_path63 = require("node:path");
+var mostFiles4 = 3e3;
+var mostNotices = 60;
+var beginning2 = 3e3;
+var named3 = /^(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/i;
+var source = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|py|cmake|java|rs|go|sh|msg|srv|action|idl|in)$|^CMakeLists\.txt$/;
+var notice2 = /(?:copyright|\(c\)|\u00a9)[\s:]*(?:\(c\)|\u00a9)?[\s:]*((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
+function copyrightNotices(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const path2 of filesToRead(root)) {
+    if (found2.size >= mostNotices) break;
+    let text8;
+    try {
+      text8 = readStart((0, import_node_path63.join)(root, path2), beginning2);
+    } catch {
+      continue;
     }
-    lines.push(line2);
+    for (const [, years = "", rest2 = ""] of text8.matchAll(notice2)) {
+      const holder2 = holderOf(rest2);
+      if (holder2 === void 0 || found2.size >= mostNotices) continue;
+      const all = found2.get(holder2) ?? /* @__PURE__ */ new Set();
+      for (const span of spansOf(years)) all.add(span);
+      found2.set(holder2, all);
+    }
   }
-  return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
+  return [...found2].sort(([a], [b]) => a < b ? -1 : 1).map(([holder2, years]) => `${[...years].sort().slice(0, 20).join(", ")} ${holder2}`);
+}
+var spansOf = (years) => years.split(",").map((y) => y.replace(/\s+/g, "").replace("\u2013", "-").replace(/-$/, "")).filter((y) => /^\d{4}(?:-\d{4})?$/.test(y));
+function holderOf(text8) {
+  const holder2 = text8.replace(/\s*(?:all rights reserved.*|\(?https?:.*|#.*|\/\/.*|--.*)$/i, "").replace(/[\0-\x1f\x7f]+/g, " ").replace(/^[\s,.;:"'(-]+|[\s,;:"'*(-]+$/g, "").replace(/\s+/g, " ").replace(/(?<!\b(?:inc|ltd|corp|co|jr|e\.v))\.$/i, "");
+  if (!new RegExp("\\p{L}{2}", "u").test(holder2) || holder2.length > 100 || /\[|\]|\$|@\w*@|yyyy|name of copyright/i.test(holder2))
+    return void 0;
+  return holder2;
+}
+function filesToRead(root) {
+  const first2 = [];
+  const others2 = [];
+  const folders = [""];
+  for (let at2 = 0; at2 < folders.length && others2.length < mostFiles4; at2++) {
+    const folder = folders[at2] ?? "";
+    let entries;
+    try {
+      entries = (0, import_node_fs54.readdirSync)((0, import_node_path63.join)(root, folder), { withFileTypes: true });
+    } catch {
+      continue;
+    }
+    for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const path2 = folder ? `${folder}/${entry.name}` : entry.name;
+      if (entry.isDirectory() && !entry.name.startsWith(".")) folders.push(path2);
+      else if (!entry.isFile()) continue;
+      else if (named3.test(entry.name)) first2.push(path2);
+      else if (source.test(entry.name)) others2.push(path2);
+    }
+  }
+  return [...first2, ...others2].slice(0, mostFiles4);
 }
 
 // resources/schemas/catalog.xml
@@ -31529,41 +32702,53 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function plannedControl(options6, request) {
-  const { distro, taskKeys } = options6;
+function plannedControl(options7, request, system) {
+  const { distro, taskKeys } = options7;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   return {
-    ...aboutOf(p, manifest, distro.maintainer),
-    version: versionOf(options6, request),
-    depends: sorted3([...relationsOn(request, p.run), ...p.systemRun]),
-    conflicts: relationsOf(options6, request, "conflict"),
-    replaces: relationsOf(options6, request, "replace")
+    ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
+    version: versionOf2(options7, request),
+    depends: sorted3([
+      environmentOf2(options7, request),
+      ...relationsOn(request, p.run),
+      ...p.systemRun,
+      ...systemBounds(p, system)
+    ]),
+    conflicts: p.conflicts ?? [],
+    replaces: p.replaces ?? []
   };
 }
-var sorted3 = (names3) => [...new Set(names3)].sort(compare);
-function relationsOf(options6, request, kind) {
-  const { distro, taskKeys } = options6;
-  const { graph: graph2, package: p } = request;
-  const input = taskKeys.distribution(graph2);
-  const { conditions } = distro.distributions[graph2.scope.distribution];
-  const holds2 = conditionEvaluator(conditionContext(input, conditions));
-  return sorted3(
-    input.packages.get(p.name).manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name))
+var versionsIn = (system) => new Map(system.map((pin) => [pin.slice(0, pin.indexOf("=")), pin.slice(pin.indexOf("=") + 1)]));
+function systemBounds(p, system) {
+  const versions = versionsIn(system);
+  return (p.systemBounds ?? []).flatMap(
+    ({ package: name6, bounds, run: run2 }) => run2 ? bounds.map((b) => `${name6} (${withEpoch(b, versions.get(name6))})`) : []
   );
 }
-var relationsOn = ({ graph: graph2, package: p }, names3) => names3.flatMap((d) => {
+function systemBoundFault(p, system) {
+  const versions = versionsIn(system);
+  for (const { package: name6, bounds } of p.systemBounds ?? []) {
+    const version3 = versions.get(name6);
+    const broken = version3 === void 0 ? void 0 : bounds.find((b) => !isWithin2(version3, b));
+    if (broken !== void 0) return `package.xml wants ${name6} ${broken}, and the platform has ${version3}`;
+  }
+  return void 0;
+}
+var environmentOf2 = ({ distro }, { graph: graph2 }) => environmentPackage(distro, graph2.scope.distribution);
+var sorted3 = (names4) => [...new Set(names4)].sort(compare);
+var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) => {
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options6, request, source, folder) {
-  const { distro, taskKeys } = options6;
-  const version3 = versionOf(options6, request);
-  const stamp = stampOfBuild(options6, request);
+function writeRecipe(options7, request, source2, folder) {
+  const { distro, taskKeys } = options7;
+  const version3 = versionOf2(options7, request);
+  const stamp = stampOfBuild(options7, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings3 = taskKeys.settingsOf(p.name);
-  const variant2 = distro.variants[graph2.target.variant];
+  const variant3 = distro.variants[graph2.target.variant];
   const licenses = manifest.licenses.flatMap(
     (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
   );
@@ -31574,60 +32759,81 @@ function writeRecipe(options6, request, source, folder) {
     stamp,
     release: graph2.target.release,
     prefix: graph2.scope.prefix,
+    rosVersion: graph2.scope.rosVersion,
     underlayPrefixes: graph2.scope.underlayPrefixes,
-    cmakeArgs: [...variant2?.cmake_args ?? [], ...settings3.cmake_args ?? []],
+    cmakeArgs: [...variant3?.cmake_args ?? [], ...settings3.cmake_args ?? []],
     environment: taskKeys.environment(graph2, p),
     buildDepends: sorted3([
       ...relationsOn(request, p.build),
       ...p.systemBuild,
       ...p.impliedBuild ?? [],
-      ...variant2?.build_depends ?? []
+      ...variant3?.build_depends ?? []
     ]),
     maintainer: distro.maintainer,
-    licenseText: firstText(source, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
+    distribution: graph2.scope.distribution,
+    notices: copyrightNotices(source2),
+    licenseText: firstText(source2, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
   });
-  const changelog = firstText(source, ["CHANGELOG.rst", "CHANGELOG.md"]);
-  writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
+  const changelog = firstText(source2, ["CHANGELOG.rst", "CHANGELOG.md"]);
+  const system = systemFilesIn(source2, p.systemFiles ?? []);
+  if (typeof system === "string") return system;
+  writeReadable(folder, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
+  return void 0;
+}
+function systemFilesIn(source2, files) {
+  const recipe2 = {};
+  const lines = [];
+  for (const [i, { path: path2, installed, target: target2, link }] of files.entries()) {
+    if (!installed) {
+      const text8 = firstText(source2, [path2]);
+      if (!text8) return `its source has no file ${path2}, which is to be ${target2}`;
+      recipe2[`system-file-${i}`] = text8;
+    }
+    lines.push(`${installed ? `installed ${path2}` : `recipe system-file-${i}`} ${target2}`);
+    if (link) lines.push(`link ${link.target} ${link.path}`);
+  }
+  return { ...recipe2, "system-files": lines.map((l) => `${l}
+`).join("") };
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs50.chmodSync)(folder, 493);
+  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs55.chmodSync)(folder, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs50.writeFileSync)((0, import_node_path58.join)(folder, name6), data);
-    (0, import_node_fs50.chmodSync)((0, import_node_path58.join)(folder, name6), 420);
+    (0, import_node_fs55.writeFileSync)((0, import_node_path64.join)(folder, name6), data);
+    (0, import_node_fs55.chmodSync)((0, import_node_path64.join)(folder, name6), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path58.join)(recipe, "schemas"), manifestSchemas);
-function versionOf(options6, { graph: graph2, package: p, repeat }) {
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path64.join)(recipe2, "schemas"), manifestSchemas);
+function versionOf2(options7, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options6.lockedVersion(graph2, p);
+  const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options7.lockedVersion(graph2, p);
   if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options6.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options7.stamp, heldEpoch + (down ? 1 : 0));
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names3 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names3)].sort(compare);
+  const names4 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names4)].sort(compare);
 }
 var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
 var largestText = 8 << 20;
-function firstText(source, names3) {
-  for (const name6 of names3) {
+function firstText(source2, names4) {
+  for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs50.realpathSync)((0, import_node_path58.join)(source, name6));
-      if (!path2.startsWith(`${(0, import_node_fs50.realpathSync)(source)}/`)) continue;
-      const stat2 = (0, import_node_fs50.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs50.readFileSync)(path2);
+      const path2 = (0, import_node_fs55.realpathSync)((0, import_node_path64.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs55.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs55.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs55.readFileSync)(path2);
     } catch {
     }
   }
   return void 0;
 }
-var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options6, request)) ?? options6.stamp;
+var stampOfBuild = (options7, request) => request.repeat?.stamp ?? stampOfVersion(versionOf2(options7, request)) ?? options7.stamp;
 
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
@@ -31639,9 +32845,9 @@ function faultsOf(judged) {
   if (judged.doxygen) faults4.push(...headersWithoutPage(judged));
   if (!judged.doxygen && installed.headers.length)
     faults4.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
-  const modules = results.failed_modules.slice(0, 3).join(", ");
-  if (modules)
-    faults4.push(`Python can't import ${modules}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
+  const modules2 = results.failed_modules.slice(0, 3).join(", ");
+  if (modules2)
+    faults4.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
   if (settings3.warnings !== void 0 && judged.warnings > settings3.warnings)
     faults4.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
   const percent = results.total ? 100 * results.documented / results.total : 100;
@@ -31772,7 +32978,7 @@ function pluginsIn(xml) {
 var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
 
 // ts-src/engine/docs/results.ts
-var import_node_zlib8 = require("node:zlib");
+var import_node_zlib10 = require("node:zlib");
 init_digest();
 var largest4 = 64 << 20;
 async function readDocResults(build4) {
@@ -31793,14 +32999,14 @@ function inventoryLines(base642) {
   let at2 = 0;
   for (let line2 = 0; line2 < 4; line2++) at2 = data.indexOf(10, at2) + 1;
   try {
-    return (0, import_node_zlib8.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
+    return (0, import_node_zlib10.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
   } catch {
     return [base642];
   }
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path59 = require("node:path");
+var import_node_path65 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -31810,7 +33016,7 @@ var sections = [
   { title: "Headers", kinds: ["file"] }
 ];
 var kindOf3 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
-function renderApiOverview(name6, compounds, options6) {
+function renderApiOverview(name6, compounds, options7) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
@@ -31821,9 +33027,9 @@ function renderApiOverview(name6, compounds, options6) {
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
     ];
   });
-  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
+  const percent = options7.total ? Math.floor(100 * options7.documented / options7.total) : 100;
   return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
-<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+<p class="lead">${options7.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options7.total ? `${options7.documented} of ${options7.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
 ${parts2.join("\n")}`;
 }
 var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
@@ -31843,7 +33049,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js|(file|plus|minus)\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder = (0, import_node_path59.join)(environment3.build, "docs", "pages");
+  const folder = (0, import_node_path65.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const index = pages2.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages2[index]?.data.toString("utf8") ?? "");
@@ -31880,30 +33086,30 @@ var hasText = (html) => /<div class="textblock">/.test(html);
 init_diagnostics();
 init_yaml();
 var largestText3 = 4 << 20;
-async function readWishes(source) {
+async function readWishes(source2) {
   const notes = [];
-  const top = new Map((await listLeft(source, "")).map((e) => [e.name, e.kind]));
+  const top = new Map((await listLeft(source2, "")).map((e) => [e.name, e.kind]));
   const isFile = async (path2) => {
     try {
-      return await readLeft(source, path2, largestText3) !== void 0;
+      return await readLeft(source2, path2, largestText3) !== void 0;
     } catch (e) {
       if (!(e instanceof LeftBehindError)) throw e;
       notes.push(e.message);
       return false;
     }
   };
-  const first2 = async (names3) => {
-    for (const name6 of names3) if (top.has(name6) && await isFile(name6)) return name6;
+  const first2 = async (names4) => {
+    for (const name6 of names4) if (top.has(name6) && await isFile(name6)) return name6;
     return void 0;
   };
-  const said = await readRosdoc(source, notes);
+  const said = await readRosdoc(source2, notes);
   const folder = said.prose ?? ["doc", "docs"].find((name6) => top.get(name6) === "a folder");
-  const inFolder = folder === void 0 ? [] : await textsIn(source, folder, notes);
+  const inFolder = folder === void 0 ? [] : await textsIn(source2, folder, notes);
   const conf = ["conf.py", "source/conf.py"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
   const prose2 = conf === void 0 ? folder : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
   const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
-  const text8 = doxyfile === void 0 ? void 0 : await textOf3(source, doxyfile, notes);
+  const text8 = doxyfile === void 0 ? void 0 : await textOf3(source2, doxyfile, notes);
   const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
   const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
   return {
@@ -31922,9 +33128,9 @@ async function readWishes(source) {
     notes
   };
 }
-async function textsIn(source, folder, notes) {
+async function textsIn(source2, folder, notes) {
   try {
-    const found2 = await walkLeft(source, folder, { most: 2e4 });
+    const found2 = await walkLeft(source2, folder, { most: 2e4 });
     return found2.flatMap(({ path: path2, kind }) => kind === "a file" ? [path2] : []);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
@@ -31932,9 +33138,9 @@ async function textsIn(source, folder, notes) {
     return [];
   }
 }
-async function textOf3(source, path2, notes) {
+async function textOf3(source2, path2, notes) {
   try {
-    return (await readLeft(source, path2, largestText3))?.toString("utf8");
+    return (await readLeft(source2, path2, largestText3))?.toString("utf8");
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
     notes.push(e.message);
@@ -31956,10 +33162,10 @@ var settingsKnown = /* @__PURE__ */ new Set([
   "python_source",
   "user_doc_dir"
 ]);
-async function readRosdoc(source, notes) {
+async function readRosdoc(source2, notes) {
   const said = { statements: [], doxygen: true, python: true };
   for (const file3 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
-    const text8 = await textOf3(source, file3, notes);
+    const text8 = await textOf3(source2, file3, notes);
     if (text8 === void 0) continue;
     const part = text8.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
     const read3 = parseYaml(part, file3);
@@ -32015,25 +33221,25 @@ function takePath(value2, take, where, notes) {
 }
 
 // ts-src/engine/docs/documentation.ts
-async function documentPackage(options6, packages, request) {
-  const begun = options6.now();
+async function documentPackage(options7, packages, request) {
+  const begun = options7.now();
   const { graph: graph2, number: number7 } = request;
   const tools2 = await graph2.system.resolve(documentationTools);
   if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
-  const common2 = await tools2.packages();
-  if (typeof common2 === "string") return failed2(`apt can't install the documentation tools: ${common2}`);
+  const common3 = await tools2.packages();
+  if (typeof common3 === "string") return failed2(`apt can't install the documentation tools: ${common3}`);
   const roots = graph2.closures.docsRoot(number7);
-  const prepared2 = await prepareEnvironment(options6, packages, { ...request, common: common2 }, roots);
+  const prepared2 = await prepareEnvironment(options7, packages, { ...request, common: common3 }, roots);
   if (prepared2.state !== "made") return prepared2;
   const environment3 = prepared2.value;
   const unpacked = await packages.unpack(ownPackage(graph2, number7));
   if (!unpacked) return { state: "lost", packages: [number7] };
-  const interfaces = await interfacesOf(options6, request);
+  const interfaces = await interfacesOf(options7, request);
   if (typeof interfaces === "string") return failed2(interfaces);
   const job = await jobOf(request, environment3, unpacked.files, interfaces);
-  writeInputs(options6, job);
-  const limit = timeLimit(options6.signal, options6.minutes);
-  const outcome = await enterEnvironment(options6, request, environment3, {
+  writeInputs(options7, job);
+  const limit = timeLimit(options7.signal, options7.minutes);
+  const outcome = await enterEnvironment(options7, request, environment3, {
     script: "docs.sh",
     steps: ["docs"],
     folder: `/build/${request.package.name}`,
@@ -32044,10 +33250,10 @@ async function documentPackage(options6, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed2(reasonOf(options6, outcome, limit, request.log, "the making of its documentation"));
+    return failed2(reasonOf(options7, outcome, limit, request.log, "the making of its documentation"));
   const results = await readDocResults(environment3.build);
   if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
-  return made(await recordOf2(options6, job, results, begun));
+  return made(await recordOf2(options7, job, results, begun));
 }
 async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
   const found2 = /* @__PURE__ */ new Map();
@@ -32067,30 +33273,30 @@ async function jobOf(request, environment3, files, interfaces) {
   const installed = installedOf(p.name, graph2.scope.prefix, files);
   const wishes = await readWishes(environment3.source);
   const doxygen = wishes.doxygen && (installed.headers.length > 0 || wishes.doxyfile !== void 0);
-  const modules = wishes.python ? installed.modules : [];
-  const sphinx = modules.length > 0 || wishes.prose !== void 0;
+  const modules2 = wishes.python ? installed.modules : [];
+  const sphinx = modules2.length > 0 || wishes.prose !== void 0;
   const parts2 = {
     api: doxygen,
     prose: sphinx,
     messages: installed.messages.length > 0,
     changelog: wishes.changelog !== void 0
   };
-  return { request, environment: environment3, installed: { ...installed, modules }, wishes, parts: parts2, doxygen, sphinx, interfaces };
+  return { request, environment: environment3, installed: { ...installed, modules: modules2 }, wishes, parts: parts2, doxygen, sphinx, interfaces };
 }
-function writeInputs(options6, job) {
+function writeInputs(options7, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
-  const source = `/build/${p.name}`;
-  const { recipe } = environment3;
-  writeRecipe(options6, request, environment3.source, recipe);
+  const source2 = `/build/${p.name}`;
+  const { recipe: recipe2 } = environment3;
+  writeRecipe(options7, request, environment3.source, recipe2);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
   const inventories = [...interfaces].flatMap(
     ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
   );
-  const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const description = options7.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
   const own3 = wishes.doxyfile;
-  write(recipe, {
-    ...docRecipe(frameOf(options6.distro.organization, job)),
+  write(recipe2, {
+    ...docRecipe(frameOf(options7.distro.organization, job)),
     ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -32098,18 +33304,18 @@ function writeInputs(options6, job) {
       version: p.version,
       description: description.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim().slice(0, 200),
       headers: installed.headers,
-      pages: wishes.pages.map((f) => `${source}/${f}`),
+      pages: wishes.pages.map((f) => `${source2}/${f}`),
       includes: installed.includes,
       statements: wishes.statements,
       tags: tags2.map(([name6]) => name6),
-      source,
-      ...own3 ? { own: { file: `${source}/${own3.path}`, hasInput: own3.hasInput } } : {}
+      source: source2,
+      ...own3 ? { own: { file: `${source2}/${own3.path}`, hasInput: own3.hasInput } } : {}
     }),
     "docs.json": JSON.stringify({
       name: p.name,
       version: p.version,
       prefix: graph2.scope.prefix,
-      source,
+      source: source2,
       readme: wishes.readme ?? null,
       changelog: wishes.changelog ?? null,
       doxygen: job.doxygen,
@@ -32125,24 +33331,24 @@ function writeInputs(options6, job) {
 }
 function write(folder, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path60.join)(folder, name6);
-    (0, import_node_fs51.mkdirSync)((0, import_node_path60.dirname)(path2), { recursive: true });
-    (0, import_node_fs51.chmodSync)((0, import_node_path60.dirname)(path2), 493);
-    (0, import_node_fs51.writeFileSync)(path2, data);
-    (0, import_node_fs51.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path66.join)(folder, name6);
+    (0, import_node_fs56.mkdirSync)((0, import_node_path66.dirname)(path2), { recursive: true });
+    (0, import_node_fs56.chmodSync)((0, import_node_path66.dirname)(path2), 493);
+    (0, import_node_fs56.writeFileSync)(path2, data);
+    (0, import_node_fs56.chmodSync)(path2, 420);
   }
 }
-async function recordOf2(options6, job, results, begun) {
+async function recordOf2(options7, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
-  const { store: store2 } = options6;
+  const { store: store2 } = options7;
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages2 = await pagesOf(options6.distro.organization, job, results);
+  const pages2 = await pagesOf(options7.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path60.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs51.writeFileSync)(packed3, packPages(pages2));
+  const packed3 = (0, import_node_path66.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs56.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -32156,7 +33362,7 @@ async function recordOf2(options6, job, results, begun) {
       doxygen: job.doxygen,
       warnings: warnings.length - results.warnings.length + results.warning_count,
       told: warnings,
-      settings: documentationSettings(options6.distro, name6)
+      settings: documentationSettings(options7.distro, name6)
     }),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
@@ -32168,7 +33374,7 @@ async function recordOf2(options6, job, results, begun) {
     pages: await store2.put(packed3),
     log: await store2.put(request.log),
     inputs: request.resolved.inputs(),
-    milliseconds: Math.round(options6.now() - begun)
+    milliseconds: Math.round(options7.now() - begun)
   };
 }
 async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
@@ -32215,30 +33421,70 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path69 = require("node:path");
+
+// ts-src/inspect/python-needs.ts
+var import_node_path67 = require("node:path");
+var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
+var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
+var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
+var called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/m;
+var shellScript = /\.(?:sh|bash|zsh)$/;
+var longest3 = 256 << 10;
+function pythonNeeds(stage, members2, prefix) {
+  const minors = /* @__PURE__ */ new Set();
+  let any = false;
+  let unversioned = false;
+  for (const m of members2) {
+    if (m.type !== "file" || !m.path.startsWith(`${prefix}/`)) continue;
+    const found2 = modules.exec(m.path.slice(prefix.length));
+    const minor2 = found2?.[1] ?? extension.exec(m.path)?.[1];
+    if (minor2 !== void 0) minors.add(minor2);
+    if (found2) any = true;
+    else if (m.mode & 73 || shellScript.test(m.path)) {
+      const runs = runsPython((0, import_node_path67.join)(stage, m.path), shellScript.test(m.path));
+      if (runs === "python") unversioned = true;
+      else if (runs) any = true;
+    }
+  }
+  const [minor, ...others2] = minors;
+  return [
+    ...unversioned ? ["python-is-python3"] : [],
+    ...minor !== void 0 && !others2.length ? [`python3 (<< 3.${Number(minor) + 1})`, `python3 (>= 3.${minor}~)`] : [],
+    ...any || minors.size ? ["python3"] : []
+  ];
+}
+function runsPython(file3, isShell) {
+  const head = readStart(file3, isShell ? longest3 : 128);
+  const name6 = interpreter.exec(head)?.[1];
+  if (name6?.startsWith("python")) return name6 === "python" ? "python" : "python3";
+  if (name6 === void 0 && !isShell) return void 0;
+  const text8 = isShell ? head : readStart(file3, longest3);
+  return called.test(text8.replace(/^\s*#.*$/gm, "")) ? "python3" : void 0;
+}
 
 // ts-src/inspect/staged.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path68 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs52.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs57.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs52.readdirSync)((0, import_node_path61.join)(root, folder))) {
+      for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path68.join)(root, folder))) {
         const path2 = `${folder}/${name6}`;
-        const stat2 = (0, import_node_fs52.lstatSync)((0, import_node_path61.join)(root, path2));
+        const stat2 = (0, import_node_fs57.lstatSync)((0, import_node_path68.join)(root, path2));
         const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs52.readlinkSync)((0, import_node_path61.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs57.readlinkSync)((0, import_node_path68.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32253,34 +33499,7 @@ function stagedMembers(root) {
 // ts-src/engine/build/pack.ts
 init_names();
 init_sizes();
-
-// ts-src/render/control.ts
-function renderControl(c) {
-  const fields = [
-    ["Package", c.package],
-    ["Source", c.source === c.package ? void 0 : c.source],
-    ["Version", c.version],
-    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
-    ["Architecture", c.architecture],
-    ["Maintainer", c.maintainer],
-    ["Installed-Size", String(c.installedSize)],
-    ["Depends", simplified(c.depends).join(", ") || void 0],
-    ["Conflicts", c.conflicts.join(", ") || void 0],
-    ["Replaces", c.replaces.join(", ") || void 0],
-    ["Provides", c.provides.join(", ") || void 0],
-    ["Section", c.section],
-    ["Priority", "optional"],
-    ["Homepage", c.homepage],
-    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
-    ["Build-Ids", c.buildIds?.join(" ") || void 0]
-  ];
-  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
-`]).join("");
-}
-function simplified(relations3) {
-  const bounded2 = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
-  return [...new Set(relations3)].filter((r) => r !== "" && !bounded2.has(r));
-}
+init_system_files();
 
 // ts-src/engine/build/abi.ts
 init_diagnostics();
@@ -32317,64 +33536,68 @@ function checkStaged(request, environment3) {
   const staged = stagedMembers(stageOf(environment3));
   if (typeof staged === "string") return staged;
   if (staged.size * 1024 > mostBytes) return `it can't be published: it installs more than ${sizeText(mostBytes)}`;
-  return refusal(memberFaults(staged.members, { ...placesOf2(graph2, p.debian), folders: [graph2.scope.prefix] }));
+  const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
+  return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path62.join)(environment3.build, "stage");
-async function finishPackages(options6, request, environment3, folder) {
+var stageOf = (environment3) => (0, import_node_path69.join)(environment3.build, "stage");
+async function finishPackages(options7, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path62.join)(folder, "out");
+  const out = (0, import_node_path69.join)(folder, "out");
   const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number7, seen.api, linked);
-  const planned3 = plannedControl(options6, request);
+  const planned3 = plannedControl(options7, request, environment3.system);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
-  const { architecture: architecture2 } = graph2.target;
+  const { architecture: architecture3 } = graph2.target;
   const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control = {
     ...planned3,
     package: p.debian,
     source: p.debian,
-    architecture: architecture2,
+    architecture: architecture3,
     installedSize: staged.size,
     section: "misc",
-    depends: [...linked, ...abi2.requires, ...shlibs, ...planned3.depends],
+    depends: [
+      ...linked,
+      ...abi2.requires,
+      ...shlibs,
+      ...planned3.depends,
+      ...pythonNeeds(stage, staged.members, graph2.scope.prefix)
+    ],
+    // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
+    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned3.replaces, environmentOf2(options7, request)] : planned3.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path62.join)(request.work, "packages");
-  (0, import_node_fs53.mkdirSync)(target2);
-  const seconds = stampSeconds(stampOfBuild(options6, request));
+  const target2 = (0, import_node_path69.join)(request.work, "packages");
+  (0, import_node_fs58.mkdirSync)(target2);
+  const seconds = stampSeconds(stampOfBuild(options7, request));
   const finish3 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path62.join)(target2, debFile(c.package, c.version, architecture2));
+    const path2 = (0, import_node_path69.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
     ];
     for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
-    await assemble((0, import_node_path62.join)(out, from), members2, path2, seconds);
-    return { path: path2, policy: policyOf(c, allowed) };
+    const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
+    if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
+`).join("") });
+    await assemble((0, import_node_path69.join)(out, from), members2, path2, seconds);
+    return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
-  const main2 = await finish3(
-    "package.deb",
-    control,
-    placesOf2(graph2, p.debian),
-    await text8("shlibs") ? ["shlibs"] : []
-  );
+  const main2 = await finish3("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
-    return made({ files: [main2], interface: seen, abi: abi2 });
-  const debug = await finish3(
-    "debug.deb",
-    debugControl(control, await lines("build-ids"), out),
-    allowedDebugPaths(p.debian),
-    []
-  );
+    return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
+  const ids = await lines("build-ids");
+  const debug = await finish3("debug.deb", debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
-  return reason === void 0 ? made({ files: [main2, debug], interface: seen, abi: abi2 }) : failed2(reason);
+  if (reason !== void 0) return failed2(reason);
+  return made({ files: [main2, debug], debugPaths: debugPaths(ids), interface: seen, abi: abi2 });
 }
 var policyOf = (c, allowed) => ({
   package: c.package,
@@ -32385,18 +33608,22 @@ var policyOf = (c, allowed) => ({
   replaces: c.replaces,
   allowed
 });
+var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs53.lstatSync)((0, import_node_path62.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs58.lstatSync)((0, import_node_path69.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
   conflicts: [],
   replaces: [],
   homepage: void 0,
+  vcsGit: void 0,
+  vcsBrowser: void 0,
+  bugs: void 0,
   summary: `debug symbols for ${main2.package}`,
-  description: [],
+  description: ["For debuggers, which find them by their build ids."],
   buildIds: [...new Set(ids)].sort()
 });
 async function assemble(from, members2, target2, seconds) {
@@ -32405,7 +33632,7 @@ async function assemble(from, members2, target2, seconds) {
     target2,
     [
       { name: "debian-binary", data: Buffer.from("2.0\n") },
-      { name: "control.tar", data: writeTar(members2, seconds) },
+      { name: "control.tar.gz", data: storedGzip(writeTar(members2, seconds)) },
       { name: data.name, from, member: data }
     ],
     seconds
@@ -32413,15 +33640,15 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path71 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path63 = require("node:path");
+var import_node_path70 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
-var mostFiles4 = 2e4;
+var mostFiles5 = 2e4;
 async function readResults(root, folder) {
   const cases = [];
   const damaged = [];
@@ -32429,9 +33656,9 @@ async function readResults(root, folder) {
   let ctest = [];
   let left = mostInAll;
   try {
-    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles4 })) {
+    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path63.basename)(path2);
+      const name6 = (0, import_node_path70.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -32576,42 +33803,44 @@ function markFlaky(cases, earlier) {
   });
 }
 var mostWords = 4 << 20;
-function hasTests(source, p) {
+function hasTests(source2, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth2) => (0, import_node_fs54.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path64.join)(folder, e.name);
+  const visit = (folder, depth2) => (0, import_node_fs59.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path71.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs54.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs54.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs59.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs59.readFileSync)(path2, "utf8")));
   });
-  return visit(source, 0);
+  return visit(source2, 0);
 }
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options6) {
-    this.options = options6;
-    this.packages = new Packages(options6.state, options6.store);
-    this.owners = new FileOwners(options6.store);
+  constructor(options7) {
+    this.options = options7;
+    this.packages = new Packages(options7.state, options7.store);
+    this.owners = new FileOwners(options7.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const { graph: graph2, number: number7 } = request;
-    const begun = options6.now();
+    const begun = options7.now();
     const roots = graph2.closures.root(number7);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
+    const unfit = systemBoundFault(request.package, prepared2.value.system);
+    if (unfit !== void 0) return failed2(unfit);
     const packed3 = await this.compileAndPack(request, prepared2.value);
     if (packed3.state !== "made") return packed3;
-    const kept3 = await this.keep(request, packed3.value.files);
+    const kept3 = await this.keep(request, packed3.value);
     if (kept3.state !== "made") return kept3;
     const { paths: paths2, ...parts2 } = kept3.value;
     const record3 = {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf(options6, request),
+      version: versionOf2(options7, request),
       ...parts2,
       interface: packed3.value.interface,
       abi: packed3.value.abi.name,
@@ -32619,10 +33848,49 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       system: prepared2.value.system,
       roots: rootsOf(graph2, number7, roots),
-      milliseconds: Math.round(options6.now() - begun)
+      milliseconds: Math.round(options7.now() - begun)
     };
     const clash = await this.owners.claim(graph2, number7, paths2);
     return clash === void 0 ? made(record3) : failed2(clash);
+  }
+  /**
+   * Runs a command, or a shell, in a package's root with the environment of its build; its exit code. `built`: after a
+   * build there, whatever came of it. With a terminal it gets one of its own inside the root.
+   */
+  async shell(request, asked) {
+    const { options: options7 } = this;
+    const { closures } = request.graph;
+    const roots = asked.tests ? closures.testRoot(request.number) : closures.root(request.number);
+    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const { source: source2, recipe: recipe2, build: build4, own: own3, layers } = prepared2.value;
+    const lacking = writeRecipe(options7, request, source2, recipe2);
+    if (lacking !== void 0) return failed2(lacking);
+    if (asked.tests) writeTestFiles(recipe2);
+    const steps = asked.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
+    const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked.command];
+    const outcome = await options7.driver.enter({
+      root: { layers: [own3, ...layers] },
+      network: asked.tests ? "loopback" : false,
+      user: "builder",
+      work: (0, import_node_path72.join)(request.work, "root-shell"),
+      terminal: true,
+      signal: options7.signal,
+      binds: [
+        { from: build4, to: "/build" },
+        { from: recipe2, to: "/slipway", readOnly: true }
+      ],
+      env: { SLIPWAY_JOBS: String(options7.jobs), TERM: process.env.TERM ?? "dumb" },
+      command: [
+        "sh",
+        "-ec",
+        'cd "$1"; shift; exec "$@"',
+        "sh",
+        `/build/${request.package.name}`,
+        ...asked.terminal ? ["script", "-qec", inside.map(shellQuote).join(" "), "/dev/null"] : inside
+      ]
+    });
+    return made(outcome.code);
   }
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
   async repeat(request) {
@@ -32637,11 +33905,12 @@ var PackageBuilder = class {
    * where no code of the package ran.
    */
   async compileAndPack(request, environment3) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const { package: p, work: work2, log } = request;
-    writeRecipe(options6, request, environment3.source, environment3.recipe);
-    const limit = buildLimit(options6, p.name);
-    const enter = (entry) => enterEnvironment(options6, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    const lacking = writeRecipe(options7, request, environment3.source, environment3.recipe);
+    if (lacking !== void 0) return failed2(lacking);
+    const limit = buildLimit(options7, p.name);
+    const enter = (entry) => enterEnvironment(options7, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter({
         script: "slipway.sh",
@@ -32649,11 +33918,11 @@ var PackageBuilder = class {
         folder: `/build/${p.name}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options7, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path65.join)(work2, "pack");
-      (0, import_node_fs55.mkdirSync)((0, import_node_path65.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path72.join)(work2, "pack");
+      (0, import_node_fs60.mkdirSync)((0, import_node_path72.join)(folder, "tree"), { recursive: true });
       const packed3 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -32663,8 +33932,8 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed3.code !== 0) return failed2(reasonOf(options6, packed3, limit, log, "packing it"));
-      return await finishPackages(options6, request, environment3, folder);
+      if (packed3.code !== 0) return failed2(reasonOf(options7, packed3, limit, log, "packing it"));
+      return await finishPackages(options7, request, environment3, folder);
     } finally {
       limit.done();
     }
@@ -32673,9 +33942,10 @@ var PackageBuilder = class {
    * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is unpacked,
    * where what depends on it will take it from.
    */
-  async keep({ graph: graph2 }, packed3) {
+  async keep(request, { files, debugPaths: debugPaths2 }) {
     const { store: store2 } = this.options;
-    const [main2] = packed3;
+    const { graph: graph2 } = request;
+    const [main2] = files;
     if (!main2) return failed2("packing it left no package");
     let unpacked;
     try {
@@ -32685,13 +33955,14 @@ var PackageBuilder = class {
       return failed2(refusal([e.message]) ?? "");
     }
     const debs = [];
-    for (const { path: path2 } of packed3) debs.push(await store2.put(path2));
-    const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
+    for (const { path: path2 } of files) debs.push(await store2.put(path2));
+    const own3 = /* @__PURE__ */ new Set([...graph2.scope.packages.map((q3) => q3.debian), environmentOf2(this.options, request)]);
+    const paths2 = [...unpacked.files, ...debugPaths2];
     return made({
       debs,
-      files: await store2.putText("files.json", JSON.stringify(unpacked.files)),
+      files: await store2.putText("files.json", JSON.stringify(paths2)),
       systemDepends: systemDepends(unpacked.status, own3),
-      paths: unpacked.files
+      paths: paths2
     });
   }
   /**
@@ -32699,26 +33970,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options6 } = this;
-    const begun = options6.now();
+    const { options: options7 } = this;
+    const begun = options7.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
-    if (options6.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
+    if (options7.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options7.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options6 } = this;
+    const { options: options7 } = this;
     const { log } = request;
-    writeRecipe(options6, request, environment3.source, environment3.recipe);
+    writeRecipe(options7, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = testLimit(options6, request.package.name, options6.distro.tests.minutes);
+    const limit = testLimit(options7, request.package.name, options7.distro.tests.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options6.retries),
+      SLIPWAY_TEST_RETRIES: String(options7.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options6, request, environment3, {
+    const outcome = await enterEnvironment(options7, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
       folder: `/build/${request.package.name}`,
@@ -32734,8 +34005,8 @@ var PackageBuilder = class {
       results: "results",
       outcome,
       log,
-      seconds: (options6.now() - begun) / 1e3,
-      reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
+      seconds: (options7.now() - begun) / 1e3,
+      reason: () => reasonOf(options7, outcome, limit, log, "the build of its tests")
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -32778,8 +34049,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -32787,7 +34058,7 @@ init_digest();
 var recipeVersion = "3";
 var schemasDigest = sha256(JSON.stringify(manifestSchemas));
 function ownInputs(parts2) {
-  const { package: p, settings: settings3, variant: variant2, target: target2, scope: scope2 } = parts2;
+  const { package: p, settings: settings3, variant: variant3, target: target2, scope: scope2 } = parts2;
   return {
     recipe: recipeVersion,
     templates: parts2.templates,
@@ -32806,13 +34077,16 @@ function ownInputs(parts2) {
       p.systemBuild,
       p.systemRun,
       p.bounds,
-      p.impliedBuild ?? []
+      p.impliedBuild ?? [],
+      ...p.systemFiles ? [p.systemFiles] : [],
+      ...p.conflicts ?? p.replaces ? [p.conflicts, p.replaces] : [],
+      ...p.systemBounds ? [p.systemBounds] : []
     ]),
     settings: JSON.stringify([
       settings3.cmake_args ?? [],
-      variant2?.cmake_args ?? [],
+      variant3?.cmake_args ?? [],
       parts2.environment,
-      variant2?.build_depends ?? [],
+      variant3?.build_depends ?? [],
       parts2.distro.maintainer ?? ""
     ]),
     patches: parts2.patches,
@@ -32854,8 +34128,8 @@ var NameIndex = class {
     this.ordered.splice(low, 0, number7);
     return number7;
   }
-  add(set, names3) {
-    for (const name6 of names3) {
+  add(set, names4) {
+    for (const name6 of names4) {
       const number7 = this.numbers.get(name6) ?? this.meet(name6);
       reach(set, (number7 >> 5) + 1);
       set[number7 >> 5] |= 1 << (number7 & 31);
@@ -32869,7 +34143,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join56(set, other) {
+function join63(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -32904,22 +34178,22 @@ var TaskKeys = class {
     const p = packageOf(graph2, task);
     const kind = kindOf2(graph2, task);
     const isTest = kind === "test";
-    const variant2 = this.distro.variants[graph2.target.variant];
+    const variant3 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
-    const names3 = [];
+    const names4 = [];
     for (const list9 of [
       p.systemBuild,
       p.impliedBuild ?? [],
-      variant2?.build_depends ?? [],
+      variant3?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
       ...kind === "docs" ? [documentationTools] : []
     ])
-      vocabulary.add(names3, list9);
+      vocabulary.add(names4, list9);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
-    for (const d of direct) join56(names3, this.namesOf(graph2, d));
-    const set = await graph2.system.resolve(vocabulary.sorted(names3));
+    for (const d of direct) join63(names4, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
     if (kind === "docs") return this.documentationKey(graph2, n, set, direct);
@@ -32978,7 +34252,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs56.readFileSync)((0, import_node_path66.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs61.readFileSync)((0, import_node_path73.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -33018,21 +34292,21 @@ var TaskKeys = class {
     const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
     if (there) return there;
-    const names3 = [];
+    const names4 = [];
     const addOwn = (d) => {
-      vocabulary.add(names3, graph2.scope.packages[d].systemRun);
-      vocabulary.add(names3, graph2.records[d].systemDepends);
+      vocabulary.add(names4, graph2.scope.packages[d].systemRun);
+      vocabulary.add(names4, graph2.records[d].systemDepends);
     };
     addOwn(n);
     for (const name6 of graph2.scope.packages[n].run) {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join56(names3, below2);
+      if (below2) join63(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
-    brought[n] = names3;
-    return names3;
+    brought[n] = names4;
+    return names4;
   }
 };
 
@@ -33059,8 +34333,8 @@ async function shareResolved({ graphs: runs, store: store2 }) {
     const there = await store2.readJson(resolvedName(system.base)) ?? {};
     const known3 = new Set(Object.values(there));
     const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
-    await store2.many(fresh, async ([names3, digest4]) => {
-      const set = await system.resolve(names3.split(" "));
+    await store2.many(fresh, async ([names4, digest4]) => {
+      const set = await system.resolve(names4.split(" "));
       const packages = typeof set === "string" ? void 0 : await set.packages();
       if (Array.isArray(packages)) await store2.writeJson(setName(digest4), packages);
     });
@@ -33076,65 +34350,65 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options6) {
+async function openSession(input, options7) {
   const { state, distro } = input;
-  const store2 = options6.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options7.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options6.driver,
+    driver: options7.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options6.limits.jobs,
-    minutes: options6.limits.minutes,
-    limits: options6.limits.task,
-    retries: options6.retries ?? distro.tests.retries,
-    channelVersion: options6.channelVersion,
+    jobs: options7.limits.jobs,
+    minutes: options7.limits.minutes,
+    limits: options7.limits.task,
+    retries: options7.retries ?? distro.tests.retries,
+    channelVersion: options7.channelVersion,
     lockedVersion: lockedVersions(input.lock),
-    signal: options6.signal,
+    signal: options7.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options6.hinted !== false)
+  if (options7.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record3] of index.builds) hints.builds.set(key, record3);
       for (const [key, record3] of index.tests) hints.tests.set(key, record3);
     }
   history.hint(hints.builds.values());
-  const prepared2 = await prepareScopes(input, options6, store2, history);
+  const prepared2 = await prepareScopes(input, options7, store2, history);
   if (!("graphs" in prepared2)) return prepared2;
   return {
-    say: options6.say,
+    say: options7.say,
     input,
-    driver: options6.driver,
+    driver: options7.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared2,
     history,
     hints,
-    channelVersion: options6.channelVersion
+    channelVersion: options7.channelVersion
   };
 }
-function newBase(input, options6, store2, of, architecture2) {
-  const { driver, say: progress } = options6;
+function newBase(input, options7, store2, of, architecture3) {
+  const { driver, say: progress } = options7;
   const { state, distroRoot } = input;
   const pinned = input.lock?.platforms[of.id]?.base;
-  const { name: name6, platform: platform2, log } = of;
+  const { name: name6, platform: platform3, log } = of;
   const now = Date.now();
-  if (options6.sharesBases)
-    return sharedBase({ driver, store: store2, state, distroRoot, name: name6, platform: platform2, architecture: architecture2, now, log, progress, pinned });
-  return ensureBase(driver, state, distroRoot, name6, platform2, architecture2, now, log, progress, pinned);
+  if (options7.sharesBases)
+    return sharedBase({ driver, store: store2, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned });
+  return ensureBase(driver, state, distroRoot, name6, platform3, architecture3, now, log, progress, pinned);
 }
-async function prepareScopes(input, options6, store2, history) {
+async function prepareScopes(input, options7, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path67.join)(state, "slipway.log");
+  const log = (0, import_node_path74.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
@@ -33144,32 +34418,32 @@ async function prepareScopes(input, options6, store2, history) {
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
       const id = `${target2.platform}-${target2.architecture}`;
-      const tells = options6.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options7.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
         waiting2.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
-      if (options6.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options7.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target2.platform], ...options6.renewBase ? { renew_days: 0 } : {} };
+        const platform3 = { ...distro.platforms[target2.platform], ...options7.renewBase ? { renew_days: 0 } : {} };
         const planned3 = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options6.driver, store2, state, target2.platform, target2.architecture, planned3, options6.say) : await newBase(input, options6, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
+        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options7.driver, store2, state, target2.platform, target2.architecture, planned3, options7.say) : await newBase(input, options7, store2, { name: target2.platform, platform: platform3, id, log }, target2.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new AptResolver(options6.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options7.driver, state, base.value, async () => platform3.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
           (digest4) => store2.readJson(setName(digest4))
         );
         systems.set(id, system);
       }
-      const names3 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
-      const check4 = names3 && input.checkArchive?.(scope2, target2, names3);
+      const names4 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
+      const check4 = names4 && input.checkArchive?.(scope2, target2, names4);
       for (const d of check4?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
@@ -33189,556 +34463,14 @@ async function prepareScopes(input, options6, store2, history) {
   return diagnostics.length ? { diagnostics } : { graphs, waiting: waiting2, diagnostics: sorted([...lacking.values()]) };
 }
 
-// ts-src/cli/outputs.ts
-var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf3(o.runs)));
-var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path68.join)(output, t.log)) : [];
-function writeReports(o) {
-  const { plan: plan2, runs, output } = o;
-  const results = resultsOf(runs);
-  writeWhole((0, import_node_path68.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
-`);
-  const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
-  const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
-  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path68.join)(output, name6), text8);
-}
-async function writeOutputs(o) {
-  const { runs, output } = o;
-  writeWhole((0, import_node_path68.join)(output, "lock.yaml"), lockText(o));
-  writeReports(o);
-  return writeJunit(runs, o.store, output);
-}
-function reportTasks(runs, output) {
-  return runs.flatMap(
-    (graph2) => graph2.results.flatMap((t, task) => {
-      if (!t) return [];
-      const p = packageOf(graph2, task);
-      return [
-        {
-          ...t,
-          scope: graph2.id,
-          buildType: p.buildType,
-          upstream: p.version,
-          repository: p.repository,
-          needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path68.join)(output, t.log)) : []
-        }
-      ];
-    })
-  );
-}
-async function writeJunit(runs, store2, output) {
-  const lost3 = [];
-  let cases = 0;
-  for (const graph2 of runs) {
-    for (const record3 of graph2.tests) {
-      if (!record3?.junit) continue;
-      const text8 = await store2.readText(record3.junit);
-      if (text8 === void 0)
-        lost3.push(
-          warning("results-lost", `the store lost the test results of '${record3.package}' on ${graph2.id}`, {
-            hint: "slipway test runs its tests again where --retest says so"
-          })
-        );
-      else writeWhole((0, import_node_path68.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
-    }
-    const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
-    cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path68.join)(output, t.log)) : [];
-    if (own3.length)
-      writeWhole(
-        (0, import_node_path68.join)(output, "junit", `${graph2.id}.xml`),
-        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
-        { sync: false }
-      );
-  }
-  if (!cases) writePlanCase(output, "nothing to do", void 0);
-  return lost3;
-}
-function writePlanCase(output, name6, fault3) {
-  const result2 = fault3 === void 0 ? "passed" : "failed";
-  const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path68.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
-}
-function writeUnplanned(output, title, fault3) {
-  const now = Date.now();
-  const notes = [`This run could not be planned:
-${fault3}`];
-  const files = renderReport({
-    title: `${title}: not planned`,
-    stamp: "-",
-    begun: now,
-    finished: now,
-    notes,
-    tasks: []
-  });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path68.join)(output, name6), text8);
-  writeWhole((0, import_node_path68.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
-`);
-  writePlanCase(output, "planned", fault3);
-}
-function tailOf(log) {
-  try {
-    return tellingPart((0, import_node_fs57.readFileSync)(log, "utf8").slice(-4e5));
-  } catch {
-    return [];
-  }
-}
-function locked(plan2, distributions) {
-  const sources = new Map(
-    plan2.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source]))
-  );
-  return distributions.map((d) => ({
-    ...d,
-    packages: new Map(
-      [...d.packages].map(([name6, p]) => [name6, { ...p, source: sources.get(`${d.name} ${name6}`) ?? p.source }])
-    )
-  }));
-}
-var historyOf = (scope2, name6) => `history/${scope2.replaceAll("/", "_")}/${name6}.json`;
-var remembered2 = 50;
-async function judgeTests(runs, store2, stamp) {
-  const verdicts = /* @__PURE__ */ new Map();
-  const work2 = runs.flatMap(
-    (graph2) => graph2.tests.flatMap(
-      (record3, n) => record3 && record3.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record3, task: graph2.results[graph2.count + n] }] : []
-    )
-  );
-  await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
-    const name6 = historyOf(graph2.id, record3.package);
-    const cases = (list9) => list9.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const history = await store2.readJson(name6) ?? [];
-    const now = {
-      stamp,
-      key: record3.key.slice(0, 16),
-      outcome: record3.outcome,
-      failed: cases(record3.failed),
-      flaky: cases(record3.flaky)
-    };
-    const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
-    if (ran) {
-      history.push(now);
-      await store2.writeJson(name6, history.slice(-remembered2));
-    }
-    if (record3.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
-  });
-  return verdicts;
-}
-function verdictOf(history) {
-  const last = history[history.length - 1];
-  const flaky = last.failed.filter(
-    (c) => history.some((h) => h.key === last.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last)
-  );
-  if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(", ")} passed before at the same key`;
-  let since = history.length - 1;
-  while (since > 0 && last.failed.some((c) => history[since - 1].failed.includes(c))) since--;
-  const runs = history.length - since;
-  return runs > 1 ? `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs` : history.length > 1 ? "it passed the time before" : "";
-}
-
-// ts-src/cli/progress.ts
-var doing = { build: "building", test: "testing", docs: "documenting" };
-function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write3 = (text8) => void process.stderr.write(text8);
-  const running2 = /* @__PURE__ */ new Map();
-  let done = 0;
-  let shown5 = 0;
-  const total = tasks.length;
-  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
-  let note = "";
-  const begun = now();
-  const clear = () => {
-    if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
-    shown5 = 0;
-  };
-  const draw = () => {
-    clear();
-    const width5 = process.stderr.columns || 80;
-    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
-    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
-    const remaining = Math.max(0, left - spent) / workers;
-    const bar = Math.round(done / Math.max(1, total) * 20);
-    lines.unshift(
-      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
-    );
-    for (const l of lines) write3(`${printable(l).slice(0, width5 - 1)}
-`);
-    shown5 = lines.length;
-  };
-  const timer = live ? setInterval(draw, 500) : void 0;
-  timer?.unref();
-  return {
-    started(t) {
-      running2.set(t.id, t);
-      if (live) draw();
-      else write3(printable(`${doing[t.kind]} ${t.id}
-`));
-    },
-    finished(t) {
-      running2.delete(t.id);
-      left -= expected(t);
-      done++;
-      if (live) clear();
-      if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
-      if (live) draw();
-    },
-    note(text8) {
-      if (live) {
-        note = text8;
-        draw();
-      } else write3(printable(`${text8}
-`));
-    },
-    close() {
-      clearInterval(timer);
-      if (live) clear();
-    }
-  };
-}
-
-// ts-src/cli/reproducible.ts
-var import_node_path71 = require("node:path");
-
-// ts-src/engine/reproducible.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path70 = require("node:path");
-init_files();
-init_process();
-
-// ts-src/inspect/differences.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path69 = require("node:path");
-
-// ts-src/inspect/elf-sections.ts
-function sectionAt(data, at2) {
-  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
-  try {
-    return search(data, at2);
-  } catch (e) {
-    if (e instanceof RangeError) return void 0;
-    throw e;
-  }
-}
-function search(data, at2) {
-  const wide = data[4] === 2;
-  const little = data[5] === 1;
-  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
-  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
-  const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
-  const table3 = word3(wide ? 40 : 32);
-  const [size3, count3, names3] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
-  const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
-  const strings = offset(names3);
-  for (let i = 0; i < count3; i++) {
-    const header2 = table3 + i * size3;
-    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
-    const name6 = strings + u32(header2);
-    return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
-  }
-  return void 0;
-}
-
-// ts-src/inspect/differences.ts
-var searched = 256 << 20;
-var kinds3 = [
-  [(s) => s.isSymbolicLink(), "a link"],
-  [(s) => s.isDirectory(), "a folder"],
-  [(s) => s.isFile(), "a file"]
-];
-function differencesOf(before2, after) {
-  const [old, now] = [treeOf(before2), treeOf(after)];
-  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
-    const [a, b] = [old.get(path2), now.get(path2)];
-    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path69.join)(before2, path2), (0, import_node_path69.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
-  });
-}
-function treeOf(root) {
-  const found2 = /* @__PURE__ */ new Map();
-  const visit = (folder) => {
-    for (const name6 of (0, import_node_fs58.readdirSync)((0, import_node_path69.join)(root, folder)).sort()) {
-      const path2 = folder ? `${folder}/${name6}` : name6;
-      const stats = (0, import_node_fs58.lstatSync)((0, import_node_path69.join)(root, path2));
-      found2.set(path2, stats);
-      if (stats.isDirectory()) visit(path2);
-    }
-  };
-  visit("");
-  return found2;
-}
-function entryDifferences(before2, after, a, b) {
-  const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
-  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
-  if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs58.readlinkSync)(before2), (0, import_node_fs58.readlinkSync)(after)];
-    return from === to ? [] : [`leads to ${from}, then to ${to}`];
-  }
-  const found2 = [];
-  const mode = (s) => (s.mode & 4095).toString(8);
-  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
-  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
-  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
-  if (!a.isFile()) return found2;
-  if (Math.max(a.size, b.size) > searched) {
-    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
-    return found2;
-  }
-  const content = contentDifference((0, import_node_fs58.readFileSync)(before2), (0, import_node_fs58.readFileSync)(after));
-  return content === void 0 ? found2 : [...found2, content];
-}
-function contentDifference(a, b) {
-  if (a.equals(b)) return void 0;
-  const at2 = firstDifference(a, b);
-  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
-  if (isText(a) && isText(b)) {
-    const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line2}: ${quoted2(lineAt(a, at2))}, then ${quoted2(lineAt(b, at2))}`;
-  }
-  const member = memberAt(a, at2);
-  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
-  const section = sectionAt(a, at2);
-  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
-}
-function firstDifference(a, b) {
-  const end2 = Math.min(a.length, b.length);
-  const block7 = 1 << 16;
-  let at2 = 0;
-  while (at2 + block7 <= end2 && a.subarray(at2, at2 + block7).equals(b.subarray(at2, at2 + block7))) at2 += block7;
-  while (at2 < end2 && a[at2] === b[at2]) at2++;
-  return at2;
-}
-var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
-var quoted2 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
-function lineAt(data, at2) {
-  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
-  const end2 = data.indexOf(10, at2);
-  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
-}
-function memberAt(data, at2) {
-  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
-  let header2 = 8;
-  while (header2 + 60 <= data.length) {
-    const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
-    const end2 = header2 + 60 + size3 + size3 % 2;
-    if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
-    if (at2 < end2)
-      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
-    header2 = end2;
-  }
-  return void 0;
-}
-
-// ts-src/engine/reproducible.ts
-init_diagnostics();
-init_digest();
-init_names();
-async function checkReproducible(session2, options6) {
-  const all = session2.graphs.flatMap(
-    (graph2) => graph2.scope.packages.flatMap(
-      (_, number7) => graph2.records[number7] && options6.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
-    )
-  );
-  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options6.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
-  const chosen = options6.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options6.sample).map(({ task }) => task);
-  const found2 = [];
-  await parallel(chosen, options6.workers, async ({ graph: graph2, number: number7 }) => {
-    if (options6.signal.aborted) return;
-    options6.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
-    found2.push(await checkOne(session2, options6, graph2, number7));
-  });
-  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
-}
-async function checkOne(session2, options6, graph2, number7) {
-  const p = packageOf(graph2, number7);
-  const record3 = graph2.records[number7];
-  const repair = new StoreRepair({
-    ...session2,
-    state: session2.input.state,
-    output: options6.output,
-    note: session2.say,
-    restored: () => void 0
-  });
-  const log = (0, import_node_path70.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
-  const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number7);
-    if (typeof resolved === "string") return failed2(resolved);
-    const stamp = stampIn(record3.version);
-    if (stamp === void 0) return failed2(`its version ${record3.version} has no stamp`);
-    const again = await session2.builder.repeat({
-      graph: graph2,
-      number: number7,
-      package: p,
-      resolved,
-      work: work2,
-      log,
-      repeat: { version: record3.version, stamp }
-    });
-    return again.state === "made" ? compareFiles(session2, options6, record3, again.value, work2) : again;
-  });
-  const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
-  return { id: graph2.id, name: p.name, ...result2 };
-}
-async function compareFiles(session2, options6, record3, files, work2) {
-  const differences = [];
-  let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path70.basename)(f), f]));
-  for (const [i, deb2] of record3.debs.entries()) {
-    const after = second.get(deb2.name);
-    second.delete(deb2.name);
-    if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
-    else if (await sha256File(after) !== deb2.sha256) {
-      const before2 = await session2.store.path(deb2);
-      if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path70.join)(work2, `compare-${i}`));
-      if (typeof inside === "string") return failed2(inside);
-      differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record3.package, options6);
-    }
-  }
-  for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
-  return made({
-    state: differences.length ? "different" : "equal",
-    differences,
-    ...report2 === void 0 ? {} : { report: report2 }
-  });
-}
-async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path70.join)(folder, "before"), (0, import_node_path70.join)(folder, "after")];
-  (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
-  for (const [file3, to] of [
-    [before2, a],
-    [after, b]
-  ]) {
-    const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path70.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
-  }
-  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
-  const archive = {
-    path: deb2.name,
-    what: "differs, though its files are equal: their order or their compression does"
-  };
-  return found2.length ? found2 : [archive];
-}
-async function diffoscope(before2, after, name6, options6) {
-  const timeout = AbortSignal.timeout(10 * 6e4);
-  const asked = await run(
-    "diffoscope",
-    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
-    { signal: AbortSignal.any([timeout, options6.signal]) }
-  );
-  if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path70.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path70.join)(options6.output, "reproducible"), { recursive: true });
-  (0, import_node_fs59.writeFileSync)((0, import_node_path70.join)(options6.output, report2), asked.stdout);
-  return report2;
-}
-
-// ts-src/cli/reproducible.ts
-init_files();
-
-// ts-src/render/reproducible.ts
-var shownDifferences = 20;
-function renderReproducible(builds) {
-  const lines = [];
-  for (const b of builds) {
-    if (b.state === "equal") continue;
-    if (b.state === "failed")
-      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
-    else lines.push(`${b.id}/${b.name}: its second build differs`);
-    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
-    const more = b.differences.length - shownDifferences;
-    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
-    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
-  }
-  const equal2 = builds.filter((b) => b.state === "equal").length;
-  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
-  return `${lines.join("\n")}
-`;
-}
-
-// ts-src/cli/reproducible.ts
-var reproducibleOptions = {
-  "check-reproducible": {
-    type: "boolean",
-    help: "build the named packages once more in other conditions and compare every byte"
-  },
-  sample: {
-    type: "string",
-    value: "N",
-    help: "with --check-reproducible: only N of them, others on each day"
-  }
-};
-function checkOf(values) {
-  const asked = values["check-reproducible"] === true;
-  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
-  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
-    return "--sample takes a number from 1 on, and goes with --check-reproducible";
-  return { sample: Number(values.sample) };
-}
-async function checkBuilds(session2, options6) {
-  const { output, signal } = options6;
-  const builds = await checkReproducible(session2, {
-    ...options6,
-    stamp: session2.input.plan.stamp,
-    chosen: (graph2, number7) => "named" in graph2.scope.packages[number7].why,
-    started: (name6) => writeMessage(`building ${name6} once more
-`)
-  });
-  writeWhole((0, import_node_path71.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
-`);
-  writeMessage(renderReproducible(builds));
-  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
-}
-
-// ts-src/engine/runs.ts
-init_names();
-var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
-async function recordRun({ store: store2, graphs: runs, input, hints }) {
-  const tasks = {};
-  const objects = /* @__PURE__ */ new Set();
-  for (const graph2 of runs) {
-    for (const t of graph2.results)
-      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
-    for (const record3 of graph2.records)
-      for (const f of record3 ? [...record3.debs, record3.files] : []) objects.add(f.sha256);
-  }
-  const changed2 = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
-  if (changed2) store2.sweep();
-  const fresh = runs.filter(
-    (graph2) => graph2.records.some((record3) => record3 && !hints.builds.has(record3.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
-  );
-  for (const graph2 of fresh) {
-    const known3 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
-    await store2.writeIndex(
-      scopeId(graph2.scope.distribution, graph2.target),
-      merged(graph2.records, known3.builds),
-      merged(graph2.tests, known3.tests)
-    );
-  }
-  if (changed2 || fresh.length)
-    await store2.writeJson(runName(input.plan.stamp, String(process.pid)), {
-      schema: 1,
-      stamp: input.plan.stamp,
-      finished: Date.now(),
-      tasks,
-      objects: [...objects].sort()
-    });
-}
-function merged(now, known3) {
-  const there = now.flatMap((record3) => record3 ?? []);
-  const names3 = new Set(there.map((record3) => record3.package));
-  return [...there, ...[...known3.values()].filter((record3) => !names3.has(record3.package))];
-}
-
 // ts-src/cli/run-options.ts
 var import_node_os11 = require("node:os");
 init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs60 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -33776,7 +34508,7 @@ async function add(link, seen) {
 
 // ts-src/sandbox/disk-limit.ts
 var pause = 1e3;
-var longest3 = 6e4;
+var longest4 = 6e4;
 async function withDiskLimit(entry, du, enter) {
   const { disk, files = Infinity } = entry.limits ?? {};
   const folders = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
@@ -33826,7 +34558,7 @@ var Watch = class {
       this.begun ??= now;
       this.counted ??= now;
       const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
-      if (!shrank && Date.now() - this.at < longest3) return false;
+      if (!shrank && Date.now() - this.at < longest4) return false;
       this.at = Date.now();
       this.counted = now;
       return await this.isOver(this.begun, now);
@@ -33841,8 +34573,8 @@ var Watch = class {
     return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
-  async count(options6) {
-    const counted = await this.du(["-s", "-x", "-c", ...options6, "--", ...this.folders]);
+  async count(options7) {
+    const counted = await this.du(["-s", "-x", "-c", ...options7, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === void 0 ? void 0 : Number(total);
@@ -33876,8 +34608,8 @@ var capabilities = [
 ];
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker2 = (args, options6 = {}) => run("docker", args, options6);
-  const imageOf = (folder) => readIf((0, import_node_path72.join)(folder, marker))?.trim();
+  const docker2 = (args, options7 = {}) => run("docker", args, options7);
+  const imageOf = (folder) => readIf((0, import_node_path75.join)(folder, marker))?.trim();
   const ranOutOfMemory = async (name6) => (await docker2(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
@@ -33891,7 +34623,7 @@ function dockerDriver(state) {
   const du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs62.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -33948,10 +34680,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path72.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path75.join)(entry.work, "over.tar");
         const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-        (0, import_node_fs60.rmSync)(archive, { force: true });
+        (0, import_node_fs62.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -33970,17 +34702,17 @@ function dockerDriver(state) {
       signal?.removeEventListener("abort", stop);
       if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs60.mkdirSync)((0, import_node_path72.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs62.mkdirSync)((0, import_node_path75.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
         const committed = await docker2(["commit", "--change", 'CMD ["sh"]', name6, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker2([
           "cp",
           `${name6}:/var/lib/dpkg/status`,
-          (0, import_node_path72.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path75.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs62.writeFileSync)((0, import_node_path75.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -33995,8 +34727,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker2(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(folder, marker), `${tag}
+      (0, import_node_fs62.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs62.writeFileSync)((0, import_node_path75.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -34017,19 +34749,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path72.dirname)(folder)}:/parent`,
+          `${(0, import_node_path75.dirname)(folder)}:/parent`,
           image2,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path72.basename)(folder)}`
+          `/parent/${(0, import_node_path75.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path76 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -34199,11 +34931,11 @@ exec "$@"`;
 function unshareDriver() {
   const plain3 = process.getuid() !== 0;
   const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command2, options6) => run(
+  const inside = (namespaces, command2, options7) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
-    // A session of its own: no terminal of ours is within reach.
-    { ...options6, detached: true }
+    // A session of its own: no terminal of ours is within reach, unless a person asked for that.
+    { ...options7, detached: options7?.terminal !== true }
   );
   let known3;
   const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -34213,17 +34945,17 @@ function unshareDriver() {
   };
   const du = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
   const enter = async (entry) => {
-    (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs63.mkdirSync)(entry.work, { recursive: true });
     const links = entry.root.layers.map((layer, i) => {
-      (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path73.join)(entry.work, `l${i}`));
+      (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path76.join)(entry.work, `l${i}`));
       return `l${i}`;
     });
     let upper = "tmpfs";
     if (entry.root.keep) {
-      (0, import_node_fs61.mkdirSync)(entry.root.keep, { recursive: true });
-      (0, import_node_fs61.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-      (0, import_node_fs61.symlinkSync)(entry.root.keep, (0, import_node_path73.join)(entry.work, "k"));
-      (0, import_node_fs61.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path73.join)(entry.work, "k.work"));
+      (0, import_node_fs63.mkdirSync)(entry.root.keep, { recursive: true });
+      (0, import_node_fs63.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+      (0, import_node_fs63.symlinkSync)(entry.root.keep, (0, import_node_path76.join)(entry.work, "k"));
+      (0, import_node_fs63.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path76.join)(entry.work, "k.work"));
       upper = "k";
     }
     const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -34265,7 +34997,13 @@ function unshareDriver() {
         ...binds,
         ...entry.command
       ],
-      { env, signal, ...log ? { log } : {}, ...limits2.log === void 0 ? {} : { logLimit: limits2.log } }
+      {
+        env,
+        signal,
+        terminal: entry.terminal === true,
+        ...log ? { log } : {},
+        ...limits2.log === void 0 ? {} : { logLimit: limits2.log }
+      }
     );
     const exceeded = group?.close();
     await unmount(entry.work);
@@ -34275,9 +35013,9 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du, enter),
     async read(reading) {
-      (0, import_node_fs61.mkdirSync)(reading.work, { recursive: true });
+      (0, import_node_fs63.mkdirSync)(reading.work, { recursive: true });
       const links = reading.layers.map((layer, i) => {
-        (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path73.join)(reading.work, `l${i}`));
+        (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path76.join)(reading.work, `l${i}`));
         return `l${i}`;
       });
       const propagation = await isPrivate() ? "private" : "unchanged";
@@ -34296,7 +35034,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs61.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs63.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -34380,10 +35118,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path74 = require("node:path");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path74.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path77.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34520,7 +35258,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned3.diagnostics);
   if (!planned3.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned3.value;
-  const output = values.output === void 0 ? (0, import_node_path75.join)(workspace.root, "out") : (0, import_node_path75.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path78.join)(workspace.root, "out") : (0, import_node_path78.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -34529,12 +35267,12 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (verb === "build" && values.untrusted === void 0 && !values["dry-run"]) {
     const { signing_key, organization } = workspace.distro;
-    const keys = await trySigning(keyOf(signing_key, workspace.state, organization), Date.now());
+    const keys = await trySigning(keyOf2(signing_key, workspace.state, organization), Date.now());
     showDiagnostics(keys);
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs62.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned3.value, {
@@ -34593,11 +35331,12 @@ async function buildAll(values, planned3, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path75.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path78.join)(output, "apt"))],
       organization: workspace.distro.organization,
-      signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+      signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+      environments: environmentsOf(workspace.distro, planned3.lock),
       stamp: plan2.stamp,
-      lock: await lockOfRun(planned3, session2),
+      lock: await lockOfRun(planned3, session2, channel2.name),
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
       partial: isPartial(planned3),
@@ -34667,7 +35406,17 @@ async function runEngine(values, session2, wanted, rebuild) {
   }
   session2.history.learn(runs);
 }
-var lockOfRun = async ({ workspace, plan: plan2, distributions }, { graphs: runs }) => lockText({ plan: plan2, distributions, platforms: await platformsOf(workspace, runs), runs });
+async function lockOfRun(planned3, session2, channel2) {
+  const { workspace, plan: plan2, distributions } = planned3;
+  const platforms = await platformsOf(workspace, session2.graphs);
+  return lockText({ plan: plan2, distributions, platforms, versions: await versionsOfRun(planned3, session2, channel2) });
+}
+async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, store: store2 }, channel2) {
+  const versions = versionsOf3(graphs);
+  if (channel2 === void 0) return versions;
+  const environments = environmentsOf(workspace.distro, lock2);
+  return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
+}
 async function finish(values, planned3, session2, wanted, published, begun) {
   const { workspace, plan: plan2 } = planned3;
   const { output } = wanted;
@@ -34682,15 +35431,16 @@ async function finish(values, planned3, session2, wanted, published, begun) {
     if (verdict2) t.reason += `
 ${verdict2}`;
   }
+  const versions = await versionsOfRun(planned3, session2, wanted.publishes ? folderChannel(output) : void 0);
   showDiagnostics(
-    await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, runs, store: store2, output, begun })
+    await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, versions, runs, store: store2, output, begun })
   );
   await recordRun(session2);
   const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path75.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path78.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34705,11 +35455,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path75.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path78.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path75.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path78.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34722,9 +35472,9 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 async function pinSources(workspace, plan2) {
   const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
   const byUrl = /* @__PURE__ */ new Map();
-  for (const { source } of unpinned) {
-    const ofUrl = byUrl.get(source.url) ?? /* @__PURE__ */ new Map();
-    byUrl.set(source.url, ofUrl.set(placeOf(source), source));
+  for (const { source: source2 } of unpinned) {
+    const ofUrl = byUrl.get(source2.url) ?? /* @__PURE__ */ new Map();
+    byUrl.set(source2.url, ofUrl.set(placeOf(source2), source2));
   }
   const diagnostics = [];
   const pinned = /* @__PURE__ */ new Map();
@@ -34732,7 +35482,7 @@ async function pinSources(workspace, plan2) {
     const all = [...sources.values()];
     if (all[0].ref === void 0) {
       const trees = await pinFolder(all, workspace.state);
-      if (trees.ok) for (const source of trees.value) pinned.set(`${source.url} ${placeOf(source)}`, source);
+      if (trees.ok) for (const source2 of trees.value) pinned.set(`${source2.url} ${placeOf(source2)}`, source2);
       else diagnostics.push(...trees.diagnostics);
       return;
     }
@@ -34742,31 +35492,31 @@ async function pinSources(workspace, plan2) {
     }
   });
   for (const p of unpinned) {
-    const source = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
-    if (source) p.source = source;
+    const source2 = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
+    if (source2) p.source = source2;
     else p.blocked = "its sources can't be had";
   }
   return sorted(diagnostics);
 }
-var placeOf = (source) => source.ref ?? source.path;
+var placeOf = (source2) => source2.ref ?? source2.path;
 var isPartial = (planned3) => planned3.plan.scopes.some(
   (s) => s.packages.length < (planned3.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
 );
 function namesByDebian(planned3) {
   const known3 = /* @__PURE__ */ new Map();
-  return ({ distribution: distribution2 }, debian2) => {
-    let names3 = known3.get(distribution2);
-    if (!names3) {
-      const debianOf = debianNames(planned3.workspace.distro, distribution2);
-      const packages = planned3.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known3.set(distribution2, names3 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
+  return ({ distribution: distribution3 }, debian2) => {
+    let names4 = known3.get(distribution3);
+    if (!names4) {
+      const debianOf = debianNames(planned3.workspace.distro, distribution3);
+      const packages = planned3.distributions.find((d) => d.name === distribution3)?.packages.keys() ?? [];
+      known3.set(distribution3, names4 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
     }
-    return names3.get(debian2);
+    return names4.get(debian2);
   };
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs62.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs64.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -34817,8 +35567,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -34924,8 +35674,8 @@ function unmetIn(asked, all) {
   });
 }
 function removedByUpgrade(before2, after) {
-  const names3 = new Set(after.map((stanza) => fieldOf(stanza, "Package")));
-  let stay = before2.filter((stanza) => !names3.has(fieldOf(stanza, "Package")));
+  const names4 = new Set(after.map((stanza) => fieldOf(stanza, "Package")));
+  let stay = before2.filter((stanza) => !names4.has(fieldOf(stanza, "Package")));
   const removed = [];
   const excluding = after.flatMap(
     (stanza) => [...relations2(fieldOf(stanza, "Conflicts")), ...relations2(fieldOf(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf(stanza, "Package") ?? "", relation }))
@@ -34956,7 +35706,7 @@ function ownPrefix(all) {
 }
 
 // ts-src/publish/criteria.ts
-var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
+var names2 = (suites, suite2) => Object.keys(suites[suite2] ?? {});
 var most3 = 8;
 var verdict = (criterion, faults4, good2) => ({
   criterion,
@@ -34995,7 +35745,7 @@ function packagesThere(globs, suites) {
   const faults4 = Object.keys(suites).flatMap(
     (suite2) => globs.filter((glob2) => {
       const matches2 = matcher([glob2]);
-      return !names(suites, suite2).some(matches2);
+      return !names2(suites, suite2).some(matches2);
     }).map((glob2) => `${suite2} has no ${glob2}`)
   );
   return verdict(
@@ -35005,12 +35755,12 @@ function packagesThere(globs, suites) {
   );
 }
 function countReached(count3, suites) {
-  const faults4 = Object.keys(suites).filter((suite2) => names(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names(suites, suite2).length} packages, ${count3} are asked for`);
+  const faults4 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
   return verdict("count", faults4, `at least ${count3} packages in each suite`);
 }
 function percentReached(percent, { state, target: target2 }) {
   const faults4 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
-    const [now, then] = [names(state.suites, suite2).length, names(target2.suites, suite2).length];
+    const [now, then] = [names2(state.suites, suite2).length, names2(target2.suites, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
   return verdict("percent", faults4, `at least ${percent} % of the packages that the target has`);
@@ -35022,7 +35772,7 @@ function architecturesComplete(suites) {
     bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
   }
   const faults4 = [...bySuite.values()].flatMap((keys) => {
-    const all = new Set(keys.flatMap((key) => names(suites, key)));
+    const all = new Set(keys.flatMap((key) => names2(suites, key)));
     return keys.flatMap((key) => {
       const lacking = [...all].filter((name6) => !Object.hasOwn(suites[key], name6)).sort();
       return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
@@ -35032,7 +35782,7 @@ function architecturesComplete(suites) {
 }
 function nothingLost({ state, target: target2 }) {
   const faults4 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
-    const lost3 = names(target2.suites, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
+    const lost3 = names2(target2.suites, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
   return verdict("nothing_lost", faults4, "nothing that the target has is lost");
@@ -35152,8 +35902,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path76.join)(input.folder, "incoming");
-    (0, import_node_fs63.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path79.join)(input.folder, "incoming");
+    (0, import_node_fs65.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -35325,18 +36075,18 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path79 = require("node:path");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
 function platformOf(distro, lock2, suite2) {
-  const architecture2 = suite2.slice(suite2.lastIndexOf("/") + 1);
-  return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture2}`).find((id) => Object.hasOwn(lock2.platforms, id));
+  const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
+  return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
 }
 async function archivePackages(store2, folder, id, locked2) {
   const digest4 = /^[0-9a-f]{64}$/;
@@ -35346,13 +36096,13 @@ async function archivePackages(store2, folder, id, locked2) {
 }
 function hereText(folder, id, locked2) {
   const here = readJson(
-    (0, import_node_path77.join)(folder, "bases", id, "current.json")
+    (0, import_node_path80.join)(folder, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names3 = (0, import_node_fs64.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names3.length ? names3.map((name6) => (0, import_node_fs64.readFileSync)((0, import_node_path77.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs66.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs66.readFileSync)((0, import_node_path80.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -35363,7 +36113,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path78 = require("node:path");
+var import_node_path81 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -35371,12 +36121,12 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path78.isAbsolute)(path2) ? path2 : (0, import_node_path78.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path81.isAbsolute)(path2) ? path2 : (0, import_node_path81.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
-  const [path2, options6] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options6}`;
+  const [path2, options7] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options7}`;
 }
 async function endpointsOf(distro, channel2, folder) {
   const uris = distro.publish.to.map((place2) => channelUri(place2, channel2));
@@ -35438,17 +36188,17 @@ async function readChannel(store2, name6) {
     );
   return good(await openChannel(store2, name6));
 }
-async function placesOf3({ workspace: { distro, root } }, channel2, named6, from) {
-  const configured = distro.publish.to.map((place2) => channelUri(place2, channel2.name));
+async function placesOf3({ workspace: { distro, root } }, channel2, named7, from) {
+  const configured2 = distro.publish.to.map((place2) => channelUri(place2, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
     const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
     const tail = `/${from.name}/apt`;
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named6?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path79.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path82.resolve)(n)),
     channel2.file.endpoints,
-    configured,
+    configured2,
     beside
   ].find((u) => u?.length);
   if (!uris?.length)
@@ -35463,7 +36213,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named6, from
 }
 function withOutlet({ workspace, store: store2 }, endpoints, work2) {
   const { distro, state } = workspace;
-  const key = keyFromEnvironment(process.env) ?? keyOf(distro.signing_key, state, distro.organization);
+  const key = keyFromEnvironment(process.env) ?? keyOf2(distro.signing_key, state, distro.organization);
   return withSigner(key, async (signer) => {
     const now = Date.now();
     const health = await keyHealth(signer.publicKey, now);
@@ -35489,13 +36239,13 @@ grace has passed. renew brings a channel's head to its repositories again and si
 Valid-Until ends, or where a repository lost files.`,
   examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
   options: options2,
-  async run(values, [what, ...names3]) {
+  async run(values, [what, ...names4]) {
     const opened = await openChannels(values);
     if (!opened.ok) {
       showDiagnostics(opened.diagnostics);
       return exit.failed;
     }
-    const done = what === void 0 ? await list3(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names3, values.json === true) : what === "gc" ? await collect(opened.value, names3, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names3, values.repository) : names3.length ? void 0 : await show(opened.value, what, values.json === true);
+    const done = what === void 0 ? await list3(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names4, values.json === true) : what === "gc" ? await collect(opened.value, names4, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names4, values.repository) : names4.length ? void 0 : await show(opened.value, what, values.json === true);
     if (done === void 0) {
       writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
       return exit.usage;
@@ -35506,9 +36256,9 @@ Valid-Until ends, or where a repository lost files.`,
   }
 });
 async function channelNames(store2) {
-  const names3 = [];
-  for (const name6 of await store2.names("channels")) names3.push(name6.slice("channels/".length).replace(/\.json$/, ""));
-  return names3.sort();
+  const names4 = [];
+  for (const name6 of await store2.names("channels")) names4.push(name6.slice("channels/".length).replace(/\.json$/, ""));
+  return names4.sort();
 }
 var ago = (milliseconds) => {
   const hours = milliseconds / 36e5;
@@ -35626,29 +36376,29 @@ async function servedKeys(opened, channel2, now) {
   }
   return { keys: [...keys].map(([fingerprint2, expires]) => ({ fingerprint: fingerprint2, expires })), notes };
 }
-async function named3(store2, text8) {
+async function named4(store2, text8) {
   const [name6, id] = text8.split("@");
   const read3 = await readChannel(store2, name6);
   if (!read3.ok) return read3;
   const found2 = await stateOf(store2, read3.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
-async function diff({ store: store2 }, names3, json2) {
-  if (names3.length !== 2) return void 0;
-  const [a, b] = [await named3(store2, names3[0]), await named3(store2, names3[1])];
+async function diff({ store: store2 }, names4, json2) {
+  if (names4.length !== 2) return void 0;
+  const [a, b] = [await named4(store2, names4[0]), await named4(store2, names4[1])];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const difference3 = differenceOf(a.value, b.value, [await lockOf(store2, a.value), await lockOf(store2, b.value)]);
   return good(json2 ? `${JSON.stringify(difference3)}
 ` : renderDifference(difference3).replace(/^\n/, ""));
 }
-async function collect(opened, names3, dryRun) {
+async function collect(opened, names4, dryRun) {
   const { store: store2, workspace } = opened;
   const { distro } = workspace;
   const now = Date.now();
   const lines = [];
   const notes = [];
-  for (const name6 of names3.length ? names3 : await channelNames(store2)) {
+  for (const name6 of names4.length ? names4 : await channelNames(store2)) {
     const read3 = await readChannel(store2, name6);
     if (!read3.ok) return read3;
     const expired = expiredStates(read3.value.file.states, keepOf(distro, name6), distro.publish.grace_days, now);
@@ -35678,10 +36428,10 @@ var busy = (where) => ({
   code: "channel-busy",
   message: `${where} is left alone: a publication goes on there, or one of its states can't be read`
 });
-async function renew(opened, names3, to) {
-  if (!names3.length) return void 0;
+async function renew(opened, names4, to) {
+  if (!names4.length) return void 0;
   const lines = [];
-  for (const name6 of names3) {
+  for (const name6 of names4) {
     const read3 = await readChannel(opened.store, name6);
     if (!read3.ok) return read3;
     const found2 = await stateOf(opened.store, read3.value, void 0);
@@ -35713,8 +36463,8 @@ async function renew(opened, names3, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path83 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
 var clean = defineCommand({
@@ -35742,7 +36492,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs65.existsSync)(state)) {
+    if (!(0, import_node_fs67.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -35753,34 +36503,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs65.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs67.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder = (0, import_node_path80.join)(state, part);
+      const folder = (0, import_node_path83.join)(state, part);
       const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs65.existsSync)((0, import_node_path80.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path80.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs67.existsSync)((0, import_node_path83.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path83.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path80.join)(state, "work");
-  if (!(0, import_node_fs65.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs65.readdirSync)(all)) {
+  const all = (0, import_node_path83.join)(state, "work");
+  if (!(0, import_node_fs67.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs67.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path80.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path83.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs66 = require("node:fs");
+var import_node_fs68 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -35846,7 +36596,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs66.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs68.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -35864,13 +36614,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path89 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -37140,8 +37890,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -37185,13 +37935,13 @@ async function envLines(root) {
 }
 async function knownSecrets(root) {
   const known3 = [];
-  let names3 = [];
+  let names4 = [];
   try {
-    names3 = (0, import_node_fs67.readdirSync)((0, import_node_path81.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs69.readdirSync)((0, import_node_path84.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
-  for (const name6 of names3.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
+  for (const name6 of names4.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
     const bytes = await readLeft(root, `secrets/${name6}`, mostBytes4).catch(() => void 0);
     const lines = (bytes?.toString("latin1") ?? "").trim().split("\n");
     const telling2 = lines[Math.floor(lines.length / 2)] ?? "";
@@ -37221,8 +37971,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path82.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path82.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path85.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path85.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -37245,7 +37995,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path82.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path85.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -37253,7 +38003,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path82.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path85.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -37276,16 +38026,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path82.join)(root, "terraform");
-      if (!(0, import_node_fs68.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs68.existsSync)((0, import_node_path82.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder = (0, import_node_path85.join)(root, "terraform");
+      if (!(0, import_node_fs70.existsSync)(folder)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs70.existsSync)((0, import_node_path85.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs68.existsSync)((0, import_node_path82.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs70.existsSync)((0, import_node_path85.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -37293,7 +38043,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path82.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path85.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -38008,17 +38758,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path83 = require("node:path");
+var import_node_path86 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord(folder, record3) {
-  writeWhole((0, import_node_path83.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path86.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text8 = readIf((0, import_node_path83.join)(folder, recordName));
+  const text8 = readIf((0, import_node_path86.join)(folder, recordName));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
@@ -38041,24 +38791,24 @@ function readRecord(folder) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs69 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path84 = require("node:path");
+var import_node_path87 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder, base, next2) {
-  const scratch = (0, import_node_fs69.mkdtempSync)((0, import_node_path84.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs71.mkdtempSync)((0, import_node_path87.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path84.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path87.join)(folder, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs69.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs71.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -38076,17 +38826,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names3 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path84.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs69.writeFileSync)(names3[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path87.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs71.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
-  const ran = await run("git", ["merge-file", "-p", ...labels2, ...names3]);
+  const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path84.join)(scratch, "left"), (0, import_node_path84.join)(scratch, "right")];
-  (0, import_node_fs69.writeFileSync)(left, from ?? "");
-  (0, import_node_fs69.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path87.join)(scratch, "left"), (0, import_node_path87.join)(scratch, "right")];
+  (0, import_node_fs71.writeFileSync)(left, from ?? "");
+  (0, import_node_fs71.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -38105,7 +38855,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path85 = require("node:path");
+var import_node_path88 = require("node:path");
 init_zod();
 init_files();
 
@@ -38348,16 +39098,16 @@ var imageOptions = {
   "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
 };
 function poolOf(values) {
-  const { organization, architecture: architecture2 = "amd64", endpoint } = values;
+  const { organization, architecture: architecture3 = "amd64", endpoint } = values;
   const region2 = values.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? "";
   if (organization === void 0 || !/^[a-z0-9][a-z0-9-]{0,30}$/.test(organization)) return void 0;
-  if (architecture2 !== "amd64" && architecture2 !== "arm64" || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region2))
+  if (architecture3 !== "amd64" && architecture3 !== "arm64" || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region2))
     return void 0;
   if (endpoint !== void 0 && !/^https?:\/\/[A-Za-z0-9.:-]+$/.test(endpoint)) return void 0;
-  return { organization, architecture: architecture2, region: region2, endpoint };
+  return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path85.resolve)(file3));
+  const text8 = readIf((0, import_node_path88.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -38377,8 +39127,8 @@ async function agentImages(words5, values) {
   const id = what === "use" && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep2 = values.keep ?? "5";
-  const named6 = what === "use" ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
-  if (!pool || more.length || !named6 || !["list", "use", "back", "prune"].includes(what) || !/^[1-9]\d{0,2}$/.test(keep2)) {
+  const named7 = what === "use" ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
+  if (!pool || more.length || !named7 || !["list", "use", "back", "prune"].includes(what) || !/^[1-9]\d{0,2}$/.test(keep2)) {
     writeMessage(
       "slipway deploy image: list, use AMI, back or prune; --organization and --region are needed,\n--architecture is amd64 or arm64, --keep a number from 1\n"
     );
@@ -38440,7 +39190,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path86.resolve)(folder);
+    const root = (0, import_node_path89.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -38451,7 +39201,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path86.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path89.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -38481,7 +39231,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs70.existsSync)((0, import_node_path86.join)(root, path2)));
+  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs72.existsSync)((0, import_node_path89.join)(root, path2)));
   if (taken.length) {
     showDiagnostics([
       error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -38490,7 +39240,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path86.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path89.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -38537,8 +39287,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs70.rmSync)((0, import_node_path86.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path86.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs72.rmSync)((0, import_node_path89.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path89.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -38556,8 +39306,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path95 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -38566,8 +39316,8 @@ init_diagnostics();
 init_names();
 init_urls();
 async function readChannels(store2) {
-  const names3 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
-  const channels = await store2.many(names3.sort(compare), async (name6) => ({
+  const names4 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
+  const channels = await store2.many(names4.sort(compare), async (name6) => ({
     name: name6,
     head: (await openChannel(store2, name6)).head
   }));
@@ -38592,7 +39342,7 @@ function dependentsOf(graph2) {
   const users2 = graph2.scope.packages.map(() => /* @__PURE__ */ new Set());
   for (const p of graph2.scope.packages)
     for (const name6 of [...p.build, ...p.run]) users2[graph2.closures.index.get(name6) ?? -1]?.add(p.name);
-  return users2.map((names3) => [...names3].sort(compare));
+  return users2.map((names4) => [...names4].sort(compare));
 }
 async function packageOf2(graph2, n, input, store2, channels) {
   const planned3 = graph2.scope.packages[n];
@@ -38649,8 +39399,8 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -38667,14 +39417,14 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs73 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
 init_diagnostics();
 
 // ts-src/docs/package-info.ts
-var idOf = ({ distribution: distribution2, name: name6 }) => `${distribution2}/${name6}`;
+var idOf = ({ distribution: distribution3, name: name6 }) => `${distribution3}/${name6}`;
 var messagePage = (kind, name6) => `${kind}/${name6}.html`;
 function sourceLink({ url: url2, commit, path: path2 }, file3 = "") {
   const m = /^(?:https?:\/\/(?:[^/@]*@)?|ssh:\/\/git@|git@)([A-Za-z0-9.-]+)[/:]([A-Za-z0-9._~/-]+?)(?:\.git)?\/?$/.exec(
@@ -38744,10 +39494,10 @@ function parts(p) {
   const { facts } = p;
   if (!facts) return "";
   const item = (href, title, text8) => `<li><a href="${escape2(href)}"><strong>${title}</strong><span>${escape2(text8)}</span></a></li>`;
-  const modules = facts.python.length ? `Python: ${facts.python.slice(0, 3).join(", ")}` : "Guides";
+  const modules2 = facts.python.length ? `Python: ${facts.python.slice(0, 3).join(", ")}` : "Guides";
   const items = [
     ...facts.api === void 0 ? [] : [item(facts.api, "C++ API", plural2(facts.headers.length, "header"))],
-    ...facts.prose === void 0 ? [] : [item(facts.prose, "Python and guides", modules)],
+    ...facts.prose === void 0 ? [] : [item(facts.prose, "Python and guides", modules2)],
     ...facts.messages.length ? [item("messages.html", "Messages", plural2(facts.messages.length, "definition"))] : [],
     ...facts.changelog === void 0 ? [] : [item("changelog.html", "Changelog", `up to ${p.version}`)]
   ];
@@ -38776,8 +39526,8 @@ function contents(p) {
 }
 function aside(p, known3) {
   const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
-  const others2 = (names3) => names3.length ? list5(
-    names3.map(
+  const others2 = (names4) => names4.length ? list5(
+    names4.map(
       (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
     ),
     "names"
@@ -38841,38 +39591,38 @@ function card(p, root, several) {
   ];
   return `<li><div><a class="name" href="${root}${escape2(idOf(p))}/index.html">${escape2(p.name)}</a><span class="v">${escape2(p.version)}</span></div><p>${escape2(short3(p.description))}</p><div class="chips">${chips.join("")}</div></li>`;
 }
-function indexPage(site, distribution2) {
-  const root = distribution2 === void 0 ? "" : "../";
+function indexPage(site, distribution3) {
+  const root = distribution3 === void 0 ? "" : "../";
   const all = [...new Set(site.packages.map((p) => p.distribution))].sort(compare);
-  const own3 = site.packages.filter((p) => distribution2 === void 0 || p.distribution === distribution2).sort((a, b) => compare(a.name, b.name) || compare(a.distribution, b.distribution));
-  const several = all.length > 1 && distribution2 === void 0;
-  const links = all.length > 1 ? `<nav aria-label="Distributions" class="names">${all.map((d) => d === distribution2 ? `<span class="chip good" aria-current="page">${escape2(d)}</span>` : `<a class="chip" href="${root}${escape2(d)}/index.html">${escape2(d)}</a>`).join("")}</nav>` : "";
+  const own3 = site.packages.filter((p) => distribution3 === void 0 || p.distribution === distribution3).sort((a, b) => compare(a.name, b.name) || compare(a.distribution, b.distribution));
+  const several = all.length > 1 && distribution3 === void 0;
+  const links = all.length > 1 ? `<nav aria-label="Distributions" class="names">${all.map((d) => d === distribution3 ? `<span class="chip good" aria-current="page">${escape2(d)}</span>` : `<a class="chip" href="${root}${escape2(d)}/index.html">${escape2(d)}</a>`).join("")}</nav>` : "";
   const count3 = `${own3.length} ${own3.length === 1 ? "package" : "packages"}${several ? ` in ${all.length} distributions` : ""}`;
-  const body = `<div class="hero"><div><h1>${distribution2 === void 0 ? "Packages" : escape2(distribution2)}</h1><p class="lead">${count3} of ${escape2(site.organization)}. Press <kbd>/</kbd> to search them all, with their classes, functions and messages.</p>${links}</div>
+  const body = `<div class="hero"><div><h1>${distribution3 === void 0 ? "Packages" : escape2(distribution3)}</h1><p class="lead">${count3} of ${escape2(site.organization)}. Press <kbd>/</kbd> to search them all, with their classes, functions and messages.</p>${links}</div>
 <div class="filter" data-filter hidden><input type="search" aria-label="Filter packages" placeholder="Filter by name or words"><span data-shown role="status"></span></div></div>
 <h2 hidden>List</h2>
 <ul class="packages">
 ${own3.map((p) => card(p, root, several)).join("\n")}
 </ul>`;
   return docPage({
-    title: distribution2 === void 0 ? `${escape2(site.organization)}: documentation` : `${escape2(distribution2)}: documentation`,
+    title: distribution3 === void 0 ? `${escape2(site.organization)}: documentation` : `${escape2(distribution3)}: documentation`,
     organization: site.organization,
     root,
-    crumbs: distribution2 === void 0 ? [] : [{ text: distribution2 }],
+    crumbs: distribution3 === void 0 ? [] : [{ text: distribution3 }],
     kind: "index",
     body: body.replace("<h2 hidden>List</h2>\n", "")
   });
 }
 
 // ts-src/docs/links.ts
-var import_node_path87 = require("node:path");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
-var named4 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 var unescape = (text8) => text8.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
   (whole2, decimal, hex, name6) => {
-    if (name6 !== void 0) return named4[name6.toLowerCase()] ?? whole2;
+    if (name6 !== void 0) return named5[name6.toLowerCase()] ?? whole2;
     const code = decimal === void 0 ? parseInt(hex ?? "", 16) : Number(decimal);
     return code <= 1114111 ? String.fromCodePoint(code) : whole2;
   }
@@ -38919,7 +39669,7 @@ var LinkChecker = class {
     }
     const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole2.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path87.posix.join(import_node_path87.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path90.posix.join(import_node_path90.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -39224,7 +39974,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs71.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs73.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -39257,41 +40007,41 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs72.existsSync)(output) || !(0, import_node_fs72.readdirSync)(output).length || (0, import_node_fs72.existsSync)((0, import_node_path88.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs74.existsSync)(output) || !(0, import_node_fs74.readdirSync)(output).length || (0, import_node_fs74.existsSync)((0, import_node_path91.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path88.join)((0, import_node_path88.dirname)(output), `.former-${process.pid}-${(0, import_node_path88.basename)(output)}`);
+  const former = (0, import_node_path91.join)((0, import_node_path91.dirname)(output), `.former-${process.pid}-${(0, import_node_path91.basename)(output)}`);
   const folders = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path88.dirname)((0, import_node_path88.join)(staged, path2));
-      if (!folders.has(folder)) (0, import_node_fs72.mkdirSync)(folder, { recursive: true });
+      const folder = (0, import_node_path91.dirname)((0, import_node_path91.join)(staged, path2));
+      if (!folders.has(folder)) (0, import_node_fs74.mkdirSync)(folder, { recursive: true });
       folders.add(folder);
-      (0, import_node_fs72.writeFileSync)((0, import_node_path88.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs74.writeFileSync)((0, import_node_path91.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs72.existsSync)(output)) (0, import_node_fs72.renameSync)(output, former);
-    (0, import_node_fs72.renameSync)(staged, output);
+    if ((0, import_node_fs74.existsSync)(output)) (0, import_node_fs74.renameSync)(output, former);
+    (0, import_node_fs74.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs72.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs72.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs74.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs74.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/history.ts
-var nameOf3 = (distribution2) => `documentation-history/${distribution2}.json`;
+var nameOf3 = (distribution3) => `documentation-history/${distribution3}.json`;
 var remembered3 = 50;
 var isMeasured = (v) => {
   if (typeof v !== "object" || v === null) return false;
   const m = { ...v };
   return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
 };
-async function readHistory(store2, distribution2) {
-  const value2 = await store2.readJson(nameOf3(distribution2));
+async function readHistory(store2, distribution3) {
+  const value2 = await store2.readJson(nameOf3(distribution3));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
     Object.entries(value2).map(([name6, list9]) => [
@@ -39301,10 +40051,10 @@ async function readHistory(store2, distribution2) {
   );
 }
 async function addHistory(store2, stamp, packages) {
-  for (const distribution2 of new Set(packages.map((p) => p.distribution))) {
-    const history = await readHistory(store2, distribution2);
+  for (const distribution3 of new Set(packages.map((p) => p.distribution))) {
+    const history = await readHistory(store2, distribution3);
     for (const { name: name6, record: record3, ...p } of packages) {
-      if (p.distribution !== distribution2 || !record3) continue;
+      if (p.distribution !== distribution3 || !record3) continue;
       const own3 = Object.hasOwn(history, name6) ? history[name6] ?? [] : [];
       const last = own3.at(-1);
       const now = { stamp, ...record3.coverage, warnings: record3.warnings };
@@ -39312,15 +40062,15 @@ async function addHistory(store2, stamp, packages) {
       history[name6] = [...own3, now].slice(-remembered3);
     }
     await store2.writeJson(
-      nameOf3(distribution2),
+      nameOf3(distribution3),
       Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
     );
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -39360,8 +40110,8 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path89.join)(folder, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs73.statSync)(local2).size };
+      const local2 = (0, import_node_path92.join)(folder, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs75.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -39393,9 +40143,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path89.join)(endpoint.folder, "latest"));
-    (0, import_node_fs73.symlinkSync)(state.path, link);
-    (0, import_node_fs73.renameSync)(link, (0, import_node_path89.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path92.join)(endpoint.folder, "latest"));
+    (0, import_node_fs75.symlinkSync)(state.path, link);
+    (0, import_node_fs75.renameSync)(link, (0, import_node_path92.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -39407,13 +40157,13 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs73.rmSync)((0, import_node_path89.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs75.rmSync)((0, import_node_path92.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
-  const names3 = [];
-  for await (const { name: name6 } of endpoint.list(path2)) names3.push(name6);
-  await parallel(names3, endpoint.width, (name6) => endpoint.remove(name6));
-  return names3.length;
+  const names4 = [];
+  for await (const { name: name6 } of endpoint.list(path2)) names4.push(name6);
+  await parallel(names4, endpoint.width, (name6) => endpoint.remove(name6));
+  return names4.length;
 }
 
 // ts-src/cli/docs.ts
@@ -39421,14 +40171,14 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs76 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 
 // ts-src/docs/targets.ts
 function documentedOn(distro, plan2) {
   const skipped = matcher(distro.docs.skip);
-  const platformOf2 = (distribution2) => {
-    const own3 = distro.distributions[distribution2]?.platforms ?? [];
-    const planned3 = new Set(plan2.scopes.filter((s) => s.distribution === distribution2).map((s) => s.platform));
+  const platformOf2 = (distribution3) => {
+    const own3 = distro.distributions[distribution3]?.platforms ?? [];
+    const planned3 = new Set(plan2.scopes.filter((s) => s.distribution === distribution3).map((s) => s.platform));
     return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned3.has(p));
   };
   const chosen = /* @__PURE__ */ new Map();
@@ -39441,9 +40191,9 @@ function documentedOn(distro, plan2) {
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs74 = require("node:fs");
-var import_node_path90 = require("node:path");
-var import_node_zlib9 = require("node:zlib");
+var import_node_fs76 = require("node:fs");
+var import_node_path93 = require("node:path");
+var import_node_zlib11 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_names();
@@ -39462,7 +40212,7 @@ var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto11.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
-var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
+var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
 var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
 var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
@@ -39479,25 +40229,25 @@ async function closeRun(store2, run2) {
   const open3 = await store2.readJson(name6);
   if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
 }
-var packed = (value2) => (0, import_node_zlib9.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib9.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var packed = (value2) => (0, import_node_zlib11.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib11.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path90.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path93.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
-  const text8 = unzipped2(data);
+  const text8 = unzipped3(data);
   const value2 = text8 && parsed(text8.toString("utf8"));
   if (!text8 || !is(value2)) return void 0;
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
 var largest7 = 512 << 20;
-function unzipped2(data) {
+function unzipped3(data) {
   try {
-    return (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: largest7 });
+    return (0, import_node_zlib11.gunzipSync)(data, { maxOutputLength: largest7 });
   } catch {
     return void 0;
   }
@@ -39510,7 +40260,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs74.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs76.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -39521,8 +40271,8 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   const bundle = await cached2(store2, state, bundleName(id), isRunManifest);
   if (bundle?.id !== id) return missing;
   const parts2 = [];
-  for (const architecture2 of bundle.architectures) {
-    const part = await cached2(store2, state, partName(id, architecture2), isShard);
+  for (const architecture3 of bundle.architectures) {
+    const part = await cached2(store2, state, partName(id, architecture3), isShard);
     if (part) parts2.push(part);
   }
   const distroRoot = writeFiles(bundle, state);
@@ -39546,16 +40296,16 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path90.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path93.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path90.join)(root, path2))) writeWhole((0, import_node_path90.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path93.join)(root, path2))) writeWhole((0, import_node_path93.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
-      const names3 = new Set(tested[i]);
-      return s.packages.filter((p) => names3.has(p.name));
+      const names4 = new Set(tested[i]);
+      return s.packages.filter((p) => names4.has(p.name));
     })
   );
 }
@@ -39570,7 +40320,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs74.readFileSync)((0, import_node_path90.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs76.readFileSync)((0, import_node_path93.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -39615,9 +40365,9 @@ function applyShard(graph2, part) {
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs75 = require("node:fs");
+var import_node_fs77 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path91 = require("node:path");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -39706,8 +40456,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path91.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path91.join)(process.env.XDG_STATE_HOME || (0, import_node_path91.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path94.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path94.join)(process.env.XDG_STATE_HOME || (0, import_node_path94.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -39732,7 +40482,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path91.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path94.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -39772,7 +40522,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs75.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs77.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -39834,7 +40584,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path91.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path94.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -39879,7 +40629,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path91.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path94.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -39891,14 +40641,14 @@ var drainFile = () => process.env.SLIPWAY_DRAIN_FILE || "/run/slipway/drain";
 
 // ts-src/cli/docs-session.ts
 async function openDocs(values, packages, limits2, signal) {
-  const source = values.run === void 0 ? await planned2(values, packages) : await prepared(values);
-  if (!source) return void 0;
-  const { input, store: store2 } = source;
+  const source2 = values.run === void 0 ? await planned2(values, packages) : await prepared(values);
+  if (!source2) return void 0;
+  const { input, store: store2 } = source2;
   const driver = driverOf(values, input.state);
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs76.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs78.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
@@ -39908,15 +40658,15 @@ async function openDocs(values, packages, limits2, signal) {
       driver,
       limits: limits2,
       renewBase: false,
-      sharesBases: source.sharesBases,
+      sharesBases: source2.sharesBases,
       signal,
-      channelVersion: source.channelVersion,
+      channelVersion: source2.channelVersion,
       store: store2
     }
   );
   showDiagnostics(session2.diagnostics);
   if (!("graphs" in session2)) return void 0;
-  return { session: session2, distro: input.distro, root: source.root, faulty: source.faulty };
+  return { session: session2, distro: input.distro, root: source2.root, faulty: source2.faulty };
 }
 async function planned2(values, packages) {
   const read3 = await readAndPlan(values, packages);
@@ -40026,17 +40776,17 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path92.resolve)(values.output ?? (0, import_node_path92.join)(root, "docs"));
+  const output = (0, import_node_path95.resolve)(values.output ?? (0, import_node_path95.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs77.mkdirSync)((0, import_node_path92.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs79.mkdirSync)((0, import_node_path95.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs77.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs79.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -40134,10 +40884,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path92.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path95.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path92.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path95.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -40167,7 +40917,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path93 = require("node:path");
+var import_node_path96 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -40214,7 +40964,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path93.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path96.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -40247,16 +40997,16 @@ function explain(plan2, resolvers, name6) {
 function describe4(explanation, evaluated, number7) {
   const p = evaluated.packages[number7];
   const { manifest } = p;
-  const { repository: repository2, source } = evaluated.input.packages.get(p.name);
+  const { repository: repository2, source: source2 } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
   explanation.package = {
     version: p.version,
     buildType: p.buildType,
     repository: repository2,
     file: p.file,
-    url: source.url,
-    at: source.commit ?? source.ref ?? "",
-    path: source.path,
+    url: source2.url,
+    at: source2.commit ?? source2.ref ?? "",
+    path: source2.path,
     description: manifest.description,
     maintainers: manifest.maintainers.map(person),
     licenses: manifest.licenses.map((l) => l.name)
@@ -40319,11 +41069,11 @@ function needsOf2(resolver, number7) {
   }
   const p = evaluated.packages[number7];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
-  for (const [names3, purpose] of [
+  for (const [names4, purpose] of [
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name6 of names3.filter((n) => !said.has(n)))
+    for (const name6 of names4.filter((n) => !said.has(n)))
       found2.push({ name: name6, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name6}` });
   return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
@@ -40517,8 +41267,8 @@ function changesOf(before2, now) {
 var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : text8.length > 200 ? `${text8.slice(0, 200)}\u2026` : text8;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
-  const names3 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
-  const texts = names3.map(
+  const names4 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
+  const texts = names4.map(
     (n) => before2[n] === void 0 ? `${n} is new` : now[n] === void 0 ? `${n} is gone` : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n]) ? `${n} ${before2[n]} \u2192 ${now[n]}` : `${n} shows something else`
   );
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
@@ -40528,10 +41278,10 @@ function difference2(before2, now) {
 var most5 = 100;
 async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
-  const names3 = [];
+  const names4 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
-    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names3.push(run2);
-  const runs = (await store2.many(names3.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names4.push(run2);
+  const runs = (await store2.many(names4.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
     if (!scope2.packages.some((p) => p.name === name6)) continue;
@@ -42690,14 +43440,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -42750,8 +43500,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_names();
 init_digest();
 
@@ -43079,7 +43829,7 @@ var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted3).join(" ")}
 `).join("");
 function sysupdate(image2, uri) {
   const { name: name6, target: target2 } = image2;
-  const source = (pattern) => `[Transfer]
+  const source2 = (pattern) => `[Transfer]
 Verify=no
 
 [Source]
@@ -43098,7 +43848,7 @@ InstancesMax=2
   return [
     [
       "10-root.conf",
-      `${source("root.raw.zst")}[Target]
+      `${source2("root.raw.zst")}[Target]
 Type=partition
 Path=auto
 MatchPattern=${name6}_@v
@@ -43106,11 +43856,11 @@ MatchPartitionType=root
 ReadOnly=0
 `
     ],
-    ["20-kernel.conf", `${source("vmlinuz")}${boot(`${name6}_@v.vmlinuz`)}`],
-    ["30-initrd.conf", `${source("initrd")}${boot(`${name6}_@v.initrd`)}`],
+    ["20-kernel.conf", `${source2("vmlinuz")}${boot(`${name6}_@v.vmlinuz`)}`],
+    ["30-initrd.conf", `${source2("initrd")}${boot(`${name6}_@v.initrd`)}`],
     [
       "40-entry.conf",
-      `${source("conf")}${boot(`${name6}_@v+@l-@d.conf ${name6}_@v+@l.conf ${name6}_@v.conf`)}TriesLeft=3
+      `${source2("conf")}${boot(`${name6}_@v+@l-@d.conf ${name6}_@v+@l.conf ${name6}_@v.conf`)}TriesLeft=3
 TriesDone=0
 `
     ]
@@ -43166,9 +43916,9 @@ var imageJson = (facts) => `${JSON.stringify(
 )}
 `;
 function prefixesOf({ distro, image: image2 }) {
-  const platform2 = distro.platforms[image2.target.platform];
+  const platform3 = distro.platforms[image2.target.platform];
   const below2 = (distro.distributions[image2.distribution]?.underlay ?? []).flatMap((u) => {
-    const prefix = platform2?.underlays[u]?.prefix;
+    const prefix = platform3?.underlays[u]?.prefix;
     return prefix === void 0 || prefix === "/usr" ? [] : [prefix];
   });
   return [...below2.reverse(), installPrefix(distro, image2.distribution)];
@@ -43176,9 +43926,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs78.mkdirSync)((0, import_node_path94.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs78.mkdirSync)((0, import_node_path94.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs78.writeFileSync)((0, import_node_path94.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs80.mkdirSync)((0, import_node_path97.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs80.mkdirSync)((0, import_node_path97.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs80.writeFileSync)((0, import_node_path97.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -43215,8 +43965,8 @@ function writeConfig(facts, folder, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -43288,7 +44038,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs79.lstatSync)((0, import_node_path95.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs81.lstatSync)((0, import_node_path98.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -43296,7 +44046,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path95.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path98.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -43401,13 +44151,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path97 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -43417,13 +44167,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto12 = require("node:crypto");
-var import_node_fs80 = require("node:fs");
+var import_node_fs82 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs80.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs80.fstatSync)(handle);
+  const handle = (0, import_node_fs82.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs82.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -43436,7 +44186,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs80.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs82.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -43448,7 +44198,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs80.closeSync)(handle);
+    (0, import_node_fs82.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -43471,12 +44221,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs80.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs82.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs81 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -43501,13 +44251,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs81.openSync)(file3, "r+");
+  const handle = (0, import_node_fs83.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs81.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs83.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs81.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs83.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -43535,10 +44285,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs81.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs83.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs81.closeSync)(handle);
+    (0, import_node_fs83.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -43588,22 +44338,22 @@ var types2 = {
 };
 function uuidOf(text8) {
   const h = sha256(text8);
-  const variant2 = (parseInt(h.slice(16, 17), 16) & 3 | 8).toString(16);
-  return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant2}${h.slice(17, 20)}-${h.slice(20, 32)}`;
+  const variant3 = (parseInt(h.slice(16, 17), 16) & 3 | 8).toString(16);
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant3}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
 var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector;
-async function makeDisk(room, facts, root, options6) {
+async function makeDisk(room, facts, root, options7) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path96.join)(options6.folder, "disk");
-  (0, import_node_fs82.mkdirSync)(folder);
-  const { key, epoch } = options6;
+  const folder = (0, import_node_path99.join)(options7.folder, "disk");
+  (0, import_node_fs84.mkdirSync)(folder);
+  const { key, epoch } = options7;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs82.writeFileSync)((0, import_node_path96.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs84.writeFileSync)((0, import_node_path99.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -43642,8 +44392,8 @@ async function makeDisk(room, facts, root, options6) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path96.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs82.statSync)((0, import_node_path96.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path99.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs84.statSync)((0, import_node_path99.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -43661,7 +44411,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path96.join)(folder, "data.raw");
+  const file3 = (0, import_node_path99.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -43677,7 +44427,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path96.join)(folder, "disk.raw");
+  const raw = (0, import_node_path99.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -43698,7 +44448,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path96.join)(folder, part.file)}`,
+      `if=${(0, import_node_path99.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start / align}`,
@@ -43709,48 +44459,48 @@ async function assemble2(folder, key, parts2) {
   }
   return good({ raw, folder });
 }
-async function renderDisk(room, facts, root, options6) {
-  const made2 = await makeDisk(room, facts, root, options6);
+async function renderDisk(room, facts, root, options7) {
+  const made2 = await makeDisk(room, facts, root, options7);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named6 = (ending) => (0, import_node_path96.join)(
-    options6.folder,
+  const named7 = (ending) => (0, import_node_path99.join)(
+    options7.folder,
     imageFile(
       facts.image.name,
-      imageVersion(facts.state.stamp, options6.key),
+      imageVersion(facts.state.stamp, options7.key),
       facts.image.target.architecture,
       ending
     )
   );
-  const files = [named6("raw.zst"), named6("raw.bmap"), named6("qcow2")];
+  const files = [named7("raw.zst"), named7("raw.bmap"), named7("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
-  const packed3 = await zstd(raw, named6("raw.zst"));
+  const packed3 = await zstd(raw, named7("raw.zst"));
   if (packed3.code !== 0) return bad(toolFailed("zstd", packed3.stderr));
-  await writeBmap(raw, named6("raw.bmap"));
-  const qcow = ["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", raw, named6("qcow2")];
+  await writeBmap(raw, named7("raw.bmap"));
+  const qcow = ["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", raw, named7("qcow2")];
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path96.join)(folder, "root.raw"), named6("root.raw.zst"));
+    const slot = await zstd((0, import_node_path99.join)(folder, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs82.renameSync)((0, import_node_path96.join)(folder, from), named6(ending));
-      files.push(named6(ending));
+      (0, import_node_fs84.renameSync)((0, import_node_path99.join)(folder, from), named7(ending));
+      files.push(named7(ending));
     }
-    files.push(named6("root.raw.zst"));
+    files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs82.statSync)(raw).size;
-  (0, import_node_fs82.rmSync)(folder, { recursive: true, force: true });
+  const bytes = (0, import_node_fs84.statSync)(raw).size;
+  (0, import_node_fs84.rmSync)(folder, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs83 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -43761,18 +44511,18 @@ var oci = {
   riscv64: { architecture: "riscv64" },
   s390x: { architecture: "s390x" }
 };
-var ociPlatform = (architecture2) => ({
-  ...oci[architecture2] ?? { architecture: architecture2 },
+var ociPlatform = (architecture3) => ({
+  ...oci[architecture3] ?? { architecture: architecture3 },
   os: "linux"
 });
 var iso = (seconds) => new Date(seconds * 1e3).toISOString().replace(".000", "");
 function ociConfig(image2) {
-  const { architecture: architecture2, variant: variant2 } = ociPlatform(image2.architecture);
+  const { architecture: architecture3, variant: variant3 } = ociPlatform(image2.architecture);
   return Buffer.from(
     JSON.stringify({
       created: iso(image2.time),
-      architecture: architecture2,
-      ...variant2 === void 0 ? {} : { variant: variant2 },
+      architecture: architecture3,
+      ...variant3 === void 0 ? {} : { variant: variant3 },
       os: "linux",
       config: {
         Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
@@ -43827,11 +44577,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs83.openSync)(target2, "w");
+  const out = (0, import_node_fs85.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto13.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs83.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs85.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -43848,32 +44598,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs83.fsyncSync)(out);
+    (0, import_node_fs85.fsyncSync)(out);
   } finally {
-    (0, import_node_fs83.closeSync)(out);
+    (0, import_node_fs85.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs83.openSync)(file3, "r");
+  const from = (0, import_node_fs85.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs83.readSync)(from, buffer); n > 0; n = (0, import_node_fs83.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs85.readSync)(from, buffer); n > 0; n = (0, import_node_fs85.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs83.closeSync)(from);
+    (0, import_node_fs85.closeSync)(from);
   }
 }
 
 // ts-src/images/kinds.ts
-async function render3(kind, room, facts, root, options6) {
+async function render3(kind, room, facts, root, options7) {
   switch (kind) {
     case "docker":
-      return good(docker(facts, root, options6));
+      return good(docker(facts, root, options7));
     case "rootfs":
-      return rootfs(room, facts, root, options6);
+      return rootfs(room, facts, root, options7);
     case "disk":
     case "ami":
-      return renderDisk(room, facts, root, options6);
+      return renderDisk(room, facts, root, options7);
   }
 }
 var fileOf = (facts, key, ending) => imageFile(facts.image.name, imageVersion(facts.state.stamp, key), facts.image.target.architecture, ending);
@@ -43893,7 +44643,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker(facts, root, { folder, key, epoch }) {
-  const file3 = (0, import_node_path97.join)(folder, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path100.join)(folder, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -43908,12 +44658,12 @@ function docker(facts, root, { folder, key, epoch }) {
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
-async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path97.join)(options6.folder, fileOf(facts, options6.key, "rootfs.tar.zst"));
+async function rootfs(room, facts, root, options7) {
+  const file3 = (0, import_node_path100.join)(options7.folder, fileOf(facts, options7.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
-    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options6.epoch), file3],
+    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options7.epoch), file3],
     env: { ...process.env, LC_ALL: "C" },
     signal: room.signal
   });
@@ -43921,22 +44671,22 @@ async function rootfs(room, facts, root, options6) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs86 = require("node:fs");
 var import_node_crypto14 = require("node:crypto");
-var import_node_path99 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path98 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path98.join)(state, "images");
+var import_node_path101 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path101.join)(state, "images");
 var listBinds = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -44031,7 +44781,7 @@ var settings2 = [
   /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'<>]{1,200}:[^\s/@"'<>]{1,200}@/,
   "a URL with a password"
 ];
-var names2 = [
+var names3 = [
   [/^etc\/ssh\/ssh_host_[a-z0-9_]+_key$/, "an SSH host key"],
   [/(^|\/)\.ssh\/id_[a-z0-9_]+$/, "an SSH key"],
   [/(^|\/)\.netrc$/, "logins"],
@@ -44046,8 +44796,8 @@ var settingsFiles = /^(etc|root|home)\//;
 function secretsIn(name6, size3, content, everywhere) {
   const path2 = name6.replace(/^\.\//, "");
   if (size3 === 0 || !(everywhere || ofMachines.test(path2))) return [];
-  const named6 = names2.find(([pattern]) => pattern.test(path2));
-  if (named6) return [{ path: path2, what: named6[1] }];
+  const named7 = names3.find(([pattern]) => pattern.test(path2));
+  if (named7) return [{ path: path2, what: named7[1] }];
   if (!content) return [];
   const text8 = content.toString("latin1");
   const found2 = contents2.find(([pattern]) => pattern.test(text8));
@@ -44057,27 +44807,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path99.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path102.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path99.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path99.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path102.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path102.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  return { ...layer, root: (0, import_node_path99.join)(folder, "root"), tar: (0, import_node_path99.join)(folder, "layer.tar"), names: (0, import_node_path99.join)(folder, "names") };
+  return { ...layer, root: (0, import_node_path102.join)(folder, "root"), tar: (0, import_node_path102.join)(folder, "layer.tar"), names: (0, import_node_path102.join)(folder, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names3 = (0, import_node_path99.join)(folder, "names");
-  if (!exists(names3)) {
-    const nothing5 = (0, import_node_path99.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs84.mkdirSync)(nothing5);
-    writeWhole(names3, await namesOf(room, [nothing5, base.root]), { sync: false });
+  const names4 = (0, import_node_path102.join)(folder, "names");
+  if (!exists(names4)) {
+    const nothing5 = (0, import_node_path102.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs86.mkdirSync)(nothing5);
+    writeWhole(names4, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path99.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path102.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path99.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
-  return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names3, ...measured };
+  if (!known3) writeWhole((0, import_node_path102.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure(tar) {
   const { createReadStream: createReadStream7, statSync: statSync17 } = await import("node:fs");
@@ -44098,7 +44848,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path99.join)(work2, "kept");
+      const root = (0, import_node_path102.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -44111,19 +44861,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path99.join)(work2, "layer");
-      (0, import_node_fs84.mkdirSync)(staged);
-      (0, import_node_fs84.renameSync)(root, (0, import_node_path99.join)(staged, "root"));
+      const staged = (0, import_node_path102.join)(work2, "layer");
+      (0, import_node_fs86.mkdirSync)(staged);
+      (0, import_node_fs86.renameSync)(root, (0, import_node_path102.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
       await room.driver.remove(folder);
-      (0, import_node_fs84.renameSync)(staged, folder);
+      (0, import_node_fs86.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path99.join)(folder, "root"),
-        tar: (0, import_node_path99.join)(folder, "layer.tar"),
-        names: (0, import_node_path99.join)(folder, "names")
+        root: (0, import_node_path102.join)(folder, "root"),
+        tar: (0, import_node_path102.join)(folder, "layer.tar"),
+        names: (0, import_node_path102.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -44153,7 +44903,7 @@ async function namesOf(room, layers) {
   if (listed.code !== 0) throw new Error(`a root could not be listed: ${listed.stderr.trim()}`);
   return Buffer.concat(chunks);
 }
-var split3 = (names3) => names3.toString("latin1").split("\0").slice(0, -1);
+var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
 function whiteouts(before2, after) {
   const parentOf = (path2) => path2.slice(0, Math.max(0, path2.lastIndexOf("/")));
   return before2.filter((path2) => {
@@ -44169,20 +44919,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path99.join)(staged, "root"), ...request.below.map((l) => l.root)];
-  const names3 = await namesOf(room, layers);
-  const after = split3(names3);
+  const layers = [(0, import_node_path102.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const names4 = await namesOf(room, layers);
+  const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path99.join)(staged, "names"), names3, { sync: false });
+  writeWhole((0, import_node_path102.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before2 = below2 ? split3((0, import_node_fs84.readFileSync)(below2.names)) : [];
+  const before2 = below2 ? split3((0, import_node_fs86.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto14.createHash)("sha256");
-  const out = (0, import_node_fs84.openSync)((0, import_node_path99.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs86.openSync)((0, import_node_path102.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs84.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs86.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -44199,12 +44949,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs84.fsyncSync)(out);
+    (0, import_node_fs86.fsyncSync)(out);
   } finally {
-    (0, import_node_fs84.closeSync)(out);
+    (0, import_node_fs86.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path99.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path102.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -44220,8 +44970,8 @@ function checkSecrets2(image2, layers) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -44231,7 +44981,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder) {
-  (0, import_node_fs85.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs87.mkdirSync)(folder, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -44241,9 +44991,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs85.linkSync)(path2, (0, import_node_path100.join)(folder, name6));
+      (0, import_node_fs87.linkSync)(path2, (0, import_node_path103.join)(folder, name6));
     } catch {
-      (0, import_node_fs85.copyFileSync)(path2, (0, import_node_path100.join)(folder, name6));
+      (0, import_node_fs87.copyFileSync)(path2, (0, import_node_path103.join)(folder, name6));
     }
     return name6;
   });
@@ -44257,15 +45007,15 @@ async function placeOwn(room, own3, folder) {
     )
   ) : good(placed);
 }
-async function systemPackages(room, image2, own3, names3) {
+async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
-  const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names3]));
-  const memory2 = (0, import_node_path100.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
+  const memory2 = (0, import_node_path103.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path100.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path103.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -44273,8 +45023,8 @@ async function systemPackages(room, image2, own3, names3) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path100.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
-    command: ["sh", "-ec", aptSimulate, "apt", ...names3, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
+    binds: [...listBinds(base), { from: (0, import_node_path103.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
   const lines = asked.stdout.split("\n");
@@ -44316,13 +45066,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: (0, import_node_path101.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path104.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs86.writeFileSync)((0, import_node_path101.join)(folder, "fstab"), text8);
+  (0, import_node_fs88.writeFileSync)((0, import_node_path104.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -44340,9 +45090,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path101.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path104.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path101.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path104.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -44352,8 +45102,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path101.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path101.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path104.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path104.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -44386,20 +45136,20 @@ function targetsOf(distro, name6) {
         hint: `there ${Object.keys(distro.images).length ? `are ${Object.keys(distro.images).sort().join(", ")}` : "are none: add it under images"}`
       })
     );
-  const distribution2 = spec.distribution ?? Object.keys(distro.distributions)[0] ?? "";
-  const platformName = spec.platform ?? distro.distributions[distribution2]?.platforms[0] ?? "";
-  const platform2 = distro.platforms[platformName];
-  if (!platform2) throw new Error(`the platform ${platformName} of the image ${name6} was not checked`);
+  const distribution3 = spec.distribution ?? Object.keys(distro.distributions)[0] ?? "";
+  const platformName = spec.platform ?? distro.distributions[distribution3]?.platforms[0] ?? "";
+  const platform3 = distro.platforms[platformName];
+  if (!platform3) throw new Error(`the platform ${platformName} of the image ${name6} was not checked`);
   return good(
-    [...spec.architectures ?? platform2.architectures].sort().map((architecture2) => ({
+    [...spec.architectures ?? platform3.architectures].sort().map((architecture3) => ({
       name: name6,
       spec,
-      distribution: distribution2,
+      distribution: distribution3,
       target: {
         platform: platformName,
-        os: platform2.os,
-        release: platform2.release,
-        architecture: architecture2,
+        os: platform3.os,
+        release: platform3.release,
+        architecture: architecture3,
         variant: spec.variant
       }
     }))
@@ -44411,7 +45161,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs87.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path102.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs89.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path105.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -44465,13 +45215,13 @@ async function prepare(input) {
   };
   const room = await openRoom2(input);
   if (!room.ok) return room;
-  const names3 = systemNames(image2.spec);
-  const system = await systemPackages(room.value, image2.name, own3.value, names3);
+  const names4 = systemNames(image2.spec);
+  const system = await systemPackages(room.value, image2.name, own3.value, names4);
   if (!system.ok) return system;
   let machine = [];
   if (input.kinds.some(isMachine)) {
     const more = await systemPackages(room.value, image2.name, own3.value, [
-      ...names3,
+      ...names4,
       ...machineNames(image2, input.kinds.some(hasKernel))
     ]);
     if (!more.ok) return more;
@@ -44481,15 +45231,15 @@ async function prepare(input) {
 }
 async function openRoom2(input) {
   const { image: image2, distro, driver, store: store2, state } = input;
-  const platform2 = distro.platforms[image2.target.platform];
-  if (!platform2) throw new Error(`no platform ${image2.target.platform}`);
+  const platform3 = distro.platforms[image2.target.platform];
+  if (!platform3) throw new Error(`no platform ${image2.target.platform}`);
   const base = await sharedBase({
     driver,
     store: store2,
     state,
     distroRoot: input.root,
     name: `image.${image2.target.platform}`,
-    platform: { ...platform2, image: true },
+    platform: { ...platform3, image: true },
     architecture: image2.target.architecture,
     now: input.now,
     log: input.log,
@@ -44497,7 +45247,7 @@ async function openRoom2(input) {
     pinned: void 0
   });
   if (!base.ok) return base;
-  const proxy = () => platform2.proxy === void 0 ? hostProxy() : Promise.resolve(platform2.proxy);
+  const proxy = () => platform3.proxy === void 0 ? hostProxy() : Promise.resolve(platform3.proxy);
   const epoch = archiveTime(base.value);
   return good({
     driver,
@@ -44511,7 +45261,7 @@ async function openRoom2(input) {
     signal: input.signal
   });
 }
-var keyOf2 = (input, { facts, room, own: own3, system, machine }) => sha256(
+var keyOf3 = (input, { facts, room, own: own3, system, machine }) => sha256(
   JSON.stringify([
     revision,
     imageRevision,
@@ -44537,7 +45287,7 @@ async function buildImage(input) {
   const prepared2 = await prepare(input);
   if (!prepared2.ok) return prepared2;
   const { facts, room, own: own3, system, machine } = prepared2.value;
-  const key = keyOf2(input, prepared2.value);
+  const key = keyOf3(input, prepared2.value);
   const there = await readRecord2(input.store, key);
   if (there?.artifacts.every((a) => input.store.holds(a.files))) {
     await addToList(input.store, there);
@@ -44607,7 +45357,7 @@ var packagesOf = (r) => new Map([...Object.entries(r.system), ...Object.entries(
 var told7 = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
 function differenceOfImages(before2, after) {
   const [a, b] = [packagesOf(before2), packagesOf(after)];
-  const names3 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
+  const names4 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
   const difference3 = {
     from: told7(before2),
     to: told7(after),
@@ -44616,7 +45366,7 @@ function differenceOfImages(before2, after) {
     changed: [],
     sizes: []
   };
-  for (const name6 of names3) {
+  for (const name6 of names4) {
     const [from, to] = [a.get(name6), b.get(name6)];
     if (from === void 0 && to !== void 0) difference3.added.push({ name: name6, version: to });
     else if (to === void 0 && from !== void 0) difference3.removed.push({ name: name6, version: from });
@@ -44667,7 +45417,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path103 = require("node:path");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -44687,7 +45437,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path103.join)(opened.workspace.root, "out") : (0, import_node_path103.resolve)(values.output);
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path106.join)(opened.workspace.root, "out") : (0, import_node_path106.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -44698,9 +45448,9 @@ function channelOf(opened, { name: name6, spec }, values) {
     })
   );
 }
-function imagesOf(opened, names3, values) {
+function imagesOf(opened, names4, values) {
   const { distro } = opened.workspace;
-  const wanted = names3.length ? names3 : Object.keys(distro.images);
+  const wanted = names4.length ? names4 : Object.keys(distro.images);
   if (!wanted.length)
     return bad(error("image-unknown", "distro.yaml has no images", { hint: "docs/images.md shows a first one" }));
   const found2 = wanted.map((name6) => targetsOf(distro, name6));
@@ -44713,8 +45463,8 @@ function imagesOf(opened, names3, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -45030,14 +45780,14 @@ async function register(aws, record3, name6, { id, gibibytes }, tags2) {
   await aws.query("ec2", "CreateTags", { "ResourceId.1": image2, ...tagParameters("Tag", tags2) });
   return image2;
 }
-async function copy(aws, settings3, name6, source, tags2) {
+async function copy(aws, settings3, name6, source2, tags2) {
   const there = await imageNamed(aws, name6);
   if (there !== void 0) return there;
   const copied = await aws.query("ec2", "CopyImage", {
     Name: name6,
-    SourceImageId: source,
+    SourceImageId: source2,
     SourceRegion: settings3.region,
-    ClientToken: `${source}-${aws.region}`,
+    ClientToken: `${source2}-${aws.region}`,
     ...settings3.encrypted ? { Encrypted: "true" } : {}
   });
   const id = textIn(copied, "imageId");
@@ -45055,8 +45805,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs88 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -45127,21 +45877,21 @@ var firmwares = {
     files: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"]
   }
 };
-var longest4 = 20 * 6e4;
+var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs88.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs90.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto16.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path104.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path107.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
-  const timer = setTimeout(() => stop.abort(), longest4);
+  const timer = setTimeout(() => stop.abort(), longest5);
   let seen = "";
   let verdict2;
   const ran = await run(
@@ -45178,17 +45928,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path106 = require("node:path");
-var import_node_fs90 = require("node:fs");
+var import_node_path109 = require("node:path");
+var import_node_fs92 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs89 = require("node:fs");
+var import_node_fs91 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path105 = require("node:path");
+var import_node_path108 = require("node:path");
 var import_node_stream2 = require("node:stream");
 init_diagnostics();
 init_digest();
@@ -45199,10 +45949,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path105.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path108.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path105.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path108.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -45259,7 +46009,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs89.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs91.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -45281,25 +46031,25 @@ var Registry = class {
       }
     }
   }
-  async request(method, path2, options6) {
+  async request(method, path2, options7) {
     const send = async () => {
-      const body = options6.body?.();
+      const body = options7.body?.();
       const answer2 = await fetch(`${this.base}${path2}`, {
         method,
         redirect: "error",
         signal: AbortSignal.timeout(6e5),
-        headers: { ...options6.headers, ...await this.authorization() },
+        headers: { ...options7.headers, ...await this.authorization() },
         ...body === void 0 ? {} : { body: streamOf(body), duplex: "half" }
       });
       if (answer2.status === 401 && !this.asked && await this.authorize(answer2.headers.get("www-authenticate")))
         return send();
-      if (answer2.ok || options6.also?.includes(answer2.status)) return answer2;
+      if (answer2.ok || options7.also?.includes(answer2.status)) return answer2;
       const text8 = (await bodyOf(answer2)).toString("utf8").slice(0, 300);
       const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer2.status} ${text8}`;
       if (answer2.status >= 500 || answer2.status === 429) throw new Error(fault3);
       throw new RegistryFault(fault3);
     };
-    return options6.once ? send() : this.again(send);
+    return options7.once ? send() : this.again(send);
   }
   async authorization() {
     if (this.token !== void 0) return { authorization: `Bearer ${this.token}` };
@@ -45360,8 +46110,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
-  (0, import_node_fs90.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path106.join)(folder, "layer.tar.gz");
+  (0, import_node_fs92.mkdirSync)(folder, { recursive: true });
+  const target2 = (0, import_node_path109.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -45409,7 +46159,7 @@ async function pushImage(store2, state, spec, records) {
   const digest4 = `sha256:${sha256(index)}`;
   try {
     const registry2 = new Registry(spec.repository);
-    const version3 = versionOf2(records);
+    const version3 = versionOf3(records);
     const there = await registry2.tag(version3);
     if (there && there.digest !== digest4)
       return bad(
@@ -45429,7 +46179,7 @@ async function pushImage(store2, state, spec, records) {
     return registryFault(spec.repository, e);
   }
 }
-function versionOf2(records) {
+function versionOf3(records) {
   const [first2, ...more] = records;
   if (!first2) return "";
   const stamp = first2.version.replace(/-.*$/, "");
@@ -45660,9 +46410,9 @@ async function retiring(settings3, image2, channel2, keep2) {
   }
   return all;
 }
-function keptFor(newest, named6, reason) {
+function keptFor(newest, named7, reason) {
   if (newest) return "one of the newest";
-  if (named6) return "the parameter names it";
+  if (named7) return "the parameter names it";
   return reason === void 0 ? void 0 : `${reason} uses it`;
 }
 async function parameterOf2(aws, name6) {
@@ -45689,8 +46439,8 @@ async function retire(settings3, amis) {
 }
 
 // ts-src/cli/image-publish.ts
-async function publishNamed(opened, names3, values) {
-  const images = imagesOf(opened, names3, { ...values, architecture: void 0 });
+async function publishNamed(opened, names4, values) {
+  const images = imagesOf(opened, names4, { ...values, architecture: void 0 });
   if (!images.ok) return images;
   const { store: store2, workspace } = opened;
   const driver = unshareDriver();
@@ -45706,16 +46456,16 @@ async function publishNamed(opened, names3, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path107.join)(outputOf(opened, values), "logs", "images");
-      (0, import_node_fs91.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path110.join)(outputOf(opened, values), "logs", "images");
+      (0, import_node_fs93.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
         root: workspace.root,
         organization: workspace.distro.organization,
         ...found2.value,
-        signingKey: keyFromEnvironment(process.env) ?? keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path107.join)(logs2, `${name6}.check.log`),
+        signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+        log: (0, import_node_path110.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -45766,10 +46516,10 @@ async function publishable(opened, images, values) {
   const places = values.to ?? channel2.value.file.endpoints;
   return good({ spec: first2.spec, records, places: [...places] });
 }
-async function retireNamed(opened, names3, values) {
+async function retireNamed(opened, names4, values) {
   const keep2 = values.keep ?? "5";
   if (!/^[1-9]\d{0,3}$/.test(keep2)) return bad(error("image-kind", "--keep takes a number from 1 on"));
-  const images = imagesOf(opened, names3, { ...values, architecture: void 0 });
+  const images = imagesOf(opened, names4, { ...values, architecture: void 0 });
   if (!images.ok) return images;
   const lines = [];
   for (const name6 of new Set(images.value.map((i) => i.name))) {
@@ -45803,34 +46553,34 @@ AMIs beyond the newest, but none that an instance, a launch template or a launch
     "slipway image diff robot@20261101120000 robot"
   ],
   options: imageOptions2,
-  async run(values, [what, ...names3]) {
+  async run(values, [what, ...names4]) {
     const kinds4 = values.kind ?? [];
     if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish", "retire", "architectures"].includes(what)) {
       writeMessage("slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n");
       return exit.usage;
     }
-    if (what === "diff" && names3.length !== 2) {
+    if (what === "diff" && names4.length !== 2) {
       writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] ?? process.env.SLIPWAY_STATE });
-    const done = opened.ok ? await dispatch(opened.value, what, names3, values, kinds4.filter(isImageKind)) : opened;
+    const done = opened.ok ? await dispatch(opened.value, what, names4, values, kinds4.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);
     return done.ok ? exit.ok : exit.failed;
   }
 });
-function dispatch(opened, what, names3, values, kinds4) {
-  if (what === "build") return build3(opened, names3, values, kinds4);
-  if (what === "list") return list8(opened, names3, values);
-  if (what === "architectures") return Promise.resolve(architectures(opened, names3, values));
-  if (what === "retire") return retireNamed(opened, names3, values);
-  if (what === "publish") return publishNamed(opened, names3, values);
-  if (what === "get") return get(opened, names3, values, kinds4);
-  return diff2(opened, names3, values);
+function dispatch(opened, what, names4, values, kinds4) {
+  if (what === "build") return build3(opened, names4, values, kinds4);
+  if (what === "list") return list8(opened, names4, values);
+  if (what === "architectures") return Promise.resolve(architectures(opened, names4, values));
+  if (what === "retire") return retireNamed(opened, names4, values);
+  if (what === "publish") return publishNamed(opened, names4, values);
+  if (what === "get") return get(opened, names4, values, kinds4);
+  return diff2(opened, names4, values);
 }
-function architectures(opened, names3, values) {
-  const images = imagesOf(opened, names3, values);
+function architectures(opened, names4, values) {
+  const images = imagesOf(opened, names4, values);
   if (!images.ok) return images;
   const all = new Set(images.value.map((i) => i.target.architecture));
   return good(
@@ -45838,8 +46588,8 @@ function architectures(opened, names3, values) {
 `).join("")
   );
 }
-async function build3(opened, names3, values, kinds4) {
-  const images = imagesOf(opened, names3, values);
+async function build3(opened, names4, values, kinds4) {
+  const images = imagesOf(opened, names4, values);
   if (!images.ok) return images;
   const { workspace } = opened;
   const driver = unshareDriver();
@@ -45884,8 +46634,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path108.join)(outputOf(opened, values), "logs", "images");
-  (0, import_node_fs92.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path111.join)(outputOf(opened, values), "logs", "images");
+  (0, import_node_fs94.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -45897,7 +46647,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path108.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path111.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -45905,12 +46655,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path108.join)(values.output === void 0 ? (0, import_node_path108.join)(workspace.root, "out") : (0, import_node_path108.resolve)(values.output), "images");
+  const folder = (0, import_node_path111.join)(values.output === void 0 ? (0, import_node_path111.join)(workspace.root, "out") : (0, import_node_path111.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path108.join)(folder, file3.name);
+      const target2 = (0, import_node_path111.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -45920,7 +46670,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs92.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs92.statSync)(b)];
+    const [left, right] = [(0, import_node_fs94.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs94.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -45932,14 +46682,14 @@ async function allImages(store2) {
     all.push(...(await listImages(store2, channel2)).map((i) => ({ ...i, channel: channel2 })));
   return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
 }
-async function list8({ store: store2 }, names3, values) {
-  const all = (await allImages(store2)).filter((i) => !names3.length || names3.includes(i.name));
+async function list8({ store: store2 }, names4, values) {
+  const all = (await allImages(store2)).filter((i) => !names4.length || names4.includes(i.name));
   const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord2(store2, i.key) }));
   if (values.json) return good(`${JSON.stringify(records)}
 `);
   return good(renderImages(records, Date.now()));
 }
-async function named5(store2, text8, values) {
+async function named6(store2, text8, values) {
   const [name6, version3] = text8.split("@");
   const found2 = (await allImages(store2)).find(
     (i) => i.name === name6 && (version3 === void 0 || i.version === version3 || i.key.startsWith(version3)) && (values.channel === void 0 || i.channel === values.channel) && (values.architecture?.includes(i.architecture) ?? true)
@@ -45951,10 +46701,10 @@ async function named5(store2, text8, values) {
     })
   );
 }
-async function get(opened, names3, values, kinds4) {
+async function get(opened, names4, values, kinds4) {
   const files = [];
-  for (const name6 of names3) {
-    const record3 = await named5(opened.store, name6, values);
+  for (const name6 of names4) {
+    const record3 = await named6(opened.store, name6, values);
     if (!record3.ok) return record3;
     const placed = await place(opened, values, record3.value, kinds4);
     if (!placed.length)
@@ -45967,7 +46717,7 @@ async function get(opened, names3, values, kinds4) {
 `).join(""));
 }
 async function diff2({ store: store2 }, [a = "", b = ""], values) {
-  const [before2, after] = [await named5(store2, a, values), await named5(store2, b, values)];
+  const [before2, after] = [await named6(store2, a, values), await named6(store2, b, values)];
   if (!before2.ok || !after.ok) return bad(...before2.diagnostics, ...after.diagnostics);
   const difference3 = differenceOfImages(before2.value, after.value);
   return good(values.json ? `${JSON.stringify(difference3)}
@@ -45975,8 +46725,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path112 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -46034,8 +46784,8 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named6 = (0, import_node_path109.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
-  const organization = values.organization ?? (named6 || "acme");
+  const named7 = (0, import_node_path112.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
   const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
@@ -46050,7 +46800,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs93.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs95.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -46073,7 +46823,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path109.resolve)(folder);
+    const root = (0, import_node_path112.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -46082,9 +46832,9 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.usage;
     }
     const files = renderInit(answers);
-    const names3 = Object.keys(files);
-    (0, import_node_fs93.mkdirSync)(root, { recursive: true });
-    const taken = names3.filter((f) => (0, import_node_fs93.existsSync)((0, import_node_path109.join)(root, f)));
+    const names4 = Object.keys(files);
+    (0, import_node_fs95.mkdirSync)(root, { recursive: true });
+    const taken = names4.filter((f) => (0, import_node_fs95.existsSync)((0, import_node_path112.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -46094,11 +46844,11 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       ]);
       return exit.failed;
     }
-    if (!await mayWrite(root, names3, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path109.join)(root, path2), text8);
-    const git2 = (0, import_node_fs93.existsSync)((0, import_node_path109.join)(root, ".git")) ? "" : "git init && ";
+    if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path112.join)(root, path2), text8);
+    const git2 = (0, import_node_fs95.existsSync)((0, import_node_path112.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
-${names3.map((f) => `    ${f}
+${names4.map((f) => `    ${f}
 `).join("")}
 Build it:
     cd ${folder}
@@ -46106,7 +46856,7 @@ Build it:
     slipway build
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
-    ${git2}git add ${names3.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+    ${git2}git add ${names4.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
 `);
     return exit.ok;
   }
@@ -46255,8 +47005,8 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     "approved-by": { type: "string", value: "NAME", help: "who approves of it" },
     json: { type: "boolean", help: "verdicts as data on standard output" }
   },
-  async run(values, names3) {
-    if (names3.length !== 2 || names3[0] === names3[1]) {
+  async run(values, names4) {
+    if (names4.length !== 2 || names4[0] === names4[1]) {
       writeMessage("slipway promote: two different channels are needed, FROM and TO\n");
       return exit.usage;
     }
@@ -46267,16 +47017,16 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const [source, target2] = [await readChannel(store2, names3[0]), await readChannel(store2, names3[1])];
-    if (!source.ok || !target2.ok) return failed4([...source.diagnostics, ...target2.diagnostics]);
-    const found2 = await stateOf(store2, source.value, values.state);
-    const places = await placesOf3(opened.value, target2.value, values.repository, source.value);
-    const named6 = rulesOf2(workspace.distro, names3[1]);
-    const rules2 = values["approval-pending"] ? { ...named6, approval: false } : named6;
+    const [source2, target2] = [await readChannel(store2, names4[0]), await readChannel(store2, names4[1])];
+    if (!source2.ok || !target2.ok) return failed4([...source2.diagnostics, ...target2.diagnostics]);
+    const found2 = await stateOf(store2, source2.value, values.state);
+    const places = await placesOf3(opened.value, target2.value, values.repository, source2.value);
+    const named7 = rulesOf2(workspace.distro, names4[1]);
+    const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
     const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
-    if (!mayComeFrom(rules2, names3[0]))
+    if (!mayComeFrom(rules2, names4[0]))
       faults4.push(
-        error("channel-from", `distro.yaml lets nothing be promoted from '${names3[0]}' to '${names3[1]}'`, {
+        error("channel-from", `distro.yaml lets nothing be promoted from '${names4[0]}' to '${names4[1]}'`, {
           hint: `it names ${rules2.from.join(", ")}`
         })
       );
@@ -46289,7 +47039,7 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const text8 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
-    else writeOutput(`state ${shortId(id)} of ${names3[0]} to ${names3[1]}:
+    else writeOutput(`state ${shortId(id)} of ${names4[0]} to ${names4[1]}:
 ${text8}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
@@ -46305,7 +47055,7 @@ ${text8}`);
       places.value,
       (outlet) => promoteState(
         {
-          from: { channel: names3[0], state: id },
+          from: { channel: names4[0], state: id },
           state,
           to,
           verdicts: judged.verdicts,
@@ -46319,8 +47069,8 @@ ${text8}`);
     showDiagnostics(moved3.diagnostics);
     if (moved3.value.lost.length) return failed4([lostPackages(moved3.value.lost.length)]);
     writeMessage(
-      moved3.value.changed || moved3.value.id !== to.headId ? `${names3[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
-` : `${names3[1]} has these packages already
+      moved3.value.changed || moved3.value.id !== to.headId ? `${names4[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
+` : `${names4[1]} has these packages already
 `
     );
     return exit.ok;
@@ -46339,20 +47089,20 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     to: { type: "string", value: "STATE", help: "the state to go back to (default: the one before)" },
     pointer: { type: "boolean", help: "serve the very packages of then, under their versions" }
   },
-  async run(values, names3) {
-    if (names3.length !== 1) {
+  async run(values, names4) {
+    if (names4.length !== 1) {
       writeMessage("slipway rollback: one channel is needed\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const read3 = await readChannel(store2, names3[0]);
+    const read3 = await readChannel(store2, names4[0]);
     if (!read3.ok) return failed4(read3.diagnostics);
     const channel2 = read3.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
-      return failed4([error("channel-empty", `the channel '${names3[0]}' has no state before this one`)]);
+      return failed4([error("channel-empty", `the channel '${names4[0]}' has no state before this one`)]);
     const found2 = await stateOf(store2, channel2, former);
     const places = await placesOf3(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
@@ -46374,7 +47124,7 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     if (!done.ok) return failed4(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed4([lostPackages(done.value.moved.lost.length)]);
-    writeMessage(wordsOf2(names3[0], found2.value.id, channel2, values.pointer === true, done.value));
+    writeMessage(wordsOf2(names4[0], found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
   }
 });
@@ -46389,8 +47139,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -46441,8 +47191,8 @@ init_source_entry();
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -46491,13 +47241,13 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 }
 
 // ts-src/farm/shard.ts
-async function makeShard(session2, architecture2, first2, retest, signal) {
+async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path110.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path113.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
-    architecture: architecture2,
+    architecture: architecture3,
     first: first2,
     bases: {},
     records: {},
@@ -46510,10 +47260,10 @@ async function makeShard(session2, architecture2, first2, retest, signal) {
   const work2 = newScratch(input.state);
   const left = [];
   for (const [i, graph2] of runs.entries()) {
-    const platform2 = `${graph2.target.platform}-${graph2.target.architecture}`;
-    if (!part.bases[platform2]) {
+    const platform3 = `${graph2.target.platform}-${graph2.target.architecture}`;
+    if (!part.bases[platform3]) {
       await keepBase(store2, graph2.base, work2);
-      part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
+      part.bases[platform3] = { digest: graph2.base.digest, archive: graph2.base.archive };
     }
     part.records[graph2.id] = graph2.records.map((record3) => record3 ?? null);
     part.tests[graph2.id] = graph2.tests.map((record3) => record3 ?? null);
@@ -46550,10 +47300,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path110.join)(work2, tree);
+    const folder = (0, import_node_path113.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path110.join)(work2, `${tree}.packed`));
-    (0, import_node_fs94.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path113.join)(work2, `${tree}.packed`));
+    (0, import_node_fs96.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -46588,8 +47338,8 @@ async function prepareArchitecture(values) {
   if (!opened) return exit.failed;
   const { session: session2, loaded } = opened;
   try {
-    const architecture2 = session2.graphs[0]?.target.architecture;
-    if (architecture2 === void 0) {
+    const architecture3 = session2.graphs[0]?.target.architecture;
+    if (architecture3 === void 0) {
       showDiagnostics([
         error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
       ]);
@@ -46597,7 +47347,7 @@ async function prepareArchitecture(values) {
     }
     const { part, outlook } = await makeShard(
       session2,
-      architecture2,
+      architecture3,
       Number(values.first),
       values.retest === true,
       stop.signal
@@ -46613,8 +47363,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -46628,8 +47378,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path111.join)(at2.value.folder, (0, import_node_path111.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path111.join)(root, (0, import_node_path111.relative)(workspace.root, (0, import_node_path111.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path114.join)(at2.value.folder, (0, import_node_path114.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path114.join)(root, (0, import_node_path114.relative)(workspace.root, (0, import_node_path114.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -46641,9 +47391,9 @@ async function requestWorkspace(workspace, target2) {
   const trusted = read3.value.distro;
   const diagnostics = [];
   const distributions = {};
-  for (const [name6, distribution2] of Object.entries(workspace.distro.distributions)) {
-    const platforms2 = distribution2.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
-    for (const p of distribution2.platforms)
+  for (const [name6, distribution3] of Object.entries(workspace.distro.distributions)) {
+    const platforms2 = distribution3.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
+    for (const p of distribution3.platforms)
       if (!platforms2.includes(p))
         diagnostics.push(
           warning("request-platform", `the platform '${p}' is not on the target branch: '${name6}' is not built on it`, {
@@ -46651,10 +47401,10 @@ async function requestWorkspace(workspace, target2) {
             hint: "it is built after the merge"
           })
         );
-    if (platforms2.length) distributions[name6] = { ...distribution2, platforms: platforms2 };
+    if (platforms2.length) distributions[name6] = { ...distribution3, platforms: platforms2 };
   }
-  for (const [name6, platform2] of Object.entries(workspace.distro.platforms))
-    if (Object.hasOwn(trusted.platforms, name6) && !same(platform2, trusted.platforms[name6]))
+  for (const [name6, platform3] of Object.entries(workspace.distro.platforms))
+    if (Object.hasOwn(trusted.platforms, name6) && !same(platform3, trusted.platforms[name6]))
       diagnostics.push(
         warning("request-platform", `the platform '${name6}' is built as the target branch has it`, {
           file: workspace.file,
@@ -46664,7 +47414,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path111.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path114.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -46680,16 +47430,25 @@ function withLimitsOf(settings3, trusted) {
     if (limits2 && !Object.hasOwn(settings3, name6)) merged2[name6] = { ...noSettings, limits: limits2 };
   return merged2;
 }
-var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
+var noSettings = {
+  cmake_args: [],
+  environment: {},
+  patches: [],
+  build_depends: [],
+  depends: [],
+  system_files: [],
+  declared_system_files: false,
+  skip: false
+};
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs95.realpathSync)(root);
+  const top = (0, import_node_fs97.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs95.realpathSync)((0, import_node_path111.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs97.realpathSync)((0, import_node_path114.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -46763,9 +47522,9 @@ init_diagnostics();
 function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
   if (channel2 === void 0) return [];
   const faults4 = [];
-  const named6 = places.length || output === void 0 ? places : [output];
-  const apart = named6.find((place2) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place2));
-  if (!named6.length || apart !== void 0)
+  const named7 = places.length || output === void 0 ? places : [output];
+  const apart = named7.find((place2) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place2));
+  if (!named7.length || apart !== void 0)
     faults4.push(
       error(
         "publish-place",
@@ -46935,13 +47694,13 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs96.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs98.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures2 = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
-    const testable = (name6, named6) => values["no-test"] !== true && named6 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
+    const testable = (name6, named7) => values["no-test"] !== true && named7 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
     const [id, title, begun] = [newRunId(planned3.plan.stamp), text8("title") ?? titleOf(text8), Date.now()];
     const bundle = {
       schema: 2,
@@ -47021,7 +47780,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path112.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path115.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -47030,7 +47789,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path112.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path115.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -47052,7 +47811,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path112.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path115.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -47070,7 +47829,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path112.isAbsolute)(file3) || !exists((0, import_node_path112.join)(file3, ".git"))) {
+    if (!(0, import_node_path115.isAbsolute)(file3) || !exists((0, import_node_path115.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -47090,18 +47849,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot2 = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder = (0, import_node_path112.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path112.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path115.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path115.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path112.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path115.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path112.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path115.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -47115,14 +47874,14 @@ async function planOf2(values, packages, workspace) {
     const { whole: whole2, changes } = compared.value;
     const planned4 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
     if (!planned4.ok) return planned4;
-    const named6 = new Set(
+    const named7 = new Set(
       planned4.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
       planned: planned4.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole2.plan.scopes, named6)
+      users: usersOf(whole2.plan.scopes, named7)
     };
   }
   const planned3 = planInputs(read3.value.inputs, read3.value.selection);
@@ -47163,7 +47922,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path112.resolve)(change);
+  const folder = (0, import_node_path115.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -47212,8 +47971,8 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -47249,14 +48008,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path113.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path116.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path113.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path116.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -47287,7 +48046,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path113.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path116.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -47331,17 +48090,18 @@ An untrusted run publishes nothing.`,
       const channel2 = await openChannel(session2.store, bundle.pipeline.channel, true);
       const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
       const lock2 = renderLock(
-        makeLock(bundle.plan.stamp, session2.input.distributions, platforms, versionsOf3(session2.graphs))
+        makeLock(bundle.plan.stamp, session2.input.distributions, platforms, await publishedVersions(session2, loaded))
       );
       const published = await publishChannel(channel2, {
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path113.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path116.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
-        signingKey: secret2 ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
+        signingKey: secret2 ?? keyOf2(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
+        environments: environmentsOf(bundle.distro, session2.input.lock),
         stamp: bundle.plan.stamp,
         run: bundle.id,
         lock: lock2,
@@ -47366,6 +48126,13 @@ An untrusted run publishes nothing.`,
     }
   }
 });
+async function publishedVersions({ graphs, store: store2, input }, { bundle }) {
+  const versions = versionsOf3(graphs);
+  const { channel: channel2 } = bundle.pipeline;
+  if (channel2 === void 0 || bundle.untrusted !== void 0) return versions;
+  const environments = environmentsOf(bundle.distro, input.lock);
+  return withEnvironments(versions, graphs, environments, bundle.plan.stamp, await openChannel(store2, channel2));
+}
 var reportOptions = {
   avoided: { type: "string", multiple: true, value: "AGENT=REASON", help: "an agent that got no more tasks" },
   lost: { type: "string", multiple: true, value: "TASK=REASON", help: "a task that was given up, by its number" },
@@ -47421,6 +48188,7 @@ ${verdict2}`;
       plan: bundle.plan,
       distributions: session2.input.distributions,
       platforms,
+      versions: await publishedVersions(session2, loaded),
       runs: session2.graphs,
       store: session2.store,
       output,
@@ -47431,7 +48199,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path113.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path116.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -47462,8 +48230,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path113.relative)(process.cwd(), (0, import_node_path113.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path113.join)(output, log);
+  const inside = (0, import_node_path116.relative)(process.cwd(), (0, import_node_path116.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path116.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -47529,20 +48297,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs97.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs99.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path113.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path116.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
 function readLog(file3) {
   try {
-    return (0, import_node_fs97.readFileSync)(file3, "utf8").slice(-4e5);
+    return (0, import_node_fs99.readFileSync)(file3, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -47858,9 +48626,9 @@ var query = defineCommand({
     recursive: { type: "boolean", short: "r", help: "through others too (deps, rdeps)" },
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [what, ...names3]) {
+  async run(values, [what, ...names4]) {
     const question = what !== void 0 && Object.hasOwn(questions2, what) ? questions2[what] : void 0;
-    if (!question || (question.names === "any" ? names3.length > 1 : names3.length !== question.names)) {
+    if (!question || (question.names === "any" ? names4.length > 1 : names4.length !== question.names)) {
       const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions2));
       writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions2).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
@@ -47880,7 +48648,7 @@ var query = defineCommand({
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
       );
-      const unknown2 = names3.filter((n) => !known3.has(n));
+      const unknown2 = names4.filter((n) => !known3.has(n));
       if (unknown2.length) {
         showDiagnostics(
           unknown2.map((n) => {
@@ -47893,7 +48661,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned3.value, names3, values);
+    const answer2 = await question.ask(planned3.value, names4, values);
     if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
     else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
@@ -48260,7 +49028,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path114 = require("node:path");
+var import_node_path117 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -48309,7 +49077,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path114.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path117.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -48548,14 +49316,14 @@ slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name6, command2) {
-  const options6 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
+  const options7 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name6}: ${command2.summary}`),
     `Usage: slipway ${command2.usage}
 `,
     ...command2.details ? [prose(command2.details)] : [],
     `Options:
-${table2(options6)}`,
+${table2(options7)}`,
     ...command2.examples?.length ? [`Examples:
 ${command2.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -48603,12 +49371,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options6 = e.options.map(
+  const options7 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options7, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -48624,7 +49392,7 @@ ${all.flatMap(
   })
 ).join("\n")}
 `;
-var shells = { bash, zsh, fish };
+var shells2 = { bash, zsh, fish };
 var completionOf = (commands2) => ({
   summary: "print completion for bash, zsh or fish",
   usage: "completion bash|zsh|fish",
@@ -48634,8 +49402,8 @@ var completionOf = (commands2) => ({
     "slipway completion fish > ~/.config/fish/completions/slipway.fish"
   ],
   options: {},
-  run(_, [shell = "", ...more]) {
-    const script = Object.hasOwn(shells, shell) ? shells[shell] : void 0;
+  run(_, [shell2 = "", ...more]) {
+    const script = Object.hasOwn(shells2, shell2) ? shells2[shell2] : void 0;
     if (!script || more.length) {
       writeMessage("slipway completion: takes one of bash, zsh and fish\n");
       return Promise.resolve(exit.usage);
@@ -48646,30 +49414,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path115.join)(output, "logs");
+  const root = (0, import_node_path118.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs98.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs100.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path115.join)(root, entry);
-    const status = (0, import_node_fs98.lstatSync)(path2);
+    const path2 = (0, import_node_path118.join)(root, entry);
+    const status = (0, import_node_fs100.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs98.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs100.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -48692,12 +49460,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path115.join)((0, import_node_path115.resolve)(findDistro(values), ".."), "out") : (0, import_node_path115.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path118.join)((0, import_node_path118.resolve)(findDistro(values), ".."), "out") : (0, import_node_path118.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path115.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path118.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -48709,7 +49477,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path115.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path118.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -48770,9 +49538,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs99 = require("node:fs");
+var import_node_fs101 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path116 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -48789,8 +49557,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs99.realpathSync)((0, import_node_path116.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs99.realpathSync)(root)}/`) && (0, import_node_fs99.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs101.realpathSync)((0, import_node_path119.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs101.realpathSync)(root)}/`) && (0, import_node_fs101.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -48804,12 +49572,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs99.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs101.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs99.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs101.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -48834,9 +49602,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path116.join)((0, import_node_path116.resolve)(findDistro(values), ".."), "out") : (0, import_node_path116.resolve)(values.output);
-    const root = (0, import_node_path116.join)(output, "apt");
-    if (!(0, import_node_fs99.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path119.join)((0, import_node_path119.resolve)(findDistro(values), ".."), "out") : (0, import_node_path119.resolve)(values.output);
+    const root = (0, import_node_path119.join)(output, "apt");
+    if (!(0, import_node_fs101.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -48863,6 +49631,165 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
   }
 });
 
+// ts-src/cli/shell.ts
+var import_node_fs102 = require("node:fs");
+var import_node_path120 = require("node:path");
+init_diagnostics();
+init_diagnostics();
+var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
+var options6 = {
+  ...distroOptions,
+  distribution: distribution2,
+  platform: platform2,
+  architecture: architecture2,
+  variant: variant2,
+  jobs: runOptions.jobs,
+  failed: { type: "boolean", help: "build it first, and open the shell on what that left" },
+  test: { type: "boolean", help: "in the root of its tests" }
+};
+var shell = defineCommand({
+  summary: "open a shell in a package's root, as its build finds it",
+  usage: "shell PACKAGE [COMMAND ...]",
+  details: `The package's dependencies are built where they are not yet. The shell runs as the build does: a user without rights, no network,
+the source at /build/PACKAGE, the environment of the build. Inside, "sh -e /slipway/slipway.sh build" builds. With a command,
+that runs instead of a shell, and its exit code counts. What is written in the root is gone with the shell.`,
+  examples: [
+    "slipway shell nav2_util",
+    "slipway shell nav2_util --failed",
+    "slipway shell nav2_util -- printenv CMAKE_PREFIX_PATH"
+  ],
+  options: options6,
+  async run(values, [name6, ...command2]) {
+    if (name6 === void 0 || !/^[A-Za-z0-9_-]+$/.test(name6)) {
+      writeMessage("slipway shell: takes the name of one package\n");
+      return exit.usage;
+    }
+    const limits2 = limitsOf("shell", values);
+    if (!limits2) return exit.usage;
+    const planned3 = await readAndPlan(values, [name6], { tests: values.test === true });
+    showDiagnostics(planned3.diagnostics);
+    if (!planned3.ok) return exit.failed;
+    const driver = driverOf({}, planned3.value.workspace.state);
+    const lacking = await missingTools(driver.name, planned3.value.plan);
+    showDiagnostics(lacking);
+    if (lacking.length) return exit.failed;
+    const stop = untilStopped();
+    (0, import_node_fs102.mkdirSync)(planned3.value.workspace.state, { recursive: true });
+    await openScratch(planned3.value.workspace.state, driver);
+    try {
+      return await openIn(values, planned3.value, name6, command2, limits2, stop.signal);
+    } finally {
+      await closeScratch(driver);
+      stop.done();
+    }
+  }
+});
+async function openIn(values, planned3, name6, command2, limits2, signal) {
+  const session2 = await sessionOf(planned3, limits2, signal);
+  if (!session2) return exit.failed;
+  const [graph2, ...others2] = session2.graphs;
+  const number7 = graph2?.closures.index.get(name6);
+  if (!graph2 || number7 === void 0 || others2.length) {
+    for (const w of session2.waiting) writeMessage(`${w}
+`);
+    const scopes = session2.graphs.map((g) => g.id).sort(compare);
+    showDiagnostics([
+      scopes.length ? error("shell-scope", `'${name6}' is built in ${scopes.join(", ")}`, {
+        hint: "name one of them: --distribution, --platform, --architecture, --variant"
+      }) : error("shell-scope", `'${name6}' is built nowhere that this machine can run`)
+    ]);
+    return exit.failed;
+  }
+  const p = graph2.scope.packages[number7];
+  if (!p || p.blocked !== void 0) {
+    showDiagnostics([error("shell-scope", `'${name6}' can't be built: ${p?.blocked ?? "it is not planned"}`)]);
+    return exit.failed;
+  }
+  const task = values.test === true ? number7 + graph2.count : number7;
+  const missing = await buildBelow(values, planned3, graph2, task, limits2, signal);
+  if (missing !== void 0) {
+    writeMessage(`${missing}
+`);
+    return exit.failed;
+  }
+  const resolved = await session2.taskKeys.resolveKey(graph2, task);
+  if (typeof resolved === "string") {
+    writeMessage(`${resolved}
+`);
+    return exit.failed;
+  }
+  const work2 = newScratch(session2.input.state);
+  const terminal = process.stdin.isTTY && process.stdout.isTTY;
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path120.join)(work2, "shell.log") };
+  const outcome = await session2.builder.shell(request, {
+    command: command2,
+    terminal,
+    tests: values.test === true,
+    built: values.failed === true
+  });
+  await session2.driver.remove(work2);
+  if (outcome.state === "made") return outcome.value;
+  writeMessage(
+    `${outcome.state === "failed" ? outcome.reason : "the store lost what it needs: slipway build builds it again"}
+`
+  );
+  return exit.failed;
+}
+async function sessionOf(planned3, limits2, signal) {
+  const { workspace, plan: plan2 } = planned3;
+  showDiagnostics(await pinSources(workspace, plan2));
+  const input = {
+    plan: plan2,
+    distro: workspace.distro,
+    distroRoot: workspace.root,
+    state: workspace.state,
+    distributions: planned3.distributions,
+    lock: planned3.lock,
+    bases: {},
+    checkArchive: archiveCheck(planned3),
+    untrusted: void 0,
+    tested: () => false
+  };
+  const session2 = await openSession(input, {
+    say: (line2) => writeMessage(`${line2}
+`),
+    driver: driverOf({}, workspace.state),
+    limits: limits2,
+    renewBase: false,
+    signal,
+    channelVersion: () => void 0
+  });
+  showDiagnostics(session2.diagnostics);
+  return "graphs" in session2 ? session2 : void 0;
+}
+async function buildBelow(values, planned3, graph2, task, limits2, signal) {
+  const below2 = packagesInRoot(graph2, task);
+  const names4 = below2.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
+  if (!names4.length) return void 0;
+  const { distribution: chosen, ...others2 } = values;
+  const replanned = await readAndPlan({ ...others2, distribution: chosen ?? [graph2.scope.distribution] }, names4, {});
+  if (!replanned.ok) return "what it needs can not be planned";
+  const session2 = await sessionOf(replanned.value, limits2, signal);
+  const own3 = session2?.graphs.find((g) => g.id === graph2.id);
+  if (!session2 || !own3) return "what it needs can not be built here";
+  const engine = schedulerOf(session2, {
+    output: (0, import_node_path120.join)(planned3.workspace.root, "out"),
+    workers: limits2.workers,
+    retest: false,
+    signal
+  });
+  await engine.start();
+  await engine.run();
+  for (const d of below2) {
+    const p = graph2.scope.packages[d];
+    const n = own3.closures.index.get(p?.name ?? "");
+    const record3 = n === void 0 ? void 0 : own3.records[n];
+    if (!record3) return `'${p?.name ?? ""}', which it needs, could not be built: ${own3.results[n ?? -1]?.reason ?? ""}`;
+    graph2.records[d] = record3;
+  }
+  return void 0;
+}
+
 // ts-src/cli/all.ts
 var commands = {
   init: init2,
@@ -48876,6 +49803,7 @@ var commands = {
   test: test2,
   docs,
   logs,
+  shell,
   serve,
   lock,
   prepare: prepare2,
@@ -48903,7 +49831,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeMessage(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs100.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs103.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -48927,7 +49855,7 @@ async function main(args) {
   }
   let parsed2;
   try {
-    const options6 = Object.fromEntries(
+    const options7 = Object.fromEntries(
       Object.entries({ ...command2.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -48937,7 +49865,7 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options6, allowPositionals: true });
+    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options7, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command2.options));

@@ -2,8 +2,8 @@
 import { defineConfig } from 'vitest/config';
 import { textFiles } from './vitest.config.mjs';
 
-/** These run a compiler, Java, gpg, moto, or archive tools; `npm test` runs them. */
-const needTools = ['ami', 'docs-publication', 'interface', 'farm', 's3', 'signing', 'sources'];
+/** These run a compiler, Java, gpg, moto, archive tools or zsh; `npm test` runs them. */
+const needTools = ['ami', 'docs-publication', 'interface', 'farm', 'prefix', 's3', 'signing', 'sources'];
 
 export default defineConfig({
   plugins: [textFiles],

@@ -35,6 +35,8 @@ const tools = {
   mvn: 'maven',
   abidiff: 'abigail-tools',
   'dose-debcheck': 'dose-distcheck',
+  lintian: 'lintian',
+  zsh: 'zsh',
 };
 /** Of the suites in test/large, which name what they need. */
 const largeTools = { 'docker-compose': 'docker-compose' };

@@ -16,15 +16,27 @@ debug=/build/debug
 mkdir -p "$out" "$debug" "$HOME"
 ln -sfn /slipway debian
 
-python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
-python=${python##*/}
-if [ -n "$python" ] && [ -n "$(find "$tree" -name '*.py' -print -quit)" ]; then
-  for where in "$tree$prefix/lib/$python/site-packages" "$tree$prefix/lib/python3/dist-packages"; do
-    if [ -d "$where" ]; then
-      "$python" -I -m compileall -q -d "${where#"$tree"}" --invalidation-mode unchecked-hash "$where" || :
-    fi
-  done
-fi
+# Byte code is no part of a package: Debian's are compiled where they are installed.
+find "$tree" -name '*.pyc' -delete
+find "$tree" -depth -name __pycache__ -type d -exec rmdir {} + 2> /dev/null || :
+
+# Files of the system that the plan names: from the recipe, or from what the build installed.
+while read -r from what target; do
+  case $from in
+    recipe) install -D -m 644 "/slipway/$what" "$tree$target" ;;
+    installed)
+      if [ -L "$tree$prefix/$what" ] || [ ! -f "$tree$prefix/$what" ]; then
+        echo "slipway: error: the build installed no file $what, which is to be $target" >&2
+        exit 1
+      fi
+      install -D -m 644 "$tree$prefix/$what" "$tree$target"
+      ;;
+    link)
+      mkdir -p "$tree${target%/*}"
+      ln -s "$what" "$tree$target"
+      ;;
+  esac
+done < /slipway/system-files
 
 documents=$tree/usr/share/doc/$package
 mkdir -p "$documents"
@@ -32,6 +44,17 @@ install -m 644 /slipway/copyright "$documents/copyright"
 gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
 if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
 chmod -R u+rwX,go+rX,go-w "$tree"
+# Programs are executable where they are looked for, data is not (as dh_fixperms does).
+for folder in "$tree$prefix/bin" "$tree$prefix/lib/$name"; do
+  if [ -d "$folder" ]; then
+    find "$folder" -maxdepth 1 -type f ! -perm -111 -exec sh -c '
+      for f; do if [ "$(head -c 2 "$f" | tr -d "\000")" = "#!" ]; then chmod 755 "$f"; fi; done' sh {} +
+  fi
+done
+find "$tree" -type f -perm /111 \( -name '*.h' -o -name '*.hpp' -o -name '*.hxx' -o -name '*.cmake' -o -name '*.pc' \
+  -o -name '*.xml' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name '*.idl' -o -name '*.y*ml' \
+  -o -name '*.txt' -o -name '*.md' -o -name '*.rst' -o -name '*.png' -o -name '*.svg' -o -name '*.jpg' \
+  -o -name '*.dae' -o -name '*.stl' -o -name '*.STL' -o -name '*.obj' \) -exec chmod a-x {} +
 
 # Programs, libraries and archives of object files.
 find "$tree" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c '

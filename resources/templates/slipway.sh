@@ -1,4 +1,4 @@
-# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test.
+# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell.
 # /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
 # /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
 # (pack.sh), in a root where no code of the package ran.
@@ -52,7 +52,9 @@ for underlay in $underlays; do
   if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi
 done
 offer "$prefix"
-if [ -f "$prefix/setup.sh" ]; then set +e; . "$prefix/setup.sh"; set -e; fi
+set +e
+if [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi
+set -e
 # catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.
 case ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac
 case ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac
@@ -134,4 +136,12 @@ case $1 in
   build) build ;;
   stage) stage ;;
   test) run_all_tests ;;
+  shell)
+    flags
+    set +e
+    shift
+    if [ $# -gt 0 ]; then exec "$@"; fi
+    echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"
+    exec bash --norc -i
+    ;;
 esac

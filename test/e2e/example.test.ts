@@ -52,16 +52,35 @@ describe('the example, from its repositories to packages that run', () => {
   });
 
   it('prints sources with which apt installs into a fresh root, and what is installed runs', async () => {
-    const script =
-      '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\nLD_LIBRARY_PATH=/opt/acme/classic/lib /opt/acme/classic/lib/classic_tool/gear 8\n';
+    // As README says, in each shell: libraries, programs, console scripts, of both distributions.
+    const programs = [
+      'drive 4',
+      '/opt/acme/mini/lib/acme_teleop/teleop 0.25',
+      'ament-hook',
+      '/opt/acme/mini/lib/rosidl_default_generators/generate.py p /tmp/generated',
+      '. /opt/acme/classic/setup.SHELL',
+      '/opt/acme/classic/lib/classic_tool/gear 8',
+    ].join('; ');
+    const script = ['sh', 'bash', 'zsh']
+      .map((shell) => `${shell} -ec '. /opt/acme/mini/setup.${shell}; ${programs.replace('SHELL', shell)}'\n`)
+      .join('');
     const ran = await installAndRun(
       'bookworm',
       first.stdout,
-      ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace', 'acme-classic-classic-tool'],
+      [
+        'acme-mini-acme-drive',
+        'acme-mini-acme-teleop',
+        'acme-mini-ament-package',
+        'acme-mini-rosidl-default-generators',
+        'acme-classic-classic-tool',
+        'zsh',
+      ],
       script,
     );
     expect(ran.stdout).toBe(
-      '<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 0.25\n2\n',
+      '<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 0.25\n# example in /opt\n2\n'.repeat(
+        3,
+      ),
     );
     expect(ran.code, ran.stderr).toBe(0);
   });
@@ -104,6 +123,23 @@ describe('the example, from its repositories to packages that run', () => {
       './opt/acme/mini/lib/acme_teleop/teleop\n',
     );
     expect(field(deb('acme-mini-acme-math-dbgsym'), 'Auto-Built-Package')).toBe('debug-symbols');
+  });
+
+  it('makes packages that lintian has no fault of, but where they lie and how upstream links', () => {
+    const upstream = ['dir-or-file-in-opt', 'library-not-linked-against-libc', 'shared-library-lacks-prerequisites'];
+    const ran = spawnSync(
+      'lintian',
+      [
+        '--allow-root',
+        '--no-cfg',
+        '--suppress-tags',
+        [...upstream, 'package-has-long-file-name'].join(','),
+        ...debs(folder),
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(ran.stdout).toBe('');
+    expect(ran.status, ran.stderr).toBe(0);
   });
 
   it('builds nothing when nothing changed', async () => {

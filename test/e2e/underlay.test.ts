@@ -31,7 +31,7 @@ describe('an apt repository as underlay, read over http', () => {
       `organization: top
 index: rosdistro/index-v4.yaml
 distributions:
-  mini: {platforms: [bookworm], packages: [acme_drive], underlay: [mini]}
+  mini: {platforms: [bookworm], packages: [acme_drive, acme_teleop, "own_*"], folders: [own], underlay: [mini]}
 platforms:
   bookworm:
     os: debian
@@ -41,6 +41,7 @@ platforms:
 rosdep: [rosdep.yaml]
 `,
     );
+    writeOwn(join(upper, 'own'));
   });
   afterAll(async () => {
     server.close();
@@ -51,16 +52,32 @@ rosdep: [rosdep.yaml]
   it('gives what packages does not name, and is built against', async () => {
     const ran = await slipway(['build'], upper);
     expect(ran.code, ran.stderr).toBe(0);
-    expect(states(upper)).toEqual({ acme_drive: 'built' });
+    expect(states(upper)).toEqual({ acme_drive: 'built', acme_teleop: 'built', own_lib: 'built', own_node: 'built' });
     const drive = debs(upper).find((d) => /top-mini-acme-drive_/.test(d))!;
     expect(execFileSync('dpkg-deb', ['-f', drive, 'Depends'], { encoding: 'utf8' })).toContain('acme-mini-acme-math');
+    // No package of this scope has a setup.sh: it comes with a package of Slipway's own, and sets up the underlay too.
+    const programs =
+      'drive 4; teleop=$(command -v teleop || echo /opt/top/mini/lib/acme_teleop/teleop); "$teleop" 2; own_node 4';
     const installed = await installAndRun(
       'bookworm',
       `${printed}\n${ran.stdout}`,
-      ['top-mini-acme-drive'],
-      '. /opt/acme/mini/setup.sh\n/opt/top/mini/bin/drive 4\n',
+      ['top-mini-acme-drive', 'top-mini-acme-teleop', 'top-mini-own-node', 'zsh'],
+      [
+        ...['sh', 'bash', 'zsh'].map((shell) => `${shell} -ec '. /opt/top/mini/setup.${shell}; ${programs}'`),
+        '/opt/top/mini/env.sh own_node 4',
+        'dpkg-query -S /opt/top/mini/setup.sh /opt/acme/mini/setup.sh /opt/acme/mini/setup.zsh',
+      ].join('\n'),
     );
-    expect(installed.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\n');
+    const once =
+      '<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 2.0\n-2.283 -2.283\n';
+    expect(installed.stdout).toBe(
+      `${once.repeat(3)}-2.283 -2.283
+top-mini-environment: /opt/top/mini/setup.sh
+acme-mini-ros-workspace: /opt/acme/mini/setup.sh
+acme-mini-environment: /opt/acme/mini/setup.zsh
+`,
+    );
+    expect(installed.code, installed.stderr).toBe(0);
   });
 
   it("is refused where its signature is not the key's", async () => {
@@ -80,6 +97,34 @@ rosdep: [rosdep.yaml]
     writeFileSync(file, right);
   });
 });
+
+/** A library on one of the underlay, and a program on both. */
+function writeOwn(folder: string): void {
+  const write = (name: string, depends: string[], cmake: string, source: string) => {
+    mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(
+      join(folder, name, 'package.xml'),
+      `<package format="3"><name>${name}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license><buildtool_depend>ament_cmake_core</buildtool_depend>${depends.map((d) => `<depend>${d}</depend>`).join('')}<export><build_type>ament_cmake</build_type></export></package>`,
+    );
+    writeFileSync(
+      join(folder, name, 'CMakeLists.txt'),
+      `cmake_minimum_required(VERSION 3.18)\nproject(${name} CXX)\nfind_package(ament_cmake_core REQUIRED)\nfind_package(acme_math REQUIRED)\n${cmake}ament_package()\n`,
+    );
+    writeFileSync(join(folder, name, 'source.cpp'), source);
+  };
+  write(
+    'own_lib',
+    ['acme_math'],
+    'add_library(own_lib SHARED source.cpp)\ntarget_link_libraries(own_lib acme_math::acme_math)\ninstall(TARGETS own_lib LIBRARY DESTINATION lib)\n',
+    '#include <acme_math/angle.hpp>\ndouble own(double x) { return acme_math::normalize(x); }\n',
+  );
+  write(
+    'own_node',
+    ['acme_math', 'own_lib'],
+    'find_library(OWN own_lib PATHS /opt/top/mini/lib REQUIRED)\nadd_executable(own_node source.cpp)\ntarget_link_libraries(own_node ${OWN} acme_math::acme_math)\ninstall(TARGETS own_node DESTINATION bin)\n',
+    '#include <acme_math/angle.hpp>\n#include <cstdio>\n#include <cstdlib>\ndouble own(double);\nint main(int, char ** v) { std::printf("%.3f %.3f\\n", own(std::atof(v[1])), acme_math::normalize(std::atof(v[1]))); }\n',
+  );
+}
 
 describe('.repos files and released versions', () => {
   it('are built like the rest', async () => {

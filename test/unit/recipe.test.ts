@@ -81,6 +81,9 @@ const recipeOf = (p: PlannedPackage, more?: string) =>
     buildDepends: [],
     maintainer: undefined,
     licenseText: undefined,
+    rosVersion: 1,
+    distribution: 'd',
+    notices: ['2020 A'],
   });
 
 describe('the recipe of a package', () => {

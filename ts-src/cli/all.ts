@@ -26,6 +26,7 @@ import { completionOf } from './completion.ts';
 import { logs } from './logs.ts';
 import { manualOf } from './manual.ts';
 import { serve } from './serve.ts';
+import { shell } from './shell.ts';
 
 /** Every command, in the order that help lists them. */
 export const commands: Record<string, Command> = {
@@ -40,6 +41,7 @@ export const commands: Record<string, Command> = {
   test,
   docs,
   logs,
+  shell,
   serve,
   lock,
   prepare,

@@ -17,6 +17,7 @@ import { missingTools } from '../sandbox/doctor.ts';
 import { openStore } from '../store/store.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from '../publish/channel.ts';
+import { environmentsOf, withEnvironments } from '../publish/environment.ts';
 import { repositorySettings } from '../publish/rules.ts';
 import { FolderEndpoint } from '../publish/folder-endpoint.ts';
 import { trySigning } from '../publish/key-health.ts';
@@ -42,7 +43,7 @@ import { makeProgress } from './progress.ts';
 import { checkBuilds, checkOf, reproducibleOptions } from './reproducible.ts';
 import { notesOnly } from '../engine/scheduler.ts';
 import { recordRun } from '../engine/runs.ts';
-import { openSession, type Limits, type RunInput, type Session } from '../engine/session.ts';
+import { openSession, versionsOf, type Limits, type RunInput, type Session } from '../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from './run-options.ts';
 import { moved, platformsOf } from '../engine/system-lock.ts';
 
@@ -233,8 +234,9 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           endpoints: [new FolderEndpoint(join(output, 'apt'))],
           organization: workspace.distro.organization,
           signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+          environments: environmentsOf(workspace.distro, planned.lock),
           stamp: plan.stamp,
-          lock: await lockOfRun(planned, session),
+          lock: await lockOfRun(planned, session, channel.name),
           now: Date.now(),
           settings: repositorySettings(workspace.distro),
           partial: isPartial(planned),
@@ -322,8 +324,23 @@ async function runEngine(
   session.history.learn(runs);
 }
 
-const lockOfRun = async ({ workspace, plan, distributions }: Planned, { graphs: runs }: Session): Promise<string> =>
-  lockText({ plan, distributions, platforms: await platformsOf(workspace, runs), runs });
+async function lockOfRun(planned: Planned, session: Session, channel: string): Promise<string> {
+  const { workspace, plan, distributions } = planned;
+  const platforms = await platformsOf(workspace, session.graphs);
+  return lockText({ plan, distributions, platforms, versions: await versionsOfRun(planned, session, channel) });
+}
+
+/** Versions for a run's lock: of its packages, and of those that publishing to a channel adds. */
+async function versionsOfRun(
+  { workspace, lock, plan }: Planned,
+  { graphs, store }: Session,
+  channel: string | undefined,
+): Promise<Record<string, Record<string, string>>> {
+  const versions = versionsOf(graphs);
+  if (channel === undefined) return versions;
+  const environments = environmentsOf(workspace.distro, lock);
+  return withEnvironments(versions, graphs, environments, plan.stamp, await openChannel(store, channel));
+}
 
 async function finish(
   values: BuildValues,
@@ -345,8 +362,9 @@ async function finish(
     const verdict = verdicts.get(t.id);
     if (verdict) t.reason += `\n${verdict}`;
   }
+  const versions = await versionsOfRun(planned, session, wanted.publishes ? folderChannel(output) : undefined);
   showDiagnostics(
-    await writeOutputs({ plan, distributions: planned.distributions, platforms, runs, store, output, begun }),
+    await writeOutputs({ plan, distributions: planned.distributions, platforms, versions, runs, store, output, begun }),
   );
   await recordRun(session);
   const failed =

@@ -11,7 +11,6 @@ import { tellingPart } from '../render/log.ts';
 import { packageCases, renderJunit } from '../render/junit.ts';
 import { renderReport, type ReportTask } from '../render/report.ts';
 import type { Store } from '../store/store.ts';
-import { versionsOf } from '../engine/session.ts';
 import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
 
 export const resultsOf = (runs: readonly TaskGraph[]): TaskResult[] =>
@@ -21,6 +20,8 @@ export interface Outputs {
   plan: Plan;
   distributions: readonly DistributionInput[];
   platforms: Lockfile['platforms'];
+  /** For the lock. */
+  versions: NonNullable<Lockfile['versions']>;
   runs: readonly TaskGraph[];
   store: Store;
   output: string;
@@ -32,8 +33,8 @@ export interface Outputs {
 }
 
 /** Text of the lock of what a run took. */
-export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms' | 'runs'>): string =>
-  renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf(o.runs)));
+export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms' | 'versions'>): string =>
+  renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
 
 /** The telling part of a failed task's log. */
 export const tailsOf =
@@ -42,7 +43,7 @@ export const tailsOf =
     t.log ? tailOf(join(output, t.log)) : [];
 
 /** Results and report of a run. */
-export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'store'>): void {
+export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'versions' | 'store'>): void {
   const { plan, runs, output } = o;
   const results = resultsOf(runs);
   writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);

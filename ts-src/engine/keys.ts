@@ -50,6 +50,9 @@ export function ownInputs(parts: OwnParts): KeyInputs {
       p.systemRun,
       p.bounds,
       p.impliedBuild ?? [],
+      ...(p.systemFiles ? [p.systemFiles] : []),
+      ...((p.conflicts ?? p.replaces) ? [p.conflicts, p.replaces] : []),
+      ...(p.systemBounds ? [p.systemBounds] : []),
     ]),
     settings: JSON.stringify([
       settings.cmake_args ?? [],

@@ -81,7 +81,16 @@ function withLimitsOf(settings: Settings, trusted: Settings): Settings {
   return merged;
 }
 
-const noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
+const noSettings = {
+  cmake_args: [],
+  environment: {},
+  patches: [],
+  build_depends: [],
+  depends: [],
+  system_files: [],
+  declared_system_files: false,
+  skip: false,
+};
 
 /** Committed links that lead elsewhere: what they name on this machine must not become part of a plan or a build. */
 async function linksOutside({ root, distro }: Workspace): Promise<string[]> {

@@ -14,6 +14,8 @@ export interface DebPolicy {
   provides?: readonly string[];
   conflicts?: readonly string[];
   replaces?: readonly string[];
+  /** Files of /etc that dpkg keeps as they were changed; left out: as the package says. */
+  conffiles?: readonly string[];
   /** Left out: anywhere. */
   allowed?: AllowedPaths;
 }
@@ -29,7 +31,9 @@ export interface DebContents {
 }
 
 /** Members of the control part. Anything else is run by dpkg, or changes what it does. */
-const controlMembers = new Set(['control', 'md5sums', 'shlibs']);
+const controlMembers = new Set(['control', 'md5sums', 'shlibs', 'conffiles']);
+/** Plain paths: dpkg takes a word before one for an order. */
+const conffilesText = /^(?:\/etc\/[A-Za-z0-9_.+@/-]+\n)+$/;
 /** Fields that may be there. Not among them: Essential, Protected, Pre-Depends, Breaks, Multi-Arch. */
 const controlFields = new Set([
   'Package',
@@ -45,6 +49,9 @@ const controlFields = new Set([
   'Section',
   'Priority',
   'Homepage',
+  'Vcs-Git',
+  'Vcs-Browser',
+  'Bugs',
   'Description',
   'Auto-Built-Package',
   'Build-Ids',
@@ -74,7 +81,12 @@ export async function readDeb(
   begin: (member: TarMember) => TarSink | undefined = () => undefined,
 ): Promise<DebContents> {
   const control = controlText(await readControlPart(file));
-  refuse([...control.faults, ...controlFaults(control.text, policy)]);
+  const conffiles = policy.conffiles?.map((f) => `${f}\n`).join('') ?? '';
+  refuse([
+    ...control.faults,
+    ...((control.members.get('conffiles') ?? '') === conffiles ? [] : ['its conffiles are not those planned']),
+    ...controlFaults(control.text, policy),
+  ]);
   const tree = new Tree();
   await readDataPart(file, (member) => {
     tree.add(member);
@@ -103,6 +115,8 @@ export function controlText(parts: readonly { member: TarMember; data: Buffer }[
     if (kind !== 'file' || !controlMembers.has(path))
       faults.push(`its control part has ${JSON.stringify(path)}, which dpkg would obey`);
     else if (members.has(path)) faults.push(`its control part has ${JSON.stringify(path)} twice`);
+    else if (path === 'conffiles' && !conffilesText.test(data.toString('utf8')))
+      faults.push('its control part has "conffiles", which dpkg would obey');
     else members.set(path, data.toString('utf8'));
   }
   return { text: members.get('control') ?? '', members, faults };

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import type { SystemFile } from '../model/system-files.ts';
 
 /** One member of a package, or of the tree that it is packed from. */
 export interface Member {
@@ -14,6 +15,8 @@ export interface Member {
 export interface AllowedPaths {
   /** Folders below which members may lie; the folders themselves and those above them may be members too. */
   folders: readonly string[];
+  /** Single files beside those, which the plan names. */
+  files?: readonly string[];
   /** Links to these are allowed beside links to members of `folders`: the system's, and those of underlays. */
   targets: readonly string[];
   /** Links that belong to the packaging itself: path and target. */
@@ -23,11 +26,17 @@ export interface AllowedPaths {
 /** Where links may lead in every package: libraries and data of the system, nothing that changes or decides anything. */
 const systemTargets = ['/usr/lib', '/usr/lib64', '/usr/include', '/usr/share', '/lib', '/lib64'];
 
-/** Folders of a package of the distribution, beside its prefix. A declared further place would be added here. */
-export const allowedPaths = (debian: string, prefix: string, underlayPrefixes: readonly string[]): AllowedPaths => ({
+/** Folders of a package of the distribution, and the files of the system that distro.yaml lets it have. */
+export const allowedPaths = (
+  debian: string,
+  prefix: string,
+  underlayPrefixes: readonly string[],
+  systemFiles: readonly SystemFile[] = [],
+): AllowedPaths => ({
   folders: [prefix, `/usr/share/doc/${debian}`],
+  files: systemFiles.map((f) => f.target),
   targets: [...systemTargets, ...underlayPrefixes],
-  links: new Map(),
+  links: new Map(systemFiles.flatMap(({ link }) => (link ? [[link.path, link.target] as const] : []))),
 });
 
 export const allowedDebugPaths = (debian: string): AllowedPaths => ({
@@ -75,9 +84,10 @@ function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
     return `is a ${m.type === 'unknown' ? 'member of unknown type' : m.type}`;
   if (m.type === 'link' && allowed.links.get(m.path) === m.target) return undefined;
   if (m.type !== 'directory' && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
-  const places = [...allowed.folders, ...allowed.links.keys()];
+  const single = m.type === 'file' && allowed.files?.includes(m.path) === true;
+  const places = [...allowed.folders, ...(allowed.files ?? []), ...allowed.links.keys()];
   const parent = m.type === 'directory' && (m.path === '/' || places.some((f) => f !== m.path && below(f, m.path)));
-  if (!parent && !isWithin(m.path, allowed.folders))
+  if (!parent && !single && !isWithin(m.path, allowed.folders))
     return `is outside of ${allowed.folders[0]!}, where its files belong`;
   if (m.type === 'link') return undefined;
   if (m.mode & 0o6000) return 'has a set-user-id or set-group-id bit';

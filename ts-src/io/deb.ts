@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { arMembers, readMember, type ArMember } from './ar.ts';
 import { readTar, TarError, TarReader, type TarMember, type TarSink } from './tar.ts';
 import { shownName } from './untrusted.ts';
@@ -37,6 +38,10 @@ export function withoutRights(command: readonly string[]): string[] {
 export async function readControlPart(file: string): Promise<{ member: TarMember; data: Buffer }[]> {
   const { control } = debParts(file);
   if (control.name === 'control.tar') return asPackage(() => readTar(readMember(file, control)));
+  if (control.name === 'control.tar.gz') {
+    const tar = unzipped(readMember(file, control));
+    return asPackage(() => readTar(tar));
+  }
   const parts: Buffer[] = [];
   let size = 0;
   await stream(file, '--ctrl-tarfile', (chunk) => {
@@ -45,6 +50,14 @@ export async function readControlPart(file: string): Promise<{ member: TarMember
     parts.push(chunk);
   });
   return asPackage(() => readTar(Buffer.concat(parts)));
+}
+
+function unzipped(data: Buffer): Buffer {
+  try {
+    return gunzipSync(data, { maxOutputLength: largestControl });
+  } catch {
+    throw new PackageFileError('its control part is damaged, or too large');
+  }
 }
 
 /** Reads the members of a package's data part, in their order. dpkg-deb only decompresses it. */

@@ -32,11 +32,18 @@ export interface RunOptions {
   onOutput?: (chunk: Buffer) => void;
   /** Outputs go to where ours go. */
   inherit?: boolean;
+  /** It has our terminal: its input too is ours. */
+  terminal?: boolean;
   /** Open files that it gets as descriptors 3, 4, … . */
   descriptors?: readonly number[];
 }
 
 const running = new Set<ChildProcess>();
+
+const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignore' | 'pipe' => {
+  if (terminal) return 'inherit';
+  return input === undefined && !keepInput ? 'ignore' : 'pipe';
+};
 
 /** Runs a program by its name and arguments: never a shell line. A program that is not there gives code 127. */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
@@ -44,19 +51,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
-    const output = options.inherit ? 'inherit' : 'pipe';
+    const output = options.inherit || options.terminal ? 'inherit' : 'pipe';
     // One pipe for both outputs keeps their order in a log.
     const [program, ...rest] = log === undefined ? [command] : ['sh', '-c', 'exec "$@" 2>&1', 'sh', command];
     const child = spawn(program, [...rest, ...args], {
       detached: options.detached ?? false,
       cwd: options.cwd,
       env: options.env ?? process.env,
-      stdio: [
-        options.input === undefined && !options.keepInput ? 'ignore' : 'pipe',
-        output,
-        output,
-        ...(options.descriptors ?? []),
-      ],
+      stdio: [inputOf(options), output, output, ...(options.descriptors ?? [])],
     });
     running.add(child);
     const keep = log === undefined ? undefined : limitedLog(log, options.logLimit ?? 64 << 20);

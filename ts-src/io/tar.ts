@@ -203,8 +203,15 @@ export function readTar(tar: Buffer): { member: TarMember; data: Buffer }[] {
   return found;
 }
 
-/** A tar archive of small files, owned by root, all of one time. A path with `/` at its end is a folder. */
-export function writeTar(files: readonly { path: string; data: string }[], seconds: number): Buffer {
+/** A small file of an archive; a folder where the path ends with a slash. Its mode is 0644 where none is given. */
+export interface TarFile {
+  path: string;
+  data: string | Buffer;
+  mode?: number;
+}
+
+/** A tar archive of small files, owned by root, all of one time. */
+export function writeTar(files: readonly TarFile[], seconds: number): Buffer {
   const parts: Buffer[] = [];
   const add = (path: string, flag: '0' | '5', mode: number, data: Buffer) => {
     const h = Buffer.alloc(block);
@@ -232,9 +239,8 @@ export function writeTar(files: readonly { path: string; data: string }[], secon
     parts.push(h, data, Buffer.alloc((block - (data.length % block)) % block));
   };
   add('./', '5', 0o755, Buffer.alloc(0));
-  for (const { path, data } of files) {
-    if (path.endsWith('/')) add(`./${path}`, '5', 0o755, Buffer.alloc(0));
-    else add(`./${path}`, '0', 0o644, Buffer.from(data));
-  }
+  for (const { path, data, mode } of files)
+    if (path.endsWith('/')) add(`./${path}`, '5', mode ?? 0o755, Buffer.alloc(0));
+    else add(`./${path}`, '0', mode ?? 0o644, Buffer.from(data));
   return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
 }

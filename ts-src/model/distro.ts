@@ -17,6 +17,7 @@ import {
 } from './fields.ts';
 import { imageSchema } from './images.ts';
 import { sizeOf } from './sizes.ts';
+import { systemFileKindNames } from './system-files.ts';
 import { isLocalUrl, isSourceUrl } from './urls.ts';
 
 // Compiling checks for one file to be read takes longer than checking it.
@@ -48,6 +49,14 @@ const limits = z.strictObject({
     .describe('For its build, and for its tests; left out: --timeout'),
 });
 
+const systemFile = z.strictObject({
+  kind: z.enum(systemFileKindNames),
+  path: relativePath.describe("In the package's source"),
+  installed: z.boolean().default(false).describe('The path is below the prefix, as its build installed it'),
+  to: relativePath.optional().describe('Of `etc`: its path below /etc; left out: ORGANIZATION/FILE'),
+  enable: z.boolean().default(false).describe('Of `systemd`: started with the system'),
+});
+
 const packageSettings = z.strictObject({
   cmake_args: z.array(value).default([]).describe('Arguments for cmake at configuration'),
   environment: environment.default({}).describe('Environment variables of the build'),
@@ -65,6 +74,16 @@ const packageSettings = z.strictObject({
     .optional()
     .describe('The platform provides this package: these system packages stand for it and it is not built'),
   limits: limits.optional().describe('What its build and its tests may take of the machine'),
+  system_files: z
+    .array(systemFile)
+    .default([])
+    .describe(
+      'Files outside of the prefix that the package gets: udev rules, systemd units, configuration, completion',
+    ),
+  declared_system_files: z
+    .boolean()
+    .default(false)
+    .describe('Take the files outside of the prefix that its package.xml declares'),
   skip: z.boolean().default(false).describe('Do not build it and do not count it as missing where it is named'),
 });
 

@@ -32,6 +32,9 @@ export function debianNames(distro: Distro, distribution: string): (name: string
 }
 export const debianPackage = (distro: Distro, distribution: string, name: string): string =>
   debianNames(distro, distribution)(name);
+/** The package that has setup.sh of a distribution's prefix; all others depend on it. */
+export const environmentPackage = (distro: Distro, distribution: string): string =>
+  debianPackage(distro, distribution, 'environment');
 export const installPrefix = (distro: Distro, distribution: string): string =>
   fill(distro.naming.prefix, { organization: distro.organization, distribution });
 export const underlayPackage = (pattern: string, name: string): string => fill(pattern, { name: debianize(name) });

@@ -53,6 +53,19 @@ const planSchema = () => {
             impliedBuild: names.optional(),
             impliedTest: names.optional(),
             bounds: z.record(z.string(), names),
+            conflicts: names.optional(),
+            replaces: names.optional(),
+            systemBounds: z.array(z.strictObject({ package: z.string(), bounds: names, run: z.boolean() })).optional(),
+            systemFiles: z
+              .array(
+                z.strictObject({
+                  path: z.string(),
+                  installed: z.boolean(),
+                  target: z.string(),
+                  link: z.strictObject({ path: z.string(), target: z.string() }).optional(),
+                }),
+              )
+              .optional(),
             blocked: z.string().optional(),
             mustBeCached: z.literal(true).optional(),
             depth: z.number().int(),

@@ -1,5 +1,6 @@
 import type { BuildType } from './build-types/index.ts';
 import type { Manifest } from './manifest.ts';
+import type { SystemFile } from './system-files.ts';
 
 /**
  * Where a package's files come from: a repository, or a folder of this disk (no commit, no ref). `tree` identifies
@@ -77,6 +78,13 @@ export interface PlannedPackage {
   impliedTest?: string[];
   /** Version bounds on packages of this plan, as Debian relations by package name. */
   bounds: Record<string, string[]>;
+  /** Debian relations of its conflicts and replaces, sorted, where it has some. */
+  conflicts?: string[];
+  replaces?: string[];
+  /** Version bounds on system packages, as Debian relations; `run`: it needs them when it runs. */
+  systemBounds?: { package: string; bounds: string[]; run: boolean }[];
+  /** Files that it gets outside of the prefix, where distro.yaml says so. */
+  systemFiles?: SystemFile[];
   /** Why it can't be built; the diagnostics tell more. */
   blocked?: string;
   /** Not to be built in this run: it must be in the store (`--only`). */

@@ -9,6 +9,7 @@ import { findDepths } from './depths.ts';
 import { matcher } from './globs.ts';
 import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated } from './needs.ts';
 import { ordered } from './order.ts';
+import { addConflicts, addSystemFiles, nameClashes } from './relations.ts';
 import type { Resolution, Resolver, Underlaid } from './resolve.ts';
 import { addRoles, having, none, type Roles } from './roles.ts';
 import { narrowing, type Selection } from './select.ts';
@@ -80,6 +81,8 @@ class ScopePlanner {
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name) => explicit(name) && narrow(name));
     for (const n of nodes) for (const fault of n.faults ?? []) this.diagnostics.push(fault);
+    const files = nodes.map((n) => ({ planned: n.planned, file: evaluated.packages[n.number]?.file ?? '' }));
+    for (const clash of nameClashes(files, distro, evaluated.input.name)) this.diagnostics.push(clash);
     if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.mustBeCached = true;
     return {
       distribution: evaluated.input.name,
@@ -195,6 +198,10 @@ class ScopePlanner {
       bounds: unbounded,
       depth: 0,
     };
+    const { distro, distroFile } = this.input;
+    if (this.resolver.settingsOf.any)
+      this.diagnostics.push(...addSystemFiles(planned, p, this.resolver, distro, distroFile));
+    addConflicts(planned, p, this.resolver, distro);
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: undefined };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned.impliedBuild = [...implied.build];

@@ -35,6 +35,8 @@ export function settingsFinder(distro: Distro): SettingsOf {
               build_depends: [...(all.build_depends ?? []), ...s.build_depends],
               depends: [...(all.depends ?? []), ...s.depends],
               limits: { ...all.limits, ...s.limits },
+              system_files: [...(all.system_files ?? []), ...s.system_files],
+              declared_system_files: all.declared_system_files === true || s.declared_system_files,
             }),
             nothing,
           )),

@@ -3,6 +3,7 @@ import type { Package } from '../model/manifest.ts';
 import { fault, type Node } from './cycles.ts';
 import { forBuild, forRun, type Evaluated, type Need } from './needs.ts';
 import type { Resolution, Resolver } from './resolve.ts';
+import { debianBounds } from './relations.ts';
 import { compareDebianVersions, compareReleases } from './versions.ts';
 
 const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
@@ -74,6 +75,11 @@ export class UnmetNeeds {
   checkVersion(node: Node, p: Package, need: Need, r: Exclude<Resolution, { from: 'nowhere' }>): void {
     const { planned } = node;
     const d = need.dependency;
+    // Which version of a system package is there is known when it is built.
+    const [debian, ...others] = r.from === 'built' ? [] : r.packages;
+    const bounds = debianBounds(d.versions);
+    if (debian !== undefined && !others.length && bounds.length)
+      (planned.systemBounds ??= []).push({ package: debian, bounds, run: (need.roles & forRun) !== 0 });
     for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
       if (r.from === 'built') {
         const { name, version } = this.evaluated.packages[r.number]!;
@@ -88,9 +94,9 @@ export class UnmetNeeds {
             ),
           );
           planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;
-        } else if (need.roles & forRun && (operator === 'gte' || operator === 'gt')) {
+        } else if (need.roles & forRun) {
           if (planned.bounds === unbounded) planned.bounds = {};
-          (planned.bounds[name] ??= []).push(`${relations[operator]} ${bound}`);
+          (planned.bounds[name] ??= []).push(...debianBounds({ [operator]: bound }));
         }
       } else if (r.from === 'underlay' && r.version !== undefined) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 import { moveChecked } from './checked.ts';
 import type { Endpoint } from './endpoint.ts';
+import { environmentOf, type Environments } from './environment.ts';
 import { keyHealth } from './key-health.ts';
 import { withoutKeyring } from './keyring.ts';
 import { moveChannel, type Draft } from './publication.ts';
@@ -41,6 +42,8 @@ export interface PublishInput {
   belongs: (scope: Scope, debian: string) => boolean;
   /** What the distribution calls a package that is not in this run, for messages. */
   nameOf?: (scope: Scope, debian: string) => string | undefined;
+  /** The package of each prefix's own files, which all others depend on. */
+  environments?: Environments;
   stamp: string;
   run?: string;
   /** Text of the lock of the run's sources. */
@@ -92,11 +95,15 @@ async function publishRuns(
   const before = withoutKeyring(channel.head?.suites ?? channel.former ?? {});
   const next: Suites = { ...before };
   const names = new Set<string>();
+  const scratch = join(input.state, 'incoming');
+  mkdirSync(scratch, { recursive: true });
   for (const graph of runs) {
     const name = channelSuite(graph.scope.distribution, graph.target);
+    const environment = input.environments?.(graph);
+    const { [environment?.name ?? '']: former, ...others } = before[name] ?? {};
     const now = suiteOf(
       graph,
-      before[name] ?? {},
+      others,
       {
         belongs: (debian) => input.belongs(graph.scope, debian),
         nameOf: (debian) => input.nameOf?.(graph.scope, debian),
@@ -105,13 +112,15 @@ async function publishRuns(
       diagnostics,
     );
     if (!Object.keys(now).length) continue;
+    if (environment) {
+      const highest = channel.value.versions[name]?.[environment.name];
+      now[environment.name] = await environmentOf(store, scratch, { ...environment, stamp, highest }, former);
+    }
     next[name] = now;
     names.add(aptSuite(graph.scope.distribution, graph.target));
   }
   if (!input.partial) dropArchitectures(next, runs, names);
   if (!names.size) return good({ sources: [], lost: [] });
-  const scratch = join(input.state, 'incoming');
-  mkdirSync(scratch, { recursive: true });
   const raised = await raiseVersions({
     store,
     scratch,

@@ -13,6 +13,9 @@ export interface BinaryControl {
   conflicts: readonly string[];
   replaces: readonly string[];
   homepage?: string | undefined;
+  vcsGit?: string | undefined;
+  vcsBrowser?: string | undefined;
+  bugs?: string | undefined;
   /** First line, and the lines below it. */
   summary: string;
   description: readonly string[];
@@ -36,6 +39,9 @@ export function renderControl(c: BinaryControl): string {
     ['Section', c.section],
     ['Priority', 'optional'],
     ['Homepage', c.homepage],
+    ['Vcs-Git', c.vcsGit],
+    ['Vcs-Browser', c.vcsBrowser],
+    ['Bugs', c.bugs],
     ['Description', [c.summary, ...c.description.map((l) => ` ${l}`)].join('\n')],
     ['Build-Ids', c.buildIds?.join(' ') || undefined],
   ];

@@ -9,7 +9,10 @@ import { keyTextOf } from '../model/build-types/build-type.ts';
 import { rulesOf, type BuildType } from '../model/build-types/index.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { stampSeconds } from '../model/names.ts';
-import type { PlannedPackage } from '../model/plan.ts';
+import type { PlannedPackage, Scope } from '../model/plan.ts';
+import { renderCopyright } from './copyright.ts';
+import { describePackage, oneLine, wrapped } from './description.ts';
+import { renderLocalSetup } from './prefix.ts';
 import { renderTemplate, shellQuote } from './template.ts';
 
 export interface Recipe {
@@ -20,15 +23,21 @@ export interface Recipe {
   stamp: string;
   release: string;
   prefix: string;
+  rosVersion: 1 | 2;
   underlayPrefixes: string[];
   cmakeArgs: string[];
   environment: Record<string, string>;
   /** Debian relations. */
   buildDepends: string[];
   maintainer: string | undefined;
-  /** Text of the package's own licence file. */
+  distribution: string;
+  /** Copyright notices of the sources, and the text of the package's own licence file. */
+  notices: readonly string[];
   licenseText: string | undefined;
 }
+
+/** Raised when what is made of a manifest for people changes. */
+const aboutVersion = '2';
 
 /** Changes whenever what is common to all packages does; `packagingText` adds the build type's share. */
 const commonText = [
@@ -39,6 +48,9 @@ const commonText = [
   packScript,
   environmentTemplate,
   buildScript,
+  renderLocalSetup({ prefix: '/', rosVersion: 1 }),
+  renderLocalSetup({ prefix: '/', rosVersion: 2 }),
+  aboutVersion,
 ].join('\0');
 
 /** What a package of this type is made by, so that what it made is not taken for what it would make now. */
@@ -48,27 +60,44 @@ export const packagingText = (type: BuildType): string => `${commonText}\0${keyT
 export interface About {
   maintainer: string;
   homepage: string | undefined;
+  /** Where its source is, for git and for browsers; where faults are told. */
+  vcsGit: string | undefined;
+  vcsBrowser: string | undefined;
+  bugs: string | undefined;
   summary: string;
   description: string[];
 }
 
-export function aboutOf(p: PlannedPackage, manifest: Manifest, given: string | undefined): About {
-  const person = manifest.maintainers[0]!;
-  const name = oneLine(person.name).replace(/[<>,]/g, '') || p.name;
-  const description = plain(manifest.description);
+export function aboutOf(
+  p: PlannedPackage,
+  manifest: Manifest,
+  given: string | undefined,
+  scope: Pick<Scope, 'distribution' | 'prefix'>,
+): About {
+  const person = manifest.maintainers[0];
+  const name = oneLine(person?.name ?? '').replace(/[<>,]/g, '') || p.name;
+  const repository = urlOf(manifest, 'repository');
+  const { summary, lines } = describePackage(
+    manifest.description,
+    p.name,
+    `This is the package '${p.name}' of the distribution '${scope.distribution}', installed in ${scope.prefix}.`,
+  );
   return {
-    maintainer: given ?? `${name} <${oneLine(person.email ?? '')}>`,
-    homepage: manifest.urls.find((u) => u.type === 'website' && /^https?:\/\/[^\s]+$/.test(u.url))?.url,
-    summary: summaryOf(description) || p.name,
-    description: paragraphs(description),
+    maintainer: given ?? `${name} <${oneLine(person?.email ?? '')}>`,
+    homepage: urlOf(manifest, 'website', 'repository'),
+    vcsGit: repository?.endsWith('.git') ? repository : undefined,
+    vcsBrowser: repository?.replace(/\.git$/, ''),
+    bugs: urlOf(manifest, 'bugtracker'),
+    summary,
+    description: lines,
   };
 }
 
 /** The files of a package's recipe, which its build gets read-only: name → text. */
 export function renderRecipe(recipe: Recipe): Record<string, string> {
   const { package: p, manifest } = recipe;
-  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer);
-  const date = new Date(stampSeconds(recipe.stamp) * 1000).toUTCString().replace('GMT', '+0000');
+  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer, recipe);
+  const date = new Date(stampSeconds(recipe.stamp) * 1000);
   const source = p.debian;
   return {
     control: renderTemplate(controlTemplate, {
@@ -83,27 +112,23 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
       source,
       version: recipe.version,
       release: recipe.release,
-      name: p.name,
-      upstream: p.version,
       // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
-      tree: p.source.tree ? [{ tree: p.source.tree }] : false,
+      lines: entryLines(`${p.name} ${p.version}${p.source.tree === undefined ? '' : `, tree ${p.source.tree}`}.`),
       maintainer,
-      date,
+      date: date.toUTCString().replace('GMT', '+0000'),
     }),
-    copyright: renderTemplate(copyrightTemplate, {
-      name: p.name,
-      url: homeOf(manifest),
-      holders:
-        [...manifest.authors, ...manifest.maintainers]
-          .map((a) => oneLine(a.name))
-          .filter((n, i, all) => n && all.indexOf(n) === i)
-          .join(', ') || 'see the source',
-      license: manifest.licenses.map((l) => oneLine(l.name)).join(', '),
-      licenseText: recipe.licenseText ? recipe.licenseText.split('\n').map((l) => l.trimEnd() || '.') : [],
+    copyright: renderCopyright({
+      manifest,
+      url: urlOf(manifest, 'repository', 'website'),
+      notices: recipe.notices,
+      year: date.getUTCFullYear(),
+      licenseText: recipe.licenseText,
     }),
     'slipway.sh': buildScript,
+    'local_setup.sh': renderLocalSetup(recipe),
     'pack.sh': packScript,
     'pack.env': renderTemplate(packTemplate, {
+      name: shellQuote(p.name),
       package: shellQuote(p.debian),
       upstream: shellQuote(recipe.version.replace(/-[^-]*$/, '')),
       prefix: shellQuote(recipe.prefix),
@@ -126,55 +151,17 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
 }
 
 /**
- * Where the source is for others, as the manifest says. Not where this build took it from: that is no part of the key, may
- * be a path of this machine, and may hold a password.
+ * Where the source is for others, as the manifest says. Not where this build took it from: that is no part of the key,
+ * may be a path of this machine, and may hold a password.
  */
-function homeOf(manifest: Manifest): { url: string }[] {
-  const named = (type: string) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
-  const url = named('repository') ?? named('website');
-  return url === undefined ? [] : [{ url }];
-}
-
-const oneLine = (text: string): string =>
-  text
-    .replace(/[\0-\x1f\x7f]+/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
-
-/** Text of a description: markup taken off, entities read. */
-const plain = (xml: string): string =>
-  xml
-    .replace(/<[^>]*>/g, ' ')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&apos;', "'")
-    .replaceAll('&amp;', '&')
-    .replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
-
-/** Debian wants a first line of less than 80 characters (policy 3.4.1). */
-function summaryOf(text: string): string {
-  const first = oneLine(text)
-    .split(/(?<=[.!?])\s/)[0]!
-    .replace(/\.$/, '');
-  return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, '')}...`;
-}
-
-/** The extended description's lines without their leading space (policy 5.6.13). */
-function paragraphs(text: string): string[] {
-  const lines: string[] = [];
-  for (const paragraph of text.split(/\n\s*\n/)) {
-    const words = oneLine(paragraph).split(' ').filter(Boolean);
-    if (!words.length) continue;
-    if (lines.length) lines.push('.');
-    let line = '';
-    for (const w of words) {
-      if (line && line.length + w.length > 76) {
-        lines.push(line);
-        line = w;
-      } else line = line ? `${line} ${w}` : w;
-    }
-    lines.push(line);
+function urlOf(manifest: Manifest, ...types: string[]): string | undefined {
+  for (const type of types) {
+    const url = manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+    if (url !== undefined) return url;
   }
-  return lines.map((l) => (l.startsWith('.') && l !== '.' ? ` ${l}` : l));
+  return undefined;
 }
+
+/** An entry of a changelog, each of its lines within 80 columns. */
+export const entryLines = (text: string): string[] =>
+  wrapped(text, 74).map((line, i) => (i === 0 ? `* ${line}` : `  ${line}`));

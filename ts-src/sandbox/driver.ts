@@ -25,6 +25,8 @@ export interface Entry {
   /** Folder of this call alone. */
   work: string;
   log?: string;
+  /** Its input and outputs are ours, for a person at a terminal; unshare alone. */
+  terminal?: boolean;
   /** What this entry may take of the machine; the defaults where left out. */
   limits?: Limits;
   signal?: AbortSignal | undefined;

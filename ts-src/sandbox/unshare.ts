@@ -45,8 +45,8 @@ export function unshareDriver(): UnshareDriver {
     run(
       'setpriv',
       ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
-      // A session of its own: no terminal of ours is within reach.
-      { ...options, detached: true },
+      // A session of its own: no terminal of ours is within reach, unless a person asked for that.
+      { ...options, detached: options?.terminal !== true },
     );
   // In a plain chroot the root is no mount point, and mounts can't be made private to the namespace: then what shows
   // elsewhere is unmounted afterwards.
@@ -111,7 +111,13 @@ export function unshareDriver(): UnshareDriver {
         ...binds,
         ...entry.command,
       ],
-      { env, signal, ...(log ? { log } : {}), ...(limits.log === undefined ? {} : { logLimit: limits.log }) },
+      {
+        env,
+        signal,
+        terminal: entry.terminal === true,
+        ...(log ? { log } : {}),
+        ...(limits.log === undefined ? {} : { logLimit: limits.log }),
+      },
     );
     const exceeded = group?.close();
     await unmount(entry.work);

@@ -13,6 +13,7 @@ import { renderHeadline, renderSummary } from '../../render/summary.ts';
 import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
 import { endpointsOf } from '../../publish/endpoints.ts';
+import { environmentsOf, withEnvironments } from '../../publish/environment.ts';
 import { repositorySettings } from '../../publish/rules.ts';
 import { keyFromEnvironment, keyOf } from '../../publish/signing.ts';
 import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
@@ -176,7 +177,7 @@ An untrusted run publishes nothing.`,
       const channel = await openChannel(session.store, bundle.pipeline.channel, true);
       const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
       const lock = renderLock(
-        makeLock(bundle.plan.stamp, session.input.distributions, platforms, versionsOf(session.graphs)),
+        makeLock(bundle.plan.stamp, session.input.distributions, platforms, await publishedVersions(session, loaded)),
       );
       const published = await publishChannel(channel, {
         runs: session.graphs,
@@ -187,6 +188,7 @@ An untrusted run publishes nothing.`,
         checked: true,
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session.input.state, bundle.distro.organization),
+        environments: environmentsOf(bundle.distro, session.input.lock),
         stamp: bundle.plan.stamp,
         run: bundle.id,
         lock,
@@ -211,6 +213,18 @@ An untrusted run publishes nothing.`,
     }
   },
 });
+
+/** Versions for a run's lock: of its packages, and of what publishing them adds. */
+async function publishedVersions(
+  { graphs, store, input }: Session,
+  { bundle }: Loaded,
+): Promise<Record<string, Record<string, string>>> {
+  const versions = versionsOf(graphs);
+  const { channel } = bundle.pipeline;
+  if (channel === undefined || bundle.untrusted !== undefined) return versions;
+  const environments = environmentsOf(bundle.distro, input.lock);
+  return withEnvironments(versions, graphs, environments, bundle.plan.stamp, await openChannel(store, channel));
+}
 
 const reportOptions = {
   avoided: { type: 'string', multiple: true, value: 'AGENT=REASON', help: 'an agent that got no more tasks' },
@@ -269,6 +283,7 @@ async function tell(session: Session, loaded: Loaded, output: string, happened: 
       plan: bundle.plan,
       distributions: session.input.distributions,
       platforms,
+      versions: await publishedVersions(session, loaded),
       runs: session.graphs,
       store: session.store,
       output,

@@ -91,7 +91,8 @@ export interface BuildSteps {
   signal: AbortSignal;
 }
 
-const oldReleases = ['focal', 'bionic', 'buster', 'bullseye'];
+/** Releases of Ubuntu whose dpkg can't read zstd. Debian's tools ask for xz. */
+const withoutZstd = ['focal', 'bionic'];
 
 /**
  * Runs steps of a script of the recipe in a new root with a task's packages. Each call has a root of its own: what was
@@ -104,7 +105,8 @@ export function enterEnvironment(
   { script, steps, folder, binds, env, network, signal }: BuildSteps,
 ): Promise<Outcome> {
   const { graph } = request;
-  const old = oldReleases.includes(graph.target.release);
+  const { os, release } = graph.target;
+  const xz = os === 'debian' || withoutZstd.includes(release);
   return options.driver.enter({
     root: { layers: [environment.own, ...environment.layers] },
     network,
@@ -116,8 +118,8 @@ export function enterEnvironment(
     binds: [...binds, { from: environment.recipe, to: '/slipway', readOnly: true }],
     env: {
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options.jobs) : options.jobs),
-      SLIPWAY_COMPRESSION: old ? 'xz' : 'zstd',
-      SLIPWAY_COMPRESSION_LEVEL: old ? '1' : '3',
+      SLIPWAY_COMPRESSION: xz ? 'xz' : 'zstd',
+      SLIPWAY_COMPRESSION_LEVEL: xz ? '1' : '3',
       ...env,
     },
     command: [

@@ -2,21 +2,25 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
-import { allowedDebugPaths, memberFaults, type AllowedPaths } from '../../inspect/members.ts';
+import { allowedDebugPaths, allowedPaths, memberFaults, type AllowedPaths } from '../../inspect/members.ts';
+import { pythonNeeds } from '../../inspect/python-needs.ts';
 import { stagedMembers } from '../../inspect/staged.ts';
 import { writeAr } from '../../io/ar.ts';
 import { debParts } from '../../io/deb.ts';
+import { storedGzip } from '../../io/gzip.ts';
 import { listLeft, readLeft } from '../../io/untrusted.ts';
 import { writeTar } from '../../io/tar.ts';
 import { debFile, isDebianName, stampSeconds } from '../../model/names.ts';
 import type { Interface } from '../../model/result.ts';
 import { sizeText } from '../../model/sizes.ts';
+import { conffilesOf } from '../../model/system-files.ts';
 import { renderControl, type BinaryControl } from '../../render/control.ts';
+import { isPrefixFile } from '../../render/prefix.ts';
 import { abiOf, type Abi } from './abi.ts';
 import type { BuildEnvironment } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { placesOf } from './packages.ts';
-import { stampOfBuild, plannedControl, type PackagingOptions } from './packaging.ts';
+import { environmentOf, plannedControl, stampOfBuild, type PackagingOptions } from './packaging.ts';
 
 /** A package's file, and what it must be. */
 export interface PackedFile {
@@ -27,6 +31,8 @@ export interface PackedFile {
 /** What packing gave: the binary package first. That one is not yet checked: whoever keeps it unpacks it and does so. */
 export interface Packed {
   files: PackedFile[];
+  /** Where its debug symbols lie. */
+  debugPaths: string[];
   interface: Interface;
   abi: Abi;
 }
@@ -37,7 +43,8 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
   const staged = stagedMembers(stageOf(environment));
   if (typeof staged === 'string') return staged;
   if (staged.size * 1024 > mostBytes) return `it can't be published: it installs more than ${sizeText(mostBytes)}`;
-  return refusal(memberFaults(staged.members, { ...placesOf(graph, p.debian), folders: [graph.scope.prefix] }));
+  const places = allowedPaths(p.debian, graph.scope.prefix, graph.scope.underlayPrefixes);
+  return refusal(memberFaults(staged.members, { ...places, folders: [graph.scope.prefix] }));
 }
 
 /** The reason why a package can't be kept, of its faults. */
@@ -68,7 +75,7 @@ export async function finishPackages(
   const seen = interfaceOf(describe(stage));
   const linked = (await lines('linked')).filter(isDebianName);
   const abi = abiOf(graph, number, seen.api, linked);
-  const planned = plannedControl(options, request);
+  const planned = plannedControl(options, request, environment.system);
   const staged = stagedMembers(stage);
   if (typeof staged === 'string') return failed(staged);
   const { architecture } = graph.target;
@@ -80,7 +87,17 @@ export async function finishPackages(
     architecture,
     installedSize: staged.size,
     section: 'misc',
-    depends: [...linked, ...abi.requires, ...shlibs, ...planned.depends],
+    depends: [
+      ...linked,
+      ...abi.requires,
+      ...shlibs,
+      ...planned.depends,
+      ...pythonNeeds(stage, staged.members, graph.scope.prefix),
+    ],
+    // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
+    replaces: staged.members.some((m) => isPrefixFile(m.path, graph.scope.prefix))
+      ? [...planned.replaces, environmentOf(options, request)]
+      : planned.replaces,
     provides: abi.name ? [abi.name] : [],
   };
   const target = join(request.work, 'packages');
@@ -93,25 +110,19 @@ export async function finishPackages(
       { path: 'md5sums', data: await text(`${from}.md5sums`) },
     ];
     for (const name of more) members.push({ path: name, data: await text(name) });
+    const kept = from === 'package.deb' ? conffilesOf(p.systemFiles ?? []) : [];
+    if (kept.length) members.push({ path: 'conffiles', data: kept.map((f) => `${f}\n`).join('') });
     await assemble(join(out, from), members, path, seconds);
-    return { path, policy: policyOf(c, allowed) };
+    return { path, policy: { ...policyOf(c, allowed), conffiles: kept } };
   };
-  const main = await finish(
-    'package.deb',
-    control,
-    placesOf(graph, p.debian),
-    (await text('shlibs')) ? ['shlibs'] : [],
-  );
+  const main = await finish('package.deb', control, placesOf(graph, p), (await text('shlibs')) ? ['shlibs'] : []);
   if (!(await listLeft(folder, 'out')).some((f) => f.name === 'debug.deb'))
-    return made({ files: [main], interface: seen, abi });
-  const debug = await finish(
-    'debug.deb',
-    debugControl(control, await lines('build-ids'), out),
-    allowedDebugPaths(p.debian),
-    [],
-  );
+    return made({ files: [main], debugPaths: [], interface: seen, abi });
+  const ids = await lines('build-ids');
+  const debug = await finish('debug.deb', debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
-  return reason === undefined ? made({ files: [main, debug], interface: seen, abi }) : failed(reason);
+  if (reason !== undefined) return failed(reason);
+  return made({ files: [main, debug], debugPaths: debugPaths(ids), interface: seen, abi });
 }
 
 const policyOf = (c: BinaryControl, allowed: AllowedPaths): DebPolicy => ({
@@ -124,6 +135,10 @@ const policyOf = (c: BinaryControl, allowed: AllowedPaths): DebPolicy => ({
   allowed,
 });
 
+/** Where symbols of these build ids lie: two packages that hold the same program would both have them. */
+const debugPaths = (ids: readonly string[]): string[] =>
+  [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
+
 const debugControl = (main: BinaryControl, ids: readonly string[], out: string): BinaryControl => ({
   ...main,
   package: `${main.package}-dbgsym`,
@@ -134,8 +149,11 @@ const debugControl = (main: BinaryControl, ids: readonly string[], out: string):
   conflicts: [],
   replaces: [],
   homepage: undefined,
+  vcsGit: undefined,
+  vcsBrowser: undefined,
+  bugs: undefined,
   summary: `debug symbols for ${main.package}`,
-  description: [],
+  description: ['For debuggers, which find them by their build ids.'],
   buildIds: [...new Set(ids)].sort(),
 });
 
@@ -151,7 +169,7 @@ async function assemble(
     target,
     [
       { name: 'debian-binary', data: Buffer.from('2.0\n') },
-      { name: 'control.tar', data: writeTar(members, seconds) },
+      { name: 'control.tar.gz', data: storedGzip(writeTar(members, seconds)) },
       { name: data.name, from, member: data },
     ],
     seconds,

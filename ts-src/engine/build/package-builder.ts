@@ -5,6 +5,7 @@ import type { PlannedPackage } from '../../model/plan.ts';
 import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
 import { renderJunit } from '../../render/junit.ts';
+import { shellQuote } from '../../render/template.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
 import {
@@ -20,8 +21,16 @@ import {
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { documentPackage } from '../docs/documentation.ts';
 import { FileOwners } from './owners.ts';
-import { checkStaged, finishPackages, refusal, stageOf, type Packed, type PackedFile } from './pack.ts';
-import { systemDepends, versionOf, writeRecipe, writeTestFiles, type PackagingOptions } from './packaging.ts';
+import { checkStaged, finishPackages, refusal, stageOf, type Packed } from './pack.ts';
+import {
+  environmentOf,
+  systemBoundFault,
+  systemDepends,
+  versionOf,
+  writeRecipe,
+  writeTestFiles,
+  type PackagingOptions,
+} from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
 
 export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
@@ -46,9 +55,11 @@ export class PackageBuilder {
     const roots = graph.closures.root(number);
     const prepared = await prepareEnvironment(options, this.packages, request, roots);
     if (prepared.state !== 'made') return prepared;
+    const unfit = systemBoundFault(request.package, prepared.value.system);
+    if (unfit !== undefined) return failed(unfit);
     const packed = await this.compileAndPack(request, prepared.value);
     if (packed.state !== 'made') return packed;
-    const kept = await this.keep(request, packed.value.files);
+    const kept = await this.keep(request, packed.value);
     if (kept.state !== 'made') return kept;
     const { paths, ...parts } = kept.value;
     const record: BuildRecord = {
@@ -69,6 +80,49 @@ export class PackageBuilder {
     return clash === undefined ? made(record) : failed(clash);
   }
 
+  /**
+   * Runs a command, or a shell, in a package's root with the environment of its build; its exit code. `built`: after a
+   * build there, whatever came of it. With a terminal it gets one of its own inside the root.
+   */
+  async shell(
+    request: BuildRequest,
+    asked: { command: readonly string[]; terminal: boolean; tests: boolean; built: boolean },
+  ): Promise<BuildOutcome<number>> {
+    const { options } = this;
+    const { closures } = request.graph;
+    const roots = asked.tests ? closures.testRoot(request.number) : closures.root(request.number);
+    const prepared = await prepareEnvironment(options, this.packages, request, roots);
+    if (prepared.state !== 'made') return prepared;
+    const { source, recipe, build, own, layers } = prepared.value;
+    const lacking = writeRecipe(options, request, source, recipe);
+    if (lacking !== undefined) return failed(lacking);
+    if (asked.tests) writeTestFiles(recipe);
+    const steps = asked.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : '';
+    const inside = ['sh', '-c', `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, 'sh', ...asked.command];
+    const outcome = await options.driver.enter({
+      root: { layers: [own, ...layers] },
+      network: asked.tests ? 'loopback' : false,
+      user: 'builder',
+      work: join(request.work, 'root-shell'),
+      terminal: true,
+      signal: options.signal,
+      binds: [
+        { from: build, to: '/build' },
+        { from: recipe, to: '/slipway', readOnly: true },
+      ],
+      env: { SLIPWAY_JOBS: String(options.jobs), TERM: process.env.TERM ?? 'dumb' },
+      command: [
+        'sh',
+        '-ec',
+        'cd "$1"; shift; exec "$@"',
+        'sh',
+        `/build/${request.package.name}`,
+        ...(asked.terminal ? ['script', '-qec', inside.map(shellQuote).join(' '), '/dev/null'] : inside),
+      ],
+    });
+    return made(outcome.code);
+  }
+
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
   async repeat(request: BuildRequest & { repeat: Repeat }): Promise<BuildOutcome<string[]>> {
     const roots = request.graph.closures.root(request.number);
@@ -85,7 +139,8 @@ export class PackageBuilder {
   private async compileAndPack(request: BuildRequest, environment: BuildEnvironment): Promise<BuildOutcome<Packed>> {
     const { options } = this;
     const { package: p, work, log } = request;
-    writeRecipe(options, request, environment.source, environment.recipe);
+    const lacking = writeRecipe(options, request, environment.source, environment.recipe);
+    if (lacking !== undefined) return failed(lacking);
     const limit = buildLimit(options, p.name);
     const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>) =>
       enterEnvironment(options, request, environment, { ...entry, env: {}, network: false, signal: limit.signal });
@@ -122,11 +177,12 @@ export class PackageBuilder {
    * where what depends on it will take it from.
    */
   private async keep(
-    { graph }: BuildRequest,
-    packed: readonly PackedFile[],
+    request: BuildRequest,
+    { files, debugPaths }: Packed,
   ): Promise<BuildOutcome<Pick<BuildRecord, 'debs' | 'files' | 'systemDepends'> & { paths: string[] }>> {
     const { store } = this.options;
-    const [main] = packed;
+    const { graph } = request;
+    const [main] = files;
     if (!main) return failed('packing it left no package');
     let unpacked;
     try {
@@ -136,13 +192,14 @@ export class PackageBuilder {
       return failed(refusal([e.message]) ?? '');
     }
     const debs = [];
-    for (const { path } of packed) debs.push(await store.put(path));
-    const own = new Set(graph.scope.packages.map((q) => q.debian));
+    for (const { path } of files) debs.push(await store.put(path));
+    const own = new Set([...graph.scope.packages.map((q) => q.debian), environmentOf(this.options, request)]);
+    const paths = [...unpacked.files, ...debugPaths];
     return made({
       debs,
-      files: await store.putText('files.json', JSON.stringify(unpacked.files)),
+      files: await store.putText('files.json', JSON.stringify(paths)),
       systemDepends: systemDepends(unpacked.status, own),
-      paths: unpacked.files,
+      paths,
     });
   }
 

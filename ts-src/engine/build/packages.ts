@@ -1,15 +1,20 @@
 import { allowedPaths, type AllowedPaths } from '../../inspect/members.ts';
 import type { OwnPackage } from '../../sandbox/package-layers.ts';
+import type { PlannedPackage } from '../../model/plan.ts';
+import { conffilesOf } from '../../model/system-files.ts';
 import type { TaskGraph } from '../task-graph.ts';
 
 /** Where a package of the plan may have files, and where its links may lead. */
-export const placesOf = ({ scope }: TaskGraph, debian: string): AllowedPaths =>
-  allowedPaths(debian, scope.prefix, scope.underlayPrefixes);
+export const placesOf = ({ scope }: TaskGraph, p: PlannedPackage): AllowedPaths =>
+  allowedPaths(p.debian, scope.prefix, scope.underlayPrefixes, p.systemFiles);
 
 /** A package that was built before, and what it may hold. */
 export function ownPackage(graph: TaskGraph, n: number): OwnPackage {
   const deb = graph.records[n]?.debs[0];
-  const debian = graph.scope.packages[n]?.debian;
-  if (!deb || debian === undefined) throw new Error(`package ${n} of ${graph.id} has no record`);
-  return { deb, policy: { package: debian, allowed: placesOf(graph, debian) } };
+  const p = graph.scope.packages[n];
+  if (!deb || !p) throw new Error(`package ${n} of ${graph.id} has no record`);
+  return {
+    deb,
+    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: placesOf(graph, p) },
+  };
 }

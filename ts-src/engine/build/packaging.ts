@@ -2,10 +2,11 @@ import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
-import { debianPackage, debianVersion, stampOfVersion } from '../../model/names.ts';
+import { debianVersion, environmentPackage, stampOfVersion } from '../../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../../model/plan.ts';
-import { conditionEvaluator } from '../../plan/conditions.ts';
-import { conditionContext } from '../../plan/evaluate.ts';
+import type { SystemFile } from '../../model/system-files.ts';
+import { copyrightNotices } from '../../inspect/notices.ts';
+import { isWithin, withEpoch } from '../../plan/relations.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
 import { aboutOf, renderRecipe, type About } from '../../render/debian.ts';
 import { manifestSchemas } from '../../render/manifest-schemas.ts';
@@ -31,35 +32,57 @@ export interface PlannedControl extends About {
   replaces: string[];
 }
 
-export function plannedControl(options: PackagingOptions, request: BuildRequest): PlannedControl {
+/** `system`: packages of its root, `name=version`. */
+export function plannedControl(
+  options: PackagingOptions,
+  request: BuildRequest,
+  system: readonly string[],
+): PlannedControl {
   const { distro, taskKeys } = options;
   const { graph, package: p } = request;
   const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
   return {
-    ...aboutOf(p, manifest, distro.maintainer),
+    ...aboutOf(p, manifest, distro.maintainer, graph.scope),
     version: versionOf(options, request),
-    depends: sorted([...relationsOn(request, p.run), ...p.systemRun]),
-    conflicts: relationsOf(options, request, 'conflict'),
-    replaces: relationsOf(options, request, 'replace'),
+    depends: sorted([
+      environmentOf(options, request),
+      ...relationsOn(request, p.run),
+      ...p.systemRun,
+      ...systemBounds(p, system),
+    ]),
+    conflicts: p.conflicts ?? [],
+    replaces: p.replaces ?? [],
   };
 }
 
-const sorted = (names: readonly string[]): string[] => [...new Set(names)].sort(compare);
+/** Versions by name of `name=version`. */
+const versionsIn = (system: readonly string[]): Map<string, string> =>
+  new Map(system.map((pin) => [pin.slice(0, pin.indexOf('=')), pin.slice(pin.indexOf('=') + 1)]));
 
-/** Debian packages that a package's manifest says it conflicts with, or replaces. */
-export function relationsOf(options: PackagingOptions, request: BuildRequest, kind: 'conflict' | 'replace'): string[] {
-  const { distro, taskKeys } = options;
-  const { graph, package: p } = request;
-  const input = taskKeys.distribution(graph);
-  const { conditions } = distro.distributions[graph.scope.distribution]!;
-  const holds = conditionEvaluator(conditionContext(input, conditions));
-  return sorted(
-    input.packages
-      .get(p.name)!
-      .manifest.dependencies.filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name))
-      .map((d) => debianPackage(distro, graph.scope.distribution, d.name)),
+/** Bounds on system packages that it needs to run, with the epoch that the archive's versions have. */
+function systemBounds(p: PlannedPackage, system: readonly string[]): string[] {
+  const versions = versionsIn(system);
+  return (p.systemBounds ?? []).flatMap(({ package: name, bounds, run }) =>
+    run ? bounds.map((b) => `${name} (${withEpoch(b, versions.get(name))})`) : [],
   );
 }
+
+/** Why a root's system packages don't fit the bounds of a manifest; undefined where they do. */
+export function systemBoundFault(p: PlannedPackage, system: readonly string[]): string | undefined {
+  const versions = versionsIn(system);
+  for (const { package: name, bounds } of p.systemBounds ?? []) {
+    const version = versions.get(name);
+    const broken = version === undefined ? undefined : bounds.find((b) => !isWithin(version, b));
+    if (broken !== undefined) return `package.xml wants ${name} ${broken}, and the platform has ${version}`;
+  }
+  return undefined;
+}
+
+/** The package that has the distribution's setup.sh. */
+export const environmentOf = ({ distro }: PackagingOptions, { graph }: BuildRequest): string =>
+  environmentPackage(distro, graph.scope.distribution);
+
+const sorted = (names: readonly string[]): string[] => [...new Set(names)].sort(compare);
 
 /** Debian relations on packages of the plan. */
 const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string[]): string[] =>
@@ -68,8 +91,16 @@ const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string
     return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
   });
 
-/** Writes the recipe of a package into a folder of ours, before any code of the package runs. */
-export function writeRecipe(options: PackagingOptions, request: BuildRequest, source: string, folder: string): void {
+/**
+ * Writes the recipe of a package into a folder of ours, before any code of the package runs. Gives the reason where the
+ * source lacks a file that the plan names.
+ */
+export function writeRecipe(
+  options: PackagingOptions,
+  request: BuildRequest,
+  source: string,
+  folder: string,
+): string | undefined {
   const { distro, taskKeys } = options;
   const version = versionOf(options, request);
   const stamp = stampOfBuild(options, request);
@@ -87,6 +118,7 @@ export function writeRecipe(options: PackagingOptions, request: BuildRequest, so
     stamp,
     release: graph.target.release,
     prefix: graph.scope.prefix,
+    rosVersion: graph.scope.rosVersion,
     underlayPrefixes: graph.scope.underlayPrefixes,
     cmakeArgs: [...(variant?.cmake_args ?? []), ...(settings.cmake_args ?? [])],
     environment: taskKeys.environment(graph, p),
@@ -97,12 +129,36 @@ export function writeRecipe(options: PackagingOptions, request: BuildRequest, so
       ...(variant?.build_depends ?? []),
     ]),
     maintainer: distro.maintainer,
+    distribution: graph.scope.distribution,
+    notices: copyrightNotices(source),
     licenseText: firstText(source, [...licenses, ...licenseFiles])
       ?.toString('utf8')
       .slice(0, 200_000),
   });
   const changelog = firstText(source, ['CHANGELOG.rst', 'CHANGELOG.md']);
-  writeReadable(folder, changelog ? { ...files, 'upstream-changelog': changelog } : files);
+  const system = systemFilesIn(source, p.systemFiles ?? []);
+  if (typeof system === 'string') return system;
+  writeReadable(folder, { ...files, ...system, ...(changelog ? { 'upstream-changelog': changelog } : {}) });
+  return undefined;
+}
+
+/**
+ * Files of the recipe from which pack.sh puts a package's files of the system: a list of what goes where, and those of
+ * the source. A string says which one the source lacks.
+ */
+function systemFilesIn(source: string, files: readonly SystemFile[]): Record<string, string | Buffer> | string {
+  const recipe: Record<string, string | Buffer> = {};
+  const lines: string[] = [];
+  for (const [i, { path, installed, target, link }] of files.entries()) {
+    if (!installed) {
+      const text = firstText(source, [path]);
+      if (!text) return `its source has no file ${path}, which is to be ${target}`;
+      recipe[`system-file-${i}`] = text;
+    }
+    lines.push(`${installed ? `installed ${path}` : `recipe system-file-${i}`} ${target}`);
+    if (link) lines.push(`link ${link.target} ${link.path}`);
+  }
+  return { ...recipe, 'system-files': lines.map((l) => `${l}\n`).join('') };
 }
 
 /** Writes files that the build's user may read, whatever our umask. */

@@ -1,0 +1,194 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { error } from '../model/diagnostics.ts';
+import { compare } from '../model/diagnostics.ts';
+import { untilStopped } from '../io/signals.ts';
+import { openSession, type Limits, type RunInput, type Session } from '../engine/session.ts';
+import { schedulerOf } from '../engine/session-scheduler.ts';
+import { packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
+import { missingTools } from '../sandbox/doctor.ts';
+import { closeScratch, newScratch, openScratch } from '../sandbox/scratch.ts';
+import { archiveCheck } from './archive-check.ts';
+import { pinSources } from './build.ts';
+import {
+  defineCommand,
+  distroOptions,
+  exit,
+  selectionOptions,
+  showDiagnostics,
+  writeMessage,
+  type ValuesOf,
+} from './command.ts';
+import { readAndPlan, type Planned } from './planning.ts';
+import { driverOf, limitsOf, runOptions } from './run-options.ts';
+
+const { distribution, platform, architecture, variant } = selectionOptions;
+const options = {
+  ...distroOptions,
+  distribution,
+  platform,
+  architecture,
+  variant,
+  jobs: runOptions.jobs,
+  failed: { type: 'boolean', help: 'build it first, and open the shell on what that left' },
+  test: { type: 'boolean', help: 'in the root of its tests' },
+} as const;
+type Values = ValuesOf<typeof options>;
+
+export const shell = defineCommand({
+  summary: "open a shell in a package's root, as its build finds it",
+  usage: 'shell PACKAGE [COMMAND ...]',
+  details: `The package's dependencies are built where they are not yet. The shell runs as the build does: a user without rights, no network,
+the source at /build/PACKAGE, the environment of the build. Inside, "sh -e /slipway/slipway.sh build" builds. With a command,
+that runs instead of a shell, and its exit code counts. What is written in the root is gone with the shell.`,
+  examples: [
+    'slipway shell nav2_util',
+    'slipway shell nav2_util --failed',
+    'slipway shell nav2_util -- printenv CMAKE_PREFIX_PATH',
+  ],
+  options,
+  async run(values, [name, ...command]) {
+    if (name === undefined || !/^[A-Za-z0-9_-]+$/.test(name)) {
+      writeMessage('slipway shell: takes the name of one package\n');
+      return exit.usage;
+    }
+    const limits = limitsOf('shell', values);
+    if (!limits) return exit.usage;
+    const planned = await readAndPlan(values, [name], { tests: values.test === true });
+    showDiagnostics(planned.diagnostics);
+    if (!planned.ok) return exit.failed;
+    const driver = driverOf({}, planned.value.workspace.state);
+    const lacking = await missingTools(driver.name, planned.value.plan);
+    showDiagnostics(lacking);
+    if (lacking.length) return exit.failed;
+    const stop = untilStopped();
+    mkdirSync(planned.value.workspace.state, { recursive: true });
+    await openScratch(planned.value.workspace.state, driver);
+    try {
+      return await openIn(values, planned.value, name, command, limits, stop.signal);
+    } finally {
+      await closeScratch(driver);
+      stop.done();
+    }
+  },
+});
+
+async function openIn(
+  values: Values,
+  planned: Planned,
+  name: string,
+  command: string[],
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<number> {
+  const session = await sessionOf(planned, limits, signal);
+  if (!session) return exit.failed;
+  const [graph, ...others] = session.graphs;
+  const number = graph?.closures.index.get(name);
+  if (!graph || number === undefined || others.length) {
+    for (const w of session.waiting) writeMessage(`${w}\n`);
+    const scopes = session.graphs.map((g) => g.id).sort(compare);
+    showDiagnostics([
+      scopes.length
+        ? error('shell-scope', `'${name}' is built in ${scopes.join(', ')}`, {
+            hint: 'name one of them: --distribution, --platform, --architecture, --variant',
+          })
+        : error('shell-scope', `'${name}' is built nowhere that this machine can run`),
+    ]);
+    return exit.failed;
+  }
+  const p = graph.scope.packages[number];
+  if (!p || p.blocked !== undefined) {
+    showDiagnostics([error('shell-scope', `'${name}' can't be built: ${p?.blocked ?? 'it is not planned'}`)]);
+    return exit.failed;
+  }
+  const task = values.test === true ? number + graph.count : number;
+  const missing = await buildBelow(values, planned, graph, task, limits, signal);
+  if (missing !== undefined) {
+    writeMessage(`${missing}\n`);
+    return exit.failed;
+  }
+  const resolved = await session.taskKeys.resolveKey(graph, task);
+  if (typeof resolved === 'string') {
+    writeMessage(`${resolved}\n`);
+    return exit.failed;
+  }
+  const work = newScratch(session.input.state);
+  const terminal = process.stdin.isTTY && process.stdout.isTTY;
+  const request = { graph, number, package: p, resolved, work, log: join(work, 'shell.log') };
+  const outcome = await session.builder.shell(request, {
+    command,
+    terminal,
+    tests: values.test === true,
+    built: values.failed === true,
+  });
+  await session.driver.remove(work);
+  if (outcome.state === 'made') return outcome.value;
+  writeMessage(
+    `${outcome.state === 'failed' ? outcome.reason : 'the store lost what it needs: slipway build builds it again'}\n`,
+  );
+  return exit.failed;
+}
+
+async function sessionOf(planned: Planned, limits: Limits, signal: AbortSignal): Promise<Session | undefined> {
+  const { workspace, plan } = planned;
+  showDiagnostics(await pinSources(workspace, plan));
+  const input: RunInput = {
+    plan,
+    distro: workspace.distro,
+    distroRoot: workspace.root,
+    state: workspace.state,
+    distributions: planned.distributions,
+    lock: planned.lock,
+    bases: {},
+    checkArchive: archiveCheck(planned),
+    untrusted: undefined,
+    tested: () => false,
+  };
+  const session = await openSession(input, {
+    say: (line) => writeMessage(`${line}\n`),
+    driver: driverOf({}, workspace.state),
+    limits,
+    renewBase: false,
+    signal,
+    channelVersion: () => undefined,
+  });
+  showDiagnostics(session.diagnostics);
+  return 'graphs' in session ? session : undefined;
+}
+
+/** Builds what a task finds in its root, and gives the graph their records; the reason where one can't be built. */
+async function buildBelow(
+  values: Values,
+  planned: Planned,
+  graph: TaskGraph,
+  task: number,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const below = packagesInRoot(graph, task);
+  const names = below.flatMap((d) => graph.scope.packages[d]?.name ?? []);
+  if (!names.length) return undefined;
+  const { distribution: chosen, ...others } = values;
+  const replanned = await readAndPlan({ ...others, distribution: chosen ?? [graph.scope.distribution] }, names, {});
+  if (!replanned.ok) return 'what it needs can not be planned';
+  const session = await sessionOf(replanned.value, limits, signal);
+  const own = session?.graphs.find((g) => g.id === graph.id);
+  if (!session || !own) return 'what it needs can not be built here';
+  const engine = schedulerOf(session, {
+    output: join(planned.workspace.root, 'out'),
+    workers: limits.workers,
+    retest: false,
+    signal,
+  });
+  await engine.start();
+  await engine.run();
+  for (const d of below) {
+    const p = graph.scope.packages[d];
+    const n = own.closures.index.get(p?.name ?? '');
+    const record = n === undefined ? undefined : own.records[n];
+    if (!record) return `'${p?.name ?? ''}', which it needs, could not be built: ${own.results[n ?? -1]?.reason ?? ''}`;
+    graph.records[d] = record;
+  }
+  return undefined;
+}

@@ -1,0 +1,105 @@
+/** Files outside of a prefix that a package may have where distro.yaml says so: where each kind lies, and its names. */
+export const systemFileKinds = {
+  udev: { folder: '/usr/lib/udev/rules.d', name: /^\d\d-[A-Za-z0-9_.+-]+\.rules$/, like: '60-NAME.rules' },
+  systemd: {
+    folder: '/usr/lib/systemd/system',
+    name: /^[A-Za-z0-9_.+-]+@?\.(?:service|socket|timer|path|target|mount)$/,
+    like: 'NAME.service',
+  },
+  systemd_user: {
+    folder: '/usr/lib/systemd/user',
+    name: /^[A-Za-z0-9_.+-]+@?\.(?:service|socket|timer|path|target)$/,
+    like: 'NAME.service',
+  },
+  tmpfiles: { folder: '/usr/lib/tmpfiles.d', name: /^[A-Za-z0-9_.+-]+\.conf$/, like: 'NAME.conf' },
+  sysusers: { folder: '/usr/lib/sysusers.d', name: /^[A-Za-z0-9_.+-]+\.conf$/, like: 'NAME.conf' },
+  modules_load: { folder: '/usr/lib/modules-load.d', name: /^[A-Za-z0-9_.+-]+\.conf$/, like: 'NAME.conf' },
+  bash_completion: { folder: '/usr/share/bash-completion/completions', name: /^[A-Za-z0-9_.+-]+$/, like: 'COMMAND' },
+  zsh_completion: { folder: '/usr/share/zsh/vendor-completions', name: /^_[A-Za-z0-9_.+-]+$/, like: '_COMMAND' },
+  fish_completion: {
+    folder: '/usr/share/fish/vendor_completions.d',
+    name: /^[A-Za-z0-9_.+-]+\.fish$/,
+    like: 'COMMAND.fish',
+  },
+  etc: { folder: '/etc', name: /^[A-Za-z0-9_.+@-]+$/, like: 'FILE' },
+} as const;
+
+export type SystemFileKind = keyof typeof systemFileKinds;
+export const systemFileKindNames = Object.keys(systemFileKinds) as [SystemFileKind, ...SystemFileKind[]];
+
+/** One such file as it is written. */
+export interface WrittenSystemFile {
+  kind: SystemFileKind;
+  /** In the package's source; below the prefix where its build installed it. */
+  path: string;
+  installed?: boolean;
+  /** Of configuration: its path below /etc; left out: in a folder with the organization's name. */
+  to?: string | undefined;
+  /** Of a systemd unit: started with the system. */
+  enable?: boolean;
+}
+
+/** One such file as it is planned. */
+export interface SystemFile {
+  path: string;
+  installed: boolean;
+  target: string;
+  /** A link that starts a unit with the system, and its target. */
+  link?: { path: string; target: string };
+}
+
+/** Folders of /etc that configuration may go to, beside those with the names of the organization and the package. */
+const configured = ['default', 'logrotate.d', 'modprobe.d', 'security/limits.d', 'sysctl.d'];
+
+const isPath = (path: string): boolean =>
+  /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path) && path.split('/').every((p) => p !== '' && p !== '.' && p !== '..');
+
+/** Where a file goes; a string says why it may not. */
+export function planSystemFile(of: WrittenSystemFile, organization: string, name: string): SystemFile | string {
+  const { kind, path } = of;
+  const { folder, name: pattern, like } = systemFileKinds[kind];
+  if (!isPath(path)) return `'${path}' is no path of letters, digits, "_", ".", "+", "@", "-" and "/"`;
+  if (of.to !== undefined && (kind !== 'etc' || !isPath(of.to)))
+    return kind === 'etc' ? `'${of.to}' is no path below /etc` : `'to' is for files of /etc`;
+  if (of.enable && kind !== 'systemd') return `'enable' is for systemd units of the system`;
+  const file = path.slice(path.lastIndexOf('/') + 1);
+  const below = kind === 'etc' ? (of.to ?? `${organization}/${file}`) : file;
+  const last = below.slice(below.lastIndexOf('/') + 1);
+  if (!pattern.test(last)) return `'${last}' is no name for ${kind}: it should be like ${like}`;
+  const own = [organization, name, name.toLowerCase().replaceAll('_', '-'), ...configured];
+  if (kind === 'etc' && !own.some((f) => below.startsWith(`${f}/`)))
+    return `/etc/${below} is in none of the folders that packages may configure: ${own.map((f) => `/etc/${f}`).join(', ')}`;
+  return {
+    path,
+    installed: of.installed === true,
+    target: `${folder}/${below}`,
+    ...(of.enable ? { link: { path: `${folder}/multi-user.target.wants/${below}`, target: `../${below}` } } : {}),
+  };
+}
+
+/** Configuration that dpkg keeps as an administrator changed it. */
+export const conffilesOf = (files: readonly SystemFile[]): string[] =>
+  files.map((f) => f.target).filter((path) => path.startsWith('/etc/'));
+
+/** What `<system_file>` elements of a manifest's export say; a string for each that can't be understood. */
+export function systemFilesOf(
+  exports: readonly { name: string; attributes: Record<string, string> }[],
+): (WrittenSystemFile | string)[] {
+  return exports
+    .filter((e) => e.name === 'system_file')
+    .map(({ attributes }) => {
+      const { kind = '', path = '', installed, to, enable, ...others } = attributes;
+      const known = systemFileKindNames.find((k) => k === kind);
+      if (known === undefined)
+        return `<system_file> has the kind '${kind}'; known are ${systemFileKindNames.join(', ')}`;
+      const odd = Object.keys(others)[0];
+      if (odd !== undefined) return `<system_file> has the attribute '${odd}', which is not known`;
+      return {
+        kind: known,
+        path,
+        installed: installed === 'true',
+        enable: enable === 'true',
+        ...(to === undefined ? {} : { to }),
+      };
+    });
+}

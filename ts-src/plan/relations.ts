@@ -1,0 +1,113 @@
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Package, VersionRange } from '../model/manifest.ts';
+import { debianPackage, environmentPackage, isDebianName } from '../model/names.ts';
+import type { PlannedPackage } from '../model/plan.ts';
+import { planSystemFile, systemFilesOf } from '../model/system-files.ts';
+import type { Resolver } from './resolve.ts';
+import { compareDebianVersions } from './versions.ts';
+
+const operators = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
+
+/**
+ * Bounds of a manifest as Debian relations have them. A Debian version has a revision behind upstream's, so that
+ * `2.0.0-1` is above `2.0.0`: what is below every version that follows 2.0.0, and above all its revisions, is
+ * `2.0.0.~`.
+ */
+export function debianBounds(versions: VersionRange | undefined): string[] {
+  return (Object.keys(operators) as (keyof typeof operators)[]).flatMap((operator) => {
+    const bound = versions?.[operator];
+    if (bound === undefined || !/^\d[0-9A-Za-z.+~]*$/.test(bound)) return [];
+    if (operator === 'lte') return [`<< ${bound}.~`];
+    if (operator === 'eq') return [`>= ${bound}`, `<< ${bound}.~`];
+    return [`${operators[operator]} ${bound}`];
+  });
+}
+
+/** A bound for a package whose versions have an epoch. */
+export const withEpoch = (bound: string, version: string | undefined): string => {
+  const epoch = /^(\d+:)/.exec(version ?? '')?.[1];
+  return epoch === undefined ? bound : bound.replace(' ', ` ${epoch}`);
+};
+
+/** Whether a version of a system package is within a bound. */
+export function isWithin(version: string, bound: string): boolean {
+  const [operator, wanted = ''] = withEpoch(bound, version).split(' ');
+  const c = compareDebianVersions(version, wanted);
+  if (operator === '<<') return c < 0;
+  return operator === '>>' ? c > 0 : c >= 0;
+}
+
+/** The Debian packages that a name of a manifest stands for; what is not known is taken for one of the distribution. */
+function debianNamesOf(resolver: Resolver, distro: Distro, name: string): string[] {
+  const r = resolver.find(name);
+  const { names, input } = resolver.evaluated;
+  if (r.from === 'built') return [debianPackage(distro, input.name, names[r.number] ?? name)];
+  if (r.from !== 'nowhere') return r.packages;
+  const own = /^[A-Za-z0-9_-]+$/.test(name) ? debianPackage(distro, input.name, name) : '';
+  return isDebianName(own) ? [own] : [];
+}
+
+/** What a package conflicts with and replaces, resolved as its dependencies are, with bounds. */
+export function addConflicts(planned: PlannedPackage, p: Package, resolver: Resolver, distro: Distro): void {
+  for (const d of p.dependencies) {
+    if (d.tag !== 'conflict' && d.tag !== 'replace') continue;
+    const bounds = debianBounds(d.versions);
+    const relations = debianNamesOf(resolver, distro, d.name).flatMap((debian) =>
+      bounds.length ? bounds.map((b) => `${debian} (${b})`) : [debian],
+    );
+    const field = d.tag === 'conflict' ? 'conflicts' : 'replaces';
+    planned[field] = [...new Set([...(planned[field] ?? []), ...relations])].sort();
+  }
+}
+
+/** What the package gets outside of its prefix: as distro.yaml says, and where that takes it, as its manifest does. */
+export function addSystemFiles(
+  planned: PlannedPackage,
+  p: Package,
+  resolver: Resolver,
+  distro: Distro,
+  distroFile: string,
+): Diagnostic[] {
+  const settings = resolver.settingsOf(p.name);
+  const declared = settings.declared_system_files ? systemFilesOf(p.manifest.exports) : [];
+  const diagnostics: Diagnostic[] = [];
+  const all = [
+    ...(settings.system_files ?? []).map((file) => ({ file, from: distroFile })),
+    ...declared.map((file) => ({ file, from: p.file })),
+  ];
+  for (const { file, from } of all) {
+    const found = typeof file === 'string' ? file : planSystemFile(file, distro.organization, p.name);
+    if (typeof found !== 'string') {
+      (planned.systemFiles ??= []).push(found);
+      continue;
+    }
+    diagnostics.push(error('system-file', `'${p.name}' can't get a file of the system: ${found}`, { file: from }));
+    planned.blocked ??= found;
+  }
+  return diagnostics;
+}
+
+/** Packages that would have one Debian name, of which one would silently replace the other: each is blocked. */
+export function nameClashes(
+  planned: readonly { planned: PlannedPackage; file: string }[],
+  distro: Distro,
+  distribution: string,
+): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  const taken = new Map<string, string>([[environmentPackage(distro, distribution), 'the package of setup.sh']]);
+  for (const { planned: p, file } of planned) {
+    const other = taken.get(p.debian);
+    taken.set(p.debian, other ?? `'${p.name}'`);
+    if (other === undefined) continue;
+    const message = `'${p.name}' and ${other} would both be the Debian package ${p.debian}`;
+    diagnostics.push(
+      error('debian-name-taken', message, {
+        file,
+        hint: 'Debian knows neither capitals nor "_" in names: rename one of them, or skip it in package_settings',
+      }),
+    );
+    p.blocked ??= message;
+  }
+  return diagnostics;
+}

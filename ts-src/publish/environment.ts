@@ -1,0 +1,190 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAr } from '../io/ar.ts';
+import { storedGzip } from '../io/gzip.ts';
+import { writeTar, type TarFile } from '../io/tar.ts';
+import { md5, sha256 } from '../model/digest.ts';
+import {
+  abiName,
+  channelSuite,
+  debFile,
+  debianVersion,
+  environmentPackage,
+  stampOfVersion,
+  stampSeconds,
+} from '../model/names.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Lockfile } from '../model/lockfile.ts';
+import type { Target } from '../model/plan.ts';
+import { compareDebianVersions } from '../plan/versions.ts';
+import { renderControl } from '../render/control.ts';
+import { renderEnvironmentDocs } from '../render/environment-docs.ts';
+import { prefixFiles, type Prefix } from '../render/prefix.ts';
+import type { Store } from '../store/store.ts';
+import type { TaskGraph } from '../engine/task-graph.ts';
+import type { HeldPackage, OpenChannel } from './state.ts';
+
+/** What the package of a prefix's own files is made of. */
+export interface EnvironmentInput {
+  /** Its Debian name. */
+  name: string;
+  distribution: string;
+  prefix: Prefix;
+  target: Target;
+  maintainer: string;
+  /** Of the plan. */
+  stamp: string;
+  /** The version that a lock has, and the highest that the channel ever held. */
+  locked: string | undefined;
+  highest: string | undefined;
+}
+
+/** What a run knows of the package of each graph's prefix, whatever the channel. */
+export type Environments = (graph: TaskGraph) => Omit<EnvironmentInput, 'stamp' | 'highest'>;
+
+export const environmentsOf =
+  (distro: Distro, lock: Lockfile | undefined): Environments =>
+  ({ id, scope, target }) => {
+    const name = environmentPackage(distro, scope.distribution);
+    const versions = lock?.versions && Object.hasOwn(lock.versions, id) ? lock.versions[id] : undefined;
+    return {
+      name,
+      distribution: scope.distribution,
+      prefix: scope,
+      target,
+      maintainer: distro.maintainer ?? `${distro.organization} packages <packages@${distro.organization}.invalid>`,
+      locked: versions && Object.hasOwn(versions, name) ? versions[name] : undefined,
+    };
+  };
+
+/** The versions of a distribution's packages with that of its prefix's package, as the channel has or will have it. */
+export const withEnvironments = (
+  versions: Record<string, Record<string, string>>,
+  graphs: readonly TaskGraph[],
+  environments: Environments,
+  stamp: string,
+  channel: Pick<OpenChannel, 'head' | 'value'>,
+): Record<string, Record<string, string>> =>
+  Object.fromEntries(
+    graphs.map((graph) => {
+      const suite = channelSuite(graph.scope.distribution, graph.target);
+      const of = environments(graph);
+      const highest = channel.value.versions[suite]?.[of.name];
+      const input: EnvironmentInput = { ...of, stamp, highest };
+      const held = channel.head?.suites[suite]?.[of.name];
+      return [
+        graph.id,
+        { ...versions[graph.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf(input) },
+      ];
+    }),
+  );
+
+/** Raised when what follows changes what the package holds in a way that its files don't show. */
+const recipe = 1;
+const upstream = '1.0.0';
+
+/** The files with their folders, as they are installed. */
+function contentOf(input: EnvironmentInput): TarFile[] {
+  const { prefix } = input.prefix;
+  return prefixFiles(input.prefix).map(({ name, text, mode }) => ({ path: `${prefix}/${name}`, data: text, mode }));
+}
+
+/** Setting up an underlay takes Python, which packages of ROS don't ask for. */
+const dependsOf = ({ prefix }: EnvironmentInput): string[] =>
+  prefix.underlayPrefixes.some((p) => p !== '/usr') ? ['python3'] : [];
+
+const keyOf = (input: EnvironmentInput): string =>
+  sha256(
+    JSON.stringify([
+      'environment',
+      recipe,
+      input.name,
+      input.target.release,
+      input.target.architecture,
+      input.maintainer,
+      dependsOf(input),
+      contentOf(input).map((f) => [f.path, f.mode, f.data]),
+    ]),
+  );
+
+/**
+ * The package that has setup.sh of a prefix: the one that the channel holds where it is the same, else a new one. Its
+ * bytes follow from the input, on every machine.
+ */
+export async function environmentOf(
+  store: Store,
+  scratch: string,
+  input: EnvironmentInput,
+  held: HeldPackage | undefined,
+): Promise<HeldPackage> {
+  const key = keyOf(input);
+  if (held?.key === key && (await store.many(held.files, (f) => store.path(f))).every((path) => path !== undefined))
+    return held;
+  const version = versionOf(input);
+  const file = join(scratch, debFile(input.name, version, input.target.architecture));
+  rmSync(file, { force: true });
+  await writePackage(file, input, version);
+  const deb = await store.put(file);
+  rmSync(file, { force: true });
+  return { version, key, files: [deb], abi: abiName(input.name, key), requires: [], needs: [] };
+}
+
+/** That of a lock, unless the channel is above it. */
+function versionOf({ locked, highest, stamp, target }: EnvironmentInput): string {
+  const fits = locked !== undefined && (highest === undefined || compareDebianVersions(locked, highest) >= 0);
+  return fits ? locked : debianVersion(upstream, target.release, stamp);
+}
+
+async function writePackage(file: string, input: EnvironmentInput, version: string): Promise<void> {
+  const seconds = stampSeconds(stampOfVersion(version) ?? input.stamp);
+  const { copyright, changelog, summary, description } = renderEnvironmentDocs({
+    name: input.name,
+    version,
+    release: input.target.release,
+    distribution: input.distribution,
+    prefix: input.prefix.prefix,
+    maintainer: input.maintainer,
+    seconds,
+  });
+  const documents = `/usr/share/doc/${input.name}`;
+  const files: TarFile[] = [
+    ...contentOf(input),
+    { path: `${documents}/changelog.Debian.gz`, data: storedGzip(Buffer.from(changelog)) },
+    { path: `${documents}/copyright`, data: copyright },
+  ].map((f) => ({ ...f, path: f.path.slice(1) }));
+  const folders = new Set<string>();
+  for (const { path } of files)
+    for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) folders.add(path.slice(0, at + 1));
+  const all = [...[...folders].map((path) => ({ path, data: '' })), ...files].sort((a, b) =>
+    a.path < b.path ? -1 : 1,
+  );
+  const control = renderControl({
+    package: input.name,
+    source: input.name,
+    version,
+    architecture: input.target.architecture,
+    maintainer: input.maintainer,
+    installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders.size),
+    section: 'misc',
+    depends: dependsOf(input),
+    provides: [],
+    conflicts: [],
+    replaces: [],
+    summary,
+    description,
+  });
+  const sums = files.map((f) => `${md5(f.data)}  ${f.path}\n`).join('');
+  const members = [
+    { path: 'control', data: control },
+    { path: 'md5sums', data: sums },
+  ];
+  await writeAr(
+    file,
+    [
+      { name: 'debian-binary', data: Buffer.from('2.0\n') },
+      { name: 'control.tar.gz', data: storedGzip(writeTar(members, seconds)) },
+      { name: 'data.tar.gz', data: storedGzip(writeTar(all, seconds)) },
+    ],
+    seconds,
+  );
+}

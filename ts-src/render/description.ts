@@ -1,0 +1,73 @@
+/** A text's words in one line. */
+export const oneLine = (text: string): string =>
+  text
+    .replace(/[\0-\x1f\x7f]+/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+/** Text of a description: markup taken off, entities read. */
+const plain = (xml: string): string =>
+  xml
+    .replace(/<[^>]*>/g, ' ')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&apos;', "'")
+    .replaceAll('&amp;', '&')
+    .replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
+
+/** Debian wants a first line of less than 80 characters, without an article at its start (policy 3.4.1). */
+const longestSummary = 78;
+
+export interface Description {
+  summary: string;
+  /** Lines below the summary, without their leading space. */
+  lines: string[];
+}
+
+/**
+ * The description of a Debian package from that of a manifest: its first sentence is the summary and not said again.
+ * `origin` is a last paragraph, so that there is one always.
+ */
+export function describePackage(xml: string, name: string, origin: string): Description {
+  const text = plain(xml);
+  const sentence = oneLine(text).split(/(?<=[.!?])\s/)[0] ?? '';
+  const short = withoutArticle(sentence.replace(/\.$/, ''));
+  const whole = short.length <= longestSummary;
+  const summary = whole ? short : `${short.slice(0, longestSummary - 3).replace(/\s+\S*$/, '')}...`;
+  const rest = whole ? afterWords(text, sentence.split(' ').length) : text;
+  return { summary: summary || name, lines: [...paragraphs(`${rest}\n\n${origin}`)] };
+}
+
+const withoutArticle = (text: string): string => text.replace(/^(?:an?|the)\s+(?=\S)/i, '');
+
+/** What follows the first words of a text, its paragraphs kept. */
+function afterWords(text: string, count: number): string {
+  const words = new RegExp(`^\\s*(?:\\S+\\s*){${count}}`).exec(text)?.[0] ?? text;
+  return text.slice(words.length);
+}
+
+/** The extended description's lines without their leading space (policy 5.6.13). */
+function paragraphs(text: string): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split(/\n\s*\n/)) {
+    const words = oneLine(paragraph);
+    if (!words) continue;
+    if (lines.length) lines.push('.');
+    lines.push(...wrapped(words, 76));
+  }
+  return lines.map((l) => (l.startsWith('.') && l !== '.' ? ` ${l}` : l));
+}
+
+/** Lines of at most so many characters; a longer word has one of its own. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ').filter(Boolean)) {
+    if (line && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return line ? [...lines, line] : lines;
+}
