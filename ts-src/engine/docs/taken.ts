@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Installed } from '../../inspect/installed.ts';
 import { takePages, type PageFile } from '../../inspect/pages.ts';
-import { apiFolder, type DocInterface, type DocResults } from '../../model/docs.ts';
+import { apiFolder, proseFolder, type DocInterface, type DocResults } from '../../model/docs.ts';
 import { renderApiOverview } from '../../render/api-overview.ts';
 import { docPage, type DocPage, type DocParts } from '../../render/doc-shell.ts';
 import type { BuildEnvironment } from '../build/environment.ts';
@@ -39,13 +39,15 @@ export function frameOf(
 
 /** Files that the tools write for their own scripts and styles, which the site has in one place. */
 const ofTools =
-  /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js|(file|plus|minus)\.png)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
+  /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 
 /** The pages that the tools left, and the first page of the API. */
 export async function pagesOf(organization: string, job: Job, results: DocResults): Promise<PageFile[]> {
   const { request, environment } = job;
   const folder = join(environment.build, 'docs', 'pages');
   const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
+  for (const page of pages)
+    if (page.path.startsWith(`${proseFolder}/`) && page.path.endsWith('.html')) page.data = withoutProblems(page.data);
   const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages[index]?.data.toString('utf8') ?? '');
   if (index >= 0 && !mainPage) pages.splice(index, 1);
@@ -73,6 +75,10 @@ export async function pagesOf(organization: string, job: Job, results: DocResult
     a.path < b.path ? -1 : 1,
   );
 }
+
+/** What Sphinx can't make of a text it links to a message that it leaves out; the warning is told. */
+const withoutProblems = (data: Buffer): Buffer =>
+  Buffer.from(data.toString('utf8').replace(/<a href="#[^"]*">(<span class="problematic")/g, '<a>$1'));
 
 /** Doxygen's titles are no headings, and what its scripts would open is open. */
 const withHeading = (data: Buffer): Buffer =>
