@@ -7755,9 +7755,9 @@ function representYamlBinary(object3) {
   for (let index = 0; index < object3.length; index++) binary += String.fromCharCode(object3[index]);
   return btoa(binary);
 }
-function makeUtcDate(year, month, day3, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date3 = new Date(Date.UTC(year, month, day3, hour, minute, second, fraction));
-  date3.setUTCFullYear(year, month, day3);
+function makeUtcDate(year, month2, day3, hour = 0, minute = 0, second = 0, fraction = 0) {
+  const date3 = new Date(Date.UTC(year, month2, day3, hour, minute, second, fraction));
+  date3.setUTCFullYear(year, month2, day3);
   return date3;
 }
 function resolveYamlTimestamp(source2) {
@@ -7765,11 +7765,11 @@ function resolveYamlTimestamp(source2) {
   if (match === null) match = YAML_TIMESTAMP_REGEXP.exec(source2);
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
-  const month = +match[2] - 1;
+  const month2 = +match[2] - 1;
   const day3 = +match[3];
   if (!match[4]) {
-    const date4 = makeUtcDate(year, month, day3);
-    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month || date4.getUTCDate() !== day3) return NOT_RESOLVED;
+    const date4 = makeUtcDate(year, month2, day3);
+    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month2 || date4.getUTCDate() !== day3) return NOT_RESOLVED;
     return date4;
   }
   const hour = +match[4];
@@ -7782,8 +7782,8 @@ function resolveYamlTimestamp(source2) {
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date3 = makeUtcDate(year, month, day3, hour, minute, second, fraction);
-  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day3) return NOT_RESOLVED;
+  const date3 = makeUtcDate(year, month2, day3, hour, minute, second, fraction);
+  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month2 || date3.getUTCDate() !== day3) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
@@ -44673,13 +44673,6 @@ async function rootfs(room, facts, root, options7) {
   return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3.stderr));
 }
 
-// ts-src/images/root.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path104 = require("node:path");
-init_diagnostics();
-init_digest();
-init_names();
-
 // ts-src/images/layers.ts
 var import_node_fs86 = require("node:fs");
 var import_node_crypto14 = require("node:crypto");
@@ -44816,7 +44809,17 @@ function kept2(room, key) {
   const found2 = readJson((0, import_node_path102.join)(folder, "layer.json"));
   if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path102.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
+  (0, import_node_fs86.utimesSync)((0, import_node_path102.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
   return { ...layer, root: (0, import_node_path102.join)(folder, "root"), tar: (0, import_node_path102.join)(folder, "layer.tar"), names: (0, import_node_path102.join)(folder, "names") };
+}
+var month = 30 * 864e5;
+async function pruneLayers(room, now) {
+  const all = (0, import_node_path102.join)(imagesFolder(room.state), "layers");
+  for (const name6 of exists(all) ? (0, import_node_fs86.readdirSync)(all) : []) {
+    const file3 = (0, import_node_path102.join)(all, name6, "layer.json");
+    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs86.statSync)(file3).mtimeMs > month)
+      await room.driver.remove((0, import_node_path102.join)(all, name6));
+  }
 }
 async function baseLayer(room) {
   const { base } = room;
@@ -44833,12 +44836,12 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure(tar) {
-  const { createReadStream: createReadStream7, statSync: statSync17 } = await import("node:fs");
+  const { createReadStream: createReadStream7, statSync: statSync18 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream7(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync17(tar).size, secrets };
+  return { size: statSync18(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -44885,7 +44888,8 @@ async function makeLayer(room, request) {
 function failure2(room, request, exceeded) {
   const end2 = exists(room.log) ? readEnd(room.log, 2e4) : "";
   const full = /No space left on device/.test(end2);
-  const why = full ? ": the disk is full" : exceeded === void 0 ? "" : `: it took more ${exceeded} than it may`;
+  const limit = exceeded === void 0 ? "" : `: it took more ${exceeded} than it may`;
+  const why = full ? ": the disk is full" : limit;
   const line2 = end2.trimEnd().split("\n").filter((l) => /^(E: |dpkg: error|slipway: )|: (line \d+|not found)/.test(l)).pop();
   const hook = end2.includes("slipway: the hook\n") && !end2.includes("slipway: the hook ended well");
   return error(
@@ -44971,6 +44975,13 @@ function checkSecrets2(image2, layers) {
     )
   );
 }
+
+// ts-src/images/root.ts
+var import_node_fs88 = require("node:fs");
+var import_node_path104 = require("node:path");
+init_diagnostics();
+init_digest();
+init_names();
 
 // ts-src/images/system.ts
 var import_node_fs87 = require("node:fs");
@@ -45340,6 +45351,7 @@ async function buildImage(input) {
   };
   await writeRecord2(input.store, record3);
   await addToList(input.store, record3);
+  await pruneLayers(room, input.now);
   return good({ record: record3, cached: false }, prepared2.diagnostics);
 }
 async function keep(store2, rendered) {
@@ -45897,28 +45909,24 @@ async function checkDisk(input, artifact2) {
   const timer = setTimeout(() => stop.abort(), longest5);
   let seen = "";
   let verdict2;
-  const ran = await run(
-    known3.program,
-    [
-      ...known3.machine,
-      ...["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2"],
-      ...["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-net", "none"],
-      ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`],
-      ...["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`],
-      ...["-smbios", `type=1,serial=slipway-check-${word3}`]
-    ],
-    {
-      signal: ended,
-      limit: 1 << 20,
-      onOutput: (chunk) => {
-        seen = (seen + chunk.toString("latin1")).slice(-2e5);
-        const found2 = new RegExp(`slipway-check: (passed|failed) ${word3}`).exec(seen);
-        if (!found2) return;
-        verdict2 = found2[1] === "passed" ? "passed" : "failed";
-        stop.abort();
-      }
+  const devices = [
+    "-accel tcg,thread=multi -cpu max -m 1024 -smp 2".split(" "),
+    "-display none -monitor none -serial stdio -no-reboot -net none".split(" "),
+    ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`],
+    ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`],
+    ["-smbios", `type=1,serial=slipway-check-${word3}`]
+  ];
+  const ran = await run(known3.program, [known3.machine, ...devices].flat(), {
+    signal: ended,
+    limit: 1 << 20,
+    onOutput: (chunk) => {
+      seen = (seen + chunk.toString("latin1")).slice(-2e5);
+      const found2 = new RegExp(`slipway-check: (passed|failed) ${word3}`).exec(seen);
+      if (!found2) return;
+      verdict2 = found2[1] === "passed" ? "passed" : "failed";
+      stop.abort();
     }
-  );
+  });
   clearTimeout(timer);
   if (verdict2 === "passed") return good(true);
   const { writeWhole: writeWhole2 } = await Promise.resolve().then(() => (init_files(), files_exports));
@@ -45942,7 +45950,6 @@ init_process();
 var import_node_fs91 = require("node:fs");
 var import_node_os14 = require("node:os");
 var import_node_path108 = require("node:path");
-var import_node_stream2 = require("node:stream");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46037,13 +46044,14 @@ var Registry = class {
   async request(method, path2, options7) {
     const send = async () => {
       const body = options7.body?.();
-      const answer2 = await fetch(`${this.base}${path2}`, {
+      const request = {
         method,
         redirect: "error",
         signal: AbortSignal.timeout(6e5),
         headers: { ...options7.headers, ...await this.authorization() },
         ...body === void 0 ? {} : { body: streamOf(body), duplex: "half" }
-      });
+      };
+      const answer2 = await fetch(`${this.base}${path2}`, request);
       if (answer2.status === 401 && !this.asked && await this.authorize(answer2.headers.get("www-authenticate")))
         return send();
       if (answer2.ok || options7.also?.includes(answer2.status)) return answer2;
@@ -46087,7 +46095,18 @@ var Registry = class {
     return this.token !== void 0;
   }
 };
-var streamOf = (body) => Buffer.isBuffer(body) ? new Uint8Array(body) : import_node_stream2.Readable.toWeb(body);
+function streamOf(body) {
+  if (Buffer.isBuffer(body)) return new Uint8Array(body);
+  const parts2 = body[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const next2 = await parts2.next();
+      if (next2.done) controller.close();
+      else if (Buffer.isBuffer(next2.value)) controller.enqueue(new Uint8Array(next2.value));
+    },
+    cancel: () => void body.destroy()
+  });
+}
 async function bodyOf(answer2) {
   const parts2 = [];
   let size3 = 0;
@@ -49209,7 +49228,7 @@ async function collect2(opened, days, dry) {
       else if (value2) keep2("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
     }
   }
-  for (const kind of ["resolved", "sets"])
+  for (const kind of ["resolved", "sets", "image-packed"])
     for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind))
       if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
   for (const name6 of [...roots, ...old]) {

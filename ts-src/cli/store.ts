@@ -178,7 +178,7 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     }
   }
   // What apt said of bases is asked again where it is wanted.
-  for (const kind of ['resolved', 'sets'])
+  for (const kind of ['resolved', 'sets', 'image-packed'])
     for await (const { name, size, modified } of opened.blobs.list(kind))
       if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
   for (const name of [...roots, ...old]) {

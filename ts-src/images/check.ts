@@ -123,28 +123,24 @@ async function checkDisk(input: CheckInput, artifact: Artifact): Promise<Result<
   const timer = setTimeout(() => stop.abort(), longest);
   let seen = '';
   let verdict: 'passed' | 'failed' | undefined;
-  const ran = await run(
-    known.program,
-    [
-      ...known.machine,
-      ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', '1024', '-smp', '2'],
-      ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-net', 'none'],
-      ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ...['-drive', `if=virtio,format=qcow2,snapshot=on,file=${link}`],
-      ...['-smbios', `type=1,serial=slipway-check-${word}`],
-    ],
-    {
-      signal: ended,
-      limit: 1 << 20,
-      onOutput: (chunk) => {
-        seen = (seen + chunk.toString('latin1')).slice(-200_000);
-        const found = new RegExp(`slipway-check: (passed|failed) ${word}`).exec(seen);
-        if (!found) return;
-        verdict = found[1] === 'passed' ? 'passed' : 'failed';
-        stop.abort();
-      },
+  const devices = [
+    '-accel tcg,thread=multi -cpu max -m 1024 -smp 2'.split(' '),
+    '-display none -monitor none -serial stdio -no-reboot -net none'.split(' '),
+    ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
+    ['-drive', `if=virtio,format=qcow2,snapshot=on,file=${link}`],
+    ['-smbios', `type=1,serial=slipway-check-${word}`],
+  ];
+  const ran = await run(known.program, [known.machine, ...devices].flat(), {
+    signal: ended,
+    limit: 1 << 20,
+    onOutput: (chunk) => {
+      seen = (seen + chunk.toString('latin1')).slice(-200_000);
+      const found = new RegExp(`slipway-check: (passed|failed) ${word}`).exec(seen);
+      if (!found) return;
+      verdict = found[1] === 'passed' ? 'passed' : 'failed';
+      stop.abort();
     },
-  );
+  });
   clearTimeout(timer);
   if (verdict === 'passed') return good(true);
   const { writeWhole } = await import('../io/files.ts');

@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -54,7 +65,21 @@ function kept(room: Room, key: string): Layer | undefined {
   const found = readJson<Kept>(join(folder, 'layer.json'));
   if (found?.schema !== 1 || found.key !== key || !exists(join(folder, 'root'))) return undefined;
   const { schema: _, ...layer } = found;
+  // When it was last used.
+  utimesSync(join(folder, 'layer.json'), new Date(), new Date());
   return { ...layer, root: join(folder, 'root'), tar: join(folder, 'layer.tar'), names: join(folder, 'names') };
+}
+
+const month = 30 * 86_400_000;
+
+/** Removes layers that no image was made of for a month: where they are wanted again they are made again. */
+export async function pruneLayers(room: Room, now: number): Promise<void> {
+  const all = join(imagesFolder(room.state), 'layers');
+  for (const name of exists(all) ? readdirSync(all) : []) {
+    const file = join(all, name, 'layer.json');
+    if (/^[0-9a-f]{64}$/.test(name) && exists(file) && now - statSync(file).mtimeMs > month)
+      await room.driver.remove(join(all, name));
+  }
 }
 
 /** The base as the lowest layer. */
@@ -131,7 +156,8 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
 function failure(room: Room, request: LayerRequest, exceeded: string | undefined) {
   const end = exists(room.log) ? readEnd(room.log, 20_000) : '';
   const full = /No space left on device/.test(end);
-  const why = full ? ': the disk is full' : exceeded === undefined ? '' : `: it took more ${exceeded} than it may`;
+  const limit = exceeded === undefined ? '' : `: it took more ${exceeded} than it may`;
+  const why = full ? ': the disk is full' : limit;
   const line = end
     .trimEnd()
     .split('\n')

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { bad, error, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { readIf } from '../io/files.ts';
@@ -124,13 +124,14 @@ export class Registry {
   ): Promise<Response> {
     const send = async (): Promise<Response> => {
       const body = options.body?.();
-      const answer = await fetch(`${this.base}${path}`, {
+      const request: RequestInit & { duplex?: 'half' } = {
         method,
         redirect: 'error',
         signal: AbortSignal.timeout(600_000),
         headers: { ...options.headers, ...(await this.authorization()) },
         ...(body === undefined ? {} : { body: streamOf(body), duplex: 'half' }),
-      } as RequestInit);
+      };
+      const answer = await fetch(`${this.base}${path}`, request);
       if (answer.status === 401 && !this.asked && (await this.authorize(answer.headers.get('www-authenticate'))))
         return send();
       if (answer.ok || options.also?.includes(answer.status)) return answer;
@@ -178,8 +179,19 @@ export class Registry {
   }
 }
 
-const streamOf = (body: Buffer | Readable): unknown =>
-  Buffer.isBuffer(body) ? new Uint8Array(body) : Readable.toWeb(body);
+/** A body as fetch takes it: files are read as they are sent. */
+function streamOf(body: Buffer | Readable): BodyInit {
+  if (Buffer.isBuffer(body)) return new Uint8Array(body);
+  const parts = body[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next: IteratorResult<unknown> = await parts.next();
+      if (next.done) controller.close();
+      else if (Buffer.isBuffer(next.value)) controller.enqueue(new Uint8Array(next.value));
+    },
+    cancel: () => void body.destroy(),
+  });
+}
 
 async function bodyOf(answer: Response): Promise<Buffer> {
   const parts: Uint8Array[] = [];
