@@ -30,6 +30,9 @@ export function runLanes(folder, name, columns, { lanes, agents, options = '', s
 
 const hour = 3600;
 
+/** Each of the tasks after the hour: so long that no lane does two. */
+export const after = 600;
+
 /** One task of an hour, and as many that wait for it as there are lanes. */
 export async function idleHour(folder, lanes) {
   const rest = Array.from({ length: lanes }, (_, i) => i + 1);
@@ -38,8 +41,8 @@ export async function idleHour(folder, lanes) {
     folder,
     `idle-${lanes}`,
     {
-      seconds: [hour, ...rest.map(() => 1)],
-      path: [hour + 1, ...rest.map(() => 1)],
+      seconds: [hour, ...rest.map(() => after)],
+      path: [hour + after, ...rest.map(() => after)],
       waits: [0, ...rest.map(() => 1)],
       dependents: [rest.join(','), ...rest.map(() => '-')],
     },
@@ -54,6 +57,7 @@ export async function idleHour(folder, lanes) {
     nodesPerHour: ran.sleeps / lanes,
     // Beside what the agent takes to start, and to be checked.
     wakeSeconds: second - end - (agentStart + step) / 1000,
-    seconds: ran.seconds,
+    // The last lane's.
+    lastSeconds: ran.seconds - end - after,
   };
 }
