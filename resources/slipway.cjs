@@ -18289,13 +18289,14 @@ var result = shape({
 });
 var isTaskResult = (v) => result(v);
 var isStoredResult = (v) => isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === void 0 || isStoredFile(v.log));
-var isRunRecord = shape({
+var runRecord = shape({
   schema: oneOf(1),
   stamp: text(/^\d{14}$/),
   finished: count,
   tasks: map(shape({ key: isDigest, state: line, reason: words2 })),
   objects: list(isDigest)
 });
+var isRunRecord = (v) => runRecord(v);
 var identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
 var planned = shape({
   name: isPackageName,
@@ -29105,6 +29106,7 @@ function checkArchives(planned3) {
 }
 
 // ts-src/engine/scheduler.ts
+init_urls();
 init_faults();
 
 // ts-src/engine/task-graph.ts
@@ -29638,7 +29640,7 @@ var Scheduler = class {
     for (const end2 of ended) {
       const t = graph2.results[end2.task];
       if (t?.state !== "waiting") continue;
-      Object.assign(t, { state: end2.state, reason: end2.reason, finished: this.options.now() });
+      Object.assign(t, { state: end2.state, reason: redacted(end2.reason), finished: this.options.now() });
       this.options.progress.finished(t);
       if (end2.state === "failed" && t.kind === "docs" && this.options.failFast) this.stopped = true;
       if (isDone(end2.state) || end2.state === "failed" && t.kind === "docs") this.resolveDependents(graph2, end2.task);
@@ -29734,6 +29736,7 @@ function untilStopped(first2 = () => void 0) {
 var import_node_fs42 = require("node:fs");
 var import_node_path49 = require("node:path");
 init_diagnostics();
+init_urls();
 init_files();
 init_lockfile();
 
@@ -30025,12 +30028,13 @@ var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path49.join)(out
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path49.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  const write3 = (name6, text8) => writeWhole((0, import_node_path49.join)(output, name6), redacted(text8));
+  write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path49.join)(output, name6), text8);
+  for (const [name6, text8] of Object.entries(files)) write3(name6, text8);
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
@@ -30522,6 +30526,7 @@ async function checkBuilds(session2, options7) {
 
 // ts-src/engine/runs.ts
 init_names();
+var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
 async function recordRun({ store: store2, graphs: runs, input, hints }) {
   const tasks = {};
@@ -41282,15 +41287,14 @@ var most5 = 100;
 async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names4 = [];
-  for await (const { name: run2 } of store2.blobs.list("runs"))
-    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names4.push(run2);
-  const runs = (await store2.many(names4.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+  for await (const { name: run2 } of store2.blobs.list("runs")) if (isRunName(run2)) names4.push(run2);
+  const runs = (await store2.many(names4.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter(isRunRecord).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
     if (!scope2.packages.some((p) => p.name === name6)) continue;
     for (const target2 of scope2.targets) {
       const id = taskId(scope2.distribution, target2, name6);
-      const keys = [...new Set(runs.flatMap((r) => r.tasks[id] ? [r.tasks[id].key] : []))];
+      const keys = [...new Set(runs.flatMap((r) => Object.hasOwn(r.tasks, id) ? [r.tasks[id]?.key ?? ""] : []))];
       const [now, before2] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
       if (now) found2.push(explainKey(id, now, before2));
     }
@@ -49164,6 +49168,10 @@ async function verify(opened, cache) {
 `);
   return bad2.length ? exit.failed : exit.ok;
 }
+var wrongForm = (name6, { blobs }) => Object.assign(
+  new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
+  { code: "ESTORE" }
+);
 var grace = 864e5;
 async function collect2(opened, days, dry) {
   const now = Date.now();
@@ -49177,7 +49185,8 @@ async function collect2(opened, days, dry) {
   for (const name6 of roots) {
     if (name6.includes("/results/") || name6.endsWith(".gz")) continue;
     const run2 = await opened.readRoot(name6);
-    for (const t of Object.values(run2?.tasks ?? {})) keys.add(t.key);
+    if (isRunRecord(run2)) for (const t of Object.values(run2.tasks)) keys.add(t.key);
+    else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, opened);
   }
   const listed = /* @__PURE__ */ new Set();
   for await (const { name: name6 } of opened.blobs.list("channels")) {

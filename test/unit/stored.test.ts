@@ -18,7 +18,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { environmentFault } from '../../ts-src/io/faults.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import type { BuildRecord } from '../../ts-src/model/result.ts';
-import { isBuildRecord, isRelativePath, isStoredResult } from '../../ts-src/model/stored.ts';
+import { isBuildRecord, isRelativePath, isRunRecord, isStoredResult } from '../../ts-src/model/stored.ts';
 import { restoreSource } from '../../ts-src/store/sources.ts';
 import { openStore } from '../../ts-src/store/store.ts';
 
@@ -116,6 +116,27 @@ describe('what is read from a store', () => {
     writeFileSync(join(folder, 'roots/channels/nightly.json'), 'damaged');
     await expect(store.readTagged('channels/nightly.json')).rejects.toMatchObject({ code: 'ESTORE' });
     await expect(store.readRoot('channels/nightly.json')).rejects.toThrow(/is damaged/);
+  });
+
+  it('is a run only where it has the form of one', () => {
+    const run = {
+      schema: 1,
+      stamp: '20260101000000',
+      finished: 1,
+      tasks: { 'd/x/a': { key: digest, state: 'built', reason: '' } },
+      objects: [digest],
+    };
+    expect(isRunRecord(run)).toBe(true);
+    for (const wrong of [
+      { ...run, tasks: { a: { key: '../../x', state: 'built', reason: '' } } },
+      { ...run, tasks: [] },
+      { ...run, objects: ['x'] },
+      { ...run, schema: 2 },
+      {},
+      null,
+      'x',
+    ])
+      expect(isRunRecord(wrong)).toBe(false);
   });
 
   it('heals an object of the right size that is another', async () => {

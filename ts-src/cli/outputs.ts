@@ -4,6 +4,7 @@ import { compare, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { TaskResult, TestCase, TestRecord } from '../model/result.ts';
+import { redacted } from '../model/urls.ts';
 import { writeWhole } from '../io/files.ts';
 import { makeLock } from '../read/lockfile.ts';
 import { renderLock } from '../render/lock.ts';
@@ -46,11 +47,13 @@ export const tailsOf =
 export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'versions' | 'store'>): void {
   const { plan, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
+  // Reasons, notes and ends of logs may name URLs with logins: these files are archived and served.
+  const write = (name: string, text: string) => writeWhole(join(output, name), redacted(text));
+  write('result.json', `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
   const title = `${plan.organization}: ${o.title ?? 'what was built'}`;
   const [stamp, begun, finished] = [plan.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name, text] of Object.entries(files)) writeWhole(join(output, name), text);
+  for (const [name, text] of Object.entries(files)) write(name, text);
 }
 
 /** Lock, results, report and JUnit files of a run. */

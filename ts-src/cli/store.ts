@@ -7,7 +7,8 @@ import { renderTable } from '../render/table.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { openWorkspace } from './planning.ts';
-import type { RunRecord } from '../engine/runs.ts';
+import { isRunName } from '../engine/runs.ts';
+import { isRunRecord } from '../model/stored.ts';
 
 export const store = defineCommand({
   summary: 'show, verify or clean up the store',
@@ -106,6 +107,13 @@ type Named = Pick<BuildRecord, 'debs' | 'files'> &
   Pick<TestRecord, 'junit'> &
   Pick<DocRecord, 'facts' | 'pages' | 'log'> & { interface: StoredFile };
 
+/** What keeps others and can't be read keeps nothing: then nothing may be removed. */
+const wrongForm = (name: string, { blobs }: Store): Error =>
+  Object.assign(
+    new Error(`${name} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
+    { code: 'ESTORE' },
+  );
+
 /** No writer takes longer from an object to the record that names it. */
 const grace = 86_400_000;
 
@@ -121,8 +129,9 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     (now - modified > Math.max(grace, days * 86_400_000) ? old : roots).push(name);
   for (const name of roots) {
     if (name.includes('/results/') || name.endsWith('.gz')) continue;
-    const run = await opened.readRoot<RunRecord>(name);
-    for (const t of Object.values(run?.tasks ?? {})) keys.add(t.key);
+    const run = await opened.readRoot(name);
+    if (isRunRecord(run)) for (const t of Object.values(run.tasks)) keys.add(t.key);
+    else if (run !== undefined && isRunName(name)) throw wrongForm(name, opened);
   }
   const listed = new Set<string>();
   for await (const { name } of opened.blobs.list('channels')) {

@@ -1,14 +1,9 @@
 import { scopeId } from '../model/names.ts';
+import type { RunRecord } from '../model/stored.ts';
 import type { Session } from './session.ts';
 
-/** What a run reached, by task: what garbage collection keeps, and what `explain` compares a key with. */
-export interface RunRecord {
-  schema: 1;
-  stamp: string;
-  finished: number;
-  tasks: Record<string, { key: string; state: string; reason: string }>;
-  objects: string[];
-}
+/** Whether a name of the store is that of a run's record; farms keep other things of a run below `runs/ID/`. */
+export const isRunName = (name: string): boolean => /^runs\/\d{14}-[^/]*\.json$/.test(name);
 
 export const runName = (stamp: string, id: string): string => `runs/${stamp}-${id}.json`;
 

@@ -1,5 +1,6 @@
 import { PackageFileError } from '../io/deb.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
+import { redacted } from '../model/urls.ts';
 import { environmentFault, reportInternal } from '../io/faults.ts';
 import type { DocRecord } from '../model/docs.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
@@ -272,7 +273,7 @@ export class Scheduler {
     for (const end of ended) {
       const t = graph.results[end.task];
       if (t?.state !== 'waiting') continue;
-      Object.assign(t, { state: end.state, reason: end.reason, finished: this.options.now() });
+      Object.assign(t, { state: end.state, reason: redacted(end.reason), finished: this.options.now() });
       this.options.progress.finished(t);
       if (end.state === 'failed' && t.kind === 'docs' && this.options.failFast) this.stopped = true;
       if (isDone(end.state) || (end.state === 'failed' && t.kind === 'docs')) this.resolveDependents(graph, end.task);

@@ -189,14 +189,22 @@ export const isTaskResult = (v: unknown): v is TaskResult => result(v);
 export const isStoredResult = (v: unknown): v is { schema: 1; result: TaskResult; log?: StoredFile } =>
   isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === undefined || isStoredFile(v.log));
 
-/** What a run reached. */
-export const isRunRecord: Check = shape({
+/** What a run reached, by task: what garbage collection keeps, and what `explain` compares a key with. */
+export interface RunRecord {
+  schema: 1;
+  stamp: string;
+  finished: number;
+  tasks: Record<string, { key: string; state: string; reason: string }>;
+  objects: string[];
+}
+const runRecord = shape({
   schema: oneOf(1),
   stamp: text(/^\d{14}$/),
   finished: count,
   tasks: map(shape({ key: isDigest, state: line, reason: words })),
   objects: list(isDigest),
 });
+export const isRunRecord = (v: unknown): v is RunRecord => runRecord(v);
 
 const identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
 const planned = shape({
