@@ -40,7 +40,8 @@ export function terraform(cwd, env, args) {
 
 /**
  * Beside the modules: AWS is moto at `endpoint`. What moto lacks is left out, and named here: lifecycle policies of
- * volumes (dlm), and the public parameter of Debian's image.
+ * volumes (dlm), the public parameter of Debian's image, and tags of launch templates, which moto gives back as tags of
+ * instances, so that every plan would change them.
  */
 export const motoOverride = (endpoint) => `
 provider "aws" {
@@ -50,6 +51,9 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
   s3_use_path_style           = true
+  default_tags {
+    tags = {}
+  }
   endpoints {
 ${[
   'autoscaling',
