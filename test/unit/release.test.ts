@@ -28,7 +28,17 @@ const release = (...args: string[]) =>
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
 
 it('a release has its version everywhere, a changelog section and a tag; faults are refused before', () => {
-  for (const name of ['package.json', 'package-lock.json', 'README.md', 'docs', 'build.mjs', 'ts-src', 'resources'])
+  for (const name of [
+    'package.json',
+    'package-lock.json',
+    'README.md',
+    'docs',
+    'build.mjs',
+    'scripts',
+    'deploy',
+    'ts-src',
+    'resources',
+  ])
     cpSync(join(root, name), join(folder, name), { recursive: true });
   cpSync(join(root, '.gitignore'), join(folder, '.gitignore'));
   execFileSync('ln', ['-s', join(root, 'node_modules'), join(folder, 'node_modules')]);
