@@ -34936,6 +34936,19 @@ shift 3
 mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
+function readRoot(reading, plain3, propagation, inside) {
+  const { work: work2, command: command2, env, log, signal, onOutput } = reading;
+  (0, import_node_fs63.mkdirSync)(work2, { recursive: true });
+  const links = reading.layers.map((layer, i) => {
+    (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path76.join)(work2, `l${i}`));
+    return `l${i}`;
+  });
+  return inside(
+    ["--mount", "--propagation", propagation],
+    ["sh", "-c", readScript, "read", work2, links.join(":"), plain3 ? ",userxattr" : "", ...command2],
+    { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
+  );
+}
 function unshareDriver() {
   const plain3 = process.getuid() !== 0;
   const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
@@ -35021,23 +35034,7 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du, enter),
     async read(reading) {
-      (0, import_node_fs63.mkdirSync)(reading.work, { recursive: true });
-      const links = reading.layers.map((layer, i) => {
-        (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path76.join)(reading.work, `l${i}`));
-        return `l${i}`;
-      });
-      const propagation = await isPrivate() ? "private" : "unchanged";
-      const { env, log, signal, onOutput } = reading;
-      const outcome = await inside(
-        ["--mount", "--propagation", propagation],
-        ["sh", "-c", readScript, "read", reading.work, links.join(":"), plain3 ? ",userxattr" : "", ...reading.command],
-        {
-          ...env ? { env } : {},
-          ...log === void 0 ? {} : { log },
-          ...onOutput ? { onOutput } : {},
-          signal
-        }
-      );
+      const outcome = await readRoot(reading, plain3, await isPrivate() ? "private" : "unchanged", inside);
       await unmount(reading.work);
       return outcome;
     },

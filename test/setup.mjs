@@ -39,7 +39,16 @@ const tools = {
   zsh: 'zsh',
 };
 /** Of the suites in test/large, which name what they need. */
-const largeTools = { 'docker-compose': 'docker-compose' };
+const largeTools = {
+  'docker-registry': 'docker-registry',
+  sfdisk: 'fdisk',
+  mcopy: 'mtools',
+  'mkfs.vfat': 'dosfstools',
+  'qemu-img': 'qemu-utils',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  bmaptool: 'bmap-tools',
+  'docker-compose': 'docker-compose',
+};
 /** What is no command: a shell test that passes where the package is installed. */
 const others = {
   'libc6-dev': 'test -e /usr/include/stdio.h',

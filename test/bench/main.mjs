@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 const names = {
   build: './build.mjs',
   docs: './docs.mjs',
+  image: './image.mjs',
   incremental: './incremental.mjs',
   jenkins: './jenkins.mjs',
   plan: './plan.mjs',

@@ -36,6 +36,22 @@ mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 
+type Inside = (namespaces: string[], command: string[], options: Parameters<typeof run>[2]) => Promise<Outcome>;
+
+function readRoot(reading: Reading, plain: boolean, propagation: string, inside: Inside): Promise<Outcome> {
+  const { work, command, env, log, signal, onOutput } = reading;
+  mkdirSync(work, { recursive: true });
+  const links = reading.layers.map((layer, i) => {
+    symlinkSync(layer, join(work, `l${i}`));
+    return `l${i}`;
+  });
+  return inside(
+    ['--mount', '--propagation', propagation],
+    ['sh', '-c', readScript, 'read', work, links.join(':'), plain ? ',userxattr' : '', ...command],
+    { ...(env ? { env } : {}), ...(log === undefined ? {} : { log }), ...(onOutput ? { onOutput } : {}), signal },
+  );
+}
+
 /** Namespaces by unshare(1). As root the user namespace is left out; a plain user needs subordinate ids (newuidmap). */
 export function unshareDriver(): UnshareDriver {
   const plain = process.getuid!() !== 0;
@@ -127,23 +143,7 @@ export function unshareDriver(): UnshareDriver {
     name: 'unshare',
     enter: (entry) => withDiskLimit(entry, du, enter),
     async read(reading) {
-      mkdirSync(reading.work, { recursive: true });
-      const links = reading.layers.map((layer, i) => {
-        symlinkSync(layer, join(reading.work, `l${i}`));
-        return `l${i}`;
-      });
-      const propagation = (await isPrivate()) ? 'private' : 'unchanged';
-      const { env, log, signal, onOutput } = reading;
-      const outcome = await inside(
-        ['--mount', '--propagation', propagation],
-        ['sh', '-c', readScript, 'read', reading.work, links.join(':'), plain ? ',userxattr' : '', ...reading.command],
-        {
-          ...(env ? { env } : {}),
-          ...(log === undefined ? {} : { log }),
-          ...(onOutput ? { onOutput } : {}),
-          signal,
-        },
-      );
+      const outcome = await readRoot(reading, plain, (await isPrivate()) ? 'private' : 'unchanged', inside);
       await unmount(reading.work);
       return outcome;
     },

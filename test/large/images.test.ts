@@ -1,0 +1,218 @@
+// npm run e2e:images: the example's image in docker's real engine, in a real registry, and as a disk that qemu boots.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import * as z from 'zod';
+import { cache, discard, example, execute, slipway, start } from '../e2e/helpers.ts';
+import { installTools } from '../setup.mjs';
+
+const text = z.string().optional();
+const indexes = z.object({
+  images: z.array(z.object({ kind: z.string(), reference: text, file: text, sha256: text })),
+});
+const partition = z.object({ start: z.number(), size: z.number(), name: z.string() });
+const tables = z.object({ partitiontable: z.object({ partitions: z.array(partition) }) });
+
+let folder: string;
+let engine: ChildProcess;
+let registry: ChildProcess;
+let work: string;
+let env: NodeJS.ProcessEnv;
+/** The registry lies behind a proxy that breaks connections off while `broken` is above 0. */
+let broken = 0;
+const proxy = createServer((from, to) => {
+  if (from.method === 'PUT' && broken > 0) {
+    broken--;
+    from.once('data', () => from.socket.destroy());
+    return;
+  }
+  from.pipe(
+    request({ host: '127.0.0.1', port: 15_077, path: from.url, method: from.method, headers: from.headers }, (r) => {
+      to.writeHead(r.statusCode ?? 502, r.headers);
+      r.pipe(to);
+    }).on('error', () => to.destroy()),
+  );
+});
+
+beforeAll(async () => {
+  installTools([
+    'dockerd',
+    'docker',
+    'docker-registry',
+    'sfdisk',
+    'mcopy',
+    'mkfs.vfat',
+    'qemu-img',
+    'qemu-system-x86_64',
+    'bmaptool',
+  ]);
+  if (!existsSync('/usr/share/OVMF'))
+    execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'ovmf']);
+  work = mkdtempSync(join(cache, 'images-'));
+  env = { DOCKER_HOST: `unix://${work}/d.sock` };
+  const data = ['--data-root', join(work, 'data'), '--exec-root', join(work, 'exec'), '--pidfile', join(work, 'pid')];
+  const network = ['--iptables=false', '--bridge=none', '--storage-driver', 'overlay2'];
+  engine = spawn('dockerd', ['-H', env.DOCKER_HOST ?? '', ...data, ...network], { stdio: 'ignore' });
+  writeFileSync(
+    join(work, 'registry.yml'),
+    `version: 0.1\nstorage: {filesystem: {rootdirectory: ${join(work, 'registry')}}}\nhttp: {addr: "127.0.0.1:15077"}\n`,
+  );
+  registry = spawn('docker-registry', ['serve', join(work, 'registry.yml')], { stdio: 'ignore' });
+  await new Promise<void>((resolve) => proxy.listen(15_078, '127.0.0.1', () => resolve()));
+  folder = example('images-large');
+  const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
+  writeFileSync(
+    join(folder, 'distro.yaml'),
+    `${distro}    repository: 127.0.0.1:15078/acme/robot
+  machine:
+    channel: nightly
+    distribution: mini
+    packages: [acme_drive]
+    kinds: [disk]
+    kernel: linux-image-cloud-{architecture}
+    users: [{name: ada, sudo: true}]
+    check: [[drive, "4"]]
+`,
+  );
+  const built = await slipway(['build', '--distribution', 'mini'], folder);
+  expect(built.code, built.stderr).toBe(0);
+  for (let i = 0; i < 120 && (await execute('docker', ['info'], { env })).code !== 0; i++) await sleep(500);
+});
+afterAll(async () => {
+  proxy.close();
+  proxy.closeAllConnections();
+  registry.kill();
+  const ended = new Promise((resolve) => engine.once('exit', resolve));
+  engine.kill('SIGTERM');
+  await ended;
+  rmSync(work, { recursive: true, force: true });
+  await discard(folder);
+});
+
+const image = (...args: string[]) => slipway(['image', ...args, '--local'], folder, { env });
+const published = () => `file://${join(folder, 'published/apt')}`;
+const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+it('runs in docker, is pushed by digest, and a version is never moved', async () => {
+  expect((await image('build', 'robot')).code).toBe(0);
+  broken = 2;
+  const done = await image('publish', 'robot', '--to', published());
+  expect(done.code, done.stderr).toBe(0);
+  expect(broken).toBe(0);
+  const reference = done.stdout.split('\n').find((l) => l.includes('@sha256:')) ?? '';
+  const ran = await execute('docker', ['run', '--rm', '--network=none', reference, 'drive', '4'], { env });
+  expect(ran.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\n');
+  // The same once more changes nothing; the index is signed by the key of the repository.
+  const again = await image('publish', 'robot', '--to', published());
+  expect(again.stdout).toContain(reference);
+  const home = mkdtempSync(join(work, 'gpg-'));
+  const gpg = (...args: string[]) => execute('gpg', ['--batch', '--homedir', home, ...args]);
+  await gpg('--import', join(folder, 'out/apt/key.asc'));
+  const shown = await gpg('--decrypt', join(folder, 'published/images/index.json.asc'));
+  expect(shown.code, shown.stderr).toBe(0);
+  const index = indexes.parse(JSON.parse(shown.stdout));
+  expect(index.images.find((i) => i.kind === 'docker')?.reference).toBe(reference);
+  const rootfs = index.images.find((i) => i.kind === 'rootfs');
+  expect(digest(join(folder, 'published/images', rootfs?.file ?? ''))).toBe(rootfs?.sha256);
+});
+
+it('is not published where a check fails', async () => {
+  const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
+  writeFileSync(join(folder, 'distro.yaml'), distro.replace('check: [[drive, 4]]', 'check: [["false"]]'));
+  expect((await image('build', 'robot', '--kind', 'docker')).code).toBe(0);
+  const refused = await image('publish', 'robot', '--to', published());
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("the docker image of 'robot' is not good: 'false' ended with 1");
+  writeFileSync(join(folder, 'distro.yaml'), distro);
+});
+
+it('leaves tags as they are where the registry goes away, and goes on', async () => {
+  appendFileSync(join(folder, 'distro.yaml'), '# the same images\n');
+  broken = 1000;
+  const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
+  writeFileSync(join(folder, 'distro.yaml'), distro.replace('robot:\n', 'robot:\n    hostname: other\n'));
+  expect((await image('build', 'robot')).code).toBe(0);
+  const failed = await image('publish', 'robot', '--to', published());
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toContain('[image-push]');
+  broken = 0;
+  expect((await image('publish', 'robot', '--to', published())).code).toBe(0);
+  writeFileSync(join(folder, 'distro.yaml'), distro);
+});
+
+it('boots as a disk whose bytes are the same when it is made anew, and whose file systems are whole', async () => {
+  const made = await image('build', 'machine');
+  expect(made.code, made.stderr).toBe(0);
+  const [packed = '', bmap = ''] = made.stdout.split('\n');
+  const before = made.stdout.trim().split('\n').map(digest);
+  const raw = join(work, 'disk.raw');
+  execFileSync('bmaptool', ['copy', '--bmap', bmap, packed, raw]);
+  const table = tables.parse(JSON.parse(execFileSync('sfdisk', ['--json', raw], { encoding: 'utf8' })));
+  const root = table.partitiontable.partitions.find((p) => p.name === 'root');
+  execFileSync('dd', [
+    `if=${raw}`,
+    `of=${join(work, 'root.raw')}`,
+    'bs=1M',
+    `skip=${(root?.start ?? 0) / 2048}`,
+    `count=${(root?.size ?? 0) / 2048}`,
+    'status=none',
+  ]);
+  execFileSync('e2fsck', ['-f', '-n', join(work, 'root.raw')], { stdio: 'ignore' });
+  rmSync(raw);
+  for (const name of ['images', 'image-lists']) rmSync(join(folder, '.slipway/store', name), { recursive: true });
+  rmSync(join(folder, '.slipway/images'), { recursive: true });
+  mkdirSync(join(folder, '.slipway/images'));
+  rmSync(join(folder, 'out/images'), { recursive: true });
+  const again = await image('build', 'machine');
+  expect(again.code, again.stderr).toBe(0);
+  expect(again.stdout.trim().split('\n').map(digest)).toEqual(before);
+  const done = await image('publish', 'machine', '--to', published());
+  expect(done.code, done.stderr).toBe(0);
+});
+
+it('goes on after it was killed', async () => {
+  for (const name of ['images', 'image-lists'])
+    rmSync(join(folder, '.slipway/store', name), { recursive: true, force: true });
+  for (const wait of [1000, 3000, 6000]) {
+    const child = start(['image', 'build', 'robot', '--local'], folder);
+    await sleep(wait);
+    child.kill('SIGKILL');
+    await child.ended;
+  }
+  const ran = await image('build', 'robot');
+  expect(ran.code, ran.stderr).toBe(0);
+  expect(readdirSync(join(folder, '.slipway/work')).length).toBeLessThan(4);
+});
+
+it('tells of a full disk', async () => {
+  const disk = join(work, 'small');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', disk]);
+  try {
+    const state = join(disk, 'state');
+    mkdirSync(state);
+    for (const part of ['bases', 'archives'])
+      execFileSync('ln', ['-s', join(folder, '.slipway', part), join(state, part)]);
+    execFileSync('cp', ['-a', join(folder, '.slipway/gnupg'), state]);
+    for (const name of ['images', 'image-lists'])
+      rmSync(join(folder, '.slipway/store', name), { recursive: true, force: true });
+    const ran = await slipway(['image', 'build', 'robot', '--local', '--state-folder', state], folder);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/the disk is full/);
+  } finally {
+    execFileSync('umount', ['-l', disk]);
+  }
+});
