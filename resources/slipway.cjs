@@ -21567,10 +21567,10 @@ function addSystemFiles(planned3, p, resolver, distro, distroFile) {
 }
 function nameClashes(planned3, distro, distribution3) {
   const diagnostics = [];
-  const taken = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
+  const taken2 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
   for (const { planned: p, file: file3 } of planned3) {
-    const other = taken.get(p.debian);
-    taken.set(p.debian, other ?? `'${p.name}'`);
+    const other = taken2.get(p.debian);
+    taken2.set(p.debian, other ?? `'${p.name}'`);
     if (other === void 0) continue;
     const message = `'${p.name}' and ${other} would both be the Debian package ${p.debian}`;
     diagnostics.push(
@@ -22038,13 +22038,13 @@ function makePlan(input) {
   };
 }
 function checkSuites(scopes, file3, diagnostics) {
-  const taken = /* @__PURE__ */ new Map();
+  const taken2 = /* @__PURE__ */ new Map();
   for (const scope2 of scopes) {
     for (const target2 of scope2.targets) {
       const suite2 = channelSuite(scope2.distribution, target2);
       const id = scopeId(scope2.distribution, target2);
-      const other = taken.get(suite2);
-      if (other === void 0) taken.set(suite2, id);
+      const other = taken2.get(suite2);
+      if (other === void 0) taken2.set(suite2, id);
       else
         diagnostics.push(
           error(
@@ -26321,10 +26321,10 @@ async function examine(driver, systems) {
     if (problems[0]) {
       const first2 = Math.max(...problems.map((p) => p.free ?? 0));
       const range = `${first2}-${first2 + 65535}`;
-      const taken = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
+      const taken2 = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
         what: problems.map((p) => p.what).join("; "),
-        fix: `${taken ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
+        fix: `${taken2 ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
       });
     }
     if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refusedNamespaces() !== void 0)
@@ -31635,6 +31635,8 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
+var taken = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
+var sourceFolder = (name6) => taken.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options7, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
   (0, import_node_fs53.mkdirSync)((0, import_node_path62.dirname)(log), { recursive: true });
@@ -31654,7 +31656,7 @@ async function prepareEnvironment(options7, packages, request, roots) {
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
   const build4 = (0, import_node_path62.join)(work2, "build");
-  const source2 = (0, import_node_path62.join)(build4, p.name);
+  const source2 = (0, import_node_path62.join)(build4, sourceFolder(p.name));
   const fault3 = await bringSource(options7.state, options7.store, p, source2) ?? await applyPatches(options7.distroRoot, options7.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
   return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path62.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
@@ -33250,7 +33252,7 @@ async function documentPackage(options7, packages, request) {
   const outcome = await enterEnvironment(options7, request, environment3, {
     script: "docs.sh",
     steps: ["docs"],
-    folder: `/build/${request.package.name}`,
+    folder: `/build/${sourceFolder(request.package.name)}`,
     binds: [{ from: environment3.build, to: "/build" }],
     env: {},
     network: false,
@@ -33294,7 +33296,7 @@ async function jobOf(request, environment3, files, interfaces) {
 function writeInputs(options7, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
-  const source2 = `/build/${p.name}`;
+  const source2 = `/build/${sourceFolder(p.name)}`;
   const { recipe: recipe2 } = environment3;
   writeRecipe(options7, request, environment3.source, recipe2);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
@@ -33894,7 +33896,7 @@ var PackageBuilder = class {
         "-ec",
         'cd "$1"; shift; exec "$@"',
         "sh",
-        `/build/${request.package.name}`,
+        `/build/${sourceFolder(request.package.name)}`,
         ...asked.terminal ? ["script", "-qec", inside.map(shellQuote).join(" "), "/dev/null"] : inside
       ]
     });
@@ -33923,7 +33925,7 @@ var PackageBuilder = class {
       const built = await enter({
         script: "slipway.sh",
         steps: ["build", "stage"],
-        folder: `/build/${p.name}`,
+        folder: `/build/${sourceFolder(p.name)}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
       if (built.code !== 0) return failed2(reasonOf(options7, built, limit, log, "its build"));
@@ -34000,7 +34002,7 @@ var PackageBuilder = class {
     const outcome = await enterEnvironment(options7, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
-      folder: `/build/${request.package.name}`,
+      folder: `/build/${sourceFolder(request.package.name)}`,
       binds: [{ from: environment3.build, to: "/build" }],
       env,
       network: "loopback",
@@ -39236,10 +39238,10 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs72.existsSync)((0, import_node_path89.join)(root, path2)));
-  if (taken.length) {
+  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs72.existsSync)((0, import_node_path89.join)(root, path2)));
+  if (taken2.length) {
     showDiagnostics([
-      error("deploy-exists", `${taken.slice(0, 5).join(", ")} there already: nothing was written`, {
+      error("deploy-exists", `${taken2.slice(0, 5).join(", ")} there already: nothing was written`, {
         hint: "name another folder; `slipway deploy update` brings an existing one up to date"
       })
     ]);
@@ -46857,11 +46859,11 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names4 = Object.keys(files);
     (0, import_node_fs95.mkdirSync)(root, { recursive: true });
-    const taken = names4.filter((f) => (0, import_node_fs95.existsSync)((0, import_node_path112.join)(root, f)));
-    if (taken.length) {
-      const verb = taken.length > 1 ? "exist" : "exists";
+    const taken2 = names4.filter((f) => (0, import_node_fs95.existsSync)((0, import_node_path112.join)(root, f)));
+    if (taken2.length) {
+      const verb = taken2.length > 1 ? "exist" : "exists";
       showDiagnostics([
-        error("init-exists", `${taken.join(", ")} ${verb} already: nothing was written`, {
+        error("init-exists", `${taken2.join(", ")} ${verb} already: nothing was written`, {
           hint: "name another folder, or move these away"
         })
       ]);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { debs, discard, resultOf, slipway, workspace } from './helpers.ts';
+import { debs as allDebs, discard, resultOf, slipway, workspace } from './helpers.ts';
 
 /** What each package's CMakeLists.txt does beside installing a file, and why it is refused; none where it is not. */
 const packages: Record<string, { cmake: string; reason?: RegExp }> = {
@@ -44,6 +44,9 @@ const packages: Record<string, { cmake: string; reason?: RegExp }> = {
     reason: /ended with|no folder/,
   },
 };
+
+/** What was published beside slipway's own package of the whole distribution. */
+const debs = (folder: string): string[] => allDebs(folder).filter((f) => !f.includes('/acme-d-environment_'));
 
 let folder: string;
 beforeAll(() => {

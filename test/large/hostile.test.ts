@@ -49,14 +49,22 @@ const attacks: Record<string, Attack> = {
     install: 'mkdir -p "$DESTDIR/DEBIAN"; echo x > "$DESTDIR/DEBIAN/postinst"',
     reason: /\/DEBIAN.* is outside of/,
   },
-  stage: { install: 'rm -rf /build/stage; ln -s / /build/stage', reason: /ended with|no folder/ },
+  // Names of folders that a build has beside the source.
+  stage: {},
+  obj: {},
+  home: {},
+  results: {},
+  swapped: { install: 'rm -rf /build/stage; ln -s / /build/stage', reason: /ended with|no folder/ },
   disk: {
     configure:
       'i=0; while [ $i -lt 40 ]; do head -c 32M /dev/zero > /build/$i; i=$((i + 1)); sleep 0.2; done; sleep 30',
     reason: /wrote more to the disk than a task may/,
   },
   bomb: { configure: "perl -e 'fork while 1' & sleep 3; exit 1", reason: /ended with|more processes/ },
-  daemon: { configure: 'setsid sh -c "while :; do touch /build/stage/late; sleep 0.1; done" >/dev/null 2>&1 &' },
+  daemon: {
+    configure: 'setsid sh -c "while :; do touch /build/stage/late; sleep 0.1; done" >/dev/null 2>&1 &',
+    reason: /\/late is outside of|ended with/,
+  },
   // What the kernel and the machine offer: each is refused, or shows nothing of the host.
   kernel: {
     configure: [
@@ -81,6 +89,9 @@ const attacks: Record<string, Attack> = {
   },
   noise: { configure: 'printf "\\033]0;owned\\007\\033[2J\\n"; head -c 80M /dev/zero | tr "\\0" x' },
 };
+
+/** Packages that were published, beside slipway's own of the whole distribution. */
+const published = (folder: string): string[] => debs(folder).filter((d) => !d.includes('/acme-d-environment_'));
 
 /** All files of a tree: kind, mode, owner, size and time. */
 const listing = (folder: string): string =>
@@ -150,11 +161,14 @@ it('hostile packages fail alone with their reason; nothing outside is read or wr
       if (reason) expect(result?.reason, name).toMatch(reason);
     }
     const honest = Object.entries({ ...attacks, good: {} as Attack }).flatMap(([n, a]) => (a.reason ? [] : [n]));
-    expect(debs(folder).map((d) => d.replace(/.*\/acme-d-/, '').replace(/_.*/, ''))).toEqual(
+    expect(published(folder).map((d) => d.replace(/.*\/acme-d-/, '').replace(/_.*/, ''))).toEqual(
       honest.map((n) => n.replaceAll('_', '-')).sort(),
     );
-    for (const file of debs(folder))
+    for (const file of published(folder)) {
+      const name = /acme-d-([a-z-]+)_/.exec(file)?.[1]?.replaceAll('-', '_');
+      expect(execFileSync('dpkg-deb', ['-c', file], { encoding: 'utf8' })).toContain(`/share/${name}/text`);
       expect(execFileSync('dpkg-deb', ['-c', file], { encoding: 'utf8' })).not.toMatch(/^[^d-]|late|-> \/etc/m);
+    }
     expect(watched.map(listing)).toEqual(before);
     expect(readdirSync(canary)).toEqual(['secret']);
     expect(ran.stderr + ran.stdout).not.toMatch(/\u001b\]0;owned/);

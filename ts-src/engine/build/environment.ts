@@ -43,6 +43,12 @@ export interface BuildEnvironment {
   own: string;
 }
 
+/** Folders of our own below /build. */
+const taken = new Set(['stage', 'obj', 'home', 'results']);
+
+/** Name of a package's source folder below /build: its own, where no folder of ours has it. */
+export const sourceFolder = (name: string): string => (taken.has(name) ? `${name}-source` : name);
+
 /** First stage: the source with its patches, and the root with system packages and the distribution's own. */
 export async function prepareEnvironment(
   options: EnvironmentOptions,
@@ -67,7 +73,7 @@ export async function prepareEnvironment(
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph.records[d]!.debs[0]!.sha256)));
   const build = join(work, 'build');
-  const source = join(build, p.name);
+  const source = join(build, sourceFolder(p.name));
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
     (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source, build));

@@ -13,6 +13,7 @@ import {
   enterEnvironment,
   prepareEnvironment,
   reasonOf,
+  sourceFolder,
   testLimit,
   type BuildEnvironment,
   type BuildSteps,
@@ -116,7 +117,7 @@ export class PackageBuilder {
         '-ec',
         'cd "$1"; shift; exec "$@"',
         'sh',
-        `/build/${request.package.name}`,
+        `/build/${sourceFolder(request.package.name)}`,
         ...(asked.terminal ? ['script', '-qec', inside.map(shellQuote).join(' '), '/dev/null'] : inside),
       ],
     });
@@ -148,7 +149,7 @@ export class PackageBuilder {
       const built = await enter({
         script: 'slipway.sh',
         steps: ['build', 'stage'],
-        folder: `/build/${p.name}`,
+        folder: `/build/${sourceFolder(p.name)}`,
         binds: [{ from: environment.build, to: '/build' }],
       });
       if (built.code !== 0) return failed(reasonOf(options, built, limit, log, 'its build'));
@@ -233,7 +234,7 @@ export class PackageBuilder {
     const outcome = await enterEnvironment(options, request, environment, {
       script: 'slipway.sh',
       steps: ['test'],
-      folder: `/build/${request.package.name}`,
+      folder: `/build/${sourceFolder(request.package.name)}`,
       binds: [{ from: environment.build, to: '/build' }],
       env,
       network: 'loopback',

@@ -11,6 +11,7 @@ import { docRecipe } from '../../render/doc-tools.ts';
 import { renderDoxyfile } from '../../render/doxyfile.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
 import {
+  sourceFolder,
   enterEnvironment,
   prepareEnvironment,
   reasonOf,
@@ -56,7 +57,7 @@ export async function documentPackage(
   const outcome = await enterEnvironment(options, request, environment, {
     script: 'docs.sh',
     steps: ['docs'],
-    folder: `/build/${request.package.name}`,
+    folder: `/build/${sourceFolder(request.package.name)}`,
     binds: [{ from: environment.build, to: '/build' }],
     env: {},
     network: false,
@@ -112,7 +113,7 @@ async function jobOf(
 function writeInputs(options: BuilderOptions, job: Job): void {
   const { request, environment, installed, wishes, interfaces } = job;
   const { package: p, graph } = request;
-  const source = `/build/${p.name}`;
+  const source = `/build/${sourceFolder(p.name)}`;
   const { recipe } = environment;
   writeRecipe(options, request, environment.source, recipe);
   const tags = [...interfaces].flatMap(([name, i]) => (i.tag === undefined ? [] : [[name, i.tag] as const]));
