@@ -21,8 +21,18 @@ const makeKey = (who: string) =>
   execFileSync(
     'gpg',
     [
-      ...['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', ''],
-      ...['--quick-generate-key', who, 'ed25519', 'sign', 'never'],
+      '--batch',
+      '--homedir',
+      home,
+      '--pinentry-mode',
+      'loopback',
+      '--passphrase',
+      '',
+      '--quick-generate-key',
+      who,
+      'ed25519',
+      'sign',
+      'never',
     ],
     { stdio: 'ignore' },
   );
