@@ -142,7 +142,8 @@ it('hostile packages fail alone with their reason; nothing outside is read or wr
         'package_settings: {sparse: {limits: {disk: 30G}}, disk: {limits: {disk: 256M}}, bomb: {limits: {processes: 300, minutes: 2}}}\n',
     );
     writeFileSync(join(folder, 'rosdep.yaml'), 'cmake: {debian: [cmake]}\n');
-    for (const [name, { configure = 'true', ...more }] of Object.entries({ ...attacks, good: {} as Attack }))
+    const all: Record<string, Attack> = { ...attacks, good: {} };
+    for (const [name, { configure = 'true', ...more }] of Object.entries(all))
       write(folder, name, { ...more, configure: configure.replaceAll('PORT', port) });
     const watched = [canary, ...places].filter((f) => existsSync(f));
     const before = watched.map(listing);
@@ -151,7 +152,7 @@ it('hostile packages fail alone with their reason; nothing outside is read or wr
     expect(ran.code, ran.stderr).toBe(1);
     expect(Date.now() - begun).toBeLessThan(30 * 60_000);
     const results = new Map(resultOf(folder).flatMap((r) => (r.id.endsWith(':test') ? [] : [[r.name, r] as const])));
-    for (const [name, { reason }] of Object.entries({ ...attacks, good: {} as Attack })) {
+    for (const [name, { reason }] of Object.entries(all)) {
       const result = results.get(name);
       expect([name, result?.state, reason ? '' : result?.reason]).toEqual([
         name,
@@ -160,7 +161,7 @@ it('hostile packages fail alone with their reason; nothing outside is read or wr
       ]);
       if (reason) expect(result?.reason, name).toMatch(reason);
     }
-    const honest = Object.entries({ ...attacks, good: {} as Attack }).flatMap(([n, a]) => (a.reason ? [] : [n]));
+    const honest = Object.entries(all).flatMap(([n, a]) => (a.reason ? [] : [n]));
     expect(published(folder).map((d) => d.replace(/.*\/acme-d-/, '').replace(/_.*/, ''))).toEqual(
       honest.map((n) => n.replaceAll('_', '-')).sort(),
     );
