@@ -82,6 +82,13 @@ hear() {
   done
   if [ "$1" = 'C++ to Python' ]; then timeout 60 ros2 topic list --no-daemon; fi
   kill -TERM -- "-$talker" "-$listener" || :
+  # All must be gone: what they hold in /dev/shm keeps mmdebstrap from unmounting it.
+  for i in $(seq 20); do
+    if ! kill -0 -- "-$talker" && ! kill -0 -- "-$listener"; then break; fi
+    sleep 0.5
+  done 2> /dev/null
+  kill -KILL -- "-$talker" "-$listener" 2> /dev/null || :
+  wait
   echo "$1: $(grep -m 1 'I heard' /tmp/listener.log || cat /tmp/talker.log /tmp/listener.log)"
 }
 hear 'C++ to Python' demo_nodes_cpp demo_nodes_py
