@@ -14,6 +14,11 @@ import org.jenkinsci.plugins.plaincredentials.impl.FileCredentialsImpl
 import org.jenkinsci.plugins.plaincredentials.impl.StringCredentialsImpl
 
 def secrets = Path.of(System.getenv('SECRETS') ?: '/run/secrets')
+// A file, as on one machine and on EC2, or the environment, as on ECS.
+def secret = { String name ->
+    def file = secrets.resolve(name)
+    Files.isReadable(file) ? Files.readAllBytes(file) : System.getenv(name)?.getBytes('UTF-8')
+}
 def folder = Jenkins.get().getItemByFullName("${System.getenv('SLIPWAY_ORGANIZATION')}/publish", Folder)
 if (folder != null) {
     def property = folder.properties.get(FolderCredentialsProperty)
@@ -30,14 +35,14 @@ if (folder != null) {
             store.updateCredentials(Domain.global(), former, credential)
         }
     }
-    def key = secrets.resolve('SIGNING_KEY')
-    if (Files.isReadable(key)) {
+    byte[] key = secret('SIGNING_KEY')
+    if (key != null) {
         put(new FileCredentialsImpl(CredentialsScope.GLOBAL, 'apt-key', 'Signs the apt repository', 'key.asc',
-            SecretBytes.fromBytes(Files.readAllBytes(key))))
+            SecretBytes.fromBytes(key)))
     }
-    def passphrase = secrets.resolve('SIGNING_PASSPHRASE')
-    if (Files.isReadable(passphrase)) {
+    byte[] passphrase = secret('SIGNING_PASSPHRASE')
+    if (passphrase != null) {
         put(new StringCredentialsImpl(CredentialsScope.GLOBAL, 'apt-passphrase', 'Passphrase of the signing key',
-            Secret.fromString(Files.readString(passphrase).trim())))
+            Secret.fromString(new String(passphrase, 'UTF-8').trim())))
     }
 }
