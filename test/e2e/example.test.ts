@@ -476,7 +476,8 @@ it('init makes a distro repository that builds as it is', async () => {
     expect(existsSync(join(made, 'Jenkinsfile'))).toBe(true);
     const ran = await slipway(['build', '--state', join(folder, '.slipway')], made);
     expect(ran.code, ran.stderr).toBe(0);
-    expect(debs(made).length).toBe(2);
+    // The package, its debug symbols and the prefix's setup.sh.
+    expect(debs(made).length).toBe(3);
   } finally {
     await discard(folder);
   }

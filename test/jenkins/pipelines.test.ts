@@ -402,7 +402,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
         'sh',
         [
           '-c',
-          `grep -rl --exclude-dir=bases --exclude-dir=layers --exclude-dir=archives 'open sesame\\|PRIVATE KEY' ${folder}/agents ${folder}/store ${folder}/apt ${folder}/signed 2>/dev/null || true`,
+          `grep -rl --exclude-dir=bases --exclude-dir=layers --exclude-dir=archives 'open sesame\\|BEGIN PGP PRIVATE KEY' ${folder}/agents ${folder}/store ${folder}/apt ${folder}/signed 2>/dev/null || true`,
         ],
         { encoding: 'utf8' },
       ),

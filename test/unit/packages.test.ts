@@ -87,6 +87,12 @@ describe('members of a package', () => {
     ["dpkg's own folder", [member('/DEBIAN/postinst')], /outside/],
     ['an escape in a target', [at('a', 'link', { target: 'b\x1b' })], /control characters/],
   ])('may not be %s', (_, members, reason) => expect(memberFaults(members, allowed).join('\n')).toMatch(reason));
+  it('may be anywhere where no folder is named', () => {
+    const anywhere = { folders: ['/'], targets: ['/'], links: new Map<string, string>() };
+    const file: Member = { path: '/opt/acme/d/lib/x', type: 'file', mode: 0o644, target: '' };
+    expect(memberFaults([file], anywhere)).toEqual([]);
+    expect(memberFaults([{ ...file, mode: 0o4755 }], anywhere).join('\n')).toContain('set-user-id');
+  });
 
   it('are each inside, whatever their paths and links', () => {
     const part = fc.constantFrom('..', '.', '', 'etc', 'opt', 'acme', 'd', 'a', 'b', 'usr', 'lib', '\n');

@@ -45,7 +45,8 @@ export const allowedDebugPaths = (debian: string): AllowedPaths => ({
   links: new Map([[`/usr/share/doc/${debian}-dbgsym`, debian]]),
 });
 
-const below = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+const below = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 const isWithin = (path: string, folders: readonly string[]): boolean => folders.some((f) => below(path, f));
 
 /** Most faults that are told of one package. */
