@@ -19670,7 +19670,7 @@ var allowedDebugPaths = (debian2) => ({
   targets: [],
   links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian2}-dbgsym`, debian2]])
 });
-var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
+var below = (path2, folder) => path2 === folder || path2.startsWith(folder === "/" ? "/" : `${folder}/`);
 var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
 var told2 = 10;
 function memberFaults(members2, allowed) {
@@ -38251,6 +38251,11 @@ import org.jenkinsci.plugins.plaincredentials.impl.FileCredentialsImpl
 import org.jenkinsci.plugins.plaincredentials.impl.StringCredentialsImpl
 
 def secrets = Path.of(System.getenv('SECRETS') ?: '/run/secrets')
+// A file, as on one machine and on EC2, or the environment, as on ECS.
+def secret = { String name ->
+    def file = secrets.resolve(name)
+    Files.isReadable(file) ? Files.readAllBytes(file) : System.getenv(name)?.getBytes('UTF-8')
+}
 def folder = Jenkins.get().getItemByFullName("\${System.getenv('SLIPWAY_ORGANIZATION')}/publish", Folder)
 if (folder != null) {
     def property = folder.properties.get(FolderCredentialsProperty)
@@ -38267,15 +38272,15 @@ if (folder != null) {
             store.updateCredentials(Domain.global(), former, credential)
         }
     }
-    def key = secrets.resolve('SIGNING_KEY')
-    if (Files.isReadable(key)) {
+    byte[] key = secret('SIGNING_KEY')
+    if (key != null) {
         put(new FileCredentialsImpl(CredentialsScope.GLOBAL, 'apt-key', 'Signs the apt repository', 'key.asc',
-            SecretBytes.fromBytes(Files.readAllBytes(key))))
+            SecretBytes.fromBytes(key)))
     }
-    def passphrase = secrets.resolve('SIGNING_PASSPHRASE')
-    if (Files.isReadable(passphrase)) {
+    byte[] passphrase = secret('SIGNING_PASSPHRASE')
+    if (passphrase != null) {
         put(new StringCredentialsImpl(CredentialsScope.GLOBAL, 'apt-passphrase', 'Passphrase of the signing key',
-            Secret.fromString(Files.readString(passphrase).trim())))
+            Secret.fromString(new String(passphrase, 'UTF-8').trim())))
     }
 }
 `, "controller/start.sh": `#!/bin/bash

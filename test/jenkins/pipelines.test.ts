@@ -410,9 +410,13 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   });
 
   it('promotes what a nightly published, where the promotion is from its channel', async () => {
-    const promote = "[[to: 'candidate/next', from: 'other'], [to: 'release/one', approval: true]]";
-    good(await distro({ jenkinsfile: `distroPipeline(lanes: 2, promote: ${promote}, ${publishes})`, approver: 'ada' }));
-    expect(existsSync(join(folder, 'apt/release/one/apt/dists/bookworm-mini/InRelease'))).toBe(true);
+    const promote = "[[to: 'candidate/next', from: 'other'], [to: 'staging', approval: true]]";
+    const b = await distro({
+      jenkinsfile: `distroPipeline(lanes: 2, promote: ${promote}, ${publishes})`,
+      approver: 'ada',
+    });
+    good(b);
+    expect(existsSync(join(folder, 'apt/staging/apt/dists/bookworm-mini/InRelease')), b.log).toBe(true);
     expect(existsSync(join(folder, 'apt/candidate'))).toBe(false);
   });
 
