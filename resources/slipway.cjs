@@ -20441,14 +20441,20 @@ function settingsFacts(distro, digestOf) {
   const settingsOf = settingsFinder(distro);
   const known3 = /* @__PURE__ */ new Map();
   return (scope2, packageName2) => {
-    let common3 = known3.get(scope2);
-    if (!common3) known3.set(scope2, common3 = scopeFacts(distro, scope2));
+    let found2 = known3.get(scope2);
+    if (!found2) {
+      const systemFiles = new Map(
+        scope2.packages.flatMap((p) => p.systemFiles ? [[p.name, text2(p.systemFiles)]] : [])
+      );
+      known3.set(scope2, found2 = { common: scopeFacts(distro, scope2), systemFiles });
+    }
     const { patches = [], cmake_args = [], environment: environment3 = {} } = settingsOf(packageName2);
     return {
-      ...common3,
+      ...found2.common,
       patches: patches.map(digestOf).join(" "),
       cmake_args: text2(cmake_args),
-      environment: text2(environment3)
+      environment: text2(environment3),
+      system_files: found2.systemFiles.get(packageName2) ?? ""
     };
   };
 }

@@ -75,7 +75,8 @@ describe('as a plain user', () => {
     const ran = await build();
     expect(ran.code, ran.stderr).toBe(0);
     expect(Object.keys(states(folder)).sort()).toEqual(mini);
-    expect(debs(folder).length).toBe(10);
+    // Eight packages, debug symbols of two, and the prefix's setup.sh.
+    expect(debs(folder).length).toBe(11);
     execFileSync(
       'setpriv',
       [

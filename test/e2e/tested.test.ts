@@ -44,7 +44,7 @@ describe('tests that need packages of the distribution', () => {
     expect(states()).toMatchObject({ checks: 'cached', 'app:test': 'cached' });
     expect(
       debs(folder).map((d) => execFileSync('dpkg-deb', ['-f', d, 'Package'], { encoding: 'utf8' }).trim()),
-    ).toEqual(['acme-tiny-app']);
+    ).toEqual(['acme-tiny-app', 'acme-tiny-environment']);
     const plain = await slipway(['build', 'app'], folder);
     expect(plain.code, plain.stderr).toBe(0);
     expect(Object.keys(states())).toEqual(['app']);

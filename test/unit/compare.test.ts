@@ -68,9 +68,10 @@ const settings: Record<string, [unknown, RegExp]> = {
   depends: [['zlib1g'], /one +1\.0\.0 +system packages/],
   system: [['libone-dev'], /removed.*\n +one/],
   skip: [true, /removed.*\n +one/],
+  system_files: [[{ kind: 'udev', path: '60-one.rules' }], /one +1\.0\.0 +system_files/],
 };
-/** Keys of package_settings that change no package's key. */
-const outsideKeys = ['limits'];
+/** Keys of package_settings that change no package's key, or only by what its manifest says. */
+const outsideKeys = ['declared_system_files', 'limits'];
 
 describe('slipway compare names every change of distro.yaml that changes a key', () => {
   it('knows all package settings', () => {

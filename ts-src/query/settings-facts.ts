@@ -37,16 +37,22 @@ function scopeFacts(distro: Distro, scope: Scope): Facts {
  */
 export function settingsFacts(distro: Distro, digestOf: (file: string) => string): FactsOf {
   const settingsOf = settingsFinder(distro);
-  const known = new Map<Scope, Facts>();
+  const known = new Map<Scope, { common: Facts; systemFiles: ReadonlyMap<string, string> }>();
   return (scope, packageName) => {
-    let common = known.get(scope);
-    if (!common) known.set(scope, (common = scopeFacts(distro, scope)));
+    let found = known.get(scope);
+    if (!found) {
+      const systemFiles = new Map(
+        scope.packages.flatMap((p) => (p.systemFiles ? [[p.name, text(p.systemFiles)]] : [])),
+      );
+      known.set(scope, (found = { common: scopeFacts(distro, scope), systemFiles }));
+    }
     const { patches = [], cmake_args = [], environment = {} } = settingsOf(packageName);
     return {
-      ...common,
+      ...found.common,
       patches: patches.map(digestOf).join(' '),
       cmake_args: text(cmake_args),
       environment: text(environment),
+      system_files: found.systemFiles.get(packageName) ?? '',
     };
   };
 }
