@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleClient } from './scripts/client.mjs';
+import { browserScripts } from './scripts/client.mjs';
 import { deployModule, deploySource } from './scripts/deploy-files.mjs';
 import { textLoaders } from './scripts/text-files.mjs';
 
@@ -76,13 +76,6 @@ const deployFolder = {
   setup(bundle) {
     bundle.onResolve({ filter: new RegExp(`^${deployModule}$`) }, ({ path }) => ({ path, namespace: 'deploy' }));
     bundle.onLoad({ filter: /.*/, namespace: 'deploy' }, () => ({ contents: deploySource(root) }));
-  },
-};
-/** @type {import('esbuild').Plugin} */
-const browserScripts = {
-  name: 'browser',
-  setup(bundle) {
-    bundle.onLoad({ filter: /\.browser$/ }, ({ path }) => ({ contents: bundleClient(path), loader: 'text' }));
   },
 };
 const result = await build({

@@ -16,3 +16,15 @@ export function bundleClient(file) {
   });
   return result.outputFiles[0].text;
 }
+
+/**
+ * The same for a program that esbuild bundles.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+export const browserScripts = {
+  name: 'browser',
+  setup(bundle) {
+    bundle.onLoad({ filter: /\.browser$/ }, ({ path }) => ({ contents: bundleClient(path), loader: 'text' }));
+  },
+};

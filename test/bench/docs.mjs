@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { cache } from '../setup.mjs';
 import { fetchTarballs, large, largePackages, noeticSettings, writeDistro } from '../e2e/upstream.mjs';
-import { bundleClient } from '../../scripts/client.mjs';
+import { browserScripts } from '../../scripts/client.mjs';
 import { textLoaders } from '../../scripts/text-files.mjs';
 import { bundle, median, root, timed } from './common.mjs';
 
@@ -39,13 +39,7 @@ async function searchRows(folder, runs, note) {
     loader: textLoaders,
     logLevel: 'error',
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    plugins: [
-      {
-        name: 'browser',
-        setup: (b) =>
-          b.onLoad({ filter: /\.browser$/ }, ({ path }) => ({ contents: bundleClient(path), loader: 'text' })),
-      },
-    ],
+    plugins: [browserScripts],
   });
   note(`making a site of ${packages} packages`);
   const made = JSON.parse(timed(process.execPath, [driver, folder, String(packages)]).stdout);

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
+import { browserScripts } from '../../scripts/client.mjs';
 import { textLoaders } from '../../scripts/text-files.mjs';
 
 const folder = join(__dirname, '../bench');
@@ -11,7 +12,7 @@ it.each(readdirSync(folder).filter((f) => f.endsWith('.ts')))(
   async (file) => {
     const entryPoints = [join(folder, file)];
     const options = { bundle: true, platform: 'node', format: 'esm', write: false, logLevel: 'silent' } as const;
-    const { errors } = await build({ ...options, entryPoints, loader: textLoaders });
+    const { errors } = await build({ ...options, entryPoints, loader: textLoaders, plugins: [browserScripts] });
     expect(errors).toEqual([]);
   },
 );
