@@ -28333,15 +28333,23 @@ async function signerOf(at2, keys) {
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
   const primaries = primaryKeys(listed.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
+  let last = Promise.resolve();
+  const inTurn = (work2) => {
+    const next2 = last.then(work2);
+    last = next2.catch(() => void 0);
+    return next2;
+  };
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text8, form) {
+    sign(text8, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
-      if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
-      const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
-      return checked.ok ? good(signed.stdout) : checked;
+      return inTurn(async () => {
+        const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
+        if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
+        const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
+        return checked.ok ? good(signed.stdout) : checked;
+      });
     },
     run: (command2, args, options7 = {}) => at2.run(command2, args, { ...options7, env: { ...process.env, ...options7.env, GNUPGHOME: at2.home } })
   });

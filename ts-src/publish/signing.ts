@@ -185,15 +185,24 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed('export the public key', exported);
   const primaries = primaryKeys(listed.stdout);
   const by = fingerprints.flatMap((f) => ['--local-user', f]);
+  // One at a time: gpg-agent refused signatures that were asked for at once ("Invalid value").
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work);
+    last = next.catch(() => undefined);
+    return next;
+  };
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text, form) {
+    sign(text, form) {
       const how = form === 'clearsign' ? ['--clearsign'] : ['--armor', '--detach-sign'];
-      const signed = await gpg(at, ['--status-fd', '2', '--digest-algo', 'SHA512', ...by, ...how], { input: text });
-      if (signed.code !== 0 || !signed.stdout) return failed('sign', signed);
-      const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
-      return checked.ok ? good(signed.stdout) : checked;
+      return inTurn(async () => {
+        const signed = await gpg(at, ['--status-fd', '2', '--digest-algo', 'SHA512', ...by, ...how], { input: text });
+        if (signed.code !== 0 || !signed.stdout) return failed('sign', signed);
+        const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
+        return checked.ok ? good(signed.stdout) : checked;
+      });
     },
     run: (command, args, options = {}) =>
       at.run(command, args, { ...options, env: { ...process.env, ...options.env, GNUPGHOME: at.home } }),
