@@ -18829,6 +18829,7 @@ var import_node_fs9 = require("node:fs");
 var import_node_path9 = require("node:path");
 
 // ts-src/io/untrusted.ts
+init_sizes();
 var import_node_fs8 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
 var import_node_path8 = require("node:path");
@@ -18881,9 +18882,8 @@ async function openFile(root, path2, most7) {
   const opened = await handle.stat();
   if (opened.isFile() && opened.size <= most7) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText2(most7)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most7)}`) : fault(path2, "is no file");
 }
-var sizeText2 = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
 async function readLeft(root, path2, most7) {
   const handle = await openFile(root, path2, most7);
   if (!handle) return void 0;
@@ -18965,7 +18965,7 @@ function readHeld(root, path2) {
   try {
     const found2 = (0, import_node_fs8.fstatSync)(handle);
     if (!found2.isFile()) throw fault(path2, "is no file");
-    if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText2(mostHeld)}`);
+    if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText(mostHeld)}`);
     return (0, import_node_fs8.readFileSync)(handle);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
@@ -19242,8 +19242,8 @@ function describe(stage) {
     const data = readHeld(stage, f.path);
     const full = whole2(sha256(data));
     const elf = readElf(data);
-    const plain3 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
-    const code = plain3 === void 0 ? full : whole2(sha256(`without comments ${plain3}`));
+    const plain2 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
+    const code = plain2 === void 0 ? full : whole2(sha256(`without comments ${plain2}`));
     const part = (api, tool = code) => ({
       path: f.path,
       full,
@@ -20251,8 +20251,8 @@ function compareParts2(a, b) {
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
 function versionAbove(version3, stamp, highest2) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain3 = version3.replace(/^\d+:/, "");
-  const head = stampIn2.exec(plain3)?.[1] ?? `${plain3}.`;
+  const plain2 = version3.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain2)?.[1] ?? `${plain2}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest2));
   const last = stampIn2.exec(highest2);
@@ -21273,8 +21273,8 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain3 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
-    const dependents = inverse(plain3);
+    const plain2 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const dependents = inverse(plain2);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
       let found2 = above2.get(from);
@@ -21475,7 +21475,7 @@ function testCycles(evaluated) {
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
   const sets = cycles(settled2.map((list9, n) => n < count3 ? [...list9, ...tested[n]] : list9));
-  const plain3 = doubled(
+  const plain2 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
   );
@@ -21484,7 +21484,7 @@ function testCycles(evaluated) {
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
       for (const to of from < count3 ? tested[from] : []) {
-        const back = members2.has(to) ? shortest(plain3, to, from) : void 0;
+        const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
     }
@@ -22122,8 +22122,8 @@ function loginOf(url2) {
   const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
   const [, scheme, user2, host2, path2] = m;
-  const plain3 = `${scheme}://${host2}${path2}`;
-  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain3 };
+  const plain2 = `${scheme}://${host2}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain2 };
   const colon = user2.indexOf(":");
   const decoded3 = (text8) => {
     try {
@@ -22133,7 +22133,7 @@ function loginOf(url2) {
     }
   };
   return {
-    plain: plain3,
+    plain: plain2,
     login: {
       env: {
         SLIPWAY_URL_USER: decoded3(colon < 0 ? user2 : user2.slice(0, colon)),
@@ -22262,10 +22262,10 @@ var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
 var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? redacted(url2);
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
-  const { plain: plain3, login: login2 } = loginOf(url2);
+  const { plain: plain2, login: login2 } = loginOf(url2);
   const env = environment();
-  if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
-  return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
+  if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
+  return { url: plain2, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
   const ask3 = askFor(url2, submodule === true);
@@ -22764,7 +22764,7 @@ async function download(url2, file3, since) {
       (0, import_node_fs16.copyFileSync)(local2, file3);
       return good(file3);
     }
-    const { plain: plain3, login: login2 } = loginOf(url2);
+    const { plain: plain2, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
@@ -22776,7 +22776,7 @@ async function download(url2, file3, since) {
           file3,
           ...login2 ? ["--config", "-"] : [],
           "--",
-          plain3
+          plain2
         ],
         login2 ? { input: `user = ${JSON.stringify(`${login2.env.SLIPWAY_URL_USER}:${login2.env.SLIPWAY_URL_PASSWORD}`)}
 ` } : {}
@@ -23352,8 +23352,8 @@ function parseXml2(source2, file3) {
   if (source2.length > largestManifest)
     return bad(error("manifest-invalid", `the manifest is larger than ${largestManifest >> 20} MiB`, { file: file3 }));
   const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
-  const plain3 = readPlain(text8);
-  if (plain3) return good(plain3);
+  const plain2 = readPlain(text8);
+  if (plain2) return good(plain2);
   const read3 = readTree(text8);
   return read3.root ? good(read3.root) : bad(error("manifest-xml", `not well-formed XML: ${read3.message}`, { file: file3, line: read3.line }));
 }
@@ -23720,9 +23720,9 @@ var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
   const { name: name6, line: line2, tag, ...more } = d;
-  const plain3 = plainName.test(name6);
-  const json2 = plain3 ? more : { ...more, name: name6 };
-  return `${tags.indexOf(tag)} ${line2} ${plain3 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const plain2 = plainName.test(name6);
+  const json2 = plain2 ? more : { ...more, name: name6 };
+  return `${tags.indexOf(tag)} ${line2} ${plain2 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -24713,8 +24713,8 @@ function isPlain(value2) {
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 function lineOfKey(text8, key) {
-  const plain3 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain3 >= 0 ? plain3 + 1 : new Locator(text8).line([key]);
+  const plain2 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text8).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
@@ -25587,9 +25587,9 @@ var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'"
 function jobNames(names4) {
   const used = /* @__PURE__ */ new Set();
   return names4.map((name6) => {
-    const plain3 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
-    let free = plain3;
-    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain3}-${i}`;
+    const plain2 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+    let free = plain2;
+    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
     used.add(free.toLowerCase());
     return free;
   });
@@ -25864,10 +25864,10 @@ var rules = [
   }
 ];
 function knownCause(log) {
-  const plain3 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  const plain2 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
   for (const { pattern, say } of rules) {
-    const match = pattern.exec(plain3);
-    if (match) return say(match, plain3);
+    const match = pattern.exec(plain2);
+    if (match) return say(match, plain2);
   }
   return void 0;
 }
@@ -26263,10 +26263,10 @@ var always = [
   { command: "mount", package: "mount", why: "makes hermetic roots" },
   { command: "ip", package: "iproute2", why: "gives tests a loopback network" }
 ];
-var toolsFor = (driver, plain3) => [
+var toolsFor = (driver, plain2) => [
   ...always,
   ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
-  ...plain3 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
+  ...plain2 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
 ];
 var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
@@ -26308,8 +26308,8 @@ function describeMachine(state) {
 }
 async function examine(driver, systems) {
   const findings = [];
-  const plain3 = process.getuid() !== 0;
-  for (const t of toolsFor(driver, plain3))
+  const plain2 = process.getuid() !== 0;
+  for (const t of toolsFor(driver, plain2))
     if (!inPath(t.command))
       findings.push({
         what: `${t.command} (${t.why}) is not installed`,
@@ -26320,7 +26320,7 @@ async function examine(driver, systems) {
     if (!(0, import_node_fs28.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
-  if (plain3 && driver === "unshare") {
+  if (plain2 && driver === "unshare") {
     const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
     const users2 = readIf("/etc/passwd") ?? "";
     const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
@@ -26347,16 +26347,16 @@ async function examine(driver, systems) {
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
       what: "the docker daemon does not answer",
-      fix: `${plain3 ? "sudo " : ""}systemctl start docker${plain3 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
+      fix: `${plain2 ? "sudo " : ""}systemctl start docker${plain2 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused3 = !findings.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused3 = !findings.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     findings.push({
       what: `plain users can't make user namespaces here: ${refused3}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
-    const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
     const tried = await run("unshare", [
       ...user2,
       "--mount",
@@ -26369,7 +26369,7 @@ async function examine(driver, systems) {
       "-c",
       "d=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r",
       "sh",
-      plain3 ? ",userxattr" : ""
+      plain2 ? ",userxattr" : ""
     ]);
     if (tried.code !== 0)
       findings.push({
@@ -26384,12 +26384,12 @@ async function refusedNamespaces() {
   return tried.code === 0 ? void 0 : tried.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried.code}`;
 }
 async function missingTools(driver, plan2) {
-  const plain3 = process.getuid() !== 0;
-  const lacking = toolsFor(driver, plain3).filter((t) => !inPath(t.command));
+  const plain2 = process.getuid() !== 0;
+  const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names4 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused3 = !names4.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused3 = !names4.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
@@ -26398,7 +26398,7 @@ async function missingTools(driver, plan2) {
     ];
   return names4.length ? [
     error("tool-missing", `this machine lacks ${names4.join(", ")}`, {
-      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
+      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -26585,8 +26585,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 var import_node_crypto7 = require("node:crypto");
 function poolPath(stanza, file3) {
   const source2 = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
-  const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
-  return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file3}`;
+  const plain2 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
+  return `pool/main/${plain2.startsWith("lib") ? plain2.slice(0, 4) : plain2[0]}/${plain2}/${file3}`;
 }
 function packageEntry(stanza, file3) {
   const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
@@ -26702,9 +26702,9 @@ async function readPacked(store2, packed3) {
   }
   return packed3?.length && found2.length === packed3.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain3, packed: packed3 }) {
+function filesOf2({ key, plain: plain2, packed: packed3 }) {
   const path2 = `main/binary-${key.slice(key.lastIndexOf("/") + 1)}/`;
-  return [plain3, ...packed3].map(({ file: file3, data }) => ({ path: `${path2}${file3.name}`, data, sha256: file3.sha256 }));
+  return [plain2, ...packed3].map(({ file: file3, data }) => ({ path: `${path2}${file3.name}`, data, sha256: file3.sha256 }));
 }
 
 // ts-src/publish/draft.ts
@@ -26737,10 +26737,10 @@ async function makeIndices(store2, suites, former) {
   const packed3 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
-    const plain3 = heldData("Packages", Buffer.from(renderPackages(entries)));
-    const forms2 = readPacked(store2, packed3.get(plain3.file.sha256)).then((found2) => found2 ?? packIndex(plain3.data));
+    const plain2 = heldData("Packages", Buffer.from(renderPackages(entries)));
+    const forms2 = readPacked(store2, packed3.get(plain2.file.sha256)).then((found2) => found2 ?? packIndex(plain2.data));
     forms2.catch(() => void 0);
-    return { key, plain: plain3, entries, forms: forms2 };
+    return { key, plain: plain2, entries, forms: forms2 };
   });
   return good({
     lost: lost3,
@@ -27155,7 +27155,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 }
 async function switchSuites(endpoint, staged) {
   const changed2 = staged.filter((s) => s.release);
-  const plain3 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+  const plain2 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...files.map((f) => ({
       name: `dists/${name6}/${f.path}`,
       data: f.data,
@@ -27167,7 +27167,7 @@ async function switchSuites(endpoint, staged) {
     ] : []
   ]);
   const wanted = await parallel(
-    plain3,
+    plain2,
     endpoint.width,
     async (file3) => (
       // What is there of a suite that stays as it is is looked at first.
@@ -27715,9 +27715,12 @@ var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), 
 // ts-src/render/debian.ts
 init_names();
 
+// ts-src/text/xml.ts
+var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+
 // ts-src/render/description.ts
 var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
-var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
+var plain = (xml) => unescapeXml(xml.replace(/<[^>]*>/g, " ")).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
 var longestSummary = 78;
 function describePackage(xml, name6, origin) {
   const text8 = plain(xml);
@@ -29118,6 +29121,20 @@ function checkArchives(planned3) {
   }
   return [...diagnostics.values()];
 }
+
+// ts-src/cli/run-input.ts
+var runInputOf = (planned3) => ({
+  plan: planned3.plan,
+  distro: planned3.workspace.distro,
+  distroRoot: planned3.workspace.root,
+  state: planned3.workspace.state,
+  distributions: planned3.distributions,
+  lock: planned3.lock,
+  bases: {},
+  checkArchive: archiveCheck(planned3),
+  untrusted: void 0,
+  tested: () => false
+});
 
 // ts-src/engine/scheduler.ts
 init_urls();
@@ -30626,9 +30643,9 @@ async function makeBaseArchive(base) {
     ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
-  const plain3 = process.getuid?.() !== 0;
+  const plain2 = process.getuid?.() !== 0;
   const input = (text8) => text8 === void 0 ? {} : { input: text8 };
-  if (plain3 || !await canConfine()) {
+  if (plain2 || !await canConfine()) {
     const command3 = mmdebstrapCommand(
       platform3,
       architecture3,
@@ -30636,10 +30653,10 @@ async function makeBaseArchive(base) {
       (0, import_node_path53.join)(work2, "base.tar"),
       (0, import_node_path53.join)(work2, "lists"),
       {
-        plain: plain3
+        plain: plain2
       }
     );
-    const folder = plain3 && !openToAll(temporary) ? void 0 : temporary;
+    const folder = plain2 && !openToAll(temporary) ? void 0 : temporary;
     return run("mmdebstrap", command3.args, {
       log,
       cwd: "/",
@@ -32943,9 +32960,9 @@ function splitComment(text8) {
   return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text8.trim(), ""];
 }
 function typeOfField(type) {
-  const plain3 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
-  if (plain3 === "Header") return { package: "std_msgs", name: "Header" };
-  const parts2 = plain3.split("/");
+  const plain2 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
+  if (plain2 === "Header") return { package: "std_msgs", name: "Header" };
+  const parts2 = plain2.split("/");
   const name6 = parts2.at(-1) ?? "";
   if (!/^[A-Z]/.test(name6)) return void 0;
   return parts2.length > 1 ? { package: parts2[0] ?? "", name: name6 } : { name: name6 };
@@ -32996,7 +33013,6 @@ function pluginsIn(xml) {
     };
   });
 }
-var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
 
 // ts-src/engine/docs/results.ts
 var import_node_zlib10 = require("node:zlib");
@@ -34952,7 +34968,7 @@ shift 3
 mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
-function readRoot(reading, plain3, propagation, inside) {
+function readRoot(reading, plain2, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
   (0, import_node_fs63.mkdirSync)(work2, { recursive: true });
   const links = reading.layers.map((layer, i) => {
@@ -34961,13 +34977,13 @@ function readRoot(reading, plain3, propagation, inside) {
   });
   return inside(
     ["--mount", "--propagation", propagation],
-    ["sh", "-c", readScript, "read", work2, links.join(":"), plain3 ? ",userxattr" : "", ...command2],
+    ["sh", "-c", readScript, "read", work2, links.join(":"), plain2 ? ",userxattr" : "", ...command2],
     { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
   );
 }
 function unshareDriver() {
-  const plain3 = process.getuid() !== 0;
-  const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const plain2 = process.getuid() !== 0;
+  const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command2, options7) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
@@ -35012,7 +35028,7 @@ function unshareDriver() {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       ENTER_SIZE: String(limits2.temporary),
       ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
-      ...plain3 ? { ENTER_OVERLAY: ",userxattr" } : {},
+      ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
       ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
       ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
     };
@@ -35050,7 +35066,7 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du, enter),
     async read(reading) {
-      const outcome = await readRoot(reading, plain3, await isPrivate() ? "private" : "unchanged", inside);
+      const outcome = await readRoot(reading, plain2, await isPrivate() ? "private" : "unchanged", inside);
       await unmount(reading.work);
       return outcome;
     },
@@ -35315,14 +35331,7 @@ async function buildAll(values, planned3, wanted) {
   const begun = Date.now();
   showDiagnostics(await pinSources(workspace, plan2));
   const input = {
-    plan: plan2,
-    distro: workspace.distro,
-    distroRoot: workspace.root,
-    state: workspace.state,
-    distributions: planned3.distributions,
-    lock: planned3.lock,
-    bases: {},
-    checkArchive: archiveCheck(planned3),
+    ...runInputOf(planned3),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && "named" in p.why
   };
@@ -38776,8 +38785,8 @@ function renderDeployment(answers) {
   };
   return Object.fromEntries(
     Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text8]) => {
-      const plain3 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain3] ?? plain3, plain3 === path2 ? text8 : renderTemplate(text8, values)];
+      const plain2 = path2.replace(/\.mustache$/, "");
+      return [dotted[plain2] ?? plain2, plain2 === path2 ? text8 : renderTemplate(text8, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
@@ -39768,9 +39777,9 @@ function messageDocument(site, p, m, index) {
   };
   const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
-    const plain3 = fields.filter((f) => !f.constant);
+    const plain2 = fields.filter((f) => !f.constant);
     const constants5 = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain3, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain2, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
   });
   const users2 = usersOf2(p, m.name, site.packages);
   const usedBy = users2.map(
@@ -39857,8 +39866,7 @@ var kindsOfMember = {
   enumvalue: "e",
   define: "d"
 };
-var plain2 = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
-var first = (text8, tag) => plain2(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text8)?.[1] ?? "");
+var first = (text8, tag) => unescapeXml(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text8)?.[1] ?? "");
 function symbolsOfTag(tag, number7, there) {
   const rows = [];
   for (const [, kind = "", body = ""] of tag.matchAll(/<compound kind="([a-z]+)"[^>]*>([^]*?)<\/compound>/g)) {
@@ -40698,21 +40706,10 @@ async function planned2(values, packages) {
   const read3 = await readAndPlan(values, packages);
   showDiagnostics(read3.diagnostics);
   if (!read3.ok) return void 0;
-  const { workspace, plan: plan2, distributions, lock: lock2, diagnostics } = read3.value;
+  const { workspace, plan: plan2, diagnostics } = read3.value;
   showDiagnostics(await pinSources(workspace, plan2));
   return {
-    input: {
-      plan: plan2,
-      distro: workspace.distro,
-      distroRoot: workspace.root,
-      state: workspace.state,
-      distributions,
-      lock: lock2,
-      bases: {},
-      checkArchive: archiveCheck(read3.value),
-      untrusted: void 0,
-      tested: () => false
-    },
+    input: runInputOf(read3.value),
     store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, void 0),
     root: workspace.root,
     faulty: diagnostics.some(isError),
@@ -44770,12 +44767,12 @@ var TarScanner = class {
     const prefix = text7(h, 345, 155);
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
-    const plain3 = type === "0" || type === "\0";
-    if (plain3 && size3 > 0 && size3 <= largest9) {
+    const plain2 = type === "0" || type === "\0";
+    if (plain2 && size3 > 0 && size3 <= largest9) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
-    if (plain3) this.found(path2, size3, void 0);
+    if (plain2) this.found(path2, size3, void 0);
     this.skip = size3 + padding;
   }
 };
@@ -47224,8 +47221,8 @@ var matchesRef = (pattern, name6) => {
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
-  const plain3 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain3 === name6 ? plain3 : `${plain3 || "ref"}-${sha256(name6).slice(0, 6)}`;
+  const plain2 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain2 === name6 ? plain2 : `${plain2 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
 // ts-src/cli/farm/prepare.ts
@@ -49787,19 +49784,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
 async function sessionOf(planned3, limits2, signal) {
   const { workspace, plan: plan2 } = planned3;
   showDiagnostics(await pinSources(workspace, plan2));
-  const input = {
-    plan: plan2,
-    distro: workspace.distro,
-    distroRoot: workspace.root,
-    state: workspace.state,
-    distributions: planned3.distributions,
-    lock: planned3.lock,
-    bases: {},
-    checkArchive: archiveCheck(planned3),
-    untrusted: void 0,
-    tested: () => false
-  };
-  const session2 = await openSession(input, {
+  const session2 = await openSession(runInputOf(planned3), {
     say: (line2) => writeMessage(`${line2}
 `),
     driver: driverOf({}, workspace.state),

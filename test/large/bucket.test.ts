@@ -3,7 +3,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import type { Endpoint } from '../../ts-src/publish/endpoint.ts';
@@ -12,8 +11,9 @@ import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { readPackages, readRelease } from '../../ts-src/publish/indices.ts';
 import { openStore } from '../../ts-src/store/store.ts';
 import { makeDeb } from '../e2e/apt-client.ts';
-import { cache, execute, root } from '../e2e/helpers.ts';
+import { cache, execute } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';
+import { makePublisher } from './publish-driver.ts';
 
 const folder = mkdtempSync(join(cache, 'bucket-'));
 const driver = join(folder, 'driver.cjs');
@@ -26,16 +26,7 @@ let onRequest: (n: number) => boolean = () => false;
 let requests = 0;
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, 'test/bench/publish-driver.ts')],
-    bundle: true,
-    platform: 'node',
-    outfile: driver,
-    logLevel: 'error',
-  });
-  mkdirSync(join(folder, 'gpg'), { mode: 0o700 });
-  const gpg = ['--batch', '--homedir', join(folder, 'gpg'), '--pinentry-mode', 'loopback', '--passphrase', ''];
-  execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'ed25519', 'sign', 'never'], { stdio: 'ignore' });
+  await makePublisher(folder);
   server = await s3Server();
   const behind = new URL(server.direct);
   proxy = createServer((from, to) => {

@@ -1,14 +1,14 @@
 // Clients behind an edge that serves InRelease ten seconds late, while the repository is published all the time.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb } from '../e2e/apt-client.ts';
-import { cache, execute, root } from '../e2e/helpers.ts';
+import { cache, execute } from '../e2e/helpers.ts';
+import { makePublisher } from './publish-driver.ts';
 
 const folder = mkdtempSync(join(cache, 'edge-'));
 const driver = join(folder, 'driver.cjs');
@@ -60,16 +60,7 @@ http {
 }
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, 'test/bench/publish-driver.ts')],
-    bundle: true,
-    platform: 'node',
-    outfile: driver,
-    logLevel: 'error',
-  });
-  mkdirSync(join(folder, 'gpg'), { mode: 0o700 });
-  const gpg = ['--batch', '--homedir', join(folder, 'gpg'), '--pinentry-mode', 'loopback', '--passphrase', ''];
-  execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'ed25519', 'sign', 'never'], { stdio: 'ignore' });
+  await makePublisher(folder);
   const store = await openStore(`file:${join(folder, 'store')}`, folder, join(folder, 'state'), undefined);
   for (let n = 0; n < generations; n++) {
     const list: Record<string, unknown[]> = {};

@@ -1,14 +1,14 @@
 // What publication must stand: kill -9 at every write, many suites, and clients that update all the while.
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { readPackages, readRelease } from '../../ts-src/publish/indices.ts';
 import { openStore } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb, type MadeDeb } from '../e2e/apt-client.ts';
 import { cache, execute, root, type Ran } from '../e2e/helpers.ts';
+import { makePublisher } from './publish-driver.ts';
 
 const folder = mkdtempSync(join(cache, 'kill-publish-'));
 const driver = join(folder, 'driver.cjs');
@@ -16,16 +16,7 @@ const killer = join(root, 'test/e2e/kill-at.cjs');
 const suites = ['bookworm-a', 'bookworm-b'];
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, 'test/bench/publish-driver.ts')],
-    bundle: true,
-    platform: 'node',
-    outfile: driver,
-    logLevel: 'error',
-  });
-  mkdirSync(join(folder, 'gpg'), { mode: 0o700 });
-  const gpg = ['--batch', '--homedir', join(folder, 'gpg'), '--pinentry-mode', 'loopback', '--passphrase', ''];
-  execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'ed25519', 'sign', 'never'], { stdio: 'ignore' });
+  await makePublisher(folder);
   await listOf('one', 1);
   await listOf('two', 2);
 });

@@ -33,7 +33,7 @@ import {
   type ValuesOf,
   defineCommand,
 } from './command.ts';
-import { archiveCheck } from './archive-check.ts';
+import { runInputOf } from './run-input.ts';
 import type { Progress, Scheduler } from '../engine/scheduler.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
 import { untilStopped } from '../io/signals.ts';
@@ -194,14 +194,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
   const begun = Date.now();
   showDiagnostics(await pinSources(workspace, plan));
   const input: RunInput = {
-    plan,
-    distro: workspace.distro,
-    distroRoot: workspace.root,
-    state: workspace.state,
-    distributions: planned.distributions,
-    lock: planned.lock,
-    bases: {},
-    checkArchive: archiveCheck(planned),
+    ...runInputOf(planned),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && 'named' in p.why,
   };

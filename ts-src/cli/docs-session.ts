@@ -8,7 +8,7 @@ import { heldIn } from '../publish/channel.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { openScratch } from '../sandbox/scratch.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { archiveCheck } from './archive-check.ts';
+import { runInputOf } from './run-input.ts';
 import { pinSources } from './build.ts';
 import { showDiagnostics, writeMessage } from './command.ts';
 import type { DocsValues } from './docs.ts';
@@ -73,21 +73,10 @@ async function planned(values: DocsValues, packages: string[]): Promise<Source |
   const read = await readAndPlan(values, packages);
   showDiagnostics(read.diagnostics);
   if (!read.ok) return undefined;
-  const { workspace, plan, distributions, lock, diagnostics } = read.value;
+  const { workspace, plan, diagnostics } = read.value;
   showDiagnostics(await pinSources(workspace, plan));
   return {
-    input: {
-      plan,
-      distro: workspace.distro,
-      distroRoot: workspace.root,
-      state: workspace.state,
-      distributions,
-      lock,
-      bases: {},
-      checkArchive: archiveCheck(read.value),
-      untrusted: undefined,
-      tested: () => false,
-    },
+    input: runInputOf(read.value),
     store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, undefined),
     root: workspace.root,
     faulty: diagnostics.some(isError),

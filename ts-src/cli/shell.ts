@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { error } from '../model/diagnostics.ts';
 import { compare } from '../model/diagnostics.ts';
 import { untilStopped } from '../io/signals.ts';
-import { openSession, type Limits, type RunInput, type Session } from '../engine/session.ts';
+import { openSession, type Limits, type Session } from '../engine/session.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
 import { packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { closeScratch, newScratch, openScratch } from '../sandbox/scratch.ts';
-import { archiveCheck } from './archive-check.ts';
+import { runInputOf } from './run-input.ts';
 import { pinSources } from './build.ts';
 import {
   defineCommand,
@@ -133,19 +133,7 @@ async function openIn(
 async function sessionOf(planned: Planned, limits: Limits, signal: AbortSignal): Promise<Session | undefined> {
   const { workspace, plan } = planned;
   showDiagnostics(await pinSources(workspace, plan));
-  const input: RunInput = {
-    plan,
-    distro: workspace.distro,
-    distroRoot: workspace.root,
-    state: workspace.state,
-    distributions: planned.distributions,
-    lock: planned.lock,
-    bases: {},
-    checkArchive: archiveCheck(planned),
-    untrusted: undefined,
-    tested: () => false,
-  };
-  const session = await openSession(input, {
+  const session = await openSession(runInputOf(planned), {
     say: (line) => writeMessage(`${line}\n`),
     driver: driverOf({}, workspace.state),
     limits,

@@ -1,3 +1,4 @@
+import { unescapeXml } from '../text/xml.ts';
 import { inventoryLines } from '../engine/docs/results.ts';
 import { compare } from '../model/diagnostics.ts';
 import { apiFolder, proseFolder } from '../model/docs.ts';
@@ -28,15 +29,8 @@ const kindsOfMember: Readonly<Record<string, string>> = {
   define: 'd',
 };
 
-const plain = (text: string): string =>
-  text
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&apos;', "'")
-    .replaceAll('&amp;', '&');
 const first = (text: string, tag: string): string =>
-  plain(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text)?.[1] ?? '');
+  unescapeXml(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text)?.[1] ?? '');
 
 /** Symbols of a tag file of Doxygen. `there`: which pages the site has. */
 export function symbolsOfTag(tag: string, number: number, there: (path: string) => boolean): SearchRow[] {

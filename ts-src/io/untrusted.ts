@@ -1,3 +1,4 @@
+import { sizeText } from '../model/sizes.ts';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Dirent } from 'node:fs';
 import { lstat, open, opendir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -73,9 +74,6 @@ async function openFile(root: string, path: string, most: number): Promise<FileH
   await handle.close();
   throw opened.isFile() ? fault(path, `is larger than ${sizeText(most)}`) : fault(path, 'is no file');
 }
-
-const sizeText = (bytes: number): string =>
-  bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
 
 /** A file's bytes; undefined where there is none. */
 export async function readLeft(root: string, path: string, most: number): Promise<Buffer | undefined> {

@@ -1,3 +1,5 @@
+import { unescapeXml } from '../text/xml.ts';
+
 /** A text's words in one line. */
 export const oneLine = (text: string): string =>
   text
@@ -7,14 +9,7 @@ export const oneLine = (text: string): string =>
 
 /** Text of a description: markup taken off, entities read. */
 const plain = (xml: string): string =>
-  xml
-    .replace(/<[^>]*>/g, ' ')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&apos;', "'")
-    .replaceAll('&amp;', '&')
-    .replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
+  unescapeXml(xml.replace(/<[^>]*>/g, ' ')).replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
 
 /** Debian wants a first line of less than 80 characters, without an article at its start (policy 3.4.1). */
 const longestSummary = 78;

@@ -1,3 +1,4 @@
+import { unescapeXml } from '../../text/xml.ts';
 import type { Installed } from '../../inspect/installed.ts';
 import { parseMessage } from '../../inspect/messages.ts';
 import type { PageFile } from '../../inspect/pages.ts';
@@ -64,11 +65,3 @@ function pluginsIn(xml: string): DocPlugin[] {
       };
     });
 }
-
-const unescapeXml = (text: string): string =>
-  text
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&apos;', "'")
-    .replaceAll('&amp;', '&');

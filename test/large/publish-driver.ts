@@ -1,0 +1,19 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from '../e2e/helpers.ts';
+
+/** Bundles the program that publishes for a test, into its folder, and makes a key without a passphrase in `gpg`. */
+export async function makePublisher(folder: string): Promise<void> {
+  await build({
+    entryPoints: [join(root, 'test/bench/publish-driver.ts')],
+    bundle: true,
+    platform: 'node',
+    outfile: join(folder, 'driver.cjs'),
+    logLevel: 'error',
+  });
+  mkdirSync(join(folder, 'gpg'), { mode: 0o700 });
+  const gpg = ['--batch', '--homedir', join(folder, 'gpg'), '--pinentry-mode', 'loopback', '--passphrase', ''];
+  execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'ed25519', 'sign', 'never'], { stdio: 'ignore' });
+}
