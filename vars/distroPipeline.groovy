@@ -5,7 +5,7 @@ void call(Map given = [:]) {
         arguments: [], hold: 10, agentMinutes: 10, tests: true, docs: false, publish: true, publishLabel: null,
         repository: null, images: [],
         signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
-        promote: [], keep: 30, durability: 'SURVIVABLE_NONATOMIC',
+        promote: [], reproducible: 0, keep: 30, durability: 'SURVIVABLE_NONATOMIC',
     ], given)
     boolean primary = env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME
     properties([

@@ -12,6 +12,7 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
             if (fault) { error(fault) }
         }
         if (o.docs && o.publish && publishes(run.farm)) { document(o, run) }
+        if (o.reproducible && isWhole(run.farm)) { reproduce(o, run) }
         if (o.images && run.good && o.publish && publishes(run.farm)) { stage('Images') { images(o, place, run) } }
     } catch (e) {
         broken = e
@@ -99,13 +100,26 @@ void finish(Map o, Map run) {
     if (fault) { echo(fault) }
 }
 
-boolean publishes(Map farm) { return farm != null && farm.channel && !farm.namespace && !farm.ended }
+boolean publishes(Map farm) { return isWhole(farm) && farm.channel }
+
+/** A trusted run that came to its own end. */
+boolean isWhole(Map farm) { return farm != null && !farm.namespace && !farm.ended }
 
 /** The documentation is made where packages are built: the agent that publishes need not be able to. */
 void document(Map o, Map run) {
     stage('Documentation') {
         String fault = slipwayAgents.onSound(o.label, run.avoided, o.agentMinutes) {
             run.good = slipwayDocs(run.farm, [state: o.state, strict: o.docs == 'strict']) && run.good
+        }
+        if (fault) { error(fault) }
+    }
+}
+
+/** Second builds of a sample: what differs makes the build unstable, and keeps nothing from being published. */
+void reproduce(Map o, Map run) {
+    stage('Reproducibility') {
+        String fault = slipwayAgents.onSound(o.label, run.avoided, o.agentMinutes) {
+            slipwayReproduce(run.farm, [sample: o.reproducible, state: o.state])
         }
         if (fault) { error(fault) }
     }

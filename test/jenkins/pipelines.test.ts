@@ -188,6 +188,15 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     expect(b.log.match(/^Running on /gm)).toHaveLength(1);
   });
 
+  it('builds a sample of a nightly once more, and compares every byte', async () => {
+    const b = await distro({ jenkinsfile: `distroPipeline(lanes: 2, reproducible: 1, ${publishes})` });
+    good(b);
+    expect(b.description).toBe('main: 8 cached, tests of 8 packages passed');
+    expect(b.log).toContain('built twice: 1 package, 1 equal to the byte');
+    const told = readFileSync(join(b.home, 'artifacts/slipway-reproducible/reproducible.json'), 'utf8');
+    expect(JSON.parse(told)).toMatchObject([{ id: 'mini/bookworm-amd64', state: 'equal', differences: [] }]);
+  });
+
   it('an agent that knows nothing yet plans the same run: the base and every key are the same', async () => {
     const keys = (b: Built) => Object.fromEntries(resultsOf(b).map((t) => [t.id, t.key]));
     const b = await distro({

@@ -17,6 +17,7 @@ import { plan, validate } from './plan.ts';
 import { promote, rollback } from './promote.ts';
 import { prepare } from './farm/prepare.ts';
 import { publish, report } from './farm/finish.ts';
+import { reproduce } from './farm/reproduce.ts';
 import { work } from './farm/work.ts';
 import { query } from './query.ts';
 import { simulate } from './simulate.ts';
@@ -48,6 +49,7 @@ export const commands: Record<string, Command> = {
   work,
   publish,
   report,
+  reproduce,
   channel,
   promote,
   rollback,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { checkReproducible } from '../engine/reproducible.ts';
+import { checkReproducible, type CheckOptions } from '../engine/reproducible.ts';
+import { packageOf } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
 import { writeWhole } from '../io/files.ts';
 import { renderReproducible } from '../render/reproducible.ts';
@@ -24,21 +25,26 @@ export function checkOf(values: {
 }): { sample: number | undefined } | string | undefined {
   const asked = values['check-reproducible'] === true;
   if (values.sample === undefined) return asked ? { sample: undefined } : undefined;
-  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
-    return '--sample takes a number from 1 on, and goes with --check-reproducible';
-  return { sample: Number(values.sample) };
+  const sample = sampleOf(values.sample);
+  if (!asked || sample === 'wrong') return '--sample takes a number from 1 on, and goes with --check-reproducible';
+  return { sample };
 }
 
-/** Builds once more what was asked for, and tells what differs. Exit code. */
+export function sampleOf(value: string | undefined): number | undefined | 'wrong' {
+  if (value === undefined) return undefined;
+  return /^[1-9]\d{0,5}$/.test(value) ? Number(value) : 'wrong';
+}
+
+/** Builds once more what was asked for, or what is chosen, and tells what differs. Exit code. */
 export async function checkBuilds(
   session: Session,
-  options: { output: string; workers: number; sample: number | undefined; signal: AbortSignal },
+  options: Pick<CheckOptions, 'output' | 'workers' | 'sample' | 'signal'> & Partial<Pick<CheckOptions, 'chosen'>>,
 ): Promise<number> {
   const { output, signal } = options;
   const builds = await checkReproducible(session, {
+    chosen: (graph, number) => 'named' in packageOf(graph, number).why,
     ...options,
     stamp: session.input.plan.stamp,
-    chosen: (graph, number) => 'named' in graph.scope.packages[number]!.why,
     started: (name) => writeMessage(`building ${name} once more\n`),
   });
   writeWhole(join(output, 'reproducible.json'), `${JSON.stringify(builds, undefined, 1)}\n`);

@@ -1,0 +1,61 @@
+import { join, resolve } from 'node:path';
+import { schedulerOf } from '../../engine/session-scheduler.ts';
+import { notesOnly } from '../../engine/scheduler.ts';
+import { untilStopped } from '../../io/signals.ts';
+import { closeScratch } from '../../sandbox/scratch.ts';
+import { defineCommand, exit, writeMessage } from '../command.ts';
+import { checkBuilds, sampleOf } from '../reproducible.ts';
+import { limitsOf, runOptions } from '../run-options.ts';
+import { farmOptions, openRun } from './work.ts';
+
+export const reproduce = defineCommand({
+  summary: 'build packages of a prepared run once more and compare every byte',
+  usage: 'reproduce --run ID --store URI [--sample N]',
+  details: `Packages of the run that the store has, of this machine's architecture, are built once more in other conditions: another host name,
+user, locale, time of day, number of compilers and order of files. The output folder gets reproducible.json and logs/. The exit
+code is 1 where a byte differs. What another run builds is not touched.`,
+  examples: ['slipway reproduce --run 20261126T010000Z-1 --store file:/farm/store --sample 5'],
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    sample: { type: 'string', value: 'N', help: 'only N of them, others on each day (default: all)' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      help: 'where reproducible.json and logs go (default: slipway-reproducible)',
+    },
+  },
+  async run(values) {
+    const limits = limitsOf('reproduce', values);
+    const sample = sampleOf(values.sample);
+    if (!limits || sample === 'wrong') {
+      if (sample === 'wrong') writeMessage('slipway reproduce: --sample takes a number from 1 on\n');
+      return exit.usage;
+    }
+    const output = resolve(values.output ?? 'slipway-reproducible');
+    const stop = untilStopped();
+    const opened = await openRun('reproduce', values, limits, stop.signal, 'work');
+    if (!opened) return exit.failed;
+    const { session } = opened;
+    try {
+      // Finds what the store has of the run, and does nothing.
+      await schedulerOf(session, {
+        output,
+        retest: false,
+        signal: stop.signal,
+        progress: notesOnly((line) => writeMessage(`${line}\n`)),
+      }).start();
+      return await checkBuilds(session, {
+        output,
+        workers: 1,
+        sample,
+        signal: stop.signal,
+        chosen: () => true,
+      });
+    } finally {
+      await closeScratch(session.driver);
+      stop.done();
+    }
+  },
+});
