@@ -227,9 +227,9 @@ var init_diagnostics = __esm({
           return { name: name6, lower, letters: lettersOf(lower) };
         });
       }
-      /** The nearest first, at most `most`. */
-      of(name6, most7) {
-        const limit = Math.min(3, Math.max(1, Math.floor(name6.length / 3)));
+      /** The nearest first, at most `most`, and at most so many edits away. */
+      of(name6, most7, edits = 3) {
+        const limit = Math.min(edits, Math.max(1, Math.floor(name6.length / 3)));
         const found2 = [];
         const wanted = name6.toLowerCase();
         const letters = lettersOf(wanted);
@@ -383,8 +383,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options7 = {}) {
   const limit = options7.limit ?? 256 << 20;
-  return new Promise((resolve24, reject) => {
-    if (options7.signal?.aborted) return resolve24({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve25, reject) => {
+    if (options7.signal?.aborted) return resolve25({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options7.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options7.log, "a");
     const output = options7.inherit || options7.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -428,7 +428,7 @@ function run(command2, args, options7 = {}) {
       options7.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve24(outcome);
+      else resolve25(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -5515,7 +5515,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve24, reject) => {
+        return new Promise((resolve25, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5534,7 +5534,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve24({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve25({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5545,7 +5545,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve24({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve25({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -13571,7 +13571,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve24) {
+function isRecursive(inst, stack, resolve25) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13581,7 +13581,7 @@ function isRecursive(inst, stack, resolve24) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve24);
+      const answer2 = isRecursive(child, stack, resolve25);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13592,7 +13592,7 @@ function isRecursive(inst, stack, resolve24) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve24) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve25) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13656,7 +13656,7 @@ function isRecursive(inst, stack, resolve24) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve24 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve25 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -18387,7 +18387,7 @@ async function withMutex(path2, work2, waiting2) {
 }
 function holdMutex(path2, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve24, reject) => {
+  return new Promise((resolve25, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -18401,7 +18401,7 @@ function holdMutex(path2, waiting2) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve24(() => void holder2.stdin.end());
+      resolve25(() => void holder2.stdin.end());
     });
   });
 }
@@ -19633,9 +19633,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words5.length < 1e4) words5 += text8;
   });
-  const ended = new Promise((resolve24, reject) => {
+  const ended = new Promise((resolve25, reject) => {
     child.on("error", reject);
-    child.on("close", resolve24);
+    child.on("close", resolve25);
   });
   ended.catch(() => void 0);
   try {
@@ -22282,7 +22282,7 @@ async function patiently(args, options7, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve24) => setTimeout(resolve24, seconds * 1e3));
+    await new Promise((resolve25) => setTimeout(resolve25, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -27302,7 +27302,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve24) => packagesAre = resolve24);
+  const pooled = new Promise((resolve25) => packagesAre = resolve25);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -28201,15 +28201,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve24) => {
+  return new Promise((resolve25) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve24(void 0));
-    child.once("exit", () => resolve24(void 0));
+    child.once("error", () => resolve25(void 0));
+    child.once("exit", () => resolve25(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve24({
+      (said) => resolve25({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -29010,7 +29010,7 @@ function missingPackages(scope2, resolver, names4) {
           ...originOf(p, name6, resolver),
           neededBy: [],
           testedBy: [],
-          near: nearName(name6, near, names4)
+          near: likelyName(name6, near, names4)
         };
         found2.set(name6, missing);
       }
@@ -29035,7 +29035,12 @@ function originOf(p, name6, resolver) {
   }
   return { key: void 0, file: void 0 };
 }
-function nearName(name6, near, names4) {
+function likelyName(name6, near, names4) {
+  const [typo] = near.of(name6, 1, 1);
+  if (typo !== void 0) return typo;
+  const bare = name6.replace(/^(?:python3?|lib)-?/, "");
+  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name6 && n.length > 2 && names4.has(n));
+  if (other !== void 0) return other;
   const [similar] = near.of(name6, 1);
   if (similar !== void 0) return similar;
   const parts2 = name6.split("-");
@@ -29525,9 +29530,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve24) => {
+    await new Promise((resolve25) => {
       this.wake = () => {
-        if (!this.resolving) resolve24();
+        if (!this.resolving) resolve25();
       };
       this.wake();
     });
@@ -29541,10 +29546,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve24) => {
+    const finished = new Promise((resolve25) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve24();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve25();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -30536,16 +30541,20 @@ var reproducibleOptions = {
 function checkOf(values) {
   const asked = values["check-reproducible"] === true;
   if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
-  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
-    return "--sample takes a number from 1 on, and goes with --check-reproducible";
-  return { sample: Number(values.sample) };
+  const sample = sampleOf(values.sample);
+  if (!asked || sample === "wrong") return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  return { sample };
+}
+function sampleOf(value2) {
+  if (value2 === void 0) return void 0;
+  return /^[1-9]\d{0,5}$/.test(value2) ? Number(value2) : "wrong";
 }
 async function checkBuilds(session2, options7) {
   const { output, signal } = options7;
   const builds = await checkReproducible(session2, {
+    chosen: (graph2, number7) => "named" in packageOf(graph2, number7).why,
     ...options7,
     stamp: session2.input.plan.stamp,
-    chosen: (graph2, number7) => "named" in graph2.scope.packages[number7].why,
     started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
@@ -45618,9 +45627,9 @@ var block6 = 512 * 1024;
 var width2 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve24) => {
-    child.once("error", () => resolve24(127));
-    child.once("close", (code2) => resolve24(code2 ?? 128));
+  const ended = new Promise((resolve25) => {
+    child.once("error", () => resolve25(127));
+    child.once("close", (code2) => resolve25(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -48357,6 +48366,60 @@ function readLog(file3) {
   }
 }
 
+// ts-src/cli/farm/reproduce.ts
+var import_node_path117 = require("node:path");
+var reproduce = defineCommand({
+  summary: "build packages of a prepared run once more and compare every byte",
+  usage: "reproduce --run ID --store URI [--sample N]",
+  details: `Packages of the run that the store has, of this machine's architecture, are built once more in other conditions: another host name,
+user, locale, time of day, number of compilers and order of files. The output folder gets reproducible.json and logs/. The exit
+code is 1 where a byte differs. What another run builds is not touched.`,
+  examples: ["slipway reproduce --run 20261126T010000Z-1 --store file:/farm/store --sample 5"],
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    sample: { type: "string", value: "N", help: "only N of them, others on each day (default: all)" },
+    output: {
+      type: "string",
+      short: "o",
+      value: "DIR",
+      help: "where reproducible.json and logs go (default: slipway-reproducible)"
+    }
+  },
+  async run(values) {
+    const limits2 = limitsOf("reproduce", values);
+    const sample = sampleOf(values.sample);
+    if (!limits2 || sample === "wrong") {
+      if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
+      return exit.usage;
+    }
+    const output = (0, import_node_path117.resolve)(values.output ?? "slipway-reproducible");
+    const stop = untilStopped();
+    const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
+    if (!opened) return exit.failed;
+    const { session: session2 } = opened;
+    try {
+      await schedulerOf(session2, {
+        output,
+        retest: false,
+        signal: stop.signal,
+        progress: notesOnly((line2) => writeMessage(`${line2}
+`))
+      }).start();
+      return await checkBuilds(session2, {
+        output,
+        workers: 1,
+        sample,
+        signal: stop.signal,
+        chosen: () => true
+      });
+    } finally {
+      await closeScratch(session2.driver);
+      stop.done();
+    }
+  }
+});
+
 // ts-src/cli/query.ts
 init_diagnostics();
 
@@ -49069,7 +49132,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -49118,7 +49181,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path117.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path118.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -49461,10 +49524,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path118.join)(output, "logs");
+  const root = (0, import_node_path119.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
@@ -49475,7 +49538,7 @@ function logsIn(output) {
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path118.join)(root, entry);
+    const path2 = (0, import_node_path119.join)(root, entry);
     const status = (0, import_node_fs100.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -49506,12 +49569,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path118.join)((0, import_node_path118.resolve)(findDistro(values), ".."), "out") : (0, import_node_path118.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path119.join)((0, import_node_path119.resolve)(findDistro(values), ".."), "out") : (0, import_node_path119.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path118.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path119.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -49523,7 +49586,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path118.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path119.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -49586,7 +49649,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs101 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -49603,7 +49666,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs101.realpathSync)((0, import_node_path119.join)(root, path2));
+    const file3 = (0, import_node_fs101.realpathSync)((0, import_node_path120.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs101.realpathSync)(root)}/`) && (0, import_node_fs101.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -49648,8 +49711,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path119.join)((0, import_node_path119.resolve)(findDistro(values), ".."), "out") : (0, import_node_path119.resolve)(values.output);
-    const root = (0, import_node_path119.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path120.join)((0, import_node_path120.resolve)(findDistro(values), ".."), "out") : (0, import_node_path120.resolve)(values.output);
+    const root = (0, import_node_path120.join)(output, "apt");
     if (!(0, import_node_fs101.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
@@ -49679,7 +49742,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/shell.ts
 var import_node_fs102 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -49766,7 +49829,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path120.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path121.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -49807,7 +49870,7 @@ async function buildBelow(values, planned3, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path120.join)(planned3.workspace.root, "out"),
+    output: (0, import_node_path121.join)(planned3.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -49844,6 +49907,7 @@ var commands = {
   work,
   publish,
   report,
+  reproduce,
   channel,
   promote,
   rollback,

@@ -92,9 +92,9 @@ export class NearNames {
     }));
   }
 
-  /** The nearest first, at most `most`. */
-  of(name: string, most: number): string[] {
-    const limit = Math.min(3, Math.max(1, Math.floor(name.length / 3)));
+  /** The nearest first, at most `most`, and at most so many edits away. */
+  of(name: string, most: number, edits = 3): string[] {
+    const limit = Math.min(edits, Math.max(1, Math.floor(name.length / 3)));
     const found: [number, string][] = [];
     const wanted = name.toLowerCase();
     const letters = lettersOf(wanted);

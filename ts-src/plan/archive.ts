@@ -31,7 +31,7 @@ export function missingPackages(scope: Scope, resolver: Resolver, names: Readonl
           ...originOf(p, name, resolver),
           neededBy: [],
           testedBy: [],
-          near: nearName(name, near, names),
+          near: likelyName(name, near, names),
         };
         found.set(name, missing);
       }
@@ -59,8 +59,16 @@ function originOf(p: PlannedPackage, name: string, resolver: Resolver): Pick<Mis
   return { key: undefined, file: undefined };
 }
 
-/** The nearest name by letters, else the longest one that the name begins with, or that begins with it. */
-function nearName(name: string, near: NearNames, names: ReadonlySet<string>): string | undefined {
+/**
+ * The name that the archive most likely has instead: one edit away, else without the prefix of a language or with
+ * python3's, else the nearest by letters, else the longest one that the name begins with.
+ */
+export function likelyName(name: string, near: NearNames, names: ReadonlySet<string>): string | undefined {
+  const [typo] = near.of(name, 1, 1);
+  if (typo !== undefined) return typo;
+  const bare = name.replace(/^(?:python3?|lib)-?/, '');
+  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name && n.length > 2 && names.has(n));
+  if (other !== undefined) return other;
   const [similar] = near.of(name, 1);
   if (similar !== undefined) return similar;
   const parts = name.split('-');

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { schedulerOf } from '../../engine/session-scheduler.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { untilStopped } from '../../io/signals.ts';
