@@ -29854,7 +29854,7 @@ function packageCases(results, tail) {
 var report_default = "// Finds and filters what the page shows; the page is whole without it.\n'use strict';\n(() => {\n  const rows = [...document.querySelectorAll('[data-task]')];\n  const wanted = new Set();\n  let text = '';\n  const draw = () => {\n    for (const row of rows)\n      row.hidden = (wanted.size > 0 && !wanted.has(row.dataset.state)) || !row.dataset.task.includes(text);\n  };\n  for (const chip of document.querySelectorAll('#counts [data-state]')) {\n    chip.setAttribute('role', 'button');\n    chip.tabIndex = 0;\n    const toggle = () => {\n      const { state } = chip.dataset;\n      if (!wanted.delete(state)) wanted.add(state);\n      chip.classList.toggle('on');\n      draw();\n    };\n    chip.onclick = toggle;\n    chip.onkeydown = (e) => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); toggle(); } };\n  }\n  const find = document.createElement('input');\n  Object.assign(find, { type: 'search', id: 'find', placeholder: 'Find a package' });\n  find.setAttribute('aria-label', 'Find a package');\n  find.oninput = () => { text = find.value.trim(); draw(); };\n  document.getElementById('counts').append(find);\n})();\n";
 
 // resources/templates/report.css
-var report_default2 = ":root { color-scheme: light dark; --line: #8884; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\nh2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts .chip { display: inline-block; border: 1px solid currentColor; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; }\n#counts [role=button] { cursor: pointer; }\n#counts .on { outline: 2px solid currentColor; }\n#find { padding: .2rem .6rem; font: inherit; }\n.notes { white-space: pre-line; border-left: 4px solid #ef6c00; padding-left: .8rem; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd:first-child { white-space: nowrap; font-weight: 600; }\n.why { opacity: .8; white-space: pre-line; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); background: #fff; }\n.scroll img { display: block; max-width: none; }\n";
+var report_default2 = ":root { color-scheme: light dark; --line: #8884; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\nh2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts .chip { display: inline-block; border: 1px solid currentColor; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; }\n#counts [role=button] { cursor: pointer; }\n#counts .on { outline: 2px solid currentColor; }\n#find { padding: .2rem .6rem; font: inherit; }\n.notes { white-space: pre-line; border-left: 4px solid #ef6c00; padding-left: .8rem; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }\nth { white-space: nowrap; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd:first-child { white-space: nowrap; font-weight: 600; }\n.version { font-variant-numeric: tabular-nums; white-space: nowrap; }\n.why { opacity: .8; white-space: pre-line; }\n.file { overflow-wrap: anywhere; margin-right: .5rem; }\n#packages td:last-child { min-width: 14rem; }\n#packages b { overflow-wrap: anywhere; }\nsmall { opacity: .75; white-space: nowrap; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); background: #fff; }\n.scroll img { display: block; max-width: none; }\n@media (max-width: 60rem) {\n  thead { display: none; }\n  tr, td { display: block; }\n  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }\n  td, td.n { border: 0; padding: 0 0 .15rem; text-align: left; }\n  td:empty { display: none; }\n  .version { white-space: normal; overflow-wrap: anywhere; }\n  #packages td:last-child { min-width: 0; }\n}\n";
 
 // resources/templates/report.mustache
 var report_default3 = `<!doctype html>
@@ -29875,7 +29875,7 @@ var report_default3 = `<!doctype html>
 {{#notes}}
 <p class="notes">{{text}}</p>
 {{/notes}}
-<nav><a href="#packages">Packages</a>{{#pictures}} <a href="{{file}}">{{name}}</a>{{/pictures}} <a href="result.json">result.json</a></nav>
+<nav><a href="#packages">Packages</a>{{#pictures}} \xB7 <a href="{{file}}">{{name}}</a>{{/pictures}} \xB7 <a href="result.json">result.json</a></nav>
 {{#failures}}
 <section class="failure" data-task="{{name}}" data-state="failed">
 <h2 class="failed">failed: {{id}}</h2>
@@ -29892,7 +29892,7 @@ var report_default3 = `<!doctype html>
 <thead><tr><th>State</th><th>Package</th><th>Version</th><th>Time</th><th>Why</th><th>Files</th></tr></thead>
 <tbody>
 {{#rows}}
-<tr data-task="{{name}} {{scope}}" data-state="{{state}}"><td class="{{state}}">{{state}}</td><td><b>{{what}}</b><div class="why">{{scope}}{{details}}</div></td><td>{{version}}</td><td class="n">{{time}}</td><td class="why">{{reason}}</td><td>{{#log}}<a href="{{href}}">log</a> {{/log}}{{files}}</td></tr>
+<tr data-task="{{name}} {{scope}}" data-state="{{state}}"><td class="{{state}}">{{state}}</td><td><b>{{what}}</b><div class="why">{{scope}}{{details}}</div></td><td class="version">{{version}}</td><td class="n">{{time}}</td><td class="why">{{reason}}</td><td>{{#log}}<a href="{{href}}">log</a> {{/log}}{{#files}}<span class="file" title="{{file}}">{{package}} <small>{{size}}</small></span> {{/files}}</td></tr>
 {{/rows}}
 </tbody>
 </table>
@@ -30041,12 +30041,16 @@ function renderReport(report2) {
       name: escapeMarkup(t.name),
       what: escapeMarkup(taskTitle(t, t.name)),
       scope: escapeMarkup(t.scope),
-      details: escapeMarkup(t.kind !== "build" ? "" : `, ${t.buildType}, ${t.repository}`),
+      details: escapeMarkup(detailsOf(t)),
       version: escapeMarkup(t.version ?? t.upstream),
       time: t.started !== void 0 && t.finished !== void 0 ? duration2(t.finished - t.started) : "",
       reason: escapeMarkup(t.reason),
       log: log(t),
-      files: escapeMarkup((t.debs ?? []).map((d) => `${d.name} (${Math.ceil(d.size / 1024)} KiB)`).join(" "))
+      files: (t.debs ?? []).map((d) => ({
+        file: escapeMarkup(d.name),
+        package: escapeMarkup(d.name.split("_", 1).join("")),
+        size: `${Math.ceil(d.size / 1024)} KiB`
+      }))
     }))
   });
   return {
@@ -30055,6 +30059,10 @@ function renderReport(report2) {
     "report.js": report_default,
     ...Object.fromEntries(pictures.map((p) => [p.file, p.content]))
   };
+}
+function detailsOf(t) {
+  if (t.kind !== "build") return "";
+  return [t.buildType, ...t.repository === t.name ? [] : [t.repository]].map((text8) => `, ${text8}`).join("");
 }
 
 // ts-src/cli/outputs.ts

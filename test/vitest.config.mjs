@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { bundleClient } from '../scripts/client.mjs';
@@ -12,8 +13,13 @@ import { textEndings } from '../scripts/text-files.mjs';
  */
 export const textFiles = {
   name: 'text',
-  resolveId: (id) => (id === deployModule ? `\0${id}` : undefined),
-  load(id) {
+  resolveId(id, importer) {
+    if (id === deployModule) return `\0${id}`;
+    // Vite takes what ends with .css for style, of which tests get nothing.
+    return id.endsWith('.css') && importer ? `${resolve(dirname(importer), id)}.text` : undefined;
+  },
+  load(name) {
+    const id = name.replace(/\.css\.text$/, '.css');
     if (id === `\0${deployModule}`) return deploySource(fileURLToPath(new URL('..', import.meta.url)));
     if (id.endsWith('.browser')) return `export default ${JSON.stringify(bundleClient(id))}`;
     return textEndings.some((ending) => id.endsWith(ending))

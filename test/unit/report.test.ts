@@ -33,6 +33,7 @@ const tasks = [
   task(93, 'built', { name: longest, id: longest, needs: ['package_92'], started: 1000, finished: 61_000 }),
   task(94, 'failed', {
     reason: hostile,
+    debs: [{ name: `acme-${longest.replaceAll('_', '-')}_1.0.0_amd64.deb`, sha256: '0'.repeat(64), size: 5000 }],
     tail: ['error: no such thing', hostile],
     log: 'logs/package 94.log',
     started: 61_000,
@@ -125,6 +126,19 @@ describe('the report', () => {
       expect(begin).toBeGreaterThan(left);
       expect(end).toBeLessThan(right);
     }
+    await page.close();
+  });
+
+  it.each([390, 800, 1100, 1600])('is not wider than a window of %i pixels', async (width) => {
+    const page = await browser.newPage({ viewport: { width, height: 800 } });
+    await page.goto(`${url}/report.html`);
+    const wide = await page.evaluate(() =>
+      [...document.querySelectorAll('body *')]
+        .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest('.scroll a'))
+        .map((e) => `${e.tagName} ${e.className}`),
+    );
+    expect(wide).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     await page.close();
   });
 

@@ -69,12 +69,16 @@ export function renderReport(report: Report): Record<string, string> {
         name: escapeMarkup(t.name),
         what: escapeMarkup(taskTitle(t, t.name)),
         scope: escapeMarkup(t.scope),
-        details: escapeMarkup(t.kind !== 'build' ? '' : `, ${t.buildType}, ${t.repository}`),
+        details: escapeMarkup(detailsOf(t)),
         version: escapeMarkup(t.version ?? t.upstream),
         time: t.started !== undefined && t.finished !== undefined ? duration(t.finished - t.started) : '',
         reason: escapeMarkup(t.reason),
         log: log(t),
-        files: escapeMarkup((t.debs ?? []).map((d) => `${d.name} (${Math.ceil(d.size / 1024)} KiB)`).join(' ')),
+        files: (t.debs ?? []).map((d) => ({
+          file: escapeMarkup(d.name),
+          package: escapeMarkup(d.name.split('_', 1).join('')),
+          size: `${Math.ceil(d.size / 1024)} KiB`,
+        })),
       })),
   });
   return {
@@ -83,4 +87,10 @@ export function renderReport(report: Report): Record<string, string> {
     'report.js': client,
     ...Object.fromEntries(pictures.map((p) => [p.file, p.content])),
   };
+}
+
+/** How a package is built and from which repository, where its name does not say that already. */
+function detailsOf(t: ReportTask): string {
+  if (t.kind !== 'build') return '';
+  return [t.buildType, ...(t.repository === t.name ? [] : [t.repository])].map((text) => `, ${text}`).join('');
 }
