@@ -16,6 +16,7 @@ const tools = {
   gpg: 'gnupg',
   newuidmap: 'uidmap',
   git: 'git',
+  curl: 'curl',
   'git-lfs': 'git-lfs',
   ip: 'iproute2',
   xz: 'xz-utils',

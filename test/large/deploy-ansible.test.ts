@@ -1,6 +1,6 @@
 // The Ansible role in Debian 12 and 13 roots, reached by SSH as machines are: twice, and the second run changes nothing.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, execute, root as repository } from '../e2e/helpers.ts';
@@ -75,6 +75,7 @@ describe.each([
             slipway_agent_controller: 'https://jenkins.acme.example/',
             slipway_agent_secret: 'planted-secret-77',
             slipway_agent_services: false,
+            slipway_agent_spot: true,
           },
         },
       }),
@@ -96,6 +97,11 @@ describe.each([
       /^no-port-forwarding,.* ssh-ed25519 /,
     );
     expect(readFileSync(at('etc/systemd/system/slipway-agent.service'), 'utf8')).toContain(`-name builder-${release} `);
+    const wanted = readlinkSync(at('etc/systemd/system/multi-user.target.wants/slipway-spot.service'));
+    expect(readFileSync(at(join('etc/systemd/system/multi-user.target.wants', wanted)), 'utf8')).toContain(
+      'ExecStart=/usr/local/lib/slipway-spot\n',
+    );
+    expect(statSync(at('usr/local/lib/slipway-spot')).mode & 0o777).toBe(0o755);
     expect(readFileSync(at('etc/shadow'), 'utf8')).toMatch(/^slipway:!/m);
   });
 
