@@ -40,18 +40,18 @@ const settings = (more: object = {}) => {
   if (!ami) throw new Error('no settings');
   return ami;
 };
-async function record(n: number): Promise<ImageRecord> {
+async function record(n: number, architecture = 'amd64'): Promise<ImageRecord> {
   const file = await store.put(join(folder, 'disk.raw.zst'));
   const version = `2026010${n}000000-${digest(String(n)).slice(0, 8)}`;
   return {
     schema: 1,
-    key: digest(`key ${n}`),
+    key: digest(`key ${n} ${architecture}`),
     name: 'robot',
     channel: 'nightly',
     state: digest('state'),
     version,
     platform: 'bookworm',
-    architecture: 'amd64',
+    architecture,
     distribution: 'mini',
     spec: digest('spec'),
     base: digest('base'),
@@ -136,4 +136,44 @@ it('retires what nobody uses, and nothing else', async () => {
   expect(done.ok && done.value).toBe(3);
   const left = itemsOf((await aws.query('ec2', 'DescribeImages', { 'Owner.1': 'self' })).imagesSet);
   expect(left.map((i) => textIn(i, 'imageId')).sort()).toEqual([amis[0]?.id, amis[2]?.id].sort());
+});
+
+it('has a parameter, tags and newest images for each architecture', async () => {
+  const own = settings({
+    parameter: '/acme/agents/{architecture}/image',
+    tags: { farm: 'acme', 'slipway-agent': '{architecture}' },
+  });
+  const ids: Record<string, string | undefined> = {};
+  for (const [n, architecture] of [
+    [6, 'amd64'],
+    [6, 'arm64'],
+    [7, 'arm64'],
+    [8, 'arm64'],
+  ] as const) {
+    const made = { ...(await record(n, architecture)), name: 'agent' };
+    const done = await publishAmi(store, 'acme', own, made, new AbortController().signal);
+    if (!done.ok) throw new Error(done.diagnostics.map((d) => d.message).join());
+    ids[`${architecture} ${n}`] = done.value[0]?.id;
+  }
+  const aws = new Aws(region, server.direct);
+  for (const [architecture, id] of [
+    ['amd64', ids['amd64 6']],
+    ['arm64', ids['arm64 8']],
+  ] as const) {
+    const named = await aws.ssm('GetParameter', { Name: `/acme/agents/${architecture}/image` });
+    expect(named.Parameter).toMatchObject({ Value: id });
+    const query = { 'Filter.1.Name': 'tag:slipway-agent', 'Filter.1.Value.1': architecture };
+    const found = itemsOf((await aws.query('ec2', 'DescribeImages', query)).imagesSet);
+    expect(found.map((i) => textIn(i, 'imageId'))).toContain(id);
+  }
+  // amd64 has one image: newer ones of arm64 do not push it out.
+  const found = await retiring(own, 'agent', 'nightly', 1);
+  expect(new Map(found.map((a) => [a.id, a.kept]))).toEqual(
+    new Map([
+      [ids['arm64 8'], 'one of the newest'],
+      [ids['arm64 7'], undefined],
+      [ids['arm64 6'], undefined],
+      [ids['amd64 6'], 'one of the newest'],
+    ]),
+  );
 });

@@ -19,7 +19,7 @@ import { parseDistro } from '../../ts-src/read/distro.ts';
 
 const base = `organization: acme
 distributions: {mini: {platforms: [bookworm], folders: [src], ros_version: 2}}
-platforms: {bookworm: {os: debian, release: bookworm, architectures: [amd64, armhf]}}
+platforms: {bookworm: {os: debian, release: bookworm, architectures: [amd64, arm64, armhf]}}
 images:
 `;
 const faultsOf = (images: string): string => {
@@ -56,6 +56,11 @@ describe('images in distro.yaml', () => {
     expect(faultsOf('  robot: {distribution: maxi}\n')).toContain("images.robot names the distribution 'maxi'");
     expect(faultsOf('  robot: {kinds: [disk]}\n')).toContain('which is not made for armhf');
     expect(faultsOf('  robot: {kinds: [ami], architectures: [amd64]}\n')).toContain('images.robot.ami is missing');
+    const two = 'architectures: [amd64, arm64], kinds: [ami]';
+    expect(faultsOf(`  robot: {${two}, ami: {region: eu-west-1, parameter: /acme/robot}}\n`)).toContain(
+      'images.robot.ami.parameter is one for 2 architectures',
+    );
+    expect(faultsOf(`  robot: {${two}, ami: {region: eu-west-1, parameter: "/acme/{architecture}"}}\n`)).toBe('');
     expect(faultsOf('  robot: {state: abcdef12}\n')).toContain('images.robot.channel is missing');
   });
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import type { ImageSpec } from '../model/images.ts';
+import { ofArchitecture, type ImageSpec } from '../model/images.ts';
 import { amiName } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
 import { Aws, itemsOf, textIn } from './aws.ts';
@@ -15,10 +15,14 @@ export interface Ami {
   id: string;
 }
 
-const tagsOf = (organization: string, record: ImageRecord): Record<string, string> => ({
+const tagsOf = (settings: AmiSettings, organization: string, record: ImageRecord): Record<string, string> => ({
+  ...Object.fromEntries(
+    Object.entries(settings.tags).map(([key, value]) => [key, ofArchitecture(value, record.architecture)]),
+  ),
   Name: amiName(organization, record.name, record.version, record.architecture),
   'slipway:image': record.name,
   'slipway:version': record.version,
+  'slipway:architecture': record.architecture,
   'slipway:channel': record.channel,
   'slipway:state': record.state,
   'slipway:key': record.key,
@@ -57,7 +61,7 @@ export async function publishAmi(
   const size = artifact?.bytes;
   if (path === undefined || size === undefined)
     return bad(error('image-push', `the store lost the disk of '${record.name}'`, { hint: 'build it again' }));
-  const tags = tagsOf(organization, record);
+  const tags = tagsOf(settings, organization, record);
   const name = tags.Name ?? '';
   try {
     const aws = new Aws(settings.region, settings.endpoint);
@@ -75,9 +79,10 @@ export async function publishAmi(
     if (settings.parameter !== undefined)
       for (const ami of amis)
         await new Aws(ami.region, settings.endpoint).ssm('PutParameter', {
-          Name: settings.parameter,
+          Name: ofArchitecture(settings.parameter, record.architecture),
           Value: ami.id,
           Type: 'String',
+          DataType: 'aws:ec2:image',
           Overwrite: true,
           Description: `newest checked AMI of ${record.name}: ${record.version}`,
         });

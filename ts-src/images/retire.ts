@@ -1,5 +1,5 @@
 import { good, type Result } from '../model/diagnostics.ts';
-import type { ImageSpec } from '../model/images.ts';
+import { ofArchitecture, type ImageSpec } from '../model/images.ts';
 import { Aws, itemsOf, textIn } from './aws.ts';
 
 /** An AMI of ours in one region. */
@@ -71,7 +71,7 @@ export async function usedImages(aws: Aws): Promise<Map<string, string>> {
 }
 
 /**
- * The AMIs of an image beyond the newest `keep` of a region, and which of these stay because they are used, shared or
+ * The AMIs of an image beyond the newest `keep` of a region and architecture, and which of these stay because they are used, shared or
  * the one that the parameter names. Nothing but images with our tags is looked at.
  */
 export async function retiring(
@@ -84,7 +84,6 @@ export async function retiring(
   for (const region of [settings.region, ...settings.copies]) {
     const aws = new Aws(region, settings.endpoint);
     const used = await usedImages(aws);
-    const current = settings.parameter === undefined ? undefined : await parameterOf(aws, settings.parameter);
     const found = (
       await pages(aws, 'ec2', 'DescribeImages', {
         'Owner.1': 'self',
@@ -95,17 +94,26 @@ export async function retiring(
       })
     )
       .flatMap((page) => itemsOf(page.imagesSet))
-      .map((item) => ({ item, version: tagIn(item, 'slipway:version') ?? '', id: textIn(item, 'imageId') ?? '' }))
+      .map((item) => ({
+        item,
+        version: tagIn(item, 'slipway:version') ?? '',
+        architecture: tagIn(item, 'slipway:architecture') ?? '',
+        id: textIn(item, 'imageId') ?? '',
+      }))
       .filter(({ id, version }) => id !== '' && version !== '')
       .sort((a, b) => (a.version < b.version ? 1 : -1));
-    for (const [n, { item, id, version }] of found.entries()) {
+    const current = await namedBy(aws, settings.parameter, new Set(found.map((f) => f.architecture)));
+    const newest = new Map<string, number>();
+    for (const { item, id, version, architecture } of found) {
+      const n = newest.get(architecture) ?? 0;
+      newest.set(architecture, n + 1);
       const snapshots = itemsOf(item.blockDeviceMapping).flatMap((m) => {
         const ebs: unknown = m.ebs;
         const snapshot = typeof ebs === 'object' && ebs !== null ? textIn({ ...ebs }, 'snapshotId') : undefined;
         return snapshot === undefined ? [] : [snapshot];
       });
       const reason = used.get(id);
-      const kept = keptFor(n < keep, id === current, reason);
+      const kept = keptFor(n < keep, current.has(id), reason);
       all.push({ region, id, name: textIn(item, 'name') ?? '', version, snapshots, kept });
     }
   }
@@ -116,6 +124,21 @@ function keptFor(newest: boolean, named: boolean, reason: string | undefined): s
   if (newest) return 'one of the newest';
   if (named) return 'the parameter names it';
   return reason === undefined ? undefined : `${reason} uses it`;
+}
+
+/** What the parameter names, for each architecture that it is there for. */
+async function namedBy(
+  aws: Aws,
+  parameter: string | undefined,
+  architectures: ReadonlySet<string>,
+): Promise<Set<string>> {
+  const names = new Set<string>();
+  if (parameter === undefined) return names;
+  for (const name of new Set([...architectures].map((a) => ofArchitecture(parameter, a)))) {
+    const id = await parameterOf(aws, name);
+    if (id !== undefined) names.add(id);
+  }
+  return names;
 }
 
 async function parameterOf(aws: Aws, name: string): Promise<string | undefined> {

@@ -68,9 +68,19 @@ const ami = z.strictObject({
     .describe("KMS key; left out: the account's default one"),
   parameter: z
     .string()
-    .regex(/^\/[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+){0,14}$/, 'an SSM parameter such as /acme/images/robot')
+    .regex(
+      /^(\/([A-Za-z0-9_.-]|\{architecture\})+){1,15}$/,
+      'an SSM parameter such as /acme/images/robot, in which {architecture} may stand',
+    )
     .optional()
     .describe('SSM parameter that names the newest AMI, moved once the image was checked'),
+  tags: z
+    .record(
+      z.string().regex(/^(?!aws:|slipway:|Name$)[A-Za-z0-9_.:/=+@-]{1,128}$/, 'a tag that AWS and slipway do not set'),
+      z.string().regex(/^[A-Za-z0-9_.:/=+@{} -]{0,256}$/, 'a value of a tag, in which {architecture} may stand'),
+    )
+    .default({})
+    .describe('Tags of AMIs and snapshots beside its own'),
   endpoint: z
     .string()
     .regex(/^https?:\/\/[^\s/?#@]+\/?$/, 'a URL of a server')
@@ -97,7 +107,7 @@ export const imageSchema = z.strictObject({
   platform: name.optional().describe('Left out where the distribution has one only'),
   variant: name.default('default'),
   architectures: z.array(architecture).min(1).optional().describe('Left out: those of the platform'),
-  packages: z.array(glob).min(1).default(['*']).describe('Packages of the distribution, with what they need to run'),
+  packages: z.array(glob).default(['*']).describe('Packages of the distribution, with what they need to run'),
   system: z.array(debianName).default([]).describe("Packages of the platform's archive"),
   apt: z
     .string()
@@ -140,6 +150,10 @@ export const imageSchema = z.strictObject({
 });
 
 export type ImageSpec = z.output<typeof imageSchema>;
+
+/** A text of `ami` for one architecture. */
+export const ofArchitecture = (text: string, architecture: string): string =>
+  text.replaceAll('{architecture}', architecture);
 
 /** Bytes of a size as `imageSchema` takes it. */
 export const bytesOf = (written: string): number =>

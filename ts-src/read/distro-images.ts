@@ -76,6 +76,14 @@ function checkPlatform(
   if (image.variant !== 'default') known('variant', image.variant, variants, ['variant']);
   const platform = distro.platforms[image.platform ?? platforms[0] ?? ''];
   if (!platform) return;
+  const parameter = image.ami?.parameter;
+  const count = (image.architectures ?? platform.architectures).length;
+  if (parameter !== undefined && count > 1 && !parameter.includes('{architecture}'))
+    invalid(
+      `.ami.parameter is one for ${count} architectures, each of which would overwrite it`,
+      ['ami', 'parameter'],
+      `write {architecture} into it: ${parameter}/{architecture}`,
+    );
   image.architectures?.forEach((a, i) => known('architecture', a, platform.architectures, ['architectures', i]));
   for (const architecture of image.architectures ?? platform.architectures)
     if (image.kinds.some((k) => k === 'disk' || k === 'ami') && !hasFirmware(architecture))
