@@ -68,7 +68,7 @@ async function compile() {
 
 /**
  * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef,
- * job, env, agents ({name, labels, env}), events ({when, times, wait, do}), credentials, approver, checkEvery, hurry, speed, simulated,
+ * job, env, agents ({name, labels, env}), fleet (a folder, see harness/Fleet.java), events ({when, times, wait, do}), credentials, approver, checkEvery, hurry, speed, simulated,
  * sandboxed (simulated, on the simulated clock), trusted (as a global library, outside the sandbox), durability (what the job had when it began), vars (another
  * folder of them). Gives what Jenkins would show of it.
  */
@@ -86,6 +86,7 @@ export async function jenkins(folder, name, build) {
       ...(build.trusted || (build.simulated && !build.seeds && !build.sandboxed)
         ? {}
         : { sandbox: join(here, 'harness/sandbox.txt') }),
+      ...(build.fleet ? { fleet: { folder: build.fleet, home: join(folder, 'agents') } } : {}),
       agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })),
     }),
   );

@@ -23,6 +23,7 @@ public final class Harness {
     static String approver;
     static Map<String, Object> folderProperties = new HashMap<>();
     static Simulated simulated;
+    static Fleet fleet;
     /** As for a folder's library; null as for a global one. */
     static Sandbox sandbox;
     static Program.Line running;
@@ -64,6 +65,7 @@ public final class Harness {
         durability = (String) request.getOrDefault("durability", "MAX_SURVIVABILITY");
         speed = ((Number) request.getOrDefault("speed", 1)).longValue();
         if (request.get("simulated") != null) { simulated = new Simulated((Map<String, Object>) request.get("simulated")); keepLog = false; }
+        if (request.get("fleet") != null) fleet = new Fleet((Map<String, Object>) request.get("fleet"));
         if (request.get("sandbox") != null) sandbox = new Sandbox((String) request.get("sandbox"));
         int checkEvery = ((Number) request.getOrDefault("checkEvery", 1)).intValue();
         List<Map<String, Object>> events = new ArrayList<>((List<Map<String, Object>>) request.getOrDefault("events", new ArrayList<>()));
@@ -176,6 +178,7 @@ public final class Harness {
             // A step that waited may have begun its body.
             for (Program.Line l : Program.current.lines) if (l.waiting == null) moved = true;
             if (happen(events)) moved = true;
+            if (fleet != null && fleet.changed()) moved = true;
             if (!moved) { if (simulated != null) virtualNow = soonest(); else Thread.sleep(10); }
         }
     }
@@ -270,15 +273,20 @@ public final class Harness {
                 // The one that runs what the event names; all its processes die with it.
                 for (Program.Agent a : Program.current.agents) {
                     if (a.user == null || a.offline || !busy(a) || !said(a, (String) e.get("when"))) continue;
-                    a.offline = true;
-                    log("Agent " + a.name + " went away\n");
-                    new ProcessBuilder("sh", "-c", "for p in /proc/[0-9]*; do if tr '\\0' '\\n' < $p/environ 2>/dev/null | grep -qx \"JENKINS_HARNESS_AGENT=$1\"; then kill -KILL ${p#/proc/} 2>/dev/null; fi; done", "sh", a.name).start().waitFor();
+                    remove(a);
                     break;
                 }
                 break;
             default: throw new IllegalArgumentException("no event " + e.get("do"));
         }
         return true;
+    }
+
+    /** An agent goes away, and all its processes with it. */
+    static void remove(Program.Agent a) throws Exception {
+        a.offline = true;
+        log("Agent " + a.name + " went away\n");
+        new ProcessBuilder("sh", "-c", "for p in /proc/[0-9]*; do if tr '\\0' '\\n' < $p/environ 2>/dev/null | grep -qx \"JENKINS_HARNESS_AGENT=$1\"; then kill -KILL ${p#/proc/} 2>/dev/null; fi; done", "sh", a.name).start().waitFor();
     }
 
     /** Whether what runs on an agent said a text; anything may say what comes from the pipeline itself. */

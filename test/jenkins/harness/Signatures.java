@@ -56,6 +56,7 @@ final class Signatures {
             "durabilityHint hint",
             "pipelineTriggers triggers",
             "cron spec",
+            "scmGit branches browser doGenerateSubmoduleConfigurations extensions gitTool submoduleCfg userRemoteConfigs",
         };
         for (String s : steps) STEPS.put(s.split(" ")[0], s);
         for (String s : symbols) SYMBOLS.put(s.split(" ")[0], s);

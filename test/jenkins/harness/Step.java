@@ -124,10 +124,17 @@ abstract class Step implements Serializable {
         private Path path(String key) { return Paths.get(onAgent().folder).resolve(call.text(key)); }
         private void checkout() throws Exception {
             Path folder = Paths.get(onAgent().folder);
-            Process p = new ProcessBuilder("sh", "-ec", "mkdir -p \"$1\"; cd \"$1\"; [ -d .git ] || git init -q; git fetch -q --force \"$2\" \"$3\" '+refs/heads/*:refs/remotes/origin/*'; git remote remove origin 2>/dev/null || :; git remote add origin \"$2\"; git fetch -q --force \"$2\" \"$3\"; git checkout -q --force FETCH_HEAD; git clean -qfd", "sh", folder.toString(), Harness.scmUrl, Harness.scmRef).redirectErrorStream(true).start();
+            String url = Harness.scmUrl, ref = Harness.scmRef;
+            Object scm = call.arguments.get("scm");
+            if (scm instanceof Map) {
+                url = text(scm, "userRemoteConfigs", "url");
+                ref = "refs/heads/" + text(scm, "branches", "name");
+            }
+            Process p = new ProcessBuilder("sh", "-ec", "mkdir -p \"$1\"; cd \"$1\"; [ -d .git ] || git init -q; git fetch -q --force \"$2\" \"$3\" '+refs/heads/*:refs/remotes/origin/*'; git remote remove origin 2>/dev/null || :; git remote add origin \"$2\"; git fetch -q --force \"$2\" \"$3\"; git checkout -q --force FETCH_HEAD; git clean -qfd", "sh", folder.toString(), url, ref).redirectErrorStream(true).start();
             String out = new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             if (p.waitFor() == 0) value(null); else fail(new AbortException("checkout: " + out));
         }
+        private static String text(Object scm, String list, String key) { return ((Map<?, ?>) ((List<?>) ((Map<?, ?>) scm).get(list)).get(0)).get(key).toString(); }
         private void archive(String globs, String kind, boolean allowEmpty) throws Exception {
             Path from = Paths.get(onAgent().folder);
             Path to = Paths.get(Harness.home, kind);
