@@ -2,7 +2,7 @@
 // base image of the controller is a stand-in (test/large/controller): it checks how the image starts Jenkins, with which
 // user, environment and volumes, and how the agent reaches it; it does not check what Jenkins makes of them.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyExample } from '../e2e/edits.mjs';
@@ -213,6 +213,44 @@ it('builds the example in the agent image, with the rights and volumes of compos
   );
   expect(ran.code, ran.told).toBe(0);
   expect(ran.told).toMatch(/8 packages in .*: 8 built/);
+});
+
+it('goes back to a backup of its home, on a machine that has only the folder', async () => {
+  const file = join(folder, 'home.tar');
+  const script = (name: string, ...words: string[]) =>
+    execute('bash', [join(farm, name), ...words], { env: { DOCKER_HOST: engine.host } });
+  const password = async () => {
+    const words = ['exec', '-T', 'controller', 'cat', '/var/jenkins_home/secrets/slipway/ADMIN_PASSWORD'];
+    return (await engine.compose(farm, ...words)).told.trim();
+  };
+  const started = async () => {
+    for (let i = 0; i < 120; i++) {
+      const s = await state().catch(() => undefined);
+      if (s) return s;
+      await new Promise((r) => setTimeout(r, 1000));
+    }
+    throw new Error('the controller did not start');
+  };
+  const [before, secret] = [await started(), await password()];
+  expect(secret).toMatch(/^\S{24}$/);
+  const saved = await script('backup.sh', file);
+  expect(saved.code, saved.stderr).toBe(0);
+  expect(statSync(file).mode & 0o077).toBe(0);
+  // It runs again, and a backup is never written over.
+  expect((await started()).starts).toBe(before.starts + 1);
+  expect((await script('backup.sh', file)).stderr).toContain('is there already');
+  // Nothing of a home is lost by mistake.
+  expect((await script('restore.sh', file)).stderr).toContain('nothing was changed');
+  writeFileSync(join(folder, 'half.tar'), readFileSync(file).subarray(0, 700));
+  expect((await script('restore.sh', '--replace', join(folder, 'half.tar'))).code).toBe(1);
+  expect((await engine.compose(farm, 'down', '--volumes', '--timeout', '5')).code).toBe(0);
+  const restored = await script('restore.sh', file);
+  expect(restored.code, restored.stderr).toBe(0);
+  expect((await started()).starts).toBe(before.starts + 1);
+  expect(await password()).toBe(secret);
+  const replaced = await script('restore.sh', '--replace', file);
+  expect(replaced.code, replaced.stderr).toBe(0);
+  expect((await started()).starts).toBe(before.starts + 1);
 });
 
 it('starts with docker run alone, and the answers of the folder', async () => {

@@ -56,6 +56,7 @@ export async function startDocker(folder) {
     rmSync(run, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   };
   return {
+    host,
     /** @param {...string} args */
     docker: (...args) => client('docker', args),
     /** @param {string} cwd @param {...string} args */
