@@ -49,6 +49,30 @@ variables {
       trusted        = false
     }
   }
+
+  # Of the modules that are tested by themselves; a run names what it changes.
+  name                  = "acme"
+  security_group_id     = "sg-1"
+  role_arn              = "arn:aws:iam::123456789012:role/acme"
+  role_name             = "acme"
+  secrets_path          = "/acme/secrets"
+  subnet_id             = "subnet-1"
+  image                 = "jenkins:1"
+  key_name              = "acme"
+  controller_group_id   = "sg-1"
+  store_bucket_arn      = "arn:aws:s3:::store"
+  packages_bucket_arn   = "arn:aws:s3:::packages"
+  packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+  architecture          = "amd64"
+  image_parameter       = "/acme/agents/amd64/image"
+  instance_types        = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"]
+  max                   = 4
+  on_demand             = 0
+  disk_gb               = 40
+  trusted               = true
+  group_arns            = []
+  image_parameters      = []
+  service               = "ec2.amazonaws.com"
 }
 
 run "ec2" {
@@ -82,15 +106,10 @@ run "ecs" {
 run "ecs_needs_a_certificate" {
   command = plan
   variables {
-    certificate_arn   = ""
-    name              = "acme"
-    domain            = "jenkins.acme.example"
-    image             = "jenkins:1"
-    vpc_id            = "vpc-1"
-    subnet_ids        = ["subnet-1", "subnet-2"]
-    security_group_id = "sg-1"
-    role_arn          = "arn:aws:iam::123456789012:role/acme"
-    secrets_path      = "/acme/secrets"
+    certificate_arn = ""
+    domain          = "jenkins.acme.example"
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1", "subnet-2"]
   }
   module { source = "./modules/controller-ecs" }
   expect_failures = [var.certificate_arn]
@@ -99,16 +118,12 @@ run "ecs_needs_a_certificate" {
 run "ecs_needs_two_subnets" {
   command = plan
   variables {
-    certificate_arn   = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
-    name              = "acme"
-    domain            = "jenkins.acme.example"
-    image             = ""
-    vpc_id            = "vpc-1"
-    subnet_ids        = ["subnet-1"]
-    security_group_id = "sg-1"
-    role_arn          = "arn:aws:iam::123456789012:role/acme"
-    secrets_path      = "/acme/secrets"
-    launch_type       = "LAMBDA"
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+    domain          = "jenkins.acme.example"
+    image           = ""
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1"]
+    launch_type     = "LAMBDA"
   }
   module { source = "./modules/controller-ecs" }
   expect_failures = [var.subnet_ids, var.image, var.launch_type]
@@ -130,7 +145,6 @@ run "lightsail" {
 run "lightsail_has_no_role_for_ecr" {
   command = plan
   variables {
-    name   = "acme"
     domain = "jenkins.acme.example"
     image  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-jenkins:1"
   }
@@ -150,15 +164,10 @@ run "no_controller" {
 run "ec2_needs_operators_and_an_image" {
   command = plan
   variables {
-    name              = "acme"
-    domain            = "jenkins.acme.example"
-    image             = ""
-    vpc_id            = "vpc-1"
-    subnet_id         = "subnet-1"
-    security_group_id = "sg-1"
-    operators         = []
-    role_name         = "acme"
-    secrets_path      = "/acme/secrets"
+    domain    = "jenkins.acme.example"
+    image     = ""
+    vpc_id    = "vpc-1"
+    operators = []
   }
   module { source = "./modules/controller-ec2" }
   expect_failures = [var.operators, var.image]
@@ -187,7 +196,6 @@ run "agents_need_a_key" {
 run "own_network" {
   command = plan
   variables {
-    name       = "acme"
     vpc_id     = "vpc-1"
     subnet_ids = ["subnet-1", "subnet-2"]
   }
@@ -201,7 +209,6 @@ run "own_network" {
 run "half_a_network" {
   command = plan
   variables {
-    name       = "acme"
     vpc_id     = "vpc-1"
     subnet_ids = []
   }
@@ -212,7 +219,6 @@ run "half_a_network" {
 run "certificate_of_another_region" {
   command = plan
   variables {
-    name            = "acme"
     certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
   }
   module { source = "./modules/storage" }
@@ -222,11 +228,6 @@ run "certificate_of_another_region" {
 run "identity_without_agents" {
   command = plan
   variables {
-    name             = "acme"
-    service          = "ec2.amazonaws.com"
-    group_arns       = []
-    secrets_path     = "/acme/secrets"
-    image_parameters = []
   }
   module { source = "./modules/identity" }
   assert {
@@ -238,21 +239,15 @@ run "identity_without_agents" {
 run "odd_pool" {
   command = plan
   variables {
-    name                  = "acme-odd"
-    architecture          = "riscv64"
-    image_parameter       = "/acme/agents/riscv64/image"
-    instance_types        = ["c7a.large"]
-    max                   = 0
-    on_demand             = 120
-    disk_gb               = 20
-    trusted               = true
-    key_name              = "acme"
-    vpc_id                = "vpc-1"
-    subnet_ids            = ["subnet-1"]
-    controller_group_id   = "sg-1"
-    store_bucket_arn      = "arn:aws:s3:::store"
-    packages_bucket_arn   = "arn:aws:s3:::packages"
-    packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+    name            = "acme-odd"
+    architecture    = "riscv64"
+    image_parameter = "/acme/agents/riscv64/image"
+    instance_types  = ["c7a.large"]
+    max             = 0
+    on_demand       = 120
+    disk_gb         = 20
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1"]
   }
   module { source = "./modules/agents" }
   expect_failures = [var.architecture, var.instance_types, var.max, var.on_demand]
@@ -261,21 +256,10 @@ run "odd_pool" {
 run "untrusted_pool" {
   command = plan
   variables {
-    name                  = "acme-requests"
-    architecture          = "amd64"
-    image_parameter       = "/acme/agents/amd64/image"
-    instance_types        = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"]
-    max                   = 4
-    on_demand             = 0
-    disk_gb               = 40
-    trusted               = false
-    key_name              = "acme"
-    vpc_id                = "vpc-1"
-    subnet_ids            = ["subnet-1"]
-    controller_group_id   = "sg-1"
-    store_bucket_arn      = "arn:aws:s3:::store"
-    packages_bucket_arn   = "arn:aws:s3:::packages"
-    packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+    name       = "acme-requests"
+    trusted    = false
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1"]
   }
   module { source = "./modules/agents" }
   assert {
