@@ -38166,9 +38166,48 @@ slipway_agent_controller: ""
 # The node's name in Jenkins, and its secret: take it from a vault or the environment, not from a file in git.
 slipway_agent_name: "{{ inventory_hostname }}"
 slipway_agent_secret: "{{ lookup('ansible.builtin.env', 'SLIPWAY_AGENT_SECRET') }}"
+# Instances of AWS: a spot notice keeps tasks from being begun two minutes before the instance goes.
+slipway_agent_spot: false
 # Chroots and images that are being made run no services.
 slipway_agent_services: "{{ ansible_facts['service_mgr'] == 'systemd' }}"
-`, "ansible/roles/slipway_agent/handlers/main.yaml": "---\n- name: Restart the agent\n  ansible.builtin.systemd_service:\n    name: slipway-agent\n    state: restarted\n    daemon_reload: true\n  when: slipway_agent_services | bool\n", "ansible/roles/slipway_agent/meta/main.yaml": '---\ngalaxy_info:\n  role_name: slipway_agent\n  author: Slipway\n  description: A machine on which Jenkins builds packages with Slipway\n  license: Apache-2.0\n  min_ansible_version: "2.15"\n  platforms:\n    - name: Debian\n      versions: [bookworm, trixie]\n    - name: Ubuntu\n      versions: [jammy, noble]\ndependencies: []\n', "ansible/roles/slipway_agent/tasks/inbound.yaml": '---\n- name: Check that there is a secret\n  ansible.builtin.assert:\n    that: slipway_agent_secret | length > 0\n    fail_msg: "Set SLIPWAY_AGENT_SECRET or slipway_agent_secret: Jenkins shows it on the page of the node."\n    quiet: true\n\n- name: Write the secret\n  ansible.builtin.copy:\n    dest: /etc/slipway-agent.secret\n    content: "{{ slipway_agent_secret }}"\n    owner: "{{ slipway_agent_user }}"\n    group: "{{ slipway_agent_user }}"\n    mode: "0400"\n  no_log: true\n  notify: Restart the agent\n\n- name: Write the service\n  ansible.builtin.template:\n    src: slipway-agent.service.j2\n    dest: /etc/systemd/system/slipway-agent.service\n    owner: root\n    group: root\n    mode: "0644"\n  notify: Restart the agent\n\n- name: Start the agent with the machine\n  ansible.builtin.systemd_service:\n    name: slipway-agent\n    enabled: true\n    state: started\n    daemon_reload: true\n  when: slipway_agent_services | bool\n', "ansible/roles/slipway_agent/tasks/main.yaml": `---
+`, "ansible/roles/slipway_agent/files/slipway-spot": `#!/bin/sh
+# Watches for the notice with which AWS takes a spot instance back, two minutes before it does. Then it writes the file
+# that tells Slipway to begin no more tasks here, and ends.
+set -u
+metadata=\${SLIPWAY_METADATA:-http://169.254.169.254}/latest
+drain=\${SLIPWAY_DRAIN_FILE:-/run/slipway/drain}
+pause=\${SLIPWAY_SPOT_PAUSE:-5}
+token=
+
+# Never by a proxy: the address is this machine's own. The token goes by standard input, so that no list of processes
+# shows it.
+ask() {
+  curl --silent --noproxy '*' --max-time 3 "$@"
+}
+
+while :; do
+  if [ -z "$token" ]; then
+    token=$(ask --fail --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 3600' "$metadata/api/token") || token=
+  fi
+  if [ -n "$token" ]; then
+    reply=$(printf 'X-aws-ec2-metadata-token: %s\\n' "$token" |
+      ask --header @- --write-out '\\n%{http_code}' "$metadata/meta-data/spot/instance-action")
+    case $reply in
+      *200)
+        mkdir -p "$(dirname "$drain")"
+        printf '%s\\n' "\${reply%?200}" >"$drain.new" && mv "$drain.new" "$drain" || exit 1
+        echo "AWS takes this instance back: \${reply%?200}"
+        exit 0
+        ;;
+      # No notice.
+      *404) ;;
+      # The token is too old, or the service is not there.
+      *) token= ;;
+    esac
+  fi
+  sleep "$pause"
+done
+`, "ansible/roles/slipway_agent/files/slipway-spot.service": "# Managed by Ansible.\n[Unit]\nDescription=Notice that AWS takes this spot instance back\nAfter=network.target\n\n[Service]\nExecStart=/usr/local/lib/slipway-spot\nUser=nobody\nGroup=nogroup\n# /run/slipway, which stays when the watcher has ended with its notice.\nRuntimeDirectory=slipway\nRuntimeDirectoryPreserve=yes\nNoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=yes\nPrivateTmp=yes\nRestart=on-failure\nRestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n", "ansible/roles/slipway_agent/handlers/main.yaml": "---\n- name: Restart the agent\n  ansible.builtin.systemd_service:\n    name: slipway-agent\n    state: restarted\n    daemon_reload: true\n  when: slipway_agent_services | bool\n\n- name: Restart the watcher\n  ansible.builtin.systemd_service:\n    name: slipway-spot\n    state: restarted\n    daemon_reload: true\n  when: slipway_agent_services | bool\n", "ansible/roles/slipway_agent/meta/main.yaml": '---\ngalaxy_info:\n  role_name: slipway_agent\n  author: Slipway\n  description: A machine on which Jenkins builds packages with Slipway\n  license: Apache-2.0\n  min_ansible_version: "2.15"\n  platforms:\n    - name: Debian\n      versions: [bookworm, trixie]\n    - name: Ubuntu\n      versions: [jammy, noble]\ndependencies: []\n', "ansible/roles/slipway_agent/tasks/inbound.yaml": '---\n- name: Check that there is a secret\n  ansible.builtin.assert:\n    that: slipway_agent_secret | length > 0\n    fail_msg: "Set SLIPWAY_AGENT_SECRET or slipway_agent_secret: Jenkins shows it on the page of the node."\n    quiet: true\n\n- name: Write the secret\n  ansible.builtin.copy:\n    dest: /etc/slipway-agent.secret\n    content: "{{ slipway_agent_secret }}"\n    owner: "{{ slipway_agent_user }}"\n    group: "{{ slipway_agent_user }}"\n    mode: "0400"\n  no_log: true\n  notify: Restart the agent\n\n- name: Write the service\n  ansible.builtin.template:\n    src: slipway-agent.service.j2\n    dest: /etc/systemd/system/slipway-agent.service\n    owner: root\n    group: root\n    mode: "0644"\n  notify: Restart the agent\n\n- name: Start the agent with the machine\n  ansible.builtin.systemd_service:\n    name: slipway-agent\n    enabled: true\n    state: started\n    daemon_reload: true\n  when: slipway_agent_services | bool\n', "ansible/roles/slipway_agent/tasks/main.yaml": `---
 - name: Check that the system is one that is tested
   ansible.builtin.assert:
     that: ansible_facts['distribution'] in ['Debian', 'Ubuntu']
@@ -38259,7 +38298,11 @@ slipway_agent_services: "{{ ansible_facts['service_mgr'] == 'systemd' }}"
 - name: Connect to the controller
   ansible.builtin.include_tasks: inbound.yaml
   when: slipway_agent_controller | length > 0
-`, "ansible/roles/slipway_agent/tasks/ssh.yaml": `---
+
+- name: Watch for spot notices
+  ansible.builtin.include_tasks: spot.yaml
+  when: slipway_agent_spot | bool
+`, "ansible/roles/slipway_agent/tasks/spot.yaml": '---\n- name: Install the watcher of spot notices\n  ansible.builtin.copy:\n    src: slipway-spot\n    dest: /usr/local/lib/slipway-spot\n    owner: root\n    group: root\n    mode: "0755"\n  notify: Restart the watcher\n\n- name: Write the service of the watcher\n  ansible.builtin.copy:\n    src: slipway-spot.service\n    dest: /etc/systemd/system/slipway-spot.service\n    owner: root\n    group: root\n    mode: "0644"\n  notify: Restart the watcher\n\n# As `systemctl enable` does it: the image of an agent is made where no systemd runs, too.\n- name: Make the folder of what starts with the machine\n  ansible.builtin.file:\n    path: /etc/systemd/system/multi-user.target.wants\n    state: directory\n    owner: root\n    group: root\n    mode: "0755"\n\n- name: Start the watcher with the machine\n  ansible.builtin.file:\n    path: /etc/systemd/system/multi-user.target.wants/slipway-spot.service\n    src: ../slipway-spot.service\n    state: link\n    owner: root\n    group: root\n    force: true\n    follow: false\n  notify: Restart the watcher\n', "ansible/roles/slipway_agent/tasks/ssh.yaml": `---
 - name: Make the folder of keys
   ansible.builtin.file:
     path: "{{ slipway_agent_home }}/.ssh"
@@ -38397,6 +38440,8 @@ groups:
   become: true
   roles:
     - slipway_agent
+  vars:
+    slipway_agent_spot: true
   tasks:
     # cloud-init puts the key of the launch template into the account that is named here.
     - name: Give the agents' key to the user that builds

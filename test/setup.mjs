@@ -49,6 +49,7 @@ const largeTools = {
   'qemu-system-x86_64': 'qemu-system-x86',
   bmaptool: 'bmap-tools',
   'docker-compose': 'docker-compose',
+  packer: 'packer',
 };
 /** What is no command: a shell test that passes where the package is installed. */
 const others = {

@@ -1,11 +1,14 @@
 /** The pipeline of the image that agents on AWS start from; see agentImagePipeline.txt. */
 void call(Map given = [:]) {
     Map o = slipwayOptions('agentImagePipeline', [
-        organization: null, region: null, architectures: ['amd64'], folder: 'packer', label: 'slipway',
-        cron: 'H 4 * * 0', keep: 5, hours: 2, smokeTest: null,
+        organization: null, region: null, architectures: ['amd64'], folder: 'packer', label: 'slipway', labels: [:],
+        cron: 'H 4 * * *', days: 7, keep: 5, hours: 2, smokeTest: null, image: null, distro: null, credentials: null,
     ], given)
     if (!o.organization || !o.region) {
         error('agentImagePipeline: organization and region are needed')
+    }
+    if (o.image && !o.distro) {
+        error('agentImagePipeline: an image of distro.yaml needs distro: the URL of its repository, and #BRANCH')
     }
     // Only the default branch registers: a pull request's folder is checked, and nothing of it runs on AWS.
     boolean primary = !env.CHANGE_ID && (env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME)
@@ -13,37 +16,101 @@ void call(Map given = [:]) {
         disableConcurrentBuilds(), buildDiscarder(logRotator(numToKeepStr: '30')),
         pipelineTriggers(o.cron && primary ? [cron(o.cron)] : []),
     ])
-    node(o.label) {
-        checkout scm
-        timeout(time: o.hours, unit: 'HOURS') {
-            stage('check') {
-                slipway(['deploy', 'check', '.'])
+    timeout(time: o.hours, unit: 'HOURS') {
+        List due = []
+        node(o.label) {
+            checkout scm
+            due = examine(o, primary)
+            if (!o.image) { byPacker(o, due) }
+        }
+        if (o.image) { fromDistro(o, due) }
+    }
+}
+
+/** Checks the folder; gives the architectures whose image is to be made anew. */
+List examine(Map o, boolean primary) {
+    stage('check') {
+        slipway(['deploy', 'check', '.'])
+    }
+    if (!primary) {
+        echo 'Not the default branch: nothing is built and nothing registered.'
+        return []
+    }
+    List due = []
+    for (int i = 0; i < o.architectures.size(); i++) {
+        List words = ['deploy', 'image', 'due', '--days', o.days.toString()]
+        Map told = slipway.ask(slipway.joined([words, where(o, o.architectures[i])]))
+        echo(told.text.trim())
+        if (told.text.startsWith('due')) { due.add(o.architectures[i]) }
+    }
+    return due
+}
+
+List where(Map o, String architecture) {
+    return ['--organization', o.organization, '--region', o.region, '--architecture', architecture]
+}
+
+/** Debian's own image with the Ansible role, in an instance that Packer starts and ends. */
+void byPacker(Map o, List due) {
+    if (due.isEmpty()) { return }
+    String toolset = slipway.ask(['deploy', 'image', 'toolset']).text.trim()
+    sh(script: slipwayProgram.quoted(['packer', 'init', o.folder]), label: 'packer init')
+    for (int i = 0; i < due.size(); i++) {
+        String architecture = due[i]
+        String manifest = "${pwd(tmp: true)}/packer-${architecture}.json"
+        stage(architecture) {
+            List words = ['packer', 'build', '-color=false', '-var', "organization=${o.organization}",
+                '-var', "region=${o.region}", '-var', "architecture=${architecture}",
+                '-var', "manifest=${manifest}", '-var', "toolset=${toolset}", o.folder]
+            sh(script: slipwayProgram.quoted(words), label: "packer build ${architecture}")
+            if (o.smokeTest) {
+                sh(script: o.smokeTest, label: 'smoke test')
             }
-            if (!primary) {
-                echo 'Not the default branch: nothing is built and nothing registered.'
-                return
-            }
-            sh(script: slipwayProgram.quoted(['packer', 'init', o.folder]), label: 'packer init')
-            for (int i = 0; i < o.architectures.size(); i++) {
-                image(o, o.architectures[i])
-            }
+            // Agents that run keep their image; the next ones start from this one.
+            slipway(slipway.joined([['deploy', 'image', 'use', '--manifest', manifest], where(o, architecture)]))
+            prune(o, architecture)
         }
     }
 }
 
-void image(Map o, String architecture) {
-    List where = ['--organization', o.organization, '--region', o.region, '--architecture', architecture]
-    String manifest = "${pwd(tmp: true)}/packer-${architecture}.json"
-    stage(architecture) {
-        List words = ['packer', 'build', '-color=false', '-var', "organization=${o.organization}",
-            '-var', "region=${o.region}", '-var', "architecture=${architecture}", '-var', "manifest=${manifest}"]
-        words.add(o.folder)
-        sh(script: slipwayProgram.quoted(words), label: "packer build ${architecture}")
-        if (o.smokeTest) {
-            sh(script: o.smokeTest, label: 'smoke test')
+void prune(Map o, String architecture) {
+    slipway(slipway.joined([['deploy', 'image', 'prune', '--keep', o.keep.toString()], where(o, architecture)]))
+}
+
+/** An image of distro.yaml: its disk starts in qemu, goes to AWS by the EBS direct API, and moves the parameters. */
+void fromDistro(Map o, List due) {
+    if (due.isEmpty()) { return }
+    List image = [o.image, '--distro', 'distro/distro.yaml']
+    // All architectures are of one state, so that one publication has them all.
+    for (int i = 0; i < o.architectures.size(); i++) {
+        String architecture = o.architectures[i]
+        slipwayNode((o.labels[architecture] ?: 'slipway && ' + architecture).toString()) {
+            stage(architecture) {
+                takeDistro(o)
+                List build = ['--architecture', architecture, '--output', 'slipway-images']
+                slipway(slipway.joined([['image', 'build'], image, build]))
+                archiveArtifacts(artifacts: 'slipway-images/logs/**', allowEmptyArchive: true)
+            }
         }
-        // Agents that run keep their image; the next ones start from this one.
-        slipway(slipway.joined([['deploy', 'image', 'use', '--manifest', manifest], where]))
-        slipway(slipway.joined([['deploy', 'image', 'prune', '--keep', o.keep.toString()], where]))
+    }
+    slipwayNode(o.label) {
+        stage('publish') {
+            takeDistro(o)
+            slipway(slipway.joined([['image', 'publish'], image]))
+            for (int i = 0; i < o.architectures.size(); i++) { prune(o, o.architectures[i]) }
+        }
+    }
+}
+
+void takeDistro(Map o) {
+    String place = o.distro
+    int at = place.indexOf('#')
+    Map remote = [url: at < 0 ? place : place.substring(0, at)]
+    if (o.credentials) { remote.credentialsId = o.credentials }
+    dir('distro') {
+        checkout(scmGit(
+            branches: [[name: at < 0 ? 'main' : place.substring(at + 1)]],
+            userRemoteConfigs: [remote],
+        ))
     }
 }

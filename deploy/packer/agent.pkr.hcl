@@ -1,6 +1,6 @@
 # The image of agents on AWS, from Debian's own and the Ansible role: the second way beside `agentImagePipeline()`.
 #   packer init . && packer build -var architecture=amd64 .
-# Then move the pointer: aws ssm put-parameter --overwrite --name /ORGANIZATION/agents/amd64/image --value ami-…
+# Then let agents use it: slipway deploy image use ami-…
 variable "organization" {
   type = string
 }
@@ -24,6 +24,12 @@ variable "owner" {
 variable "manifest" {
   type    = string
   default = "packer-manifest.json"
+}
+
+# Digest of the role and these files, `slipway deploy image toolset`: the image is made anew when it is another.
+variable "toolset" {
+  type    = string
+  default = ""
 }
 
 # Tests build on a service of their own.
@@ -87,8 +93,9 @@ source "amazon-ebs" "agent" {
   }
   # Retention of the image job goes by these.
   tags = {
-    farm          = var.organization
-    slipway-agent = var.architecture
+    farm            = var.organization
+    slipway-agent   = var.architecture
+    slipway-toolset = var.toolset
   }
 }
 

@@ -60,6 +60,7 @@ const symbols = [
   'durabilityHint',
   'pipelineTriggers',
   'cron',
+  'scmGit',
 ];
 
 /**
@@ -87,6 +88,7 @@ describe('the vars', () => {
 
   it('explain every option of the pipelines in their help', () => {
     for (const name of [
+      'agentImagePipeline',
       'distroPipeline',
       'packagePipeline',
       'slipwayPlan',

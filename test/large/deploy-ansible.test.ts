@@ -1,14 +1,24 @@
 // The Ansible role in Debian 12 and 13 roots, reached by SSH as machines are: twice, and the second run changes nothing.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, execute, root as repository } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
-import { makeRoot, runIn } from './fresh-root.mjs';
-import { pythonTools } from './python-tools.mjs';
+import { runIn } from './fresh-root.mjs';
+import { ansibleTools } from './python-tools.mjs';
+import { startSshRoot, type SshRoot } from './ssh-root.ts';
 
-const packages = ['ansible-core==2.19.*', 'ansible-lint>=25,<27'];
 const folder = mkdtempSync('/var/tmp/slipway-ansible-');
 const ansible = join(folder, 'ansible');
 const env = { ANSIBLE_HOST_KEY_CHECKING: 'False', ANSIBLE_NOCOLOR: '1', HOME: folder };
@@ -21,7 +31,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('is clean to ansible-lint', async () => {
-  const lint = await pythonTools('ansible', packages, 'ansible-lint');
+  const lint = await ansibleTools('ansible-lint');
   const ran = await execute(lint, ['--offline', '--profile', 'production', '-q'], {
     cwd: ansible,
     env: { ...env, PATH: `${join(lint, '..')}:${process.env.PATH ?? ''}` },
@@ -33,32 +43,13 @@ describe.each([
   ['bookworm', 22_612],
   ['trixie', 22_613],
 ])('on %s', (release, port) => {
-  let made: ReturnType<typeof makeRoot>;
-  let daemon: ChildProcess;
+  let made: SshRoot;
   beforeAll(async () => {
-    made = makeRoot(release, ['python3', 'openssh-server']);
-    const at = (path: string) => join(made.root, path);
-    mkdirSync(at('root/.ssh'), { recursive: true, mode: 0o700 });
-    cpSync(join(folder, 'key.pub'), at('root/.ssh/authorized_keys'));
-    mkdirSync(at('run/sshd'), { recursive: true });
-    for (const place of ['proc', 'dev']) execFileSync('mount', ['--bind', `/${place}`, at(place)]);
-    const options = ['UsePAM=no', 'ListenAddress=127.0.0.1', 'PermitRootLogin=prohibit-password', 'StrictModes=no'];
-    daemon = spawn(
-      'chroot',
-      [made.root, '/usr/sbin/sshd', '-D', '-e', '-p', String(port), ...options.flatMap((o) => ['-o', o])],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
-    await new Promise((resolve) => daemon.stderr?.once('data', resolve));
+    made = await startSshRoot(release, port, join(folder, 'key'));
   });
-  afterAll(() => {
-    daemon?.kill();
-    for (const place of ['dev', 'proc']) execFileSync('umount', ['--lazy', join(made.root, place)]);
-    made?.remove();
-  });
+  afterAll(() => made?.stop());
   const play = async (...more: string[]) => {
-    const playbook = await pythonTools('ansible', packages, 'ansible-playbook');
+    const playbook = await ansibleTools('ansible-playbook');
     const key = readFileSync(join(folder, 'key.pub'), 'utf8').trim();
     writeFileSync(
       join(folder, `${release}.yaml`),

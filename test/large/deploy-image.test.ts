@@ -1,10 +1,10 @@
 // The images that agents on AWS start from, on moto: the pointer moves to one and back, and old ones go, but none that
 // something uses.
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, cache, execute } from '../e2e/helpers.ts';
+import { bundle, cache, execute, root } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';
 import { boto } from './terraform.mjs';
 
@@ -118,6 +118,28 @@ ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'Imag
     );
     expect(snapshots).toBe('0');
     expect((await image('prune', '--keep', '1')).stdout).toBe('nothing to remove\n');
+  });
+
+  it('tells whether a new one is due, and why', async () => {
+    const farm = mkdtempSync(join(tmpdir(), 'slipway-toolset-'));
+    for (const part of ['ansible', 'packer']) cpSync(join(root, 'deploy', part), join(farm, part), { recursive: true });
+    const where = ['--organization', 'acme', '--region', 'eu-central-1', '--endpoint', aws.direct];
+    const due = async (...more: string[]) => {
+      const ran = await execute('node', [bundle, 'deploy', 'image', 'due', ...more, ...where], { cwd: farm });
+      expect(ran.code, ran.stderr).toBe(0);
+      return ran.stdout;
+    };
+    expect(await due()).toBe(`due: the role or Packer's files have changed since ${ids[6]} was made\n`);
+    const toolset = (await execute('node', [bundle, 'deploy', 'image', 'toolset'], { cwd: farm })).stdout.trim();
+    expect(toolset).toMatch(/^[0-9a-f]{16}$/);
+    python(
+      `client('ec2').create_tags(Resources=['${ids[6]}'], Tags=[{'Key': 'slipway-toolset', 'Value': '${toolset}'}])`,
+    );
+    expect(await due()).toBe(`good: ${ids[6]} needs no successor yet\n`);
+    writeFileSync(join(farm, 'ansible/roles/slipway_agent/tasks/own.yaml'), '---\n');
+    expect(await due()).toMatch(/^due: the role/);
+    expect((await execute('node', [bundle, 'deploy', 'image', 'due', ...where], { cwd: '/' })).code).toBe(1);
+    rmSync(farm, { recursive: true });
   });
 
   it('lists them with who uses them', async () => {

@@ -27,3 +27,11 @@ export async function pythonTools(name, packages, program) {
   });
   return join(venv, 'bin', program);
 }
+
+/**
+ * A program of Ansible, in the versions that the role is tested with.
+ *
+ * @param {string} program
+ */
+export const ansibleTools = (program) =>
+  pythonTools('ansible', ['ansible-core==2.19.*', 'ansible-lint>=25,<27'], program);

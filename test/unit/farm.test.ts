@@ -210,6 +210,16 @@ describe('slipway jobs', () => {
     const strategies = await dsl(tags, 'git', 'github-branch-source', 'basic-branch-build-strategies');
     expect(found((JSON.parse(strategies.stdout) as { calls: Call[] }).calls, 'buildTags')).toHaveLength(1);
     expect(script.stdout).toContain("credentialsId('reader')");
+    // The folder of the farm has its job, and no other changes for it.
+    const farm = jobs('--credentials', 'reader', '--farm-url', 'https://github.com/acme/farm.git');
+    expect(farm.stdout.startsWith(script.stdout.trimEnd())).toBe(true);
+    const withFarm = await dsl(farm.stdout, 'git', 'github-branch-source', 'folder-properties');
+    expect(withFarm.stderr).toBe('');
+    const last = found((JSON.parse(withFarm.stdout) as { calls: Call[] }).calls, 'multibranchPipelineJob').at(-1);
+    expect(last?.[1]).toBe('acme/agents-image');
+    expect(last && found([last], 'repositoryUrl').map((c) => c[1])).toEqual(['https://github.com/acme/farm']);
+    expect(jobs('--credentials', 'reader', '--farm-url', '').stdout).toBe(script.stdout);
+    expect(jobs('--farm-url', 'https://git.example.org/a b').status).toBe(2);
     const casc = jobs('--format', 'casc');
     expect(casc.stdout).toMatch(/^jobs:\n/m);
     expect(jobs('--format', 'xml').status).toBe(2);

@@ -1,7 +1,15 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { readIf } from '../io/files.ts';
-import { backToFormer, listAgentImages, pruneAgentImages, useAgentImage, type Pool } from '../deploy/agent-images.ts';
+import {
+  backToFormer,
+  dueReason,
+  listAgentImages,
+  pruneAgentImages,
+  useAgentImage,
+  type Pool,
+} from '../deploy/agent-images.ts';
+import { toolsetOf } from '../deploy/toolset.ts';
 import { good, type Result } from '../model/diagnostics.ts';
 import { renderTable } from '../render/table.ts';
 import { exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
@@ -10,15 +18,20 @@ export const imageOptions = {
   organization: { type: 'string', value: 'NAME', help: 'image: the farm, as in its answers' },
   architecture: { type: 'string', value: 'NAME', help: 'image: amd64 (default) or arm64' },
   region: { type: 'string', value: 'NAME', help: 'image: region of AWS (default: AWS_REGION)' },
-  endpoint: { type: 'string', value: 'URL', help: 'image: where AWS is served by something else' },
+  endpoint: {
+    type: 'string',
+    value: 'URL',
+    help: 'image: where AWS is served by something else (default: AWS_ENDPOINT_URL)',
+  },
   manifest: { type: 'string', value: 'FILE', help: "image use: the image that Packer's manifest names last" },
   keep: { type: 'string', value: 'N', help: 'image prune: the newest N stay (default: 5)' },
+  days: { type: 'string', value: 'N', help: 'image due: after how many days (default: 7)' },
   'dry-run': { type: 'boolean', help: 'image prune: say what would be removed' },
 } as const;
 type Values = ValuesOf<typeof imageOptions>;
 
 function poolOf(values: Values): Pool | undefined {
-  const { organization, architecture = 'amd64', endpoint } = values;
+  const { organization, architecture = 'amd64', endpoint = process.env.AWS_ENDPOINT_URL } = values;
   const region = values.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? '';
   if (organization === undefined || !/^[a-z0-9][a-z0-9-]{0,30}$/.test(organization)) return undefined;
   if ((architecture !== 'amd64' && architecture !== 'arm64') || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region))
@@ -45,33 +58,50 @@ function imageOfManifest(file: string): string | undefined {
   return build ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build.artifact_id)?.[1] : undefined;
 }
 
-/** `slipway deploy image list|use|back|prune`. */
+/** `slipway deploy image list|use|back|prune|due|toolset`. */
 export async function agentImages(words: string[], values: Values): Promise<number> {
   const [what = 'list', given, ...more] = words;
+  if (what === 'toolset' && given === undefined) {
+    const digest = toolsetOf(resolve('.'));
+    showDiagnostics(digest.diagnostics);
+    if (digest.ok) writeOutput(`${digest.value}\n`);
+    return digest.ok ? exit.ok : exit.failed;
+  }
   const id = what === 'use' && values.manifest !== undefined ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep = values.keep ?? '5';
+  const days = values.days ?? '7';
   const named = what === 'use' ? /^ami-[0-9a-f]{8,17}$/.test(id ?? '') : id === undefined;
   if (
     !pool ||
     more.length ||
     !named ||
-    !['list', 'use', 'back', 'prune'].includes(what) ||
-    !/^[1-9]\d{0,2}$/.test(keep)
+    !['list', 'use', 'back', 'prune', 'due'].includes(what) ||
+    ![keep, days].every((number) => /^[1-9]\d{0,2}$/.test(number))
   ) {
     writeMessage(
-      'slipway deploy image: list, use AMI, back or prune; --organization and --region are needed,\n' +
-        '--architecture is amd64 or arm64, --keep a number from 1\n',
+      'slipway deploy image: list, use AMI, back, prune, due or toolset; --organization and --region are needed,\n' +
+        '--architecture is amd64 or arm64, --keep and --days are numbers from 1 to 999\n',
     );
     return exit.usage;
   }
-  const done = await perform(what, pool, id ?? '', Number(keep), values['dry-run'] !== true);
+  const done =
+    what === 'due' ? await due(pool, Number(days)) : await perform(what, pool, id ?? '', Number(keep), values);
   showDiagnostics(done.diagnostics);
   if (done.ok) writeOutput(done.value);
   return done.ok ? exit.ok : exit.failed;
 }
 
-async function perform(what: string, pool: Pool, id: string, keep: number, remove: boolean): Promise<Result<string>> {
+async function due(pool: Pool, days: number): Promise<Result<string>> {
+  const toolset = toolsetOf(resolve('.'));
+  if (!toolset.ok) return toolset;
+  const found = await dueReason(pool, toolset.value, days, Date.now());
+  if (!found.ok) return found;
+  const { named, why } = found.value;
+  return good(why === undefined ? `good: ${named} needs no successor yet\n` : `due: ${why}\n`);
+}
+
+async function perform(what: string, pool: Pool, id: string, keep: number, values: Values): Promise<Result<string>> {
   if (what === 'use') {
     const used = await useAgentImage(pool, id);
     const former = used.ok ? used.value.former : undefined;
@@ -82,6 +112,7 @@ async function perform(what: string, pool: Pool, id: string, keep: number, remov
     return back.ok ? good(`new agents start from ${back.value.id} again\n`) : back;
   }
   if (what === 'prune') {
+    const remove = values['dry-run'] !== true;
     const gone = await pruneAgentImages(pool, keep, remove);
     if (!gone.ok) return gone;
     const lines = gone.value.map((i) => `${remove ? 'removed' : 'would remove'} ${i.id} ${i.name} of ${i.created}\n`);

@@ -22,7 +22,7 @@ type Values = ValuesOf<typeof options>;
 
 export const deploy = defineCommand({
   summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
-  usage: 'deploy init|update|check [FOLDER] | deploy image list|use|back|prune [AMI]',
+  usage: 'deploy init|update|check [FOLDER] | deploy image list|use|back|prune|due|toolset [AMI]',
   details: `init: makes the folder from a few answers. It is yours: commit it, change it.
 update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
 check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and

@@ -11,13 +11,18 @@ export const jobs = defineCommand({
   summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
   usage: 'jobs --distro-url URL[#BRANCH]',
   details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
-repository (on GitHub), and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
+repository (on GitHub), one for the agents' image with --farm-url, and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
 credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
 removedJobAction DELETE: jobs of repositories that left the distributions go too.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
     'distro-url': { type: 'string', value: 'URL[#BRANCH]', help: 'where Jenkins gets the distro repository from' },
+    'farm-url': {
+      type: 'string',
+      value: 'URL',
+      help: "repository of the folder of `slipway deploy init`: a job for the agents' image is made of its Jenkinsfile",
+    },
     folder: { type: 'string', value: 'NAME', help: 'the folder of all jobs (default: the organization)' },
     credentials: { type: 'string', value: 'ID', help: 'credentials of Jenkins with which it reads the repositories' },
     format: { type: 'string', value: 'NAME', help: 'jobdsl (default) or casc' },
@@ -48,13 +53,14 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     if (
       !url ||
       /[\0-\x20\x7f]/.test(url) ||
+      !/^[^\0-\x20\x7f#]*$/.test(values['farm-url'] ?? '') ||
       !['jobdsl', 'casc'].includes(format) ||
       numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) ||
       !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text('folder', 'x')) ||
       !/^[A-Za-z0-9._-]+$/.test(text('credentials', 'x'))
     ) {
       writeMessage(
-        'slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n',
+        'slipway jobs: --distro-url is needed, and it and --farm-url are plain URLs; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n',
       );
       return exit.usage;
     }
@@ -84,6 +90,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       organization: distro.organization,
       distroUrl: url,
       distroBranch: branch,
+      // An empty one is none: the seed passes what the environment says.
+      farmUrl: values['farm-url'] || undefined,
       credentials: values.credentials,
       keepBranches: Number(numbers[0]),
       buildTags: values['build-tags'] ?? false,
@@ -93,7 +101,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const made = format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== undefined) {
       writeWhole(resolve(values.output), made);
-      writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories\n`);
+      const count = input.repositories.length + (input.farmUrl === undefined ? 1 : 2);
+      writeMessage(`wrote ${values.output}: the jobs of ${count} repositories\n`);
     } else writeOutput(made);
     return exit.ok;
   },

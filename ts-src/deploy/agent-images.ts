@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
 import { ec2, ssm, type AwsPlace } from './aws.ts';
+import { whyDue } from './toolset.ts';
 
 /**
  * Images of agents on AWS, and the parameter that names the one that new agents start from. Launch templates look the
@@ -38,6 +39,7 @@ const imagesAnswer = z.object({
       imageState: text,
       creationDate: text,
       architecture: text,
+      tagSet: list(z.object({ key: text, value: text })).default([]),
       blockDeviceMapping: list(z.object({ ebs: z.object({ snapshotId: text.optional() }).optional() })).default([]),
     }),
   ),
@@ -162,6 +164,27 @@ export async function useAgentImage(pool: Pool, id: string): Promise<Result<{ fo
   const put = { Name: parameterOf(pool), Value: id, Type: 'String', DataType: 'aws:ec2:image', Overwrite: true };
   const done = history.value[0] === id ? good(undefined) : await ssm(pool, 'PutParameter', put);
   return done.ok ? good({ former: history.value.find((value) => value !== id) }) : done;
+}
+
+/** Why the pool needs a new image; undefined: the one that new agents start from is good. */
+export async function dueReason(
+  pool: Pool,
+  toolset: string,
+  days: number,
+  now: number,
+): Promise<Result<{ named: string; why: string | undefined }>> {
+  const history = await pointerHistory(pool);
+  if (!history.ok) return history;
+  const [named = ''] = history.value;
+  const found = await describe(pool, { 'image-id': named });
+  if (!found.ok) return found;
+  const image = found.value.imagesSet.find((i) => i.imageId === named);
+  const described = image && {
+    id: named,
+    created: image.creationDate,
+    tags: Object.fromEntries(image.tagSet.map((t) => [t.key, t.value])),
+  };
+  return good({ named, why: whyDue(named, described, pool, toolset, days, now) });
 }
 
 /** Goes back to the image that the parameter named before; one that is gone is passed over. */

@@ -38,6 +38,7 @@ export const answersSchema = z.strictObject({
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region of AWS')
     .default('eu-central-1')
     .describe('Region of AWS'),
+  farm: gitUrl.optional().describe("URL of this folder's own repository: on AWS its job makes the agents' image"),
   domain: host.optional().describe('Domain of the farm on AWS: jenkins.DOMAIN and packages.DOMAIN'),
 });
 

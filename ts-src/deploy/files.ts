@@ -16,6 +16,7 @@ export function renderDeployment(answers: Answers): Record<string, string> {
     ...answers,
     url: answers.url ?? `http://localhost:${answers.port}/`,
     domain: answers.domain ?? '',
+    farm: answers.farm ?? '',
     jenkins: pluginTable.jenkins,
     java: pluginTable.java,
   };

@@ -7,7 +7,10 @@ import { compare, error, warning, type Diagnostic } from '../model/diagnostics.t
  * build file could not be read.
  */
 export interface PluginTable {
+  /** The version of the farm's image. */
   jenkins: string;
+  /** The oldest one that the library was tried on. */
+  oldest: string;
   java: number;
   roots: Readonly<Record<string, { for: string; title?: string; atLeast?: string }>>;
   plugins: Readonly<Record<string, PluginEntry>>;

@@ -6,6 +6,8 @@ export interface JobsInput {
   organization: string;
   distroUrl: string;
   distroBranch: string | undefined;
+  /** Repository of the folder that `slipway deploy init` made: its job makes the image of agents on AWS. */
+  farmUrl: string | undefined;
   credentials: string | undefined;
   /** Jobs of deleted branches and closed pull requests that each repository's job keeps. */
   keepBranches: number;
@@ -40,7 +42,14 @@ export function jobNames(names: readonly string[]): string[] {
 
 /** The farm's jobs as a Job DSL script. */
 export function renderJobDsl(input: JobsInput): string {
-  const names = jobNames([publishingFolder, 'distro-requests', ...input.repositories.map((r) => r.name)]);
+  // The farm's own job comes last: no job of a repository changes its name for it.
+  const names = jobNames([
+    publishingFolder,
+    'distro-requests',
+    ...input.repositories.map((r) => r.name),
+    ...(input.farmUrl === undefined ? [] : ['agents-image']),
+  ]);
+  const farm = { url: input.farmUrl, name: names[names.length - 1] ?? '' };
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === undefined ? '' : `#${input.distroBranch}`}`;
@@ -113,6 +122,15 @@ export function renderJobDsl(input: JobsInput): string {
           id: names[i + 2]!,
         }),
       ),
+      ...(farm.url === undefined
+        ? []
+        : [
+            job(farm.name, farm.url, 'The image that agents on AWS start from', {
+              branches: true,
+              requests: true,
+              id: farm.name,
+            }),
+          ]),
     ],
   });
 }

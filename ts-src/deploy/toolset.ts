@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
+
+/** What the image of agents is made from, beside Debian's own. */
+const folders = ['ansible', 'packer'];
+const day = 86_400_000;
+
+/** A digest of the role's and Packer's files in a farm's folder: another one makes another image. */
+export function toolsetOf(root: string): Result<string> {
+  const digest = createHash('sha256');
+  try {
+    for (const folder of folders) {
+      const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .map((name) => join(folder, name))
+        .filter((file) => !basename(file).startsWith('.') && lstatSync(join(root, file)).isFile())
+        .sort(compare);
+      for (const file of files) {
+        const text = readFileSync(join(root, file));
+        digest.update(`${file}\0${text.length}\0`).update(text);
+      }
+    }
+  } catch (e) {
+    const why = e instanceof Error ? e.message : String(e);
+    return bad(
+      error('deploy-image', `the role and Packer's files can't be read: ${why}`, {
+        hint: 'call it in the folder that `slipway deploy init` made',
+      }),
+    );
+  }
+  return good(digest.digest('hex').slice(0, 16));
+}
+
+/** An image as AWS describes it. */
+export interface DescribedImage {
+  id: string;
+  created: string;
+  tags: Readonly<Record<string, string>>;
+}
+
+/** Why a pool needs a new image; undefined: the one that it has is good. */
+export function whyDue(
+  named: string,
+  image: DescribedImage | undefined,
+  pool: { organization: string; architecture: string },
+  toolset: string,
+  days: number,
+  now: number,
+): string | undefined {
+  if (!image) return `${named} is not there any more`;
+  if (image.tags.farm !== pool.organization || image.tags['slipway-agent'] !== pool.architecture)
+    return `${named} is no image of this farm's agents`;
+  // An image of distro.yaml is made from that, and not from the role.
+  if (image.tags['slipway:image'] === undefined && image.tags['slipway-toolset'] !== toolset)
+    return `the role or Packer's files have changed since ${named} was made`;
+  const age = Math.floor((now - Date.parse(image.created)) / day);
+  return age >= days ? `${named} is ${age} days old` : undefined;
+}
