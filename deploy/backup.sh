@@ -14,10 +14,10 @@ compose() {
 [[ ! -e $file ]] || { echo "$file is there already: nothing was written" >&2; exit 1; }
 controller=$(compose ps -aq controller)
 [[ -n $controller ]] || { echo "there is no controller: docker compose up -d" >&2; exit 1; }
-running=$(docker inspect --format '{{.State.Running}}' "$controller")
+running=$(docker ps --quiet --filter "id=$controller" --filter status=running)
 finish() {
   rm -f "$file.part"
-  [[ $running != true ]] || compose start controller
+  [[ -z $running ]] || compose start controller
 }
 trap finish EXIT
 

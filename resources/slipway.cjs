@@ -7755,9 +7755,9 @@ function representYamlBinary(object3) {
   for (let index = 0; index < object3.length; index++) binary += String.fromCharCode(object3[index]);
   return btoa(binary);
 }
-function makeUtcDate(year, month2, day3, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date3 = new Date(Date.UTC(year, month2, day3, hour, minute, second, fraction));
-  date3.setUTCFullYear(year, month2, day3);
+function makeUtcDate(year, month2, day4, hour = 0, minute = 0, second = 0, fraction = 0) {
+  const date3 = new Date(Date.UTC(year, month2, day4, hour, minute, second, fraction));
+  date3.setUTCFullYear(year, month2, day4);
   return date3;
 }
 function resolveYamlTimestamp(source2) {
@@ -7766,10 +7766,10 @@ function resolveYamlTimestamp(source2) {
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
   const month2 = +match[2] - 1;
-  const day3 = +match[3];
+  const day4 = +match[3];
   if (!match[4]) {
-    const date4 = makeUtcDate(year, month2, day3);
-    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month2 || date4.getUTCDate() !== day3) return NOT_RESOLVED;
+    const date4 = makeUtcDate(year, month2, day4);
+    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month2 || date4.getUTCDate() !== day4) return NOT_RESOLVED;
     return date4;
   }
   const hour = +match[4];
@@ -7782,8 +7782,8 @@ function resolveYamlTimestamp(source2) {
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date3 = makeUtcDate(year, month2, day3, hour, minute, second, fraction);
-  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month2 || date3.getUTCDate() !== day3) return NOT_RESOLVED;
+  const date3 = makeUtcDate(year, month2, day4, hour, minute, second, fraction);
+  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month2 || date3.getUTCDate() !== day4) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
@@ -17085,7 +17085,7 @@ var init_fields = __esm({
 });
 
 // ts-src/model/images.ts
-var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, ami, repository, imageSchema, bytesOf, hasFirmware, isImageKind;
+var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, ami, repository, imageSchema, ofArchitecture, bytesOf, hasFirmware, isImageKind;
 var init_images = __esm({
   "ts-src/model/images.ts"() {
     "use strict";
@@ -17121,7 +17121,14 @@ var init_images = __esm({
       share: array(string3().regex(/^\d{12}$/, "an account number of 12 digits, in quotes")).default([]).describe("Accounts that may start it"),
       encrypted: boolean3().default(true),
       key: string3().regex(/^(alias\/|arn:aws[a-z-]*:kms:)?[A-Za-z0-9:/_-]{1,500}$/, "a KMS key").optional().describe("KMS key; left out: the account's default one"),
-      parameter: string3().regex(/^\/[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+){0,14}$/, "an SSM parameter such as /acme/images/robot").optional().describe("SSM parameter that names the newest AMI, moved once the image was checked"),
+      parameter: string3().regex(
+        /^(\/([A-Za-z0-9_.-]|\{architecture\})+){1,15}$/,
+        "an SSM parameter such as /acme/images/robot, in which {architecture} may stand"
+      ).optional().describe("SSM parameter that names the newest AMI, moved once the image was checked"),
+      tags: record(
+        string3().regex(/^(?!aws:|slipway:|Name$)[A-Za-z0-9_.:/=+@-]{1,128}$/, "a tag that AWS and slipway do not set"),
+        string3().regex(/^[A-Za-z0-9_.:/=+@{} -]{0,256}$/, "a value of a tag, in which {architecture} may stand")
+      ).default({}).describe("Tags of AMIs and snapshots beside its own"),
       endpoint: string3().regex(/^https?:\/\/[^\s/?#@]+\/?$/, "a URL of a server").optional().describe("Another server than AWS, for tests")
     });
     repository = string3().regex(
@@ -17136,7 +17143,7 @@ var init_images = __esm({
       platform: name2.optional().describe("Left out where the distribution has one only"),
       variant: name2.default("default"),
       architectures: array(architecture).min(1).optional().describe("Left out: those of the platform"),
-      packages: array(glob).min(1).default(["*"]).describe("Packages of the distribution, with what they need to run"),
+      packages: array(glob).default(["*"]).describe("Packages of the distribution, with what they need to run"),
       system: array(debianName).default([]).describe("Packages of the platform's archive"),
       apt: string3().regex(/^https?:\/\/[^\s\]'"$`\\@]+$/, "an http or https URL").optional().describe("URL of the channel's apt repository as machines reach it; left out: where it is published"),
       command: command.optional().describe("What a container runs; left out: a shell"),
@@ -17156,6 +17163,7 @@ var init_images = __esm({
       repository: repository.optional().describe("Where the docker image is pushed to"),
       ami: ami.optional()
     });
+    ofArchitecture = (text8, architecture3) => text8.replaceAll("{architecture}", architecture3);
     bytesOf = (written) => Number(written.slice(0, -1)) * (written.endsWith("G") ? 2 ** 30 : 2 ** 20);
     hasFirmware = (architecture3) => architecture3 === "amd64" || architecture3 === "arm64";
     isImageKind = (text8) => imageKinds.some((k) => k === text8);
@@ -17412,6 +17420,14 @@ function checkPlatform(distro, name6, distributionName, known3, invalid) {
   if (image2.variant !== "default") known3("variant", image2.variant, variants, ["variant"]);
   const platform3 = distro.platforms[image2.platform ?? platforms[0] ?? ""];
   if (!platform3) return;
+  const parameter = image2.ami?.parameter;
+  const count3 = (image2.architectures ?? platform3.architectures).length;
+  if (parameter !== void 0 && count3 > 1 && !parameter.includes("{architecture}"))
+    invalid(
+      `.ami.parameter is one for ${count3} architectures, each of which would overwrite it`,
+      ["ami", "parameter"],
+      `write {architecture} into it: ${parameter}/{architecture}`
+    );
   image2.architectures?.forEach((a, i) => known3("architecture", a, platform3.architectures, ["architectures", i]));
   for (const architecture3 of image2.architectures ?? platform3.architectures)
     if (image2.kinds.some((k) => k === "disk" || k === "ami") && !hasFirmware(architecture3))
@@ -17982,7 +17998,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs104 = require("node:fs");
 var import_node_util3 = require("node:util");
 init_faults();
 init_slow();
@@ -19671,7 +19687,7 @@ var allowedDebugPaths = (debian2) => ({
   links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian2}-dbgsym`, debian2]])
 });
 var below = (path2, folder) => path2 === folder || path2.startsWith(folder === "/" ? "/" : `${folder}/`);
-var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
+var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
 var told2 = 10;
 function memberFaults(members2, allowed) {
   const faults4 = [];
@@ -19890,29 +19906,29 @@ var Tree = class {
   }
   contents() {
     const files = [];
-    const folders = [];
-    for (const [path2, kind] of this.kinds) if (path2 !== "") (kind === "folder" ? folders : files).push(path2);
-    return { files: files.map((f) => `/${f}`).sort(), folders };
+    const folders2 = [];
+    for (const [path2, kind] of this.kinds) if (path2 !== "") (kind === "folder" ? folders2 : files).push(path2);
+    return { files: files.map((f) => `/${f}`).sort(), folders: folders2 };
   }
 };
 
 // ts-src/inspect/unpack.ts
 async function unpackPackage(file3, folder, policy) {
   (0, import_node_fs12.mkdirSync)(folder, { recursive: true, mode: 493 });
-  const folders = [];
+  const folders2 = [];
   const contents3 = await readDeb(file3, policy, (member) => {
     const path2 = (0, import_node_path12.join)(folder, member.path);
     if (member.kind === "file") return writer(path2, member);
     if (member.kind === "folder") {
       if (member.path !== "") (0, import_node_fs12.mkdirSync)(path2, 493);
-      folders.push([path2, member.time]);
+      folders2.push([path2, member.time]);
     } else if (member.kind === "link") {
       (0, import_node_fs12.symlinkSync)(member.target, path2);
       (0, import_node_fs12.lutimesSync)(path2, member.time, member.time);
     } else (0, import_node_fs12.linkSync)((0, import_node_path12.join)(folder, member.target), path2);
     return void 0;
   });
-  for (const [path2, time2] of folders.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
+  for (const [path2, time2] of folders2.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
   return contents3;
 }
 function writer(path2, member) {
@@ -25595,7 +25611,13 @@ function jobNames(names4) {
   });
 }
 function renderJobDsl(input) {
-  const names4 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const names4 = jobNames([
+    publishingFolder,
+    "distro-requests",
+    ...input.repositories.map((r) => r.name),
+    ...input.farmUrl === void 0 ? [] : ["agents-image"]
+  ]);
+  const farm = { url: input.farmUrl, name: names4[names4.length - 1] ?? "" };
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
@@ -25657,7 +25679,14 @@ function renderJobDsl(input) {
           requests: true,
           id: names4[i + 2]
         })
-      )
+      ),
+      ...farm.url === void 0 ? [] : [
+        job(farm.name, farm.url, "The image that agents on AWS start from", {
+          branches: true,
+          requests: true,
+          id: farm.name
+        })
+      ]
     ]
   });
 }
@@ -25674,13 +25703,18 @@ var jobs = defineCommand({
   summary: "write the Jenkins jobs of the whole farm, from the distro repository alone",
   usage: "jobs --distro-url URL[#BRANCH]",
   details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
-repository (on GitHub), and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
+repository (on GitHub), one for the agents' image with --farm-url, and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
 credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
 removedJobAction DELETE: jobs of repositories that left the distributions go too.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
     "distro-url": { type: "string", value: "URL[#BRANCH]", help: "where Jenkins gets the distro repository from" },
+    "farm-url": {
+      type: "string",
+      value: "URL",
+      help: "repository of the folder of `slipway deploy init`: a job for the agents' image is made of its Jenkinsfile"
+    },
     folder: { type: "string", value: "NAME", help: "the folder of all jobs (default: the organization)" },
     credentials: { type: "string", value: "ID", help: "credentials of Jenkins with which it reads the repositories" },
     format: { type: "string", value: "NAME", help: "jobdsl (default) or casc" },
@@ -25705,9 +25739,9 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const numbers = [text8("keep-branches", "30"), text8("every", "60")];
     const format = text8("format", "jobdsl");
     const [url2, branch] = text8("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text8("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text8("credentials", "x"))) {
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !/^[^\0-\x20\x7f#]*$/.test(values["farm-url"] ?? "") || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text8("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text8("credentials", "x"))) {
       writeMessage(
-        "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
+        "slipway jobs: --distro-url is needed, and it and --farm-url are plain URLs; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
       return exit.usage;
     }
@@ -25737,6 +25771,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
+      // An empty one is none: the seed passes what the environment says.
+      farmUrl: values["farm-url"] || void 0,
       credentials: values.credentials,
       keepBranches: Number(numbers[0]),
       buildTags: values["build-tags"] ?? false,
@@ -25746,7 +25782,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
       writeWhole((0, import_node_path30.resolve)(values.output), made2);
-      writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
+      const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
+      writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
     } else writeOutput(made2);
     return exit.ok;
@@ -28046,10 +28083,10 @@ async function writePackage(file3, input, version3) {
     { path: `${documents}/changelog.Debian.gz`, data: storedGzip(Buffer.from(changelog)) },
     { path: `${documents}/copyright`, data: copyright }
   ].map((f) => ({ ...f, path: f.path.slice(1) }));
-  const folders = /* @__PURE__ */ new Set();
+  const folders2 = /* @__PURE__ */ new Set();
   for (const { path: path2 } of files)
-    for (let at2 = path2.indexOf("/"); at2 > 0; at2 = path2.indexOf("/", at2 + 1)) folders.add(path2.slice(0, at2 + 1));
-  const all = [...[...folders].map((path2) => ({ path: path2, data: "" })), ...files].sort(
+    for (let at2 = path2.indexOf("/"); at2 > 0; at2 = path2.indexOf("/", at2 + 1)) folders2.add(path2.slice(0, at2 + 1));
+  const all = [...[...folders2].map((path2) => ({ path: path2, data: "" })), ...files].sort(
     (a, b) => a.path < b.path ? -1 : 1
   );
   const control = renderControl({
@@ -28058,7 +28095,7 @@ async function writePackage(file3, input, version3) {
     version: version3,
     architecture: input.target.architecture,
     maintainer: input.maintainer,
-    installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders.size),
+    installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders2.size),
     section: "misc",
     depends: dependsOf(input),
     provides: [],
@@ -31484,11 +31521,11 @@ var Packages = class {
     (0, import_node_fs49.mkdirSync)((0, import_node_path58.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
-      const { control, members: members2, files, folders } = await unpackPackage(file3, staged, policy);
+      const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
       const info = (0, import_node_path58.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs49.mkdirSync)(info, { recursive: true });
-      const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
+      const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
       (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
@@ -31529,8 +31566,8 @@ ${paths2.join("\n")}
     if (lost3.length) return { lost: lost3 };
     (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
-      const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
-      const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
+      const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
+      const linked = await run("cp", ["-al", "--target-directory", target2, ...folders2]);
       if (linked.code !== 0) {
         const clash = clashOf(all);
         if (clash !== void 0) return { clash };
@@ -32618,9 +32655,9 @@ function holderOf(text8) {
 function filesToRead(root) {
   const first2 = [];
   const others2 = [];
-  const folders = [""];
-  for (let at2 = 0; at2 < folders.length && others2.length < mostFiles4; at2++) {
-    const folder = folders[at2] ?? "";
+  const folders2 = [""];
+  for (let at2 = 0; at2 < folders2.length && others2.length < mostFiles4; at2++) {
+    const folder = folders2[at2] ?? "";
     let entries;
     try {
       entries = (0, import_node_fs54.readdirSync)((0, import_node_path63.join)(root, folder), { withFileTypes: true });
@@ -32629,7 +32666,7 @@ function filesToRead(root) {
     }
     for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
       const path2 = folder ? `${folder}/${entry.name}` : entry.name;
-      if (entry.isDirectory() && !entry.name.startsWith(".")) folders.push(path2);
+      if (entry.isDirectory() && !entry.name.startsWith(".")) folders2.push(path2);
       else if (!entry.isFile()) continue;
       else if (named3.test(entry.name)) first2.push(path2);
       else if (source.test(entry.name)) others2.push(path2);
@@ -34568,14 +34605,14 @@ var pause = 1e3;
 var longest4 = 6e4;
 async function withDiskLimit(entry, du, enter) {
   const { disk, files = Infinity } = entry.limits ?? {};
-  const folders = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
-  const [first2] = folders;
+  const folders2 = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
+  const [first2] = folders2;
   if (disk === void 0 || first2 === void 0) return enter(entry);
   const controller = new AbortController();
   const stop = () => controller.abort();
   entry.signal?.addEventListener("abort", stop, { once: true });
   if (entry.signal?.aborted) stop();
-  const watch2 = new Watch(folders, first2, disk, files, du);
+  const watch2 = new Watch(folders2, first2, disk, files, du);
   let exceeded = false;
   const timer = setInterval(() => {
     void watch2.look().then((over) => {
@@ -34593,8 +34630,8 @@ async function withDiskLimit(entry, du, enter) {
   }
 }
 var Watch = class {
-  constructor(folders, where, bytes, files, du) {
-    this.folders = folders;
+  constructor(folders2, where, bytes, files, du) {
+    this.folders = folders2;
     this.where = where;
     this.bytes = bytes;
     this.files = files;
@@ -36661,8 +36698,8 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path90 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
@@ -36843,6 +36880,7 @@ var depth = (issues) => Math.max(0, ...issues.map((i) => i.path.length));
 // ts-src/deploy/plugins.json
 var plugins_default = {
   jenkins: "2.568.2",
+  oldest: "2.516",
   java: 21,
   roots: {
     "workflow-aggregator": {
@@ -38113,6 +38151,7 @@ var answersSchema = strictObject({
   url: string3().regex(/^https?:\/\/[A-Za-z0-9.:-]+\/([A-Za-z0-9._-]+\/)*$/, "an http or https URL that ends in /").optional().describe("Address of Jenkins that people use (default: http://localhost:PORT/)"),
   architecture: _enum(["amd64", "arm64"]).default("amd64").describe("Architecture of the one machine"),
   region: string3().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region of AWS").default("eu-central-1").describe("Region of AWS"),
+  farm: gitUrl.optional().describe("URL of this folder's own repository: on AWS its job makes the agents' image"),
   domain: host.optional().describe("Domain of the farm on AWS: jenkins.DOMAIN and packages.DOMAIN")
 });
 var questions = Object.entries(answersSchema.shape).map(([key, type]) => {
@@ -38152,7 +38191,7 @@ function faults3(issue2, given, file3) {
 }
 
 // deploy:slipway:deploy
-var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "Jenkinsfile.mustache": "// The job of this folder's repository: checks it, and on the default branch makes the image that agents on AWS start from.\n@Library('slipway') _\nagentImagePipeline(organization: '{{organization}}', region: '{{region}}', architectures: ['amd64', 'arm64'])\n", "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "ansible/ansible.cfg": "[defaults]\ninventory = inventory.yaml\nroles_path = roles\n", "ansible/inventory.yaml": '---\n# Your machines. Each name is the name of a node in Jenkins.\nagents:\n  hosts:\n    builder-1:\n      ansible_host: builder-1.example.org\n  vars:\n    # Reached by SSH from the controller: its public key. For a machine behind a firewall leave it empty, and set\n    # slipway_agent_controller instead: then the agent connects to Jenkins by WebSocket.\n    slipway_agent_authorized_key: ""\n    slipway_agent_controller: ""\n', "ansible/playbook.yaml": "---\n# Agents on machines that are there already: ansible-playbook -i inventory.yaml playbook.yaml\n- name: Machines that build\n  hosts: agents\n  become: true\n  roles:\n    - slipway_agent\n", "ansible/roles/slipway_agent/defaults/main.yaml": `---
+var slipway_deploy_default = { "Dockerfile.mustache": '# The controller: Jenkins with the plugins of plugins.txt and the configuration of jcasc/.\n# The tag is the one place that names the version of Jenkins; `slipway deploy check` holds plugins.txt against it.\nFROM jenkins/jenkins:{{jenkins}}-lts-jdk{{java}}\n\n# Not `-f` with latest versions: each plugin in the file has its version, and nothing else is installed.\nCOPY --chown=jenkins:jenkins plugins.txt /usr/share/jenkins/ref/plugins.txt\nRUN jenkins-plugin-cli --plugin-file /usr/share/jenkins/ref/plugins.txt\n\n# `.override`: a new image replaces what an older one left in the volume.\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/local-agent.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/local-agent.groovy.override\nCOPY --chown=jenkins:jenkins controller/init.groovy.d/signing-key.groovy \\\n    /usr/share/jenkins/ref/init.groovy.d/signing-key.groovy.override\nCOPY jcasc /usr/share/slipway/jcasc\nCOPY .env /usr/share/slipway/farm.env\nCOPY controller/start.sh /usr/local/bin/slipway-controller\n\n# The volume of the agent\'s secret gets its owner from this folder.\nUSER root\nRUN install -d -o jenkins -g jenkins -m 700 /var/lib/slipway-agent && chmod 755 /usr/local/bin/slipway-controller\nUSER jenkins\n\nENV JAVA_OPTS="-Djenkins.install.runSetupWizard=false"\nENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/slipway-controller"]\n', "Jenkinsfile.mustache": "// The job of this folder's repository: checks it, and on the default branch makes the image that agents on AWS start from.\n@Library('slipway') _\nagentImagePipeline(organization: '{{organization}}', region: '{{region}}', architectures: ['amd64', 'arm64'])\n", "README.md.mustache": "# The farm of {{organization}}\n\nMade by `slipway deploy init`; it is yours. `slipway deploy update` shows what a newer Slipway would change,\n`slipway deploy check` checks it without network. Commit it; `secrets/` stays out of git.\n\n| path                                          | what                                                           |\n| --------------------------------------------- | -------------------------------------------------------------- |\n| `.env`                                        | the answers, for compose and Jenkins                           |\n| `compose.yaml`, `agent/`                      | a farm on one machine                                          |\n| `Dockerfile`, `plugins.txt`, `controller/`    | the image of the controller                                    |\n| `jcasc/common`, `jcasc/local`, `jcasc/aws`    | Jenkins' configuration: everywhere, on one machine, on AWS     |\n| `secrets/`                                    | one file for each secret                                       |\n| `terraform/`                                  | AWS                                                            |\n| `ansible/`                                    | agents on machines that are there already                      |\n| `packer/`                                     | the image of agents on AWS, by the same Ansible role           |\n| `image/`                                      | the same image without Packer, as an image of distro.yaml      |\n| `backup.sh`, `restore.sh`                     | Jenkins' home to a file and back                               |\n| `monitoring/`                                 | alert rules for Prometheus                                     |\n\nOn one machine:\n\n    docker compose up -d --build\n    docker compose logs controller | grep 'password of'\n\nThen open {{url}} and log in as `admin`. The job `seed` writes all others. Slipway's docs/deploying.md goes on from here,\ndocs/operating.md tells how to back up, upgrade and watch it.\n", "agent/Dockerfile": '# An agent that builds. Slipway itself comes with the library, so a new version needs no new image.\nFROM debian:trixie-slim\n\n# Java for Jenkins\' agent, Node for Slipway, and what `slipway doctor` asks for.\nRUN apt-get update \\\n    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\\n        ca-certificates curl openjdk-21-jre-headless nodejs procps \\\n        debian-archive-keyring dpkg git gnupg iproute2 mmdebstrap mount uidmap ubuntu-keyring util-linux xz-utils \\\n    && rm -rf /var/lib/apt/lists/*\n\nCOPY start.sh /usr/local/bin/slipway-agent\nRUN chmod 755 /usr/local/bin/slipway-agent && install -d /var/lib/slipway-agent /var/lib/slipway\n\n# Base systems, sources and running roots: a volume.\nENV SLIPWAY_STATE=/var/lib/slipway\nVOLUME /var/lib/slipway\nHEALTHCHECK --interval=30s --start-period=60s CMD pgrep -f agent.jar\nENTRYPOINT ["/usr/local/bin/slipway-agent"]\n', "agent/start.sh": '#!/bin/sh\n# Connects to the controller by WebSocket, with the agent.jar of that controller\'s own version.\nset -eu\n: "${AGENT_CONTROLLER:?the address of the controller}" "${AGENT_NAME:?the name of the node}"\nsecret=/run/slipway-agent/secret\n\nwaited=0\nuntil [ -s "$secret" ]; do\n  # Restarted by compose: the message tells what is missing, and the next try may find it.\n  [ "$waited" -lt 120 ] || { echo "no secret of the node $AGENT_NAME after 2 minutes" >&2; exit 1; }\n  sleep 1\n  waited=$((waited + 1))\ndone\ncurl --fail --silent --show-error --retry 10 --retry-connrefused --output /var/lib/slipway-agent/agent.jar \\\n  "${AGENT_CONTROLLER%/}/jnlpJars/agent.jar"\nexec java -jar /var/lib/slipway-agent/agent.jar -url "$AGENT_CONTROLLER" -name "$AGENT_NAME" -secret "@$secret" \\\n  -webSocket -workDir /var/lib/slipway-agent\n', "ansible/ansible.cfg": "[defaults]\ninventory = inventory.yaml\nroles_path = roles\n", "ansible/inventory.yaml": '---\n# Your machines. Each name is the name of a node in Jenkins.\nagents:\n  hosts:\n    builder-1:\n      ansible_host: builder-1.example.org\n  vars:\n    # Reached by SSH from the controller: its public key. For a machine behind a firewall leave it empty, and set\n    # slipway_agent_controller instead: then the agent connects to Jenkins by WebSocket.\n    slipway_agent_authorized_key: ""\n    slipway_agent_controller: ""\n', "ansible/playbook.yaml": "---\n# Agents on machines that are there already: ansible-playbook -i inventory.yaml playbook.yaml\n- name: Machines that build\n  hosts: agents\n  become: true\n  roles:\n    - slipway_agent\n", "ansible/roles/slipway_agent/defaults/main.yaml": `---
 # The user that builds. It is in no group of others, and may run nothing as root.
 slipway_agent_user: slipway
 # Workspaces and agent.jar.
@@ -38318,7 +38357,37 @@ done
     owner: "{{ slipway_agent_user }}"
     group: "{{ slipway_agent_user }}"
     mode: "0600"
-`, "ansible/roles/slipway_agent/templates/slipway-agent.service.j2": "# {{ ansible_managed }}\n[Unit]\nDescription=Jenkins agent {{ slipway_agent_name }}\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nUser={{ slipway_agent_user }}\nWorkingDirectory={{ slipway_agent_home }}\nEnvironment=SLIPWAY_STATE={{ slipway_agent_state }}\n# The agent.jar of the controller's own version.\nExecStartPre=/usr/bin/curl --fail --silent --show-error --output {{ slipway_agent_home }}/agent.jar {{ slipway_agent_controller }}jnlpJars/agent.jar\nExecStart=/usr/bin/java -jar {{ slipway_agent_home }}/agent.jar -url {{ slipway_agent_controller }} -name {{ slipway_agent_name }} -secret @/etc/slipway-agent.secret -webSocket -workDir {{ slipway_agent_home }}\nRestart=always\nRestartSec=15\n# A build that is stopped gets time to hand its task back.\nTimeoutStopSec=90\n\n[Install]\nWantedBy=multi-user.target\n", "compose.yaml": '# A whole farm on one machine: docker compose up -d --build\nservices:\n  controller:\n    build: .\n    image: slipway-jenkins\n    env_file: .env\n    ports: ["${JENKINS_BIND}:${JENKINS_PORT}:8080"]\n    volumes:\n      # A named volume, not a folder of the host: the image\'s user owns it, and Docker fills it at first start.\n      - jenkins_home:/var/jenkins_home\n      - agent_secret:/var/lib/slipway-agent\n      - ./secrets:/run/secrets:ro\n    cap_drop: [ALL]\n    security_opt: ["no-new-privileges:true"]\n    # Until JCasC and the jobs are there; a first start with all plugins takes a minute or two.\n    healthcheck:\n      test: ["CMD", "curl", "--fail", "--silent", "--output", "/dev/null", "http://localhost:8080/login"]\n      interval: 10s\n      timeout: 5s\n      retries: 30\n    stop_grace_period: 1m\n    restart: unless-stopped\n\n  agent:\n    build: agent\n    image: slipway-agent\n    depends_on: { controller: { condition: service_healthy } }\n    environment:\n      AGENT_CONTROLLER: http://controller:8080/\n      AGENT_NAME: local\n    volumes:\n      - agent_secret:/run/slipway-agent:ro\n      # Roots are overlays: their upper folders must lie on a volume, not on the container\'s own root.\n      - agent_state:/var/lib/slipway\n      # For `store: file:/srv/slipway/store` in distro.yaml, and for `repository: \'/srv/slipway/apt\'`.\n      - farm:/srv/slipway\n    # Builds mount and make namespaces. That is all: not privileged, and no docker.sock.\n    cap_add: [SYS_ADMIN]\n    # Docker\'s AppArmor profile forbids mounts even with SYS_ADMIN. Hosts without AppArmor ignore this.\n    security_opt: ["apparmor:unconfined"]\n    init: true\n    restart: unless-stopped\n\nvolumes:\n  jenkins_home:\n  agent_secret:\n  agent_state:\n  farm:\n', "controller/init.groovy.d/local-agent.groovy": "// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this\n// after configuration as code, so the node is there.\nimport java.nio.file.Files\nimport java.nio.file.Path\nimport java.nio.file.attribute.PosixFilePermissions\nimport jenkins.model.Jenkins\n\ndef folder = Path.of('/var/lib/slipway-agent')\ndef computer = Jenkins.get().getComputer('local')\nif (computer != null && Files.isWritable(folder)) {\n    def file = folder.resolve('secret')\n    Files.deleteIfExists(file)\n    Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString('rw-------')))\n    Files.writeString(file, computer.jnlpMac)\n}\n", "controller/init.groovy.d/signing-key.groovy": `// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code
+`, "ansible/roles/slipway_agent/templates/slipway-agent.service.j2": "# {{ ansible_managed }}\n[Unit]\nDescription=Jenkins agent {{ slipway_agent_name }}\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nUser={{ slipway_agent_user }}\nWorkingDirectory={{ slipway_agent_home }}\nEnvironment=SLIPWAY_STATE={{ slipway_agent_state }}\n# The agent.jar of the controller's own version.\nExecStartPre=/usr/bin/curl --fail --silent --show-error --output {{ slipway_agent_home }}/agent.jar {{ slipway_agent_controller }}jnlpJars/agent.jar\nExecStart=/usr/bin/java -jar {{ slipway_agent_home }}/agent.jar -url {{ slipway_agent_controller }} -name {{ slipway_agent_name }} -secret @/etc/slipway-agent.secret -webSocket -workDir {{ slipway_agent_home }}\nRestart=always\nRestartSec=15\n# A build that is stopped gets time to hand its task back.\nTimeoutStopSec=90\n\n[Install]\nWantedBy=multi-user.target\n", "backup.sh": `#!/bin/bash
+# Copies Jenkins' home into a file: the history of builds, and the passwords that were made at first start. All else comes
+# from git. Jenkins stands still for the copy. The file holds secrets.
+#   bash backup.sh FILE.tar
+set -euo pipefail
+umask 077
+[[ $# -eq 1 ]] || { echo "usage: $0 FILE.tar" >&2; exit 2; }
+file=$(realpath -m -- "$1")
+cd "$(dirname "$0")"
+compose() {
+  if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi
+}
+
+[[ ! -e $file ]] || { echo "$file is there already: nothing was written" >&2; exit 1; }
+controller=$(compose ps -aq controller)
+[[ -n $controller ]] || { echo "there is no controller: docker compose up -d" >&2; exit 1; }
+running=$(docker ps --quiet --filter "id=$controller" --filter status=running)
+finish() {
+  rm -f "$file.part"
+  [[ -z $running ]] || compose start controller
+}
+trap finish EXIT
+
+compose stop controller
+# What the image brings, and what can be made again, stays out.
+docker run --rm --volumes-from "$controller" --entrypoint tar slipway-jenkins --directory /var/jenkins_home \\
+  --exclude ./caches --exclude ./plugins --exclude ./war --exclude ./workspace --create --file - . >"$file.part"
+tar --list --file "$file.part" >/dev/null
+mv "$file.part" "$file"
+echo "wrote $file"
+`, "compose.yaml": '# A whole farm on one machine: docker compose up -d --build\nservices:\n  controller:\n    build: .\n    image: slipway-jenkins\n    env_file: .env\n    ports: ["${JENKINS_BIND}:${JENKINS_PORT}:8080"]\n    volumes:\n      # A named volume, not a folder of the host: the image\'s user owns it, and Docker fills it at first start.\n      - jenkins_home:/var/jenkins_home\n      - agent_secret:/var/lib/slipway-agent\n      - ./secrets:/run/secrets:ro\n    cap_drop: [ALL]\n    security_opt: ["no-new-privileges:true"]\n    # Until JCasC and the jobs are there; a first start with all plugins takes a minute or two.\n    healthcheck:\n      test: ["CMD", "curl", "--fail", "--silent", "--output", "/dev/null", "http://localhost:8080/login"]\n      interval: 10s\n      timeout: 5s\n      retries: 30\n    stop_grace_period: 1m\n    restart: unless-stopped\n\n  agent:\n    build: agent\n    image: slipway-agent\n    depends_on: { controller: { condition: service_healthy } }\n    environment:\n      AGENT_CONTROLLER: http://controller:8080/\n      AGENT_NAME: local\n    volumes:\n      - agent_secret:/run/slipway-agent:ro\n      # Roots are overlays: their upper folders must lie on a volume, not on the container\'s own root.\n      - agent_state:/var/lib/slipway\n      # For `store: file:/srv/slipway/store` in distro.yaml, and for `repository: \'/srv/slipway/apt\'`.\n      - farm:/srv/slipway\n    # Builds mount and make namespaces. That is all: not privileged, and no docker.sock.\n    cap_add: [SYS_ADMIN]\n    # Docker\'s AppArmor profile forbids mounts even with SYS_ADMIN. Hosts without AppArmor ignore this.\n    security_opt: ["apparmor:unconfined"]\n    init: true\n    restart: unless-stopped\n\nvolumes:\n  jenkins_home:\n  agent_secret:\n  agent_state:\n  farm:\n', "controller/init.groovy.d/local-agent.groovy": "// Gives the agent of compose.yaml its secret, through a volume that only the two containers mount. Jenkins runs this\n// after configuration as code, so the node is there.\nimport java.nio.file.Files\nimport java.nio.file.Path\nimport java.nio.file.attribute.PosixFilePermissions\nimport jenkins.model.Jenkins\n\ndef folder = Path.of('/var/lib/slipway-agent')\ndef computer = Jenkins.get().getComputer('local')\nif (computer != null && Files.isWritable(folder)) {\n    def file = folder.resolve('secret')\n    Files.deleteIfExists(file)\n    Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString('rw-------')))\n    Files.writeString(file, computer.jnlpMac)\n}\n", "controller/init.groovy.d/signing-key.groovy": `// Puts the signing key into the folder of the job that publishes, where no other job sees it. Configuration as code
 // writes credentials for all of Jenkins only.
 import com.cloudbees.hudson.plugins.folder.Folder
 import com.cloudbees.hudson.plugins.folder.properties.FolderCredentialsProvider.FolderCredentialsProperty
@@ -38402,7 +38471,25 @@ SEED_PASSWORD_FILE=$(password SEED_PASSWORD)
 export ADMIN_PASSWORD_FILE PROMETHEUS_PASSWORD_FILE SEED_PASSWORD_FILE
 
 exec /usr/local/bin/jenkins.sh "$@"
-`, "dockerignore": "secrets\nterraform\npacker\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "jcasc/aws/agents.yaml.mustache": '# Agents on AWS: one cloud for each autoscaling group of terraform/, by the plugin ec2-fleet. The settings are what its users\n# learnt; `terraform output groups` names the groups.\njenkins:\n  clouds:\n    - eC2Fleet:\n        name: amd64\n        region: {{region}}\n        fleet: {{organization}}-amd64\n        labelString: "slipway amd64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: &ssh\n          sshConnector:\n            credentialsId: agents\n            launchTimeoutSeconds: 300\n            maxNumRetries: 10\n            retryWaitTime: 15\n            # An instance makes its host key at its first start. The security group lets only this controller reach it.\n            sshHostKeyVerificationStrategy: NonVerifyingKeyVerificationStrategy\n        # Public addresses change: inside the VPC the private one is reached.\n        privateIpUsed: true\n        # 0 would mean: never.\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        # A fresh machine now and then, and with it the newest image.\n        maxTotalUses: 50\n        numExecutors: 1\n        # Not while it only starts: an agent that never comes would hold the queue.\n        addNodeOnlyIfRunning: true\n        # Only jobs that ask for its labels.\n        restrictUsage: true\n        # The pipelines themselves run lost work again. The plugin would start the whole build anew, at times another one.\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n    - eC2Fleet:\n        name: arm64\n        region: {{region}}\n        fleet: {{organization}}-arm64\n        labelString: "slipway arm64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: *ssh\n        privateIpUsed: true\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        maxTotalUses: 50\n        numExecutors: 1\n        addNodeOnlyIfRunning: true\n        restrictUsage: true\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n', "jcasc/aws/credentials.yaml": '# Secrets are parameters of AWS below /ORGANIZATION/secrets: terraform/ gives them to the controller, and to nobody else.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n          # SYSTEM: Jenkins itself uses it, no job can.\n          - basicSSHUserPrivateKey:\n              scope: SYSTEM\n              id: agents\n              description: "Reaches the agents"\n              username: slipway\n              privateKeySource:\n                directEntry:\n                  privateKey: "${AGENT_SSH_KEY}"\n', "jcasc/common/access.yaml": '# Who may do what. Anonymous has no entry, so nothing is shown without a login. To use LDAP, SAML or GitHub instead, add the\n# plugin and replace `securityRealm`; keep the user "slipway-seed".\njenkins:\n  securityRealm:\n    local:\n      allowsSignup: false\n      users:\n        - id: admin\n          password: "${trim:${readFile:${ADMIN_PASSWORD_FILE}}}"\n        - id: prometheus\n          password: "${trim:${readFile:${PROMETHEUS_PASSWORD_FILE}}}"\n        - id: slipway-seed\n          password: "${trim:${readFile:${SEED_PASSWORD_FILE}}}"\n  authorizationStrategy:\n    globalMatrix:\n      entries:\n        - user:\n            name: admin\n            permissions: [Overall/Administer]\n        - group:\n            name: authenticated\n            permissions: [Overall/Read, Job/Read, Job/Build, Job/Cancel, View/Read]\n        # Job DSL\'s sandbox runs the seed as this user. Agent/Build: its build may use agents.\n        - user:\n            name: slipway-seed\n            permissions:\n              - Overall/Read\n              - Agent/Build\n              - Credentials/View\n              - Job/Build\n              - Job/Configure\n              - Job/Create\n              - Job/Delete\n              - Job/Discover\n              - Job/Read\n              - View/Read\n        - user:\n            name: prometheus\n            permissions: [Overall/Read, Metrics/View]\nsecurity:\n  queueItemAuthenticator:\n    authenticators:\n      # Jobs may say as whom they run, the seed does. No job may choose SYSTEM.\n      - project:\n          enabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy\n          disabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SystemAuthorizationStrategy\n', "jcasc/common/controller.yaml": '# The controller dispatches and builds nothing.\njenkins:\n  systemMessage: "Package farm of ${SLIPWAY_ORGANIZATION}. Its configuration is in git: changes made here are lost."\n  numExecutors: 0\n  mode: EXCLUSIVE\n  # Agents connect by WebSocket or are reached by SSH: no port of their own.\n  slaveAgentPort: -1\n  crumbIssuer:\n    standard:\n      excludeClientIPFromCrumb: false\nsecurity:\n  apiToken:\n    creationOfLegacyTokenEnabled: false\n    tokenGenerationOnCreationEnabled: false\n    usageStatisticsEnabled: true\nunclassified:\n  location:\n    url: "${JENKINS_URL}"\n    adminAddress: "${JENKINS_ADMIN_ADDRESS}"\n  # Metrics need a login: user "prometheus".\n  prometheusConfiguration:\n    useAuthenticatedEndpoint: true\n', "jcasc/common/jobs.yaml": "# The folders, and the seed, which writes all other jobs from the distro repository and starts with the controller.\njobs:\n  - script: |\n      folder('${SLIPWAY_ORGANIZATION}')\n      folder('${SLIPWAY_ORGANIZATION}/publish')\n      pipelineJob('seed') {\n        description('Writes the jobs of the farm from the distro repository')\n        definition {\n          cps {\n            sandbox(true)\n            script('''\n              @Library('slipway') _\n              node('slipway') {\n                  checkout scmGit(\n                      branches: [[name: '${SLIPWAY_DISTRO_BRANCH}']],\n                      userRemoteConfigs: [[url: '${SLIPWAY_DISTRO_URL}', credentialsId: '${SLIPWAY_GIT_CREDENTIALS:-}']],\n                  )\n                  def credentials = '${SLIPWAY_GIT_CREDENTIALS:-}' ? ['--credentials', '${SLIPWAY_GIT_CREDENTIALS:-}'] : []\n                  slipway(['jobs', '--distro-url', '${SLIPWAY_DISTRO_URL}#${SLIPWAY_DISTRO_BRANCH}',\n                      '--folder', '${SLIPWAY_ORGANIZATION}', '--output', 'jobs.groovy'] + credentials)\n                  jobDsl targets: 'jobs.groovy', removedJobAction: 'DELETE', sandbox: true\n              }\n            '''.stripIndent())\n          }\n        }\n        properties {\n          disableConcurrentBuilds()\n          pipelineTriggers {\n            triggers {\n              cron { spec('H/30 * * * *') }\n            }\n          }\n        }\n        // The plugin Authorize Project has no name of its own in Job DSL.\n        configure { project ->\n          def property = project / 'properties' / 'org.jenkinsci.plugins.authorizeproject.AuthorizeProjectProperty'\n          def strategy = property / 'strategy'\n          strategy.attributes().put('class', 'org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy')\n          (strategy / 'userid').setValue('slipway-seed')\n        }\n      }\n      queue('seed')\n", "jcasc/common/library.yaml": '# Slipway\'s steps, from a tag of its repository. A Jenkinsfile may name another version: @Library(\'slipway@v0.2.0\') _\nunclassified:\n  globalLibraries:\n    libraries:\n      - name: slipway\n        defaultVersion: "${SLIPWAY_LIBRARY_VERSION}"\n        implicit: false\n        allowVersionOverride: true\n        includeInChangesets: false\n        retriever:\n          modernSCM:\n            scm:\n              git:\n                remote: "${SLIPWAY_LIBRARY_URL}"\n                credentialsId: "${SLIPWAY_GIT_CREDENTIALS:-}"\n', "jcasc/local/agent.yaml": '# The agent of compose.yaml.\njenkins:\n  nodes:\n    - permanent:\n        name: local\n        nodeDescription: "The container beside this controller"\n        labelString: "${SLIPWAY_AGENT_LABELS}"\n        numExecutors: "${SLIPWAY_AGENT_EXECUTORS}"\n        # Only jobs that ask for its label.\n        mode: EXCLUSIVE\n        remoteFS: /var/lib/slipway-agent\n        launcher:\n          inbound:\n            webSocket: true\n            workDirSettings:\n              disabled: false\n              failIfWorkDirIsMissing: false\n              internalDir: remoting\n        retentionStrategy: always\n', "jcasc/local/credentials.yaml": '# Secrets come from files in secrets/, or from variables of the same name. Without GIT_TOKEN repositories are read anonymously.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n', "monitoring/rules.yaml": `# Alert rules for Prometheus, on the metrics of Jenkins' plugin. Scrape with the user "prometheus":
+`, "dockerignore": "secrets\nterraform\npacker\nimage\n*.sh\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# Where this folder's own repository is, on AWS: its job makes the image of agents.\nSLIPWAY_FARM_URL={{farm}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "image/agent.yaml.mustache": '# The image of agents without Packer: `agentImagePipeline(image: \'agent\', distro: \u2026)` makes it of this. In the distro\n# repository:\n#   mkdir agent && cp FARM/image/*.sh FARM/ansible/roles/slipway_agent/files/* agent/\n# and this into distro.yaml:\nimages:\n  agent:\n    channel: nightly\n    kinds: [ami]\n    # None of ours: an agent takes the program from Jenkins, and all else from the store.\n    packages: []\n    # Debian 13; Debian 12 has openjdk-17-jre-headless.\n    system:\n      - ca-certificates\n      - curl\n      - debian-archive-keyring\n      - git\n      - gnupg\n      - iproute2\n      - mmdebstrap\n      - nodejs\n      - openjdk-21-jre-headless\n      - openssh-server\n      - ubuntu-keyring\n      - uidmap\n      - xz-utils\n    users: [{name: slipway}]\n    hook: agent/hook.sh\n    files:\n      - {from: agent/slipway-spot, to: /usr/local/lib/slipway-spot, mode: "755"}\n      - {from: agent/slipway-spot.service, to: /etc/systemd/system/slipway-spot.service}\n    services: [slipway-spot.service]\n    cloud_init: true\n    kernel: linux-image-cloud-{architecture}\n    size: 8G\n    check: [[node, --version], [java, -version], [mmdebstrap, --version]]\n    ami:\n      region: {{region}}\n      parameter: /{{organization}}/agents/{architecture}/image\n      # By these `slipway deploy image` finds it.\n      tags: {farm: {{organization}}, slipway-agent: "{architecture}"}\n', "image/hook.sh": `#!/bin/sh
+# What the Ansible role does beside packages and users, for the image of image/agent.yaml.
+set -eu
+install -d -o slipway -g slipway -m 700 /var/lib/slipway
+install -d -o slipway -g slipway /var/lib/slipway-agent
+echo SLIPWAY_STATE=/var/lib/slipway >>/etc/environment
+# Namespaces of a plain user map these.
+for file in /etc/subuid /etc/subgid; do
+  grep -q '^slipway:' "$file" 2>/dev/null || echo slipway:1000000:65536 >>"$file"
+done
+# cloud-init puts the key of the launch template into the account that is named here.
+cat >/etc/cloud/cloud.cfg.d/90-slipway.cfg <<'CFG'
+system_info:
+  default_user:
+    name: slipway
+    homedir: /home/slipway
+    lock_passwd: true
+CFG
+`, "jcasc/aws/agents.yaml.mustache": '# Agents on AWS: one cloud for each autoscaling group of terraform/, by the plugin ec2-fleet. The settings are what its users\n# learnt; `terraform output groups` names the groups.\njenkins:\n  clouds:\n    - eC2Fleet:\n        name: amd64\n        region: {{region}}\n        fleet: {{organization}}-amd64\n        labelString: "slipway amd64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: &ssh\n          sshConnector:\n            credentialsId: agents\n            launchTimeoutSeconds: 300\n            maxNumRetries: 10\n            retryWaitTime: 15\n            # An instance makes its host key at its first start. The security group lets only this controller reach it.\n            sshHostKeyVerificationStrategy: NonVerifyingKeyVerificationStrategy\n        # Public addresses change: inside the VPC the private one is reached.\n        privateIpUsed: true\n        # 0 would mean: never.\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        # A fresh machine now and then, and with it the newest image.\n        maxTotalUses: 50\n        numExecutors: 1\n        # Not while it only starts: an agent that never comes would hold the queue.\n        addNodeOnlyIfRunning: true\n        # Only jobs that ask for its labels.\n        restrictUsage: true\n        # The pipelines themselves run lost work again. The plugin would start the whole build anew, at times another one.\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n    - eC2Fleet:\n        name: arm64\n        region: {{region}}\n        fleet: {{organization}}-arm64\n        labelString: "slipway arm64"\n        fsRoot: /var/lib/slipway-agent\n        computerConnector: *ssh\n        privateIpUsed: true\n        idleMinutes: 10\n        minSize: 0\n        maxSize: 10\n        minSpareSize: 0\n        maxTotalUses: 50\n        numExecutors: 1\n        addNodeOnlyIfRunning: true\n        restrictUsage: true\n        disableTaskResubmit: true\n        noDelayProvision: true\n        initOnlineTimeoutSec: 600\n        cloudStatusIntervalSec: 30\n', "jcasc/aws/credentials.yaml": '# Secrets are parameters of AWS below /ORGANIZATION/secrets: terraform/ gives them to the controller, and to nobody else.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n          # SYSTEM: Jenkins itself uses it, no job can.\n          - basicSSHUserPrivateKey:\n              scope: SYSTEM\n              id: agents\n              description: "Reaches the agents"\n              username: slipway\n              privateKeySource:\n                directEntry:\n                  privateKey: "${AGENT_SSH_KEY}"\n', "jcasc/common/access.yaml": '# Who may do what. Anonymous has no entry, so nothing is shown without a login. To use LDAP, SAML or GitHub instead, add the\n# plugin and replace `securityRealm`; keep the user "slipway-seed".\njenkins:\n  securityRealm:\n    local:\n      allowsSignup: false\n      users:\n        - id: admin\n          password: "${trim:${readFile:${ADMIN_PASSWORD_FILE}}}"\n        - id: prometheus\n          password: "${trim:${readFile:${PROMETHEUS_PASSWORD_FILE}}}"\n        - id: slipway-seed\n          password: "${trim:${readFile:${SEED_PASSWORD_FILE}}}"\n  authorizationStrategy:\n    globalMatrix:\n      entries:\n        - user:\n            name: admin\n            permissions: [Overall/Administer]\n        - group:\n            name: authenticated\n            permissions: [Overall/Read, Job/Read, Job/Build, Job/Cancel, View/Read]\n        # Job DSL\'s sandbox runs the seed as this user. Agent/Build: its build may use agents.\n        - user:\n            name: slipway-seed\n            permissions:\n              - Overall/Read\n              - Agent/Build\n              - Credentials/View\n              - Job/Build\n              - Job/Configure\n              - Job/Create\n              - Job/Delete\n              - Job/Discover\n              - Job/Read\n              - View/Read\n        - user:\n            name: prometheus\n            permissions: [Overall/Read, Metrics/View]\nsecurity:\n  queueItemAuthenticator:\n    authenticators:\n      # Jobs may say as whom they run, the seed does. No job may choose SYSTEM.\n      - project:\n          enabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy\n          disabledStrategies:\n            - org.jenkinsci.plugins.authorizeproject.strategy.SystemAuthorizationStrategy\n', "jcasc/common/controller.yaml": '# The controller dispatches and builds nothing.\njenkins:\n  systemMessage: "Package farm of ${SLIPWAY_ORGANIZATION}. Its configuration is in git: changes made here are lost."\n  numExecutors: 0\n  mode: EXCLUSIVE\n  # Agents connect by WebSocket or are reached by SSH: no port of their own.\n  slaveAgentPort: -1\n  crumbIssuer:\n    standard:\n      excludeClientIPFromCrumb: false\nsecurity:\n  apiToken:\n    creationOfLegacyTokenEnabled: false\n    tokenGenerationOnCreationEnabled: false\n    usageStatisticsEnabled: true\nunclassified:\n  location:\n    url: "${JENKINS_URL}"\n    adminAddress: "${JENKINS_ADMIN_ADDRESS}"\n  # Metrics need a login: user "prometheus".\n  prometheusConfiguration:\n    useAuthenticatedEndpoint: true\n', "jcasc/common/jobs.yaml": "# The folders, and the seed, which writes all other jobs from the distro repository and starts with the controller.\njobs:\n  - script: |\n      folder('${SLIPWAY_ORGANIZATION}')\n      folder('${SLIPWAY_ORGANIZATION}/publish')\n      pipelineJob('seed') {\n        description('Writes the jobs of the farm from the distro repository')\n        definition {\n          cps {\n            sandbox(true)\n            script('''\n              @Library('slipway') _\n              node('slipway') {\n                  checkout scmGit(\n                      branches: [[name: '${SLIPWAY_DISTRO_BRANCH}']],\n                      userRemoteConfigs: [[url: '${SLIPWAY_DISTRO_URL}', credentialsId: '${SLIPWAY_GIT_CREDENTIALS:-}']],\n                  )\n                  def credentials = '${SLIPWAY_GIT_CREDENTIALS:-}' ? ['--credentials', '${SLIPWAY_GIT_CREDENTIALS:-}'] : []\n                  slipway(['jobs', '--distro-url', '${SLIPWAY_DISTRO_URL}#${SLIPWAY_DISTRO_BRANCH}',\n                      '--farm-url', '${SLIPWAY_FARM_URL:-}', '--folder', '${SLIPWAY_ORGANIZATION}',\n                      '--output', 'jobs.groovy'] + credentials)\n                  jobDsl targets: 'jobs.groovy', removedJobAction: 'DELETE', sandbox: true\n              }\n            '''.stripIndent())\n          }\n        }\n        properties {\n          disableConcurrentBuilds()\n          pipelineTriggers {\n            triggers {\n              cron { spec('H/30 * * * *') }\n            }\n          }\n        }\n        // The plugin Authorize Project has no name of its own in Job DSL.\n        configure { project ->\n          def property = project / 'properties' / 'org.jenkinsci.plugins.authorizeproject.AuthorizeProjectProperty'\n          def strategy = property / 'strategy'\n          strategy.attributes().put('class', 'org.jenkinsci.plugins.authorizeproject.strategy.SpecificUsersAuthorizationStrategy')\n          (strategy / 'userid').setValue('slipway-seed')\n        }\n      }\n      queue('seed')\n", "jcasc/common/library.yaml": '# Slipway\'s steps, from a tag of its repository. A Jenkinsfile may name another version: @Library(\'slipway@v0.2.0\') _\nunclassified:\n  globalLibraries:\n    libraries:\n      - name: slipway\n        defaultVersion: "${SLIPWAY_LIBRARY_VERSION}"\n        implicit: false\n        allowVersionOverride: true\n        includeInChangesets: false\n        retriever:\n          modernSCM:\n            scm:\n              git:\n                remote: "${SLIPWAY_LIBRARY_URL}"\n                credentialsId: "${SLIPWAY_GIT_CREDENTIALS:-}"\n', "jcasc/local/agent.yaml": '# The agent of compose.yaml.\njenkins:\n  nodes:\n    - permanent:\n        name: local\n        nodeDescription: "The container beside this controller"\n        labelString: "${SLIPWAY_AGENT_LABELS}"\n        numExecutors: "${SLIPWAY_AGENT_EXECUTORS}"\n        # Only jobs that ask for its label.\n        mode: EXCLUSIVE\n        remoteFS: /var/lib/slipway-agent\n        launcher:\n          inbound:\n            webSocket: true\n            workDirSettings:\n              disabled: false\n              failIfWorkDirIsMissing: false\n              internalDir: remoting\n        retentionStrategy: always\n', "jcasc/local/credentials.yaml": '# Secrets come from files in secrets/, or from variables of the same name. Without GIT_TOKEN repositories are read anonymously.\ncredentials:\n  system:\n    domainCredentials:\n      - credentials:\n          - usernamePassword:\n              scope: GLOBAL\n              id: git\n              description: "Reads the distro repository, the library and the sources"\n              username: "${GIT_USERNAME:-git}"\n              password: "${GIT_TOKEN:-}"\n', "monitoring/rules.yaml": `# Alert rules for Prometheus, on the metrics of Jenkins' plugin. Scrape with the user "prometheus":
 #   - job_name: jenkins
 #     metrics_path: /prometheus/
 #     basic_auth: { username: prometheus, password_file: /etc/prometheus/jenkins }
@@ -38433,7 +38520,7 @@ groups:
         for: 10m
         labels: { severity: page }
         annotations: { summary: "Less than a tenth of a disk of Jenkins is free" }
-`, "packer/agent.pkr.hcl": '# The image of agents on AWS, from Debian\'s own and the Ansible role: the second way beside `agentImagePipeline()`.\n#   packer init . && packer build -var architecture=amd64 .\n# Then move the pointer: aws ssm put-parameter --overwrite --name /ORGANIZATION/agents/amd64/image --value ami-\u2026\nvariable "organization" {\n  type = string\n}\n\nvariable "region" {\n  type = string\n}\n\nvariable "architecture" {\n  type    = string\n  default = "amd64"\n}\n\n# Debian\'s account.\nvariable "owner" {\n  type    = string\n  default = "136693071363"\n}\n\n# Where the image\'s id is written.\nvariable "manifest" {\n  type    = string\n  default = "packer-manifest.json"\n}\n\n# Tests build on a service of their own.\nvariable "endpoint" {\n  type    = string\n  default = ""\n}\n\nvariable "source_ami" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_host" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_port" {\n  type    = number\n  default = 22\n}\n\nvariable "ssh_private_key_file" {\n  type    = string\n  default = ""\n}\n\nlocals {\n  stamp         = formatdate("YYYYMMDD-hhmmss", timestamp())\n  instance_type = var.architecture == "arm64" ? "t4g.medium" : "t3a.medium"\n  processor     = var.architecture == "arm64" ? "arm64" : "x86_64"\n}\n\nsource "amazon-ebs" "agent" {\n  ami_name             = "${var.organization}-agent-${var.architecture}-${local.stamp}"\n  ami_description      = "Slipway agent, Debian 13"\n  region               = var.region\n  instance_type        = local.instance_type\n  custom_endpoint_ec2  = var.endpoint\n  source_ami           = var.source_ami\n  ssh_username         = var.ssh_host == "" ? "admin" : "root"\n  ssh_host             = var.ssh_host\n  ssh_port             = var.ssh_port\n  ssh_private_key_file = var.ssh_private_key_file\n  # IMDSv2 for what starts from the image, too.\n  imds_support           = "v2.0"\n  skip_region_validation = var.endpoint != ""\n  dynamic "source_ami_filter" {\n    for_each = var.source_ami == "" ? [1] : []\n    content {\n      owners      = [var.owner]\n      most_recent = true\n      filters = {\n        name                = "debian-13-${var.architecture}-*"\n        architecture        = local.processor\n        virtualization-type = "hvm"\n        root-device-type    = "ebs"\n      }\n    }\n  }\n  # Retention of the image job goes by these.\n  tags = {\n    farm          = var.organization\n    slipway-agent = var.architecture\n  }\n}\n\nbuild {\n  sources = ["source.amazon-ebs.agent"]\n\n  provisioner "ansible" {\n    playbook_file    = "${path.root}/image.yaml"\n    user             = var.ssh_host == "" ? "admin" : "root"\n    use_proxy        = false\n    ansible_env_vars = ["ANSIBLE_ROLES_PATH=${path.root}/../ansible/roles", "ANSIBLE_HOST_KEY_CHECKING=False"]\n  }\n  post-processor "manifest" {\n    output = var.manifest\n  }\n}\n', "packer/image.yaml": `---
+`, "packer/agent.pkr.hcl": '# The image of agents on AWS, from Debian\'s own and the Ansible role: the second way beside `agentImagePipeline()`.\n#   packer init . && packer build -var architecture=amd64 .\n# Then let agents use it: slipway deploy image use ami-\u2026\nvariable "organization" {\n  type = string\n}\n\nvariable "region" {\n  type = string\n}\n\nvariable "architecture" {\n  type    = string\n  default = "amd64"\n}\n\n# Debian\'s account.\nvariable "owner" {\n  type    = string\n  default = "136693071363"\n}\n\n# Where the image\'s id is written.\nvariable "manifest" {\n  type    = string\n  default = "packer-manifest.json"\n}\n\n# Digest of the role and these files, `slipway deploy image toolset`: the image is made anew when it is another.\nvariable "toolset" {\n  type    = string\n  default = ""\n}\n\n# Tests build on a service of their own.\nvariable "endpoint" {\n  type    = string\n  default = ""\n}\n\nvariable "source_ami" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_host" {\n  type    = string\n  default = ""\n}\n\nvariable "ssh_port" {\n  type    = number\n  default = 22\n}\n\nvariable "ssh_private_key_file" {\n  type    = string\n  default = ""\n}\n\nlocals {\n  stamp         = formatdate("YYYYMMDD-hhmmss", timestamp())\n  instance_type = var.architecture == "arm64" ? "t4g.medium" : "t3a.medium"\n  processor     = var.architecture == "arm64" ? "arm64" : "x86_64"\n}\n\nsource "amazon-ebs" "agent" {\n  ami_name             = "${var.organization}-agent-${var.architecture}-${local.stamp}"\n  ami_description      = "Slipway agent, Debian 13"\n  region               = var.region\n  instance_type        = local.instance_type\n  custom_endpoint_ec2  = var.endpoint\n  source_ami           = var.source_ami\n  ssh_username         = var.ssh_host == "" ? "admin" : "root"\n  ssh_host             = var.ssh_host\n  ssh_port             = var.ssh_port\n  ssh_private_key_file = var.ssh_private_key_file\n  # IMDSv2 for what starts from the image, too.\n  imds_support           = "v2.0"\n  skip_region_validation = var.endpoint != ""\n  dynamic "source_ami_filter" {\n    for_each = var.source_ami == "" ? [1] : []\n    content {\n      owners      = [var.owner]\n      most_recent = true\n      filters = {\n        name                = "debian-13-${var.architecture}-*"\n        architecture        = local.processor\n        virtualization-type = "hvm"\n        root-device-type    = "ebs"\n      }\n    }\n  }\n  # Retention of the image job goes by these.\n  tags = {\n    farm            = var.organization\n    slipway-agent   = var.architecture\n    slipway-toolset = var.toolset\n  }\n}\n\nbuild {\n  sources = ["source.amazon-ebs.agent"]\n\n  provisioner "ansible" {\n    playbook_file    = "${path.root}/image.yaml"\n    user             = var.ssh_host == "" ? "admin" : "root"\n    use_proxy        = false\n    ansible_env_vars = ["ANSIBLE_ROLES_PATH=${path.root}/../ansible/roles", "ANSIBLE_HOST_KEY_CHECKING=False"]\n  }\n  post-processor "manifest" {\n    output = var.manifest\n  }\n}\n', "packer/image.yaml": `---
 # What Packer runs in the instance that becomes the image: the role, and nothing of this machine stays.
 - name: Image of an agent
   hosts: all
@@ -38456,7 +38543,7 @@ groups:
         owner: root
         group: root
         mode: "0644"
-`, "packer/plugins.pkr.hcl": '# For `packer init`. Packer before 1.7 has these plugins built in and knows no such block: leave this file out there.\npacker {\n  required_version = ">= 1.7"\n  required_plugins {\n    amazon = {\n      source  = "github.com/hashicorp/amazon"\n      version = "~> 1.3"\n    }\n    ansible = {\n      source  = "github.com/hashicorp/ansible"\n      version = "~> 1.1"\n    }\n  }\n}\n', "secrets/README.md": "# Secrets\n\nOne file for each, not in git. The controller reads them as user 1000: `chown 1000 FILE && chmod 400 FILE`.\n\n| file                  | what                                                         |\n| --------------------- | ------------------------------------------------------------ |\n| `GIT_USERNAME`        | user of the token below; `git` where it is missing           |\n| `GIT_TOKEN`           | reads the distro repository, the library and the sources     |\n| `SIGNING_KEY`         | secret key of the apt repository, `gpg --export-secret-keys` |\n| `SIGNING_PASSPHRASE`  | its passphrase, where it has one                             |\n| `ADMIN_PASSWORD`      | of the user `admin`; made and shown once where it is missing |\n| `PROMETHEUS_PASSWORD` | of the user `prometheus`; made where it is missing           |\n", "terraform/farm.auto.tfvars.mustache": '# The answers of `slipway deploy init`, and what only AWS asks. All settings are in variables.tf.\norganization = "{{organization}}"\nregion       = "{{region}}"\ndomain       = "{{domain}}"\n\n# "ec2", "ecs", "lightsail", or "none" where Jenkins runs elsewhere.\ncontroller = "ec2"\n\n# Public half of the key with which the controller reaches agents. The private half is the parameter\n# /{{organization}}/secrets/AGENT_SSH_KEY.\nagent_public_key = ""\n\nagents = {\n  amd64 = {\n    architecture   = "amd64"\n    instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge", "m7a.2xlarge"]\n  }\n  arm64 = {\n    architecture   = "arm64"\n    instance_types = ["c7g.2xlarge", "c8g.2xlarge", "m7g.2xlarge"]\n  }\n}\n', "terraform/main.tf": 'module "network" {\n  source     = "./modules/network"\n  name       = var.organization\n  vpc_id     = var.vpc_id\n  subnet_ids = var.subnet_ids\n}\n\nmodule "storage" {\n  source          = "./modules/storage"\n  name            = var.organization\n  domain          = var.packages_certificate_arn == "" ? "" : "packages.${var.domain}"\n  certificate_arn = var.packages_certificate_arn\n}\n\n# The controller reaches agents by SSH, and nothing else does.\nresource "aws_security_group" "controller" {\n  name_prefix = "${var.organization}-controller-"\n  description = "Jenkins"\n  vpc_id      = module.network.vpc_id\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_key_pair" "agents" {\n  count      = length(var.agents) > 0 ? 1 : 0\n  key_name   = "${var.organization}-agents"\n  public_key = var.agent_public_key\n  lifecycle {\n    precondition {\n      condition     = var.agent_public_key != ""\n      error_message = "Agents need agent_public_key: ssh-keygen -t ed25519 -f agent-key"\n    }\n  }\n}\n\nmodule "agents" {\n  source   = "./modules/agents"\n  for_each = var.agents\n\n  name                  = "${var.organization}-${each.key}"\n  image_parameter       = "/${var.organization}/agents/${each.value.architecture}/image"\n  architecture          = each.value.architecture\n  instance_types        = each.value.instance_types\n  max                   = each.value.max\n  on_demand             = each.value.on_demand\n  disk_gb               = each.value.disk_gb\n  trusted               = each.value.trusted\n  key_name              = aws_key_pair.agents[0].key_name\n  vpc_id                = module.network.vpc_id\n  subnet_ids            = module.network.subnet_ids\n  controller_group_id   = aws_security_group.controller.id\n  store_bucket_arn      = module.storage.store_bucket_arn\n  packages_bucket_arn   = module.storage.packages_bucket_arn\n  packages_distribution = module.storage.distribution_arn\n}\n\n# Which image agents start from: one pointer for each architecture, moved by the image job, back by hand.\nresource "aws_ssm_parameter" "image" {\n  # checkov:skip=CKV2_AWS_34: the id of an image is no secret, and launch templates read no encrypted parameter\n  # checkov:skip=CKV_AWS_337: the same\n  for_each  = toset([for pool in var.agents : pool.architecture])\n  name      = "/${var.organization}/agents/${each.key}/image"\n  type      = "String"\n  data_type = "aws:ec2:image"\n  value     = data.aws_ssm_parameter.debian[each.key].insecure_value\n  lifecycle { ignore_changes = [value] }\n}\n\n# Until the image job has run once: plain Debian, on which only `slipway doctor` says what is missing.\ndata "aws_ssm_parameter" "debian" {\n  for_each = toset([for pool in var.agents : pool.architecture])\n  name     = "/aws/service/debian/release/13/latest/${each.key}"\n}\n\nmodule "identity" {\n  source           = "./modules/identity"\n  count            = var.controller == "none" || var.controller == "lightsail" ? 0 : 1\n  name             = var.organization\n  service          = var.controller == "ecs" ? "ecs-tasks.amazonaws.com" : "ec2.amazonaws.com"\n  group_arns       = [for pool in module.agents : pool.group_arn]\n  secrets_path     = "/${var.organization}/secrets"\n  image_parameters = [for parameter in aws_ssm_parameter.image : parameter.arn]\n}\n\nmodule "ec2" {\n  source            = "./modules/controller-ec2"\n  count             = var.controller == "ec2" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  vpc_id            = module.network.vpc_id\n  subnet_id         = module.network.subnet_ids[0]\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_name         = module.identity[0].role_name\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "ecs" {\n  source            = "./modules/controller-ecs"\n  count             = var.controller == "ecs" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  certificate_arn   = var.certificate_arn\n  vpc_id            = module.network.vpc_id\n  subnet_ids        = module.network.subnet_ids\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_arn          = module.identity[0].role_arn\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "lightsail" {\n  source    = "./modules/controller-lightsail"\n  count     = var.controller == "lightsail" ? 1 : 0\n  name      = var.organization\n  domain    = "jenkins.${var.domain}"\n  image     = var.controller_image\n  operators = var.operators\n}\n\nresource "aws_ecr_repository" "controller" {\n  # checkov:skip=CKV_AWS_136: AWS\'s own key; the image holds no secret\n  name                 = "${var.organization}-jenkins"\n  image_tag_mutability = "IMMUTABLE"\n  image_scanning_configuration { scan_on_push = true }\n}\n', "terraform/modules/agents/main.tf": '# One pool of agents: an autoscaling group that starts at zero and that the plugin ec2-fleet sizes.\nvariable "name" { type = string }\nvariable "architecture" {\n  type = string\n  validation {\n    condition     = contains(["amd64", "arm64"], var.architecture)\n    error_message = "The architecture is amd64 or arm64."\n  }\n}\nvariable "image_parameter" { type = string }\nvariable "instance_types" {\n  type = list(string)\n  validation {\n    condition     = length(var.instance_types) >= 3\n    error_message = "Name three instance types or more: with fewer, spot capacity runs out."\n  }\n}\nvariable "max" {\n  type = number\n  validation {\n    condition     = var.max >= 1\n    error_message = "A pool has one agent or more."\n  }\n}\nvariable "on_demand" {\n  type = number\n  validation {\n    condition     = var.on_demand >= 0 && var.on_demand <= 100\n    error_message = "The share of on-demand instances is a percentage."\n  }\n}\nvariable "disk_gb" { type = number }\nvariable "trusted" { type = bool }\nvariable "key_name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" { type = list(string) }\nvariable "controller_group_id" { type = string }\nvariable "store_bucket_arn" { type = string }\nvariable "packages_bucket_arn" { type = string }\nvariable "packages_distribution" { type = string }\n\nresource "aws_security_group" "agent" {\n  # checkov:skip=CKV2_AWS_5: the launch template uses it\n  # checkov:skip=CKV_AWS_382: agents fetch sources and packages from anywhere\n  name_prefix = "${var.name}-"\n  description = "Agents: SSH from the controller"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "SSH from the controller"\n    protocol        = "tcp"\n    from_port       = 22\n    to_port         = 22\n    security_groups = [var.controller_group_id]\n  }\n  egress {\n    description = "Sources and packages"\n    protocol    = "-1"\n    from_port   = 0\n    to_port     = 0\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ec2.amazonaws.com"]\n    }\n  }\n}\n\n# A trusted pool writes the whole store and publishes. An untrusted one reads the store and writes below untrusted/ alone.\ndata "aws_iam_policy_document" "agent" {\n  statement {\n    sid       = "List"\n    actions   = ["s3:ListBucket"]\n    resources = var.trusted ? [var.store_bucket_arn, var.packages_bucket_arn] : [var.store_bucket_arn]\n  }\n  statement {\n    sid       = "ReadStore"\n    actions   = ["s3:GetObject"]\n    resources = ["${var.store_bucket_arn}/*"]\n  }\n  statement {\n    sid       = "WriteStore"\n    actions   = ["s3:PutObject", "s3:DeleteObject"]\n    resources = [var.trusted ? "${var.store_bucket_arn}/*" : "${var.store_bucket_arn}/*/untrusted/*"]\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Publish"\n      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]\n      resources = ["${var.packages_bucket_arn}/*"]\n    }\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Invalidate"\n      actions   = ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"]\n      resources = [var.packages_distribution]\n    }\n  }\n}\n\nresource "aws_iam_role" "agent" {\n  name_prefix        = "${var.name}-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "agent" {\n  role   = aws_iam_role.agent.id\n  policy = data.aws_iam_policy_document.agent.json\n}\n\nresource "aws_iam_instance_profile" "agent" {\n  name_prefix = "${var.name}-"\n  role        = aws_iam_role.agent.name\n}\n\nresource "aws_launch_template" "agent" {\n  name_prefix = "${var.name}-"\n  # Looked up at each start: moving the parameter changes what the next agents start from, and nothing else.\n  image_id               = "resolve:ssm:${var.image_parameter}"\n  key_name               = var.key_name\n  vpc_security_group_ids = [aws_security_group.agent.id]\n  iam_instance_profile { arn = aws_iam_instance_profile.agent.arn }\n  metadata_options {\n    http_endpoint = "enabled"\n    http_tokens   = "required"\n    # One hop: nothing in a container or a namespace of its own reaches the role\'s keys.\n    http_put_response_hop_limit = 1\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = var.disk_gb\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = var.name, slipway-agent = var.architecture }\n  }\n}\n\nresource "aws_autoscaling_group" "agents" {\n  # checkov:skip=CKV_AWS_315: the mixed instances policy names the launch template\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = var.name\n  vpc_zone_identifier = var.subnet_ids\n  min_size            = 0\n  max_size            = var.max\n  # The plugin removes agents that are idle. Nothing else may choose one: it could be in the middle of a build.\n  protect_from_scale_in = true\n  suspended_processes   = ["AZRebalance"]\n  capacity_rebalance    = false\n  mixed_instances_policy {\n    instances_distribution {\n      on_demand_percentage_above_base_capacity = var.on_demand\n      spot_allocation_strategy                 = "price-capacity-optimized"\n    }\n    launch_template {\n      launch_template_specification {\n        launch_template_id = aws_launch_template.agent.id\n        version            = aws_launch_template.agent.latest_version\n      }\n      dynamic "override" {\n        for_each = var.instance_types\n        content { instance_type = override.value }\n      }\n    }\n  }\n  # The plugin sets it all day.\n  lifecycle { ignore_changes = [desired_capacity] }\n}\n\noutput "group_name" { value = aws_autoscaling_group.agents.name }\noutput "group_arn" { value = aws_autoscaling_group.agents.arn }\noutput "role_name" { value = aws_iam_role.agent.name }\n', "terraform/modules/controller-ec2/main.tf": '# Jenkins in a container on one instance, with Caddy for TLS. An autoscaling group of one replaces a broken instance; the\n# home is a volume of its own that the next instance attaches.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_id" { type = string }\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_name" { type = string }\nvariable "secrets_path" { type = string }\nvariable "instance_type" {\n  type    = string\n  default = "t3a.medium"\n}\nvariable "home_gb" {\n  type    = number\n  default = 30\n}\nvariable "snapshots" {\n  description = "Daily snapshots of the home, 14 kept."\n  type        = bool\n  default     = true\n}\n\ndata "aws_region" "here" {}\n\ndata "aws_subnet" "chosen" {\n  id = var.subnet_id\n}\n\ndata "aws_ssm_parameter" "amazon_linux" {\n  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"\n}\n\nresource "aws_ebs_volume" "home" {\n  # checkov:skip=CKV_AWS_189: AWS\'s own key\n  availability_zone = data.aws_subnet.chosen.availability_zone\n  size              = var.home_gb\n  type              = "gp3"\n  encrypted         = true\n  tags              = { Name = "${var.name}-jenkins-home" }\n  lifecycle { prevent_destroy = false }\n}\n\nresource "aws_eip" "controller" {\n  # checkov:skip=CKV2_AWS_19: the instance takes it at its start\n  domain = "vpc"\n  tags   = { Name = "${var.name}-jenkins" }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "https" {\n  for_each          = toset(var.operators)\n  security_group_id = var.security_group_id\n  description       = "HTTPS from operators"\n  ip_protocol       = "tcp"\n  from_port         = 443\n  to_port           = 443\n  cidr_ipv4         = each.key\n}\n\n# Let\'s Encrypt\'s check of the domain comes from anywhere, to port 80, where Caddy answers nothing else.\nresource "aws_vpc_security_group_ingress_rule" "acme" {\n  # checkov:skip=CKV_AWS_260: see above\n  security_group_id = var.security_group_id\n  description       = "ACME challenge"\n  ip_protocol       = "tcp"\n  from_port         = 80\n  to_port           = 80\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\n# What its start needs: its volume, its address and its image.\ndata "aws_iam_policy_document" "start" {\n  # checkov:skip=CKV_AWS_356: GetAuthorizationToken knows no resources\n  statement {\n    sid       = "Volume"\n    actions   = ["ec2:AttachVolume"]\n    resources = [aws_ebs_volume.home.arn, "arn:aws:ec2:${data.aws_region.here.name}:*:instance/*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Address"\n    actions   = ["ec2:AssociateAddress"]\n    resources = ["arn:aws:ec2:${data.aws_region.here.name}:*:*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Login"\n    actions   = ["ecr:GetAuthorizationToken"]\n    resources = ["*"]\n  }\n  statement {\n    sid       = "Pull"\n    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]\n    resources = ["arn:aws:ecr:${data.aws_region.here.name}:*:repository/${var.name}-jenkins"]\n  }\n}\n\nresource "aws_iam_role_policy" "start" {\n  name   = "start"\n  role   = var.role_name\n  policy = data.aws_iam_policy_document.start.json\n}\n\nresource "aws_iam_instance_profile" "controller" {\n  name_prefix = "${var.name}-controller-"\n  role        = var.role_name\n}\n\nresource "aws_launch_template" "controller" {\n  name_prefix            = "${var.name}-controller-"\n  image_id               = data.aws_ssm_parameter.amazon_linux.insecure_value\n  instance_type          = var.instance_type\n  vpc_security_group_ids = [var.security_group_id]\n  iam_instance_profile { arn = aws_iam_instance_profile.controller.arn }\n  metadata_options {\n    # checkov:skip=CKV_AWS_341: the container of Jenkins takes the role\'s keys, one hop further\n    http_tokens                 = "required"\n    http_put_response_hop_limit = 2\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = 20\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  user_data = base64encode(templatefile("${path.module}/start.sh", {\n    region       = data.aws_region.here.name\n    volume       = aws_ebs_volume.home.id\n    address      = aws_eip.controller.allocation_id\n    image        = var.image\n    domain       = var.domain\n    secrets_path = var.secrets_path\n  }))\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = "${var.name}-jenkins", farm = var.name }\n  }\n}\n\nresource "aws_autoscaling_group" "controller" {\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = "${var.name}-controller"\n  min_size            = 1\n  max_size            = 1\n  vpc_zone_identifier = [var.subnet_id]\n  # A new version replaces the instance when you say so: aws autoscaling start-instance-refresh.\n  launch_template {\n    id      = aws_launch_template.controller.id\n    version = aws_launch_template.controller.latest_version\n  }\n}\n\ndata "aws_iam_policy_document" "dlm" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["dlm.amazonaws.com"]\n    }\n  }\n}\n\nresource "aws_iam_role" "snapshots" {\n  count              = var.snapshots ? 1 : 0\n  name_prefix        = "${var.name}-snapshots-"\n  assume_role_policy = data.aws_iam_policy_document.dlm.json\n}\n\nresource "aws_iam_role_policy_attachment" "snapshots" {\n  count      = var.snapshots ? 1 : 0\n  role       = aws_iam_role.snapshots[0].name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole"\n}\n\nresource "aws_dlm_lifecycle_policy" "home" {\n  # checkov:skip=CKV_AWS_253: one region; copy snapshots elsewhere where your rules ask for it\n  # checkov:skip=CKV_AWS_254: the same\n  # checkov:skip=CKV_AWS_255: the same\n  # checkov:skip=CKV_AWS_256: the same\n  count              = var.snapshots ? 1 : 0\n  description        = "Daily snapshots of the home of Jenkins"\n  execution_role_arn = aws_iam_role.snapshots[0].arn\n  policy_details {\n    resource_types = ["VOLUME"]\n    target_tags    = { Name = "${var.name}-jenkins-home" }\n    schedule {\n      name = "daily"\n      create_rule {\n        interval = 24\n        times    = ["03:30"]\n      }\n      retain_rule { count = 14 }\n      copy_tags = true\n    }\n  }\n}\n\noutput "address" { value = aws_eip.controller.public_ip }\noutput "volume_id" { value = aws_ebs_volume.home.id }\n', "terraform/modules/controller-ec2/start.sh": '#!/bin/bash\n# At the first start of an instance: takes the home and the address, then keeps Jenkins and Caddy running.\nset -euo pipefail\nexport AWS_DEFAULT_REGION=${region}\ndnf install -y docker awscli-2\ntoken=$(curl -sf -X PUT -H \'X-aws-ec2-metadata-token-ttl-seconds: 300\' http://169.254.169.254/latest/api/token)\ninstance=$(curl -sf -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)\n\naws ec2 associate-address --allocation-id ${address} --instance-id "$instance"\n# The former instance may still hold the volume: AWS gives it free when that one is gone.\nuntil aws ec2 attach-volume --volume-id ${volume} --instance-id "$instance" --device /dev/sdf; do sleep 10; done\ndisk=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo ${volume} | tr -d -)\nuntil [[ -e $disk ]]; do sleep 2; done\n# Only a volume without any file system is new.\nblkid "$disk" || mkfs.ext4 -L jenkins "$disk"\nmkdir -p /srv/jenkins\nmountpoint -q /srv/jenkins || mount "$disk" /srv/jenkins\nchown 1000:1000 /srv/jenkins\n\n# Secrets: from Parameter Store into memory, one file each. They are read again at each start of the service.\ncat >/usr/local/bin/farm-secrets <<\'SCRIPT\'\n#!/bin/bash\nset -euo pipefail\numask 077\nmkdir -p /run/farm-secrets\nfor name in $(aws ssm get-parameters-by-path --path ${secrets_path} --query \'Parameters[].Name\' --output text); do\n  aws ssm get-parameter --name "$name" --with-decryption --query Parameter.Value --output text >"/run/farm-secrets/$${name##*/}"\ndone\nchown -R 1000:1000 /run/farm-secrets\nSCRIPT\nchmod 755 /usr/local/bin/farm-secrets\n\nregistry=${split("/", image)[0]}\ncat >/etc/systemd/system/jenkins.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nEnvironment=AWS_DEFAULT_REGION=${region}\nExecStartPre=/usr/local/bin/farm-secrets\nExecStartPre=/bin/sh -c \'aws ecr get-login-password | docker login --username AWS --password-stdin $registry\'\nExecStartPre=-/usr/bin/docker rm --force jenkins\nExecStart=/usr/bin/docker run --name jenkins --network host --cap-drop ALL --security-opt no-new-privileges \\\\\n  --env CASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws \\\\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\\\n  --volume /srv/jenkins:/var/jenkins_home --volume /run/farm-secrets:/run/secrets:ro ${image}\nExecStop=/usr/bin/docker stop --time 60 jenkins\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\ncat >/etc/systemd/system/caddy.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nExecStartPre=-/usr/bin/docker rm --force caddy\nExecStart=/usr/bin/docker run --name caddy --network host --volume /srv/jenkins/.caddy:/data caddy:2.10.0 \\\\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\nsystemctl daemon-reload\nsystemctl enable --now docker jenkins caddy\n', "terraform/modules/controller-ecs/main.tf": '# Jenkins as a service of ECS, behind a load balancer, its home on EFS. Fargate runs the controller; agents can\'t run there:\n# it has neither privileges nor namespaces.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "certificate_arn" {\n  type = string\n  validation {\n    condition     = startswith(var.certificate_arn, "arn:aws:acm:")\n    error_message = "The load balancer needs certificate_arn, a certificate of ACM for jenkins.DOMAIN."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = length(var.subnet_ids) >= 2\n    error_message = "A load balancer needs two subnets."\n  }\n}\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_arn" { type = string }\nvariable "secrets_path" { type = string }\nvariable "launch_type" {\n  type    = string\n  default = "FARGATE"\n  validation {\n    condition     = contains(["FARGATE", "EC2"], var.launch_type)\n    error_message = "FARGATE, or EC2 for a cluster with instances of yours."\n  }\n}\nvariable "secrets" {\n  description = "Names of the parameters below secrets_path that are there."\n  type        = list(string)\n  default     = ["AGENT_SSH_KEY", "SIGNING_KEY"]\n}\n\ndata "aws_region" "here" {}\ndata "aws_caller_identity" "me" {}\n\nresource "aws_efs_file_system" "home" {\n  encrypted = true\n  lifecycle_policy { transition_to_ia = "AFTER_30_DAYS" }\n  tags = { Name = "${var.name}-jenkins-home" }\n}\n\nresource "aws_efs_backup_policy" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  backup_policy { status = "ENABLED" }\n}\n\n# All writes are of the image\'s user.\nresource "aws_efs_access_point" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  posix_user {\n    uid = 1000\n    gid = 1000\n  }\n  root_directory {\n    path = "/jenkins"\n    creation_info {\n      owner_uid   = 1000\n      owner_gid   = 1000\n      permissions = "700"\n    }\n  }\n}\n\nresource "aws_security_group" "home" {\n  name_prefix = "${var.name}-home-"\n  description = "NFS from Jenkins"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "NFS"\n    protocol        = "tcp"\n    from_port       = 2049\n    to_port         = 2049\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_efs_mount_target" "home" {\n  count           = length(var.subnet_ids)\n  file_system_id  = aws_efs_file_system.home.id\n  subnet_id       = var.subnet_ids[count.index]\n  security_groups = [aws_security_group.home.id]\n}\n\nresource "aws_security_group" "balancer" {\n  name_prefix = "${var.name}-balancer-"\n  description = "HTTPS from operators"\n  vpc_id      = var.vpc_id\n  ingress {\n    description = "HTTPS from operators"\n    protocol    = "tcp"\n    from_port   = 443\n    to_port     = 443\n    cidr_blocks = var.operators\n  }\n  egress {\n    description     = "Jenkins"\n    protocol        = "tcp"\n    from_port       = 8080\n    to_port         = 8080\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "balancer" {\n  security_group_id            = var.security_group_id\n  description                  = "From the load balancer"\n  ip_protocol                  = "tcp"\n  from_port                    = 8080\n  to_port                      = 8080\n  referenced_security_group_id = aws_security_group.balancer.id\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_lb" "jenkins" {\n  # checkov:skip=CKV_AWS_91: access logs cost money; Jenkins keeps its own\n  # checkov:skip=CKV_AWS_150: Terraform destroys the farm when it is told to\n  # checkov:skip=CKV2_AWS_28: only operators\' networks reach it\n  name_prefix                = substr(var.name, 0, 6)\n  subnets                    = var.subnet_ids\n  security_groups            = [aws_security_group.balancer.id]\n  drop_invalid_header_fields = true\n  # Longer than the pings of an agent\'s WebSocket.\n  idle_timeout = 120\n}\n\nresource "aws_lb_target_group" "jenkins" {\n  # checkov:skip=CKV_AWS_378: TLS ends at the load balancer, inside the VPC\n  name_prefix = substr(var.name, 0, 6)\n  port        = 8080\n  protocol    = "HTTP"\n  target_type = "ip"\n  vpc_id      = var.vpc_id\n  health_check {\n    path     = "/login"\n    interval = 30\n  }\n}\n\nresource "aws_lb_listener" "https" {\n  load_balancer_arn = aws_lb.jenkins.arn\n  port              = 443\n  protocol          = "HTTPS"\n  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"\n  certificate_arn   = var.certificate_arn\n  default_action {\n    type             = "forward"\n    target_group_arn = aws_lb_target_group.jenkins.arn\n  }\n}\n\nresource "aws_cloudwatch_log_group" "jenkins" {\n  # checkov:skip=CKV_AWS_158: AWS\'s own key; no secret is in the log but the first password, which you change\n  # checkov:skip=CKV_AWS_338: a month is enough to look for a fault\n  name              = "/farm/${var.name}/jenkins"\n  retention_in_days = 30\n}\n\nresource "aws_ecs_cluster" "farm" {\n  name = var.name\n  setting {\n    name  = "containerInsights"\n    value = "enabled"\n  }\n}\n\n# ECS itself pulls the image and reads the secrets, before the container runs.\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ecs-tasks.amazonaws.com"]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "secrets" {\n  statement {\n    actions   = ["ssm:GetParameters"]\n    resources = [for name in var.secrets : local.parameter[name]]\n  }\n}\n\nlocals {\n  prefix    = "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter"\n  parameter = { for name in var.secrets : name => "${local.prefix}${var.secrets_path}/${name}" }\n}\n\nresource "aws_iam_role" "start" {\n  name_prefix        = "${var.name}-start-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy_attachment" "start" {\n  role       = aws_iam_role.start.name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"\n}\n\nresource "aws_iam_role_policy" "secrets" {\n  role   = aws_iam_role.start.id\n  policy = data.aws_iam_policy_document.secrets.json\n}\n\nresource "aws_ecs_task_definition" "jenkins" {\n  # checkov:skip=CKV_AWS_336: Jenkins unpacks its war below its home and /tmp\n  family                   = "${var.name}-jenkins"\n  requires_compatibilities = [var.launch_type]\n  network_mode             = "awsvpc"\n  cpu                      = 2048\n  memory                   = 4096\n  task_role_arn            = var.role_arn\n  execution_role_arn       = aws_iam_role.start.arn\n  container_definitions = jsonencode([{\n    name         = "jenkins"\n    image        = var.image\n    essential    = true\n    portMappings = [{ containerPort = 8080 }]\n    environment = [\n      { name = "CASC_JENKINS_CONFIG", value = "/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws" },\n      { name = "JENKINS_URL", value = "https://${var.domain}/" },\n    ]\n    # The definition holds the parameters\' names, never their values.\n    secrets     = [for name in var.secrets : { name = name, valueFrom = local.parameter[name] }]\n    mountPoints = [{ sourceVolume = "home", containerPath = "/var/jenkins_home" }]\n    stopTimeout = 60\n    logConfiguration = {\n      logDriver = "awslogs"\n      options = {\n        awslogs-group         = aws_cloudwatch_log_group.jenkins.name\n        awslogs-region        = data.aws_region.here.name\n        awslogs-stream-prefix = "jenkins"\n      }\n    }\n  }])\n  volume {\n    name = "home"\n    efs_volume_configuration {\n      file_system_id     = aws_efs_file_system.home.id\n      transit_encryption = "ENABLED"\n      authorization_config {\n        access_point_id = aws_efs_access_point.home.id\n      }\n    }\n  }\n}\n\nresource "aws_ecs_service" "jenkins" {\n  # checkov:skip=CKV_AWS_333: public subnets, as for the agents; its security group lets in the load balancer alone\n  name            = "jenkins"\n  cluster         = aws_ecs_cluster.farm.id\n  task_definition = aws_ecs_task_definition.jenkins.arn\n  launch_type     = var.launch_type\n  desired_count   = 1\n  # Two controllers on one home would destroy it: the old one stops before the new one starts.\n  deployment_minimum_healthy_percent = 0\n  deployment_maximum_percent         = 100\n  health_check_grace_period_seconds  = 300\n  network_configuration {\n    subnets          = var.subnet_ids\n    security_groups  = [var.security_group_id]\n    assign_public_ip = var.launch_type == "FARGATE"\n  }\n  load_balancer {\n    target_group_arn = aws_lb_target_group.jenkins.arn\n    container_name   = "jenkins"\n    container_port   = 8080\n  }\n  depends_on = [aws_lb_listener.https, aws_efs_mount_target.home]\n}\n\noutput "address" { value = aws_lb.jenkins.dns_name }\noutput "file_system_id" { value = aws_efs_file_system.home.id }\n', "terraform/modules/controller-lightsail/main.tf": `# Jenkins on a Lightsail instance: the smallest farm, for a fixed price a month. What can't be there: an instance has no role
+`, "packer/plugins.pkr.hcl": '# For `packer init`. Packer before 1.7 has these plugins built in and knows no such block: leave this file out there.\npacker {\n  required_version = ">= 1.7"\n  required_plugins {\n    amazon = {\n      source  = "github.com/hashicorp/amazon"\n      version = "~> 1.3"\n    }\n    ansible = {\n      source  = "github.com/hashicorp/ansible"\n      version = "~> 1.1"\n    }\n  }\n}\n', "restore.sh": '#!/bin/bash\n# Puts the home of Jenkins back that backup.sh wrote, and starts the farm.\n#   bash restore.sh FILE.tar              into an empty volume\n#   bash restore.sh --replace FILE.tar    removes first what is there\nset -euo pipefail\nreplace=\n[[ ${1:-} != --replace ]] || { replace=yes; shift; }\n[[ $# -eq 1 ]] || { echo "usage: $0 [--replace] FILE.tar" >&2; exit 2; }\nfile=$(realpath -m -- "$1")\ncd "$(dirname "$0")"\ncompose() {\n  if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi\n}\n\n# Read whole before anything is removed.\ntar --list --file "$file" >/dev/null || { echo "$file can\'t be read: nothing was changed" >&2; exit 1; }\ncompose up --no-start\ncompose stop controller\ncontroller=$(compose ps -aq controller)\ninside() {\n  docker run --rm --interactive --volumes-from "$controller" --entrypoint "$1" slipway-jenkins "${@:2}"\n}\n# Its first start makes this folder.\nif inside test -e /var/jenkins_home/secrets </dev/null; then\n  [[ -n $replace ]] || { echo "there is a home already: nothing was changed; --replace removes it first" >&2; exit 1; }\n  inside find /var/jenkins_home -mindepth 1 -delete </dev/null\nfi\ninside tar --directory /var/jenkins_home --extract --preserve-permissions --file - <"$file"\ncompose up -d\necho "restored $file"\n', "secrets/README.md": "# Secrets\n\nOne file for each, not in git. The controller reads them as user 1000: `chown 1000 FILE && chmod 400 FILE`.\n\n| file                  | what                                                         |\n| --------------------- | ------------------------------------------------------------ |\n| `GIT_USERNAME`        | user of the token below; `git` where it is missing           |\n| `GIT_TOKEN`           | reads the distro repository, the library and the sources     |\n| `SIGNING_KEY`         | secret key of the apt repository, `gpg --export-secret-keys` |\n| `SIGNING_PASSPHRASE`  | its passphrase, where it has one                             |\n| `ADMIN_PASSWORD`      | of the user `admin`; made and shown once where it is missing |\n| `PROMETHEUS_PASSWORD` | of the user `prometheus`; made where it is missing           |\n", "terraform/farm.auto.tfvars.mustache": '# The answers of `slipway deploy init`, and what only AWS asks. All settings are in variables.tf.\norganization = "{{organization}}"\nregion       = "{{region}}"\ndomain       = "{{domain}}"\n\n# "ec2", "ecs", "lightsail", or "none" where Jenkins runs elsewhere.\ncontroller = "ec2"\n\n# Public half of the key with which the controller reaches agents. The private half is the parameter\n# /{{organization}}/secrets/AGENT_SSH_KEY.\nagent_public_key = ""\n\nagents = {\n  amd64 = {\n    architecture   = "amd64"\n    instance_types = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge", "m7a.2xlarge"]\n  }\n  arm64 = {\n    architecture   = "arm64"\n    instance_types = ["c7g.2xlarge", "c8g.2xlarge", "m7g.2xlarge"]\n  }\n}\n', "terraform/main.tf": 'module "network" {\n  source     = "./modules/network"\n  name       = var.organization\n  vpc_id     = var.vpc_id\n  subnet_ids = var.subnet_ids\n}\n\nmodule "storage" {\n  source          = "./modules/storage"\n  name            = var.organization\n  domain          = var.packages_certificate_arn == "" ? "" : "packages.${var.domain}"\n  certificate_arn = var.packages_certificate_arn\n}\n\n# The controller reaches agents by SSH, and nothing else does.\nresource "aws_security_group" "controller" {\n  name_prefix = "${var.organization}-controller-"\n  description = "Jenkins"\n  vpc_id      = module.network.vpc_id\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_key_pair" "agents" {\n  count      = length(var.agents) > 0 ? 1 : 0\n  key_name   = "${var.organization}-agents"\n  public_key = var.agent_public_key\n  lifecycle {\n    precondition {\n      condition     = var.agent_public_key != ""\n      error_message = "Agents need agent_public_key: ssh-keygen -t ed25519 -f agent-key"\n    }\n  }\n}\n\nmodule "agents" {\n  source   = "./modules/agents"\n  for_each = var.agents\n\n  name                  = "${var.organization}-${each.key}"\n  image_parameter       = "/${var.organization}/agents/${each.value.architecture}/image"\n  architecture          = each.value.architecture\n  instance_types        = each.value.instance_types\n  max                   = each.value.max\n  on_demand             = each.value.on_demand\n  disk_gb               = each.value.disk_gb\n  trusted               = each.value.trusted\n  key_name              = aws_key_pair.agents[0].key_name\n  vpc_id                = module.network.vpc_id\n  subnet_ids            = module.network.subnet_ids\n  controller_group_id   = aws_security_group.controller.id\n  store_bucket_arn      = module.storage.store_bucket_arn\n  packages_bucket_arn   = module.storage.packages_bucket_arn\n  packages_distribution = module.storage.distribution_arn\n}\n\n# Which image agents start from: one pointer for each architecture, moved by the image job, back by hand.\nresource "aws_ssm_parameter" "image" {\n  # checkov:skip=CKV2_AWS_34: the id of an image is no secret, and launch templates read no encrypted parameter\n  # checkov:skip=CKV_AWS_337: the same\n  for_each  = toset([for pool in var.agents : pool.architecture])\n  name      = "/${var.organization}/agents/${each.key}/image"\n  type      = "String"\n  data_type = "aws:ec2:image"\n  value     = data.aws_ssm_parameter.debian[each.key].insecure_value\n  lifecycle { ignore_changes = [value] }\n}\n\n# Until the image job has run once: plain Debian, on which only `slipway doctor` says what is missing.\ndata "aws_ssm_parameter" "debian" {\n  for_each = toset([for pool in var.agents : pool.architecture])\n  name     = "/aws/service/debian/release/13/latest/${each.key}"\n}\n\nmodule "identity" {\n  source           = "./modules/identity"\n  count            = var.controller == "none" || var.controller == "lightsail" ? 0 : 1\n  name             = var.organization\n  service          = var.controller == "ecs" ? "ecs-tasks.amazonaws.com" : "ec2.amazonaws.com"\n  group_arns       = [for pool in module.agents : pool.group_arn]\n  secrets_path     = "/${var.organization}/secrets"\n  image_parameters = [for parameter in aws_ssm_parameter.image : parameter.arn]\n}\n\nmodule "ec2" {\n  source            = "./modules/controller-ec2"\n  count             = var.controller == "ec2" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  vpc_id            = module.network.vpc_id\n  subnet_id         = module.network.subnet_ids[0]\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_name         = module.identity[0].role_name\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "ecs" {\n  source            = "./modules/controller-ecs"\n  count             = var.controller == "ecs" ? 1 : 0\n  name              = var.organization\n  domain            = "jenkins.${var.domain}"\n  image             = var.controller_image\n  certificate_arn   = var.certificate_arn\n  vpc_id            = module.network.vpc_id\n  subnet_ids        = module.network.subnet_ids\n  security_group_id = aws_security_group.controller.id\n  operators         = var.operators\n  role_arn          = module.identity[0].role_arn\n  secrets_path      = "/${var.organization}/secrets"\n}\n\nmodule "lightsail" {\n  source    = "./modules/controller-lightsail"\n  count     = var.controller == "lightsail" ? 1 : 0\n  name      = var.organization\n  domain    = "jenkins.${var.domain}"\n  image     = var.controller_image\n  operators = var.operators\n}\n\nresource "aws_ecr_repository" "controller" {\n  # checkov:skip=CKV_AWS_136: AWS\'s own key; the image holds no secret\n  name                 = "${var.organization}-jenkins"\n  image_tag_mutability = "IMMUTABLE"\n  image_scanning_configuration { scan_on_push = true }\n}\n', "terraform/modules/agents/main.tf": '# One pool of agents: an autoscaling group that starts at zero and that the plugin ec2-fleet sizes.\nvariable "name" { type = string }\nvariable "architecture" {\n  type = string\n  validation {\n    condition     = contains(["amd64", "arm64"], var.architecture)\n    error_message = "The architecture is amd64 or arm64."\n  }\n}\nvariable "image_parameter" { type = string }\nvariable "instance_types" {\n  type = list(string)\n  validation {\n    condition     = length(var.instance_types) >= 3\n    error_message = "Name three instance types or more: with fewer, spot capacity runs out."\n  }\n}\nvariable "max" {\n  type = number\n  validation {\n    condition     = var.max >= 1\n    error_message = "A pool has one agent or more."\n  }\n}\nvariable "on_demand" {\n  type = number\n  validation {\n    condition     = var.on_demand >= 0 && var.on_demand <= 100\n    error_message = "The share of on-demand instances is a percentage."\n  }\n}\nvariable "disk_gb" { type = number }\nvariable "trusted" { type = bool }\nvariable "key_name" { type = string }\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" { type = list(string) }\nvariable "controller_group_id" { type = string }\nvariable "store_bucket_arn" { type = string }\nvariable "packages_bucket_arn" { type = string }\nvariable "packages_distribution" { type = string }\n\nresource "aws_security_group" "agent" {\n  # checkov:skip=CKV2_AWS_5: the launch template uses it\n  # checkov:skip=CKV_AWS_382: agents fetch sources and packages from anywhere\n  name_prefix = "${var.name}-"\n  description = "Agents: SSH from the controller"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "SSH from the controller"\n    protocol        = "tcp"\n    from_port       = 22\n    to_port         = 22\n    security_groups = [var.controller_group_id]\n  }\n  egress {\n    description = "Sources and packages"\n    protocol    = "-1"\n    from_port   = 0\n    to_port     = 0\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ec2.amazonaws.com"]\n    }\n  }\n}\n\n# A trusted pool writes the whole store and publishes. An untrusted one reads the store and writes below untrusted/ alone.\ndata "aws_iam_policy_document" "agent" {\n  statement {\n    sid       = "List"\n    actions   = ["s3:ListBucket"]\n    resources = var.trusted ? [var.store_bucket_arn, var.packages_bucket_arn] : [var.store_bucket_arn]\n  }\n  statement {\n    sid       = "ReadStore"\n    actions   = ["s3:GetObject"]\n    resources = ["${var.store_bucket_arn}/*"]\n  }\n  statement {\n    sid       = "WriteStore"\n    actions   = ["s3:PutObject", "s3:DeleteObject"]\n    resources = [var.trusted ? "${var.store_bucket_arn}/*" : "${var.store_bucket_arn}/*/untrusted/*"]\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Publish"\n      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]\n      resources = ["${var.packages_bucket_arn}/*"]\n    }\n  }\n  dynamic "statement" {\n    for_each = var.trusted ? [1] : []\n    content {\n      sid       = "Invalidate"\n      actions   = ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"]\n      resources = [var.packages_distribution]\n    }\n  }\n}\n\nresource "aws_iam_role" "agent" {\n  name_prefix        = "${var.name}-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy" "agent" {\n  role   = aws_iam_role.agent.id\n  policy = data.aws_iam_policy_document.agent.json\n}\n\nresource "aws_iam_instance_profile" "agent" {\n  name_prefix = "${var.name}-"\n  role        = aws_iam_role.agent.name\n}\n\nresource "aws_launch_template" "agent" {\n  name_prefix = "${var.name}-"\n  # Looked up at each start: moving the parameter changes what the next agents start from, and nothing else.\n  image_id               = "resolve:ssm:${var.image_parameter}"\n  key_name               = var.key_name\n  vpc_security_group_ids = [aws_security_group.agent.id]\n  iam_instance_profile { arn = aws_iam_instance_profile.agent.arn }\n  metadata_options {\n    http_endpoint = "enabled"\n    http_tokens   = "required"\n    # One hop: nothing in a container or a namespace of its own reaches the role\'s keys.\n    http_put_response_hop_limit = 1\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = var.disk_gb\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = var.name, slipway-agent = var.architecture }\n  }\n}\n\nresource "aws_autoscaling_group" "agents" {\n  # checkov:skip=CKV_AWS_315: the mixed instances policy names the launch template\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = var.name\n  vpc_zone_identifier = var.subnet_ids\n  min_size            = 0\n  max_size            = var.max\n  # The plugin removes agents that are idle. Nothing else may choose one: it could be in the middle of a build.\n  protect_from_scale_in = true\n  suspended_processes   = ["AZRebalance"]\n  capacity_rebalance    = false\n  mixed_instances_policy {\n    instances_distribution {\n      on_demand_percentage_above_base_capacity = var.on_demand\n      spot_allocation_strategy                 = "price-capacity-optimized"\n    }\n    launch_template {\n      launch_template_specification {\n        launch_template_id = aws_launch_template.agent.id\n        version            = aws_launch_template.agent.latest_version\n      }\n      dynamic "override" {\n        for_each = var.instance_types\n        content { instance_type = override.value }\n      }\n    }\n  }\n  # The plugin sets it all day.\n  lifecycle { ignore_changes = [desired_capacity] }\n}\n\noutput "group_name" { value = aws_autoscaling_group.agents.name }\noutput "group_arn" { value = aws_autoscaling_group.agents.arn }\noutput "role_name" { value = aws_iam_role.agent.name }\n', "terraform/modules/controller-ec2/main.tf": '# Jenkins in a container on one instance, with Caddy for TLS. An autoscaling group of one replaces a broken instance; the\n# home is a volume of its own that the next instance attaches.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_id" { type = string }\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_name" { type = string }\nvariable "secrets_path" { type = string }\nvariable "instance_type" {\n  type    = string\n  default = "t3a.medium"\n}\nvariable "home_gb" {\n  type    = number\n  default = 30\n}\nvariable "snapshots" {\n  description = "Daily snapshots of the home, 14 kept."\n  type        = bool\n  default     = true\n}\n\ndata "aws_region" "here" {}\n\ndata "aws_subnet" "chosen" {\n  id = var.subnet_id\n}\n\ndata "aws_ssm_parameter" "amazon_linux" {\n  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"\n}\n\nresource "aws_ebs_volume" "home" {\n  # checkov:skip=CKV_AWS_189: AWS\'s own key\n  availability_zone = data.aws_subnet.chosen.availability_zone\n  size              = var.home_gb\n  type              = "gp3"\n  encrypted         = true\n  tags              = { Name = "${var.name}-jenkins-home" }\n  lifecycle { prevent_destroy = false }\n}\n\nresource "aws_eip" "controller" {\n  # checkov:skip=CKV2_AWS_19: the instance takes it at its start\n  domain = "vpc"\n  tags   = { Name = "${var.name}-jenkins" }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "https" {\n  for_each          = toset(var.operators)\n  security_group_id = var.security_group_id\n  description       = "HTTPS from operators"\n  ip_protocol       = "tcp"\n  from_port         = 443\n  to_port           = 443\n  cidr_ipv4         = each.key\n}\n\n# Let\'s Encrypt\'s check of the domain comes from anywhere, to port 80, where Caddy answers nothing else.\nresource "aws_vpc_security_group_ingress_rule" "acme" {\n  # checkov:skip=CKV_AWS_260: see above\n  security_group_id = var.security_group_id\n  description       = "ACME challenge"\n  ip_protocol       = "tcp"\n  from_port         = 80\n  to_port           = 80\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\n# What its start needs: its volume, its address and its image.\ndata "aws_iam_policy_document" "start" {\n  # checkov:skip=CKV_AWS_356: GetAuthorizationToken knows no resources\n  statement {\n    sid       = "Volume"\n    actions   = ["ec2:AttachVolume"]\n    resources = [aws_ebs_volume.home.arn, "arn:aws:ec2:${data.aws_region.here.name}:*:instance/*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Address"\n    actions   = ["ec2:AssociateAddress"]\n    resources = ["arn:aws:ec2:${data.aws_region.here.name}:*:*"]\n    condition {\n      test     = "StringEqualsIfExists"\n      variable = "aws:ResourceTag/farm"\n      values   = [var.name]\n    }\n  }\n  statement {\n    sid       = "Login"\n    actions   = ["ecr:GetAuthorizationToken"]\n    resources = ["*"]\n  }\n  statement {\n    sid       = "Pull"\n    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]\n    resources = ["arn:aws:ecr:${data.aws_region.here.name}:*:repository/${var.name}-jenkins"]\n  }\n}\n\nresource "aws_iam_role_policy" "start" {\n  name   = "start"\n  role   = var.role_name\n  policy = data.aws_iam_policy_document.start.json\n}\n\nresource "aws_iam_instance_profile" "controller" {\n  name_prefix = "${var.name}-controller-"\n  role        = var.role_name\n}\n\nresource "aws_launch_template" "controller" {\n  name_prefix            = "${var.name}-controller-"\n  image_id               = data.aws_ssm_parameter.amazon_linux.insecure_value\n  instance_type          = var.instance_type\n  vpc_security_group_ids = [var.security_group_id]\n  iam_instance_profile { arn = aws_iam_instance_profile.controller.arn }\n  metadata_options {\n    # checkov:skip=CKV_AWS_341: the container of Jenkins takes the role\'s keys, one hop further\n    http_tokens                 = "required"\n    http_put_response_hop_limit = 2\n  }\n  block_device_mappings {\n    device_name = "/dev/xvda"\n    ebs {\n      volume_size = 20\n      volume_type = "gp3"\n      encrypted   = true\n    }\n  }\n  user_data = base64encode(templatefile("${path.module}/start.sh", {\n    region       = data.aws_region.here.name\n    volume       = aws_ebs_volume.home.id\n    address      = aws_eip.controller.allocation_id\n    image        = var.image\n    domain       = var.domain\n    secrets_path = var.secrets_path\n  }))\n  tag_specifications {\n    resource_type = "instance"\n    tags          = { Name = "${var.name}-jenkins", farm = var.name }\n  }\n}\n\nresource "aws_autoscaling_group" "controller" {\n  # checkov:skip=CKV_AWS_153: tags come from the launch template and the provider\n  name                = "${var.name}-controller"\n  min_size            = 1\n  max_size            = 1\n  vpc_zone_identifier = [var.subnet_id]\n  # A new version replaces the instance when you say so: aws autoscaling start-instance-refresh.\n  launch_template {\n    id      = aws_launch_template.controller.id\n    version = aws_launch_template.controller.latest_version\n  }\n}\n\ndata "aws_iam_policy_document" "dlm" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["dlm.amazonaws.com"]\n    }\n  }\n}\n\nresource "aws_iam_role" "snapshots" {\n  count              = var.snapshots ? 1 : 0\n  name_prefix        = "${var.name}-snapshots-"\n  assume_role_policy = data.aws_iam_policy_document.dlm.json\n}\n\nresource "aws_iam_role_policy_attachment" "snapshots" {\n  count      = var.snapshots ? 1 : 0\n  role       = aws_iam_role.snapshots[0].name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole"\n}\n\nresource "aws_dlm_lifecycle_policy" "home" {\n  # checkov:skip=CKV_AWS_253: one region; copy snapshots elsewhere where your rules ask for it\n  # checkov:skip=CKV_AWS_254: the same\n  # checkov:skip=CKV_AWS_255: the same\n  # checkov:skip=CKV_AWS_256: the same\n  count              = var.snapshots ? 1 : 0\n  description        = "Daily snapshots of the home of Jenkins"\n  execution_role_arn = aws_iam_role.snapshots[0].arn\n  policy_details {\n    resource_types = ["VOLUME"]\n    target_tags    = { Name = "${var.name}-jenkins-home" }\n    schedule {\n      name = "daily"\n      create_rule {\n        interval = 24\n        times    = ["03:30"]\n      }\n      retain_rule { count = 14 }\n      copy_tags = true\n    }\n  }\n}\n\noutput "address" { value = aws_eip.controller.public_ip }\noutput "volume_id" { value = aws_ebs_volume.home.id }\n', "terraform/modules/controller-ec2/start.sh": '#!/bin/bash\n# At the first start of an instance: takes the home and the address, then keeps Jenkins and Caddy running.\nset -euo pipefail\nexport AWS_DEFAULT_REGION=${region}\ndnf install -y docker awscli-2\ntoken=$(curl -sf -X PUT -H \'X-aws-ec2-metadata-token-ttl-seconds: 300\' http://169.254.169.254/latest/api/token)\ninstance=$(curl -sf -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)\n\naws ec2 associate-address --allocation-id ${address} --instance-id "$instance"\n# The former instance may still hold the volume: AWS gives it free when that one is gone.\nuntil aws ec2 attach-volume --volume-id ${volume} --instance-id "$instance" --device /dev/sdf; do sleep 10; done\ndisk=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo ${volume} | tr -d -)\nuntil [[ -e $disk ]]; do sleep 2; done\n# Only a volume without any file system is new.\nblkid "$disk" || mkfs.ext4 -L jenkins "$disk"\nmkdir -p /srv/jenkins\nmountpoint -q /srv/jenkins || mount "$disk" /srv/jenkins\nchown 1000:1000 /srv/jenkins\n\n# Secrets: from Parameter Store into memory, one file each. They are read again at each start of the service.\ncat >/usr/local/bin/farm-secrets <<\'SCRIPT\'\n#!/bin/bash\nset -euo pipefail\numask 077\nmkdir -p /run/farm-secrets\nfor name in $(aws ssm get-parameters-by-path --path ${secrets_path} --query \'Parameters[].Name\' --output text); do\n  aws ssm get-parameter --name "$name" --with-decryption --query Parameter.Value --output text >"/run/farm-secrets/$${name##*/}"\ndone\nchown -R 1000:1000 /run/farm-secrets\nSCRIPT\nchmod 755 /usr/local/bin/farm-secrets\n\nregistry=${split("/", image)[0]}\ncat >/etc/systemd/system/jenkins.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nEnvironment=AWS_DEFAULT_REGION=${region}\nExecStartPre=/usr/local/bin/farm-secrets\nExecStartPre=/bin/sh -c \'aws ecr get-login-password | docker login --username AWS --password-stdin $registry\'\nExecStartPre=-/usr/bin/docker rm --force jenkins\nExecStart=/usr/bin/docker run --name jenkins --network host --cap-drop ALL --security-opt no-new-privileges \\\\\n  --env CASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws \\\\\n  --env JENKINS_URL=https://${domain}/ --env JENKINS_OPTS=--httpListenAddress=127.0.0.1 \\\\\n  --volume /srv/jenkins:/var/jenkins_home --volume /run/farm-secrets:/run/secrets:ro ${image}\nExecStop=/usr/bin/docker stop --time 60 jenkins\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\ncat >/etc/systemd/system/caddy.service <<UNIT\n[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\nExecStartPre=-/usr/bin/docker rm --force caddy\nExecStart=/usr/bin/docker run --name caddy --network host --volume /srv/jenkins/.caddy:/data caddy:2.10.0 \\\\\n  caddy reverse-proxy --from ${domain} --to 127.0.0.1:8080\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\nUNIT\nsystemctl daemon-reload\nsystemctl enable --now docker jenkins caddy\n', "terraform/modules/controller-ecs/main.tf": '# Jenkins as a service of ECS, behind a load balancer, its home on EFS. Fargate runs the controller; agents can\'t run there:\n# it has neither privileges nor namespaces.\nvariable "name" { type = string }\nvariable "domain" { type = string }\nvariable "image" {\n  type = string\n  validation {\n    condition     = var.image != ""\n    error_message = "Set controller_image: docker build, push, and name it here with its version."\n  }\n}\nvariable "certificate_arn" {\n  type = string\n  validation {\n    condition     = startswith(var.certificate_arn, "arn:aws:acm:")\n    error_message = "The load balancer needs certificate_arn, a certificate of ACM for jenkins.DOMAIN."\n  }\n}\nvariable "vpc_id" { type = string }\nvariable "subnet_ids" {\n  type = list(string)\n  validation {\n    condition     = length(var.subnet_ids) >= 2\n    error_message = "A load balancer needs two subnets."\n  }\n}\nvariable "security_group_id" { type = string }\nvariable "operators" {\n  type = list(string)\n  validation {\n    condition     = length(var.operators) > 0\n    error_message = "Say from which networks people reach Jenkins: operators = [\\"203.0.113.0/24\\"]."\n  }\n}\nvariable "role_arn" { type = string }\nvariable "secrets_path" { type = string }\nvariable "launch_type" {\n  type    = string\n  default = "FARGATE"\n  validation {\n    condition     = contains(["FARGATE", "EC2"], var.launch_type)\n    error_message = "FARGATE, or EC2 for a cluster with instances of yours."\n  }\n}\nvariable "secrets" {\n  description = "Names of the parameters below secrets_path that are there."\n  type        = list(string)\n  default     = ["AGENT_SSH_KEY", "SIGNING_KEY"]\n}\n\ndata "aws_region" "here" {}\ndata "aws_caller_identity" "me" {}\n\nresource "aws_efs_file_system" "home" {\n  encrypted = true\n  lifecycle_policy { transition_to_ia = "AFTER_30_DAYS" }\n  tags = { Name = "${var.name}-jenkins-home" }\n}\n\nresource "aws_efs_backup_policy" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  backup_policy { status = "ENABLED" }\n}\n\n# All writes are of the image\'s user.\nresource "aws_efs_access_point" "home" {\n  file_system_id = aws_efs_file_system.home.id\n  posix_user {\n    uid = 1000\n    gid = 1000\n  }\n  root_directory {\n    path = "/jenkins"\n    creation_info {\n      owner_uid   = 1000\n      owner_gid   = 1000\n      permissions = "700"\n    }\n  }\n}\n\nresource "aws_security_group" "home" {\n  name_prefix = "${var.name}-home-"\n  description = "NFS from Jenkins"\n  vpc_id      = var.vpc_id\n  ingress {\n    description     = "NFS"\n    protocol        = "tcp"\n    from_port       = 2049\n    to_port         = 2049\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_efs_mount_target" "home" {\n  count           = length(var.subnet_ids)\n  file_system_id  = aws_efs_file_system.home.id\n  subnet_id       = var.subnet_ids[count.index]\n  security_groups = [aws_security_group.home.id]\n}\n\nresource "aws_security_group" "balancer" {\n  name_prefix = "${var.name}-balancer-"\n  description = "HTTPS from operators"\n  vpc_id      = var.vpc_id\n  ingress {\n    description = "HTTPS from operators"\n    protocol    = "tcp"\n    from_port   = 443\n    to_port     = 443\n    cidr_blocks = var.operators\n  }\n  egress {\n    description     = "Jenkins"\n    protocol        = "tcp"\n    from_port       = 8080\n    to_port         = 8080\n    security_groups = [var.security_group_id]\n  }\n  lifecycle { create_before_destroy = true }\n}\n\nresource "aws_vpc_security_group_ingress_rule" "balancer" {\n  security_group_id            = var.security_group_id\n  description                  = "From the load balancer"\n  ip_protocol                  = "tcp"\n  from_port                    = 8080\n  to_port                      = 8080\n  referenced_security_group_id = aws_security_group.balancer.id\n}\n\nresource "aws_vpc_security_group_egress_rule" "out" {\n  security_group_id = var.security_group_id\n  description       = "Repositories, agents, AWS"\n  ip_protocol       = "-1"\n  cidr_ipv4         = "0.0.0.0/0"\n}\n\nresource "aws_lb" "jenkins" {\n  # checkov:skip=CKV_AWS_91: access logs cost money; Jenkins keeps its own\n  # checkov:skip=CKV_AWS_150: Terraform destroys the farm when it is told to\n  # checkov:skip=CKV2_AWS_28: only operators\' networks reach it\n  name_prefix                = substr(var.name, 0, 6)\n  subnets                    = var.subnet_ids\n  security_groups            = [aws_security_group.balancer.id]\n  drop_invalid_header_fields = true\n  # Longer than the pings of an agent\'s WebSocket.\n  idle_timeout = 120\n}\n\nresource "aws_lb_target_group" "jenkins" {\n  # checkov:skip=CKV_AWS_378: TLS ends at the load balancer, inside the VPC\n  name_prefix = substr(var.name, 0, 6)\n  port        = 8080\n  protocol    = "HTTP"\n  target_type = "ip"\n  vpc_id      = var.vpc_id\n  health_check {\n    path     = "/login"\n    interval = 30\n  }\n}\n\nresource "aws_lb_listener" "https" {\n  load_balancer_arn = aws_lb.jenkins.arn\n  port              = 443\n  protocol          = "HTTPS"\n  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"\n  certificate_arn   = var.certificate_arn\n  default_action {\n    type             = "forward"\n    target_group_arn = aws_lb_target_group.jenkins.arn\n  }\n}\n\nresource "aws_cloudwatch_log_group" "jenkins" {\n  # checkov:skip=CKV_AWS_158: AWS\'s own key; no secret is in the log but the first password, which you change\n  # checkov:skip=CKV_AWS_338: a month is enough to look for a fault\n  name              = "/farm/${var.name}/jenkins"\n  retention_in_days = 30\n}\n\nresource "aws_ecs_cluster" "farm" {\n  name = var.name\n  setting {\n    name  = "containerInsights"\n    value = "enabled"\n  }\n}\n\n# ECS itself pulls the image and reads the secrets, before the container runs.\ndata "aws_iam_policy_document" "assume" {\n  statement {\n    actions = ["sts:AssumeRole"]\n    principals {\n      type        = "Service"\n      identifiers = ["ecs-tasks.amazonaws.com"]\n    }\n  }\n}\n\ndata "aws_iam_policy_document" "secrets" {\n  statement {\n    actions   = ["ssm:GetParameters"]\n    resources = [for name in var.secrets : local.parameter[name]]\n  }\n}\n\nlocals {\n  prefix    = "arn:aws:ssm:${data.aws_region.here.name}:${data.aws_caller_identity.me.account_id}:parameter"\n  parameter = { for name in var.secrets : name => "${local.prefix}${var.secrets_path}/${name}" }\n}\n\nresource "aws_iam_role" "start" {\n  name_prefix        = "${var.name}-start-"\n  assume_role_policy = data.aws_iam_policy_document.assume.json\n}\n\nresource "aws_iam_role_policy_attachment" "start" {\n  role       = aws_iam_role.start.name\n  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"\n}\n\nresource "aws_iam_role_policy" "secrets" {\n  role   = aws_iam_role.start.id\n  policy = data.aws_iam_policy_document.secrets.json\n}\n\nresource "aws_ecs_task_definition" "jenkins" {\n  # checkov:skip=CKV_AWS_336: Jenkins unpacks its war below its home and /tmp\n  family                   = "${var.name}-jenkins"\n  requires_compatibilities = [var.launch_type]\n  network_mode             = "awsvpc"\n  cpu                      = 2048\n  memory                   = 4096\n  task_role_arn            = var.role_arn\n  execution_role_arn       = aws_iam_role.start.arn\n  container_definitions = jsonencode([{\n    name         = "jenkins"\n    image        = var.image\n    essential    = true\n    portMappings = [{ containerPort = 8080 }]\n    environment = [\n      { name = "CASC_JENKINS_CONFIG", value = "/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/aws" },\n      { name = "JENKINS_URL", value = "https://${var.domain}/" },\n    ]\n    # The definition holds the parameters\' names, never their values.\n    secrets     = [for name in var.secrets : { name = name, valueFrom = local.parameter[name] }]\n    mountPoints = [{ sourceVolume = "home", containerPath = "/var/jenkins_home" }]\n    stopTimeout = 60\n    logConfiguration = {\n      logDriver = "awslogs"\n      options = {\n        awslogs-group         = aws_cloudwatch_log_group.jenkins.name\n        awslogs-region        = data.aws_region.here.name\n        awslogs-stream-prefix = "jenkins"\n      }\n    }\n  }])\n  volume {\n    name = "home"\n    efs_volume_configuration {\n      file_system_id     = aws_efs_file_system.home.id\n      transit_encryption = "ENABLED"\n      authorization_config {\n        access_point_id = aws_efs_access_point.home.id\n      }\n    }\n  }\n}\n\nresource "aws_ecs_service" "jenkins" {\n  # checkov:skip=CKV_AWS_333: public subnets, as for the agents; its security group lets in the load balancer alone\n  name            = "jenkins"\n  cluster         = aws_ecs_cluster.farm.id\n  task_definition = aws_ecs_task_definition.jenkins.arn\n  launch_type     = var.launch_type\n  desired_count   = 1\n  # Two controllers on one home would destroy it: the old one stops before the new one starts.\n  deployment_minimum_healthy_percent = 0\n  deployment_maximum_percent         = 100\n  health_check_grace_period_seconds  = 300\n  network_configuration {\n    subnets          = var.subnet_ids\n    security_groups  = [var.security_group_id]\n    assign_public_ip = var.launch_type == "FARGATE"\n  }\n  load_balancer {\n    target_group_arn = aws_lb_target_group.jenkins.arn\n    container_name   = "jenkins"\n    container_port   = 8080\n  }\n  depends_on = [aws_lb_listener.https, aws_efs_mount_target.home]\n}\n\noutput "address" { value = aws_lb.jenkins.dns_name }\noutput "file_system_id" { value = aws_efs_file_system.home.id }\n', "terraform/modules/controller-lightsail/main.tf": `# Jenkins on a Lightsail instance: the smallest farm, for a fixed price a month. What can't be there: an instance has no role
 # of yours. So it can't size groups of agents, and the store's keys are files in secrets/: use it with agents of your own.
 variable "name" { type = string }
 variable "domain" { type = string }
@@ -38585,6 +38672,30 @@ variables {
       trusted        = false
     }
   }
+
+  # Of the modules that are tested by themselves; a run names what it changes.
+  name                  = "acme"
+  security_group_id     = "sg-1"
+  role_arn              = "arn:aws:iam::123456789012:role/acme"
+  role_name             = "acme"
+  secrets_path          = "/acme/secrets"
+  subnet_id             = "subnet-1"
+  image                 = "jenkins:1"
+  key_name              = "acme"
+  controller_group_id   = "sg-1"
+  store_bucket_arn      = "arn:aws:s3:::store"
+  packages_bucket_arn   = "arn:aws:s3:::packages"
+  packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+  architecture          = "amd64"
+  image_parameter       = "/acme/agents/amd64/image"
+  instance_types        = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"]
+  max                   = 4
+  on_demand             = 0
+  disk_gb               = 40
+  trusted               = true
+  group_arns            = []
+  image_parameters      = []
+  service               = "ec2.amazonaws.com"
 }
 
 run "ec2" {
@@ -38618,15 +38729,10 @@ run "ecs" {
 run "ecs_needs_a_certificate" {
   command = plan
   variables {
-    certificate_arn   = ""
-    name              = "acme"
-    domain            = "jenkins.acme.example"
-    image             = "jenkins:1"
-    vpc_id            = "vpc-1"
-    subnet_ids        = ["subnet-1", "subnet-2"]
-    security_group_id = "sg-1"
-    role_arn          = "arn:aws:iam::123456789012:role/acme"
-    secrets_path      = "/acme/secrets"
+    certificate_arn = ""
+    domain          = "jenkins.acme.example"
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1", "subnet-2"]
   }
   module { source = "./modules/controller-ecs" }
   expect_failures = [var.certificate_arn]
@@ -38635,16 +38741,12 @@ run "ecs_needs_a_certificate" {
 run "ecs_needs_two_subnets" {
   command = plan
   variables {
-    certificate_arn   = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
-    name              = "acme"
-    domain            = "jenkins.acme.example"
-    image             = ""
-    vpc_id            = "vpc-1"
-    subnet_ids        = ["subnet-1"]
-    security_group_id = "sg-1"
-    role_arn          = "arn:aws:iam::123456789012:role/acme"
-    secrets_path      = "/acme/secrets"
-    launch_type       = "LAMBDA"
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+    domain          = "jenkins.acme.example"
+    image           = ""
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1"]
+    launch_type     = "LAMBDA"
   }
   module { source = "./modules/controller-ecs" }
   expect_failures = [var.subnet_ids, var.image, var.launch_type]
@@ -38666,7 +38768,6 @@ run "lightsail" {
 run "lightsail_has_no_role_for_ecr" {
   command = plan
   variables {
-    name   = "acme"
     domain = "jenkins.acme.example"
     image  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-jenkins:1"
   }
@@ -38686,15 +38787,10 @@ run "no_controller" {
 run "ec2_needs_operators_and_an_image" {
   command = plan
   variables {
-    name              = "acme"
-    domain            = "jenkins.acme.example"
-    image             = ""
-    vpc_id            = "vpc-1"
-    subnet_id         = "subnet-1"
-    security_group_id = "sg-1"
-    operators         = []
-    role_name         = "acme"
-    secrets_path      = "/acme/secrets"
+    domain    = "jenkins.acme.example"
+    image     = ""
+    vpc_id    = "vpc-1"
+    operators = []
   }
   module { source = "./modules/controller-ec2" }
   expect_failures = [var.operators, var.image]
@@ -38723,7 +38819,6 @@ run "agents_need_a_key" {
 run "own_network" {
   command = plan
   variables {
-    name       = "acme"
     vpc_id     = "vpc-1"
     subnet_ids = ["subnet-1", "subnet-2"]
   }
@@ -38737,7 +38832,6 @@ run "own_network" {
 run "half_a_network" {
   command = plan
   variables {
-    name       = "acme"
     vpc_id     = "vpc-1"
     subnet_ids = []
   }
@@ -38748,7 +38842,6 @@ run "half_a_network" {
 run "certificate_of_another_region" {
   command = plan
   variables {
-    name            = "acme"
     certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
   }
   module { source = "./modules/storage" }
@@ -38758,11 +38851,6 @@ run "certificate_of_another_region" {
 run "identity_without_agents" {
   command = plan
   variables {
-    name             = "acme"
-    service          = "ec2.amazonaws.com"
-    group_arns       = []
-    secrets_path     = "/acme/secrets"
-    image_parameters = []
   }
   module { source = "./modules/identity" }
   assert {
@@ -38774,21 +38862,15 @@ run "identity_without_agents" {
 run "odd_pool" {
   command = plan
   variables {
-    name                  = "acme-odd"
-    architecture          = "riscv64"
-    image_parameter       = "/acme/agents/riscv64/image"
-    instance_types        = ["c7a.large"]
-    max                   = 0
-    on_demand             = 120
-    disk_gb               = 20
-    trusted               = true
-    key_name              = "acme"
-    vpc_id                = "vpc-1"
-    subnet_ids            = ["subnet-1"]
-    controller_group_id   = "sg-1"
-    store_bucket_arn      = "arn:aws:s3:::store"
-    packages_bucket_arn   = "arn:aws:s3:::packages"
-    packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+    name            = "acme-odd"
+    architecture    = "riscv64"
+    image_parameter = "/acme/agents/riscv64/image"
+    instance_types  = ["c7a.large"]
+    max             = 0
+    on_demand       = 120
+    disk_gb         = 20
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1"]
   }
   module { source = "./modules/agents" }
   expect_failures = [var.architecture, var.instance_types, var.max, var.on_demand]
@@ -38797,21 +38879,10 @@ run "odd_pool" {
 run "untrusted_pool" {
   command = plan
   variables {
-    name                  = "acme-requests"
-    architecture          = "amd64"
-    image_parameter       = "/acme/agents/amd64/image"
-    instance_types        = ["c7a.2xlarge", "c7i.2xlarge", "c6a.2xlarge"]
-    max                   = 4
-    on_demand             = 0
-    disk_gb               = 40
-    trusted               = false
-    key_name              = "acme"
-    vpc_id                = "vpc-1"
-    subnet_ids            = ["subnet-1"]
-    controller_group_id   = "sg-1"
-    store_bucket_arn      = "arn:aws:s3:::store"
-    packages_bucket_arn   = "arn:aws:s3:::packages"
-    packages_distribution = "arn:aws:cloudfront::1:distribution/E"
+    name       = "acme-requests"
+    trusted    = false
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1"]
   }
   module { source = "./modules/agents" }
   assert {
@@ -38842,6 +38913,7 @@ function renderDeployment(answers) {
     ...answers,
     url: answers.url ?? `http://localhost:${answers.port}/`,
     domain: answers.domain ?? "",
+    farm: answers.farm ?? "",
     jenkins: pluginTable.jenkins,
     java: pluginTable.java
   };
@@ -38952,7 +39024,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 init_zod();
 init_files();
 
@@ -39031,6 +39103,43 @@ async function ssm(place2, action, input) {
   }
 }
 
+// ts-src/deploy/toolset.ts
+var import_node_crypto11 = require("node:crypto");
+var import_node_fs72 = require("node:fs");
+var import_node_path88 = require("node:path");
+init_diagnostics();
+var folders = ["ansible", "packer"];
+var day3 = 864e5;
+function toolsetOf(root) {
+  const digest4 = (0, import_node_crypto11.createHash)("sha256");
+  try {
+    for (const folder of folders) {
+      const files = (0, import_node_fs72.readdirSync)((0, import_node_path88.join)(root, folder), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path88.join)(folder, name6)).filter((file3) => !(0, import_node_path88.basename)(file3).startsWith(".") && (0, import_node_fs72.lstatSync)((0, import_node_path88.join)(root, file3)).isFile()).sort(compare);
+      for (const file3 of files) {
+        const text8 = (0, import_node_fs72.readFileSync)((0, import_node_path88.join)(root, file3));
+        digest4.update(`${file3}\0${text8.length}\0`).update(text8);
+      }
+    }
+  } catch (e) {
+    const why = e instanceof Error ? e.message : String(e);
+    return bad(
+      error("deploy-image", `the role and Packer's files can't be read: ${why}`, {
+        hint: "call it in the folder that `slipway deploy init` made"
+      })
+    );
+  }
+  return good(digest4.digest("hex").slice(0, 16));
+}
+function whyDue(named7, image2, pool, toolset, days, now) {
+  if (!image2) return `${named7} is not there any more`;
+  if (image2.tags.farm !== pool.organization || image2.tags["slipway-agent"] !== pool.architecture)
+    return `${named7} is no image of this farm's agents`;
+  if (image2.tags["slipway:image"] === void 0 && image2.tags["slipway-toolset"] !== toolset)
+    return `the role or Packer's files have changed since ${named7} was made`;
+  const age = Math.floor((now - Date.parse(image2.created)) / day3);
+  return age >= days ? `${named7} is ${age} days old` : void 0;
+}
+
 // ts-src/deploy/agent-images.ts
 var parameterOf = (pool) => `/${pool.organization}/agents/${pool.architecture}/image`;
 var text6 = string3();
@@ -39046,6 +39155,7 @@ var imagesAnswer = object({
       imageState: text6,
       creationDate: text6,
       architecture: text6,
+      tagSet: list4(object({ key: text6, value: text6 })).default([]),
       blockDeviceMapping: list4(object({ ebs: object({ snapshotId: text6.optional() }).optional() })).default([])
     })
   )
@@ -39157,6 +39267,20 @@ async function useAgentImage(pool, id) {
   const done = history.value[0] === id ? good(void 0) : await ssm(pool, "PutParameter", put);
   return done.ok ? good({ former: history.value.find((value2) => value2 !== id) }) : done;
 }
+async function dueReason(pool, toolset, days, now) {
+  const history = await pointerHistory(pool);
+  if (!history.ok) return history;
+  const [named7 = ""] = history.value;
+  const found2 = await describe3(pool, { "image-id": named7 });
+  if (!found2.ok) return found2;
+  const image2 = found2.value.imagesSet.find((i) => i.imageId === named7);
+  const described = image2 && {
+    id: named7,
+    created: image2.creationDate,
+    tags: Object.fromEntries(image2.tagSet.map((t) => [t.key, t.value]))
+  };
+  return good({ named: named7, why: whyDue(named7, described, pool, toolset, days, now) });
+}
 async function backToFormer(pool) {
   const history = await pointerHistory(pool);
   if (!history.ok) return history;
@@ -39189,13 +39313,18 @@ var imageOptions = {
   organization: { type: "string", value: "NAME", help: "image: the farm, as in its answers" },
   architecture: { type: "string", value: "NAME", help: "image: amd64 (default) or arm64" },
   region: { type: "string", value: "NAME", help: "image: region of AWS (default: AWS_REGION)" },
-  endpoint: { type: "string", value: "URL", help: "image: where AWS is served by something else" },
+  endpoint: {
+    type: "string",
+    value: "URL",
+    help: "image: where AWS is served by something else (default: AWS_ENDPOINT_URL)"
+  },
   manifest: { type: "string", value: "FILE", help: "image use: the image that Packer's manifest names last" },
   keep: { type: "string", value: "N", help: "image prune: the newest N stay (default: 5)" },
+  days: { type: "string", value: "N", help: "image due: after how many days (default: 7)" },
   "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
 };
 function poolOf(values) {
-  const { organization, architecture: architecture3 = "amd64", endpoint } = values;
+  const { organization, architecture: architecture3 = "amd64", endpoint = process.env.AWS_ENDPOINT_URL } = values;
   const region2 = values.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? "";
   if (organization === void 0 || !/^[a-z0-9][a-z0-9-]{0,30}$/.test(organization)) return void 0;
   if (architecture3 !== "amd64" && architecture3 !== "arm64" || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region2))
@@ -39204,7 +39333,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path88.resolve)(file3));
+  const text8 = readIf((0, import_node_path89.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -39221,22 +39350,40 @@ function imageOfManifest(file3) {
 }
 async function agentImages(words5, values) {
   const [what = "list", given, ...more] = words5;
+  if (what === "toolset" && given === void 0) {
+    const digest4 = toolsetOf((0, import_node_path89.resolve)("."));
+    showDiagnostics(digest4.diagnostics);
+    if (digest4.ok) writeOutput(`${digest4.value}
+`);
+    return digest4.ok ? exit.ok : exit.failed;
+  }
   const id = what === "use" && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep2 = values.keep ?? "5";
+  const days = values.days ?? "7";
   const named7 = what === "use" ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
-  if (!pool || more.length || !named7 || !["list", "use", "back", "prune"].includes(what) || !/^[1-9]\d{0,2}$/.test(keep2)) {
+  if (!pool || more.length || !named7 || !["list", "use", "back", "prune", "due"].includes(what) || ![keep2, days].every((number7) => /^[1-9]\d{0,2}$/.test(number7))) {
     writeMessage(
-      "slipway deploy image: list, use AMI, back or prune; --organization and --region are needed,\n--architecture is amd64 or arm64, --keep a number from 1\n"
+      "slipway deploy image: list, use AMI, back, prune, due or toolset; --organization and --region are needed,\n--architecture is amd64 or arm64, --keep and --days are numbers from 1 to 999\n"
     );
     return exit.usage;
   }
-  const done = await perform(what, pool, id ?? "", Number(keep2), values["dry-run"] !== true);
+  const done = what === "due" ? await due(pool, Number(days)) : await perform(what, pool, id ?? "", Number(keep2), values);
   showDiagnostics(done.diagnostics);
   if (done.ok) writeOutput(done.value);
   return done.ok ? exit.ok : exit.failed;
 }
-async function perform(what, pool, id, keep2, remove2) {
+async function due(pool, days) {
+  const toolset = toolsetOf((0, import_node_path89.resolve)("."));
+  if (!toolset.ok) return toolset;
+  const found2 = await dueReason(pool, toolset.value, days, Date.now());
+  if (!found2.ok) return found2;
+  const { named: named7, why } = found2.value;
+  return good(why === void 0 ? `good: ${named7} needs no successor yet
+` : `due: ${why}
+`);
+}
+async function perform(what, pool, id, keep2, values) {
   if (what === "use") {
     const used = await useAgentImage(pool, id);
     const former = used.ok ? used.value.former : void 0;
@@ -39249,6 +39396,7 @@ async function perform(what, pool, id, keep2, remove2) {
 `) : back;
   }
   if (what === "prune") {
+    const remove2 = values["dry-run"] !== true;
     const gone = await pruneAgentImages(pool, keep2, remove2);
     if (!gone.ok) return gone;
     const lines = gone.value.map((i) => `${remove2 ? "removed" : "would remove"} ${i.id} ${i.name} of ${i.created}
@@ -39270,7 +39418,7 @@ var options3 = {
 };
 var deploy = defineCommand({
   summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
-  usage: "deploy init|update|check [FOLDER] | deploy image list|use|back|prune [AMI]",
+  usage: "deploy init|update|check [FOLDER] | deploy image list|use|back|prune|due|toolset [AMI]",
   details: `init: makes the folder from a few answers. It is yours: commit it, change it.
 update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
 check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and
@@ -39287,7 +39435,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path89.resolve)(folder);
+    const root = (0, import_node_path90.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -39298,7 +39446,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path89.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path90.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -39328,7 +39476,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs72.existsSync)((0, import_node_path89.join)(root, path2)));
+  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs73.existsSync)((0, import_node_path90.join)(root, path2)));
   if (taken2.length) {
     showDiagnostics([
       error("deploy-exists", `${taken2.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -39337,7 +39485,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path89.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path90.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -39384,8 +39532,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs72.rmSync)((0, import_node_path89.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path89.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs73.rmSync)((0, import_node_path90.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path90.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -39403,8 +39551,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path96 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -39496,8 +39644,8 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -39514,7 +39662,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs73 = require("node:fs");
+var import_node_fs74 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -39712,7 +39860,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -39766,7 +39914,7 @@ var LinkChecker = class {
     }
     const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole2.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path90.posix.join(import_node_path90.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path91.posix.join(import_node_path91.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -40070,7 +40218,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs73.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs74.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -40103,28 +40251,28 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs74.existsSync)(output) || !(0, import_node_fs74.readdirSync)(output).length || (0, import_node_fs74.existsSync)((0, import_node_path91.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs75.existsSync)(output) || !(0, import_node_fs75.readdirSync)(output).length || (0, import_node_fs75.existsSync)((0, import_node_path92.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path91.join)((0, import_node_path91.dirname)(output), `.former-${process.pid}-${(0, import_node_path91.basename)(output)}`);
-  const folders = /* @__PURE__ */ new Set();
+  const former = (0, import_node_path92.join)((0, import_node_path92.dirname)(output), `.former-${process.pid}-${(0, import_node_path92.basename)(output)}`);
+  const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path91.dirname)((0, import_node_path91.join)(staged, path2));
-      if (!folders.has(folder)) (0, import_node_fs74.mkdirSync)(folder, { recursive: true });
-      folders.add(folder);
-      (0, import_node_fs74.writeFileSync)((0, import_node_path91.join)(staged, path2), data, { flag: "wx" });
+      const folder = (0, import_node_path92.dirname)((0, import_node_path92.join)(staged, path2));
+      if (!folders2.has(folder)) (0, import_node_fs75.mkdirSync)(folder, { recursive: true });
+      folders2.add(folder);
+      (0, import_node_fs75.writeFileSync)((0, import_node_path92.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs74.existsSync)(output)) (0, import_node_fs74.renameSync)(output, former);
-    (0, import_node_fs74.renameSync)(staged, output);
+    if ((0, import_node_fs75.existsSync)(output)) (0, import_node_fs75.renameSync)(output, former);
+    (0, import_node_fs75.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs74.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs74.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs75.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs75.rmSync)(former, { recursive: true, force: true });
   }
 }
 
@@ -40165,8 +40313,8 @@ async function addHistory(store2, stamp, packages) {
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path93 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -40206,8 +40354,8 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path92.join)(folder, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs75.statSync)(local2).size };
+      const local2 = (0, import_node_path93.join)(folder, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs76.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -40239,9 +40387,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path92.join)(endpoint.folder, "latest"));
-    (0, import_node_fs75.symlinkSync)(state.path, link);
-    (0, import_node_fs75.renameSync)(link, (0, import_node_path92.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path93.join)(endpoint.folder, "latest"));
+    (0, import_node_fs76.symlinkSync)(state.path, link);
+    (0, import_node_fs76.renameSync)(link, (0, import_node_path93.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -40253,7 +40401,7 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs75.rmSync)((0, import_node_path92.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs76.rmSync)((0, import_node_path93.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -40267,7 +40415,7 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs78 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 
 // ts-src/docs/targets.ts
 function documentedOn(distro, plan2) {
@@ -40286,9 +40434,9 @@ function documentedOn(distro, plan2) {
 }
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto11 = require("node:crypto");
-var import_node_fs76 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_crypto12 = require("node:crypto");
+var import_node_fs77 = require("node:fs");
+var import_node_path94 = require("node:path");
 var import_node_zlib11 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -40305,7 +40453,7 @@ function unbundled({ manifest: packed3, ...rest2 }) {
   };
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto11.randomBytes)(4).toString("hex")}`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto12.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
@@ -40329,7 +40477,7 @@ var packed = (value2) => (0, import_node_zlib11.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib11.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path93.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path94.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -40356,7 +40504,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs76.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs77.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -40392,9 +40540,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path93.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path94.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path93.join)(root, path2))) writeWhole((0, import_node_path93.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path94.join)(root, path2))) writeWhole((0, import_node_path94.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -40416,7 +40564,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs76.readFileSync)((0, import_node_path93.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs77.readFileSync)((0, import_node_path94.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -40461,9 +40609,9 @@ function applyShard(graph2, part) {
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs77 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -40552,8 +40700,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path94.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path94.join)(process.env.XDG_STATE_HOME || (0, import_node_path94.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path95.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path95.join)(process.env.XDG_STATE_HOME || (0, import_node_path95.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -40578,7 +40726,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path94.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path95.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -40618,7 +40766,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs77.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs78.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -40680,7 +40828,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path94.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path95.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -40725,7 +40873,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path94.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path95.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -40744,7 +40892,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs78.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs79.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
@@ -40861,17 +41009,17 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path95.resolve)(values.output ?? (0, import_node_path95.join)(root, "docs"));
+  const output = (0, import_node_path96.resolve)(values.output ?? (0, import_node_path96.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs79.mkdirSync)((0, import_node_path95.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs80.mkdirSync)((0, import_node_path96.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs79.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs80.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -40890,10 +41038,10 @@ function told6(fault3) {
 }
 function stateOf2(stamp, digest4, packages) {
   const sum = (of) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
-  const [day3, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
+  const [day4, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
   return {
     path: stateFolder(stamp, digest4),
-    name: `${day3.slice(0, 4)}-${day3.slice(4, 6)}-${day3.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
+    name: `${day4.slice(0, 4)}-${day4.slice(4, 6)}-${day4.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
     digest: digest4,
     packages: packages.length,
     documented: sum((p) => p.record?.coverage.documented),
@@ -40969,10 +41117,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path95.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path96.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path95.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path96.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -41002,7 +41150,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -41049,7 +41197,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path96.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path97.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -43524,14 +43672,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43584,8 +43732,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_names();
 init_digest();
 
@@ -43653,13 +43801,13 @@ function tarHeader(member) {
 }
 var tarFile = (path2, data, time2, mode = 420) => Buffer.concat([tarHeader({ path: path2, kind: "file", mode, size: data.length, time: time2 }), data, paddingOf(data.length)]);
 function tarOf(files, time2) {
-  const folders = /* @__PURE__ */ new Set();
+  const folders2 = /* @__PURE__ */ new Set();
   for (const path2 of files.keys()) {
     const parts2 = path2.split("/");
-    for (let i = 1; i < parts2.length; i++) folders.add(parts2.slice(0, i).join("/"));
+    for (let i = 1; i < parts2.length; i++) folders2.add(parts2.slice(0, i).join("/"));
   }
   const members2 = [
-    ...[...folders].map((path2) => ({
+    ...[...folders2].map((path2) => ({
       path: path2,
       bytes: tarHeader({ path: path2, kind: "directory", mode: 493, size: 0, time: time2 })
     })),
@@ -44010,9 +44158,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs80.mkdirSync)((0, import_node_path97.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs80.mkdirSync)((0, import_node_path97.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs80.writeFileSync)((0, import_node_path97.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs81.mkdirSync)((0, import_node_path98.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs81.mkdirSync)((0, import_node_path98.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs81.writeFileSync)((0, import_node_path98.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -44049,8 +44197,8 @@ function writeConfig(facts, folder, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -44122,7 +44270,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs81.lstatSync)((0, import_node_path98.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs82.lstatSync)((0, import_node_path99.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -44130,7 +44278,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path98.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path99.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -44235,13 +44383,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -44250,27 +44398,27 @@ init_files();
 init_process();
 
 // ts-src/images/bmap.ts
-var import_node_crypto12 = require("node:crypto");
-var import_node_fs82 = require("node:fs");
+var import_node_crypto13 = require("node:crypto");
+var import_node_fs83 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs82.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs82.fstatSync)(handle);
+  const handle = (0, import_node_fs83.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs83.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
   let first2 = -1;
-  let hash3 = (0, import_node_crypto12.createHash)("sha256");
+  let hash3 = (0, import_node_crypto13.createHash)("sha256");
   const end2 = (last) => {
     if (first2 >= 0) ranges.push({ first: first2, last, digest: hash3.digest("hex") });
     first2 = -1;
-    hash3 = (0, import_node_crypto12.createHash)("sha256");
+    hash3 = (0, import_node_crypto13.createHash)("sha256");
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs82.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs83.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -44282,7 +44430,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs82.closeSync)(handle);
+    (0, import_node_fs83.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -44305,12 +44453,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs82.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs83.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -44335,13 +44483,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs83.openSync)(file3, "r+");
+  const handle = (0, import_node_fs84.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs83.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs84.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs83.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs84.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -44369,10 +44517,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs83.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs84.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs83.closeSync)(handle);
+    (0, import_node_fs84.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -44430,14 +44578,14 @@ async function makeDisk(room, facts, root, options7) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path99.join)(options7.folder, "disk");
-  (0, import_node_fs84.mkdirSync)(folder);
+  const folder = (0, import_node_path100.join)(options7.folder, "disk");
+  (0, import_node_fs85.mkdirSync)(folder);
   const { key, epoch } = options7;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs84.writeFileSync)((0, import_node_path99.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs85.writeFileSync)((0, import_node_path100.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -44476,8 +44624,8 @@ async function makeDisk(room, facts, root, options7) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path99.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs84.statSync)((0, import_node_path99.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path100.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs85.statSync)((0, import_node_path100.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -44495,7 +44643,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path99.join)(folder, "data.raw");
+  const file3 = (0, import_node_path100.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -44511,7 +44659,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path99.join)(folder, "disk.raw");
+  const raw = (0, import_node_path100.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -44532,7 +44680,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path99.join)(folder, part.file)}`,
+      `if=${(0, import_node_path100.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start / align}`,
@@ -44547,7 +44695,7 @@ async function renderDisk(room, facts, root, options7) {
   const made2 = await makeDisk(room, facts, root, options7);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named7 = (ending) => (0, import_node_path99.join)(
+  const named7 = (ending) => (0, import_node_path100.join)(
     options7.folder,
     imageFile(
       facts.image.name,
@@ -44565,26 +44713,26 @@ async function renderDisk(room, facts, root, options7) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path99.join)(folder, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path100.join)(folder, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs84.renameSync)((0, import_node_path99.join)(folder, from), named7(ending));
+      (0, import_node_fs85.renameSync)((0, import_node_path100.join)(folder, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs84.statSync)(raw).size;
-  (0, import_node_fs84.rmSync)(folder, { recursive: true, force: true });
+  const bytes = (0, import_node_fs85.statSync)(raw).size;
+  (0, import_node_fs85.rmSync)(folder, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto13 = require("node:crypto");
-var import_node_fs85 = require("node:fs");
+var import_node_crypto14 = require("node:crypto");
+var import_node_fs86 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -44661,11 +44809,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs85.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto13.createHash)("sha256");
+  const out = (0, import_node_fs86.openSync)(target2, "w");
+  const hash3 = (0, import_node_crypto14.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs85.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs86.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -44682,19 +44830,19 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs85.fsyncSync)(out);
+    (0, import_node_fs86.fsyncSync)(out);
   } finally {
-    (0, import_node_fs85.closeSync)(out);
+    (0, import_node_fs86.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs85.openSync)(file3, "r");
+  const from = (0, import_node_fs86.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs85.readSync)(from, buffer); n > 0; n = (0, import_node_fs85.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs86.readSync)(from, buffer); n > 0; n = (0, import_node_fs86.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs85.closeSync)(from);
+    (0, import_node_fs86.closeSync)(from);
   }
 }
 
@@ -44727,7 +44875,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker(facts, root, { folder, key, epoch }) {
-  const file3 = (0, import_node_path100.join)(folder, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path101.join)(folder, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -44743,7 +44891,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options7) {
-  const file3 = (0, import_node_path100.join)(options7.folder, fileOf(facts, options7.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path101.join)(options7.folder, fileOf(facts, options7.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -44755,15 +44903,15 @@ async function rootfs(room, facts, root, options7) {
 }
 
 // ts-src/images/layers.ts
-var import_node_fs86 = require("node:fs");
-var import_node_crypto14 = require("node:crypto");
-var import_node_path102 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_crypto15 = require("node:crypto");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path101 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path101.join)(state, "images");
+var import_node_path102 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path102.join)(state, "images");
 var listBinds = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -44884,36 +45032,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path102.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path103.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path102.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path102.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path103.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path103.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs86.utimesSync)((0, import_node_path102.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path102.join)(folder, "root"), tar: (0, import_node_path102.join)(folder, "layer.tar"), names: (0, import_node_path102.join)(folder, "names") };
+  (0, import_node_fs87.utimesSync)((0, import_node_path103.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path103.join)(folder, "root"), tar: (0, import_node_path103.join)(folder, "layer.tar"), names: (0, import_node_path103.join)(folder, "names") };
 }
 var month = 30 * 864e5;
 async function pruneLayers(room, now) {
-  const all = (0, import_node_path102.join)(imagesFolder(room.state), "layers");
-  for (const name6 of exists(all) ? (0, import_node_fs86.readdirSync)(all) : []) {
-    const file3 = (0, import_node_path102.join)(all, name6, "layer.json");
-    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs86.statSync)(file3).mtimeMs > month)
-      await room.driver.remove((0, import_node_path102.join)(all, name6));
+  const all = (0, import_node_path103.join)(imagesFolder(room.state), "layers");
+  for (const name6 of exists(all) ? (0, import_node_fs87.readdirSync)(all) : []) {
+    const file3 = (0, import_node_path103.join)(all, name6, "layer.json");
+    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs87.statSync)(file3).mtimeMs > month)
+      await room.driver.remove((0, import_node_path103.join)(all, name6));
   }
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path102.join)(folder, "names");
+  const names4 = (0, import_node_path103.join)(folder, "names");
   if (!exists(names4)) {
-    const nothing5 = (0, import_node_path102.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs86.mkdirSync)(nothing5);
+    const nothing5 = (0, import_node_path103.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs87.mkdirSync)(nothing5);
     writeWhole(names4, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path102.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path103.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path102.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path103.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure(tar) {
@@ -44935,7 +45083,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path102.join)(work2, "kept");
+      const root = (0, import_node_path103.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -44948,19 +45096,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path102.join)(work2, "layer");
-      (0, import_node_fs86.mkdirSync)(staged);
-      (0, import_node_fs86.renameSync)(root, (0, import_node_path102.join)(staged, "root"));
+      const staged = (0, import_node_path103.join)(work2, "layer");
+      (0, import_node_fs87.mkdirSync)(staged);
+      (0, import_node_fs87.renameSync)(root, (0, import_node_path103.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
       await room.driver.remove(folder);
-      (0, import_node_fs86.renameSync)(staged, folder);
+      (0, import_node_fs87.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path102.join)(folder, "root"),
-        tar: (0, import_node_path102.join)(folder, "layer.tar"),
-        names: (0, import_node_path102.join)(folder, "names")
+        root: (0, import_node_path103.join)(folder, "root"),
+        tar: (0, import_node_path103.join)(folder, "layer.tar"),
+        names: (0, import_node_path103.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -45007,20 +45155,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path102.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path103.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf(room, layers);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path102.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path103.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before2 = below2 ? split3((0, import_node_fs86.readFileSync)(below2.names)) : [];
+  const before2 = below2 ? split3((0, import_node_fs87.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto14.createHash)("sha256");
-  const out = (0, import_node_fs86.openSync)((0, import_node_path102.join)(staged, "layer.tar"), "w");
+  const hash3 = (0, import_node_crypto15.createHash)("sha256");
+  const out = (0, import_node_fs87.openSync)((0, import_node_path103.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs86.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs87.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -45037,12 +45185,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs86.fsyncSync)(out);
+    (0, import_node_fs87.fsyncSync)(out);
   } finally {
-    (0, import_node_fs86.closeSync)(out);
+    (0, import_node_fs87.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path102.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path103.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -45058,15 +45206,15 @@ function checkSecrets2(image2, layers) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/system.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -45076,7 +45224,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder) {
-  (0, import_node_fs87.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs88.mkdirSync)(folder, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -45086,9 +45234,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs87.linkSync)(path2, (0, import_node_path103.join)(folder, name6));
+      (0, import_node_fs88.linkSync)(path2, (0, import_node_path104.join)(folder, name6));
     } catch {
-      (0, import_node_fs87.copyFileSync)(path2, (0, import_node_path103.join)(folder, name6));
+      (0, import_node_fs88.copyFileSync)(path2, (0, import_node_path104.join)(folder, name6));
     }
     return name6;
   });
@@ -45105,12 +45253,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path103.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path104.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path103.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path104.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -45118,7 +45266,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path103.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds(base), { from: (0, import_node_path104.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -45161,13 +45309,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: (0, import_node_path104.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path105.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs88.writeFileSync)((0, import_node_path104.join)(folder, "fstab"), text8);
+  (0, import_node_fs89.writeFileSync)((0, import_node_path105.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -45185,9 +45333,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path104.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path105.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path104.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path105.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -45197,8 +45345,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path104.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path104.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path105.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path105.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -45256,7 +45404,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs89.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path105.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs90.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path106.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -45513,7 +45661,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -45533,7 +45681,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path106.join)(opened.workspace.root, "out") : (0, import_node_path106.resolve)(values.output);
+var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path107.join)(opened.workspace.root, "out") : (0, import_node_path107.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -45559,8 +45707,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -45569,6 +45717,7 @@ init_diagnostics();
 // ts-src/images/ami.ts
 var import_promises10 = require("node:timers/promises");
 init_diagnostics();
+init_images();
 init_names();
 
 // ts-src/images/aws.ts
@@ -45674,7 +45823,7 @@ var textIn = (map2, key) => {
 
 // ts-src/images/ebs.ts
 var import_node_child_process5 = require("node:child_process");
-var import_node_crypto15 = require("node:crypto");
+var import_node_crypto16 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
 var width2 = 8;
@@ -45752,7 +45901,7 @@ async function putBlock(aws, snapshot2, index, data) {
     path: `/snapshots/${snapshot2}/blocks/${index}`,
     headers: {
       "x-amz-Data-Length": String(data.length),
-      "x-amz-Checksum": (0, import_node_crypto15.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum": (0, import_node_crypto16.createHash)("sha256").update(data).digest("base64"),
       "x-amz-Checksum-Algorithm": "SHA256",
       "content-type": "application/octet-stream"
     },
@@ -45761,10 +45910,14 @@ async function putBlock(aws, snapshot2, index, data) {
 }
 
 // ts-src/images/ami.ts
-var tagsOf = (organization, record3) => ({
+var tagsOf = (settings3, organization, record3) => ({
+  ...Object.fromEntries(
+    Object.entries(settings3.tags).map(([key, value2]) => [key, ofArchitecture(value2, record3.architecture)])
+  ),
   Name: amiName(organization, record3.name, record3.version, record3.architecture),
   "slipway:image": record3.name,
   "slipway:version": record3.version,
+  "slipway:architecture": record3.architecture,
   "slipway:channel": record3.channel,
   "slipway:state": record3.state,
   "slipway:key": record3.key
@@ -45791,7 +45944,7 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
   const size3 = artifact2?.bytes;
   if (path2 === void 0 || size3 === void 0)
     return bad(error("image-push", `the store lost the disk of '${record3.name}'`, { hint: "build it again" }));
-  const tags2 = tagsOf(organization, record3);
+  const tags2 = tagsOf(settings3, organization, record3);
   const name6 = tags2.Name ?? "";
   try {
     const aws = new Aws(settings3.region, settings3.endpoint);
@@ -45807,9 +45960,10 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
     if (settings3.parameter !== void 0)
       for (const ami2 of amis)
         await new Aws(ami2.region, settings3.endpoint).ssm("PutParameter", {
-          Name: settings3.parameter,
+          Name: ofArchitecture(settings3.parameter, record3.architecture),
           Value: ami2.id,
           Type: "String",
+          DataType: "aws:ec2:image",
           Overwrite: true,
           Description: `newest checked AMI of ${record3.name}: ${record3.version}`
         });
@@ -45900,9 +46054,9 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
-var import_node_crypto16 = require("node:crypto");
-var import_node_fs90 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_crypto17 = require("node:crypto");
+var import_node_fs91 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -45976,14 +46130,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs90.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs91.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto16.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path107.join)(newScratch(input.state), "disk.qcow2");
+  const word3 = (0, import_node_crypto17.randomBytes)(12).toString("hex");
+  const link = (0, import_node_path108.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -46020,17 +46174,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path109 = require("node:path");
-var import_node_fs92 = require("node:fs");
+var import_node_path110 = require("node:path");
+var import_node_fs93 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs91 = require("node:fs");
+var import_node_fs92 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46040,10 +46194,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path108.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path109.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path108.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path109.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -46100,7 +46254,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs91.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs92.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -46213,8 +46367,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
-  (0, import_node_fs92.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path109.join)(folder, "layer.tar.gz");
+  (0, import_node_fs93.mkdirSync)(folder, { recursive: true });
+  const target2 = (0, import_node_path110.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -46440,6 +46594,7 @@ async function writeIndex(place2, channel2, entries, signer) {
 
 // ts-src/images/retire.ts
 init_diagnostics();
+init_images();
 var tagIn = (item, key) => {
   const tag = itemsOf(item.tagSet).find((t) => textIn(t, "key") === key);
   return tag && textIn(tag, "value");
@@ -46492,22 +46647,30 @@ async function retiring(settings3, image2, channel2, keep2) {
   for (const region2 of [settings3.region, ...settings3.copies]) {
     const aws = new Aws(region2, settings3.endpoint);
     const used = await usedImages2(aws);
-    const current = settings3.parameter === void 0 ? void 0 : await parameterOf2(aws, settings3.parameter);
     const found2 = (await pages(aws, "ec2", "DescribeImages", {
       "Owner.1": "self",
       "Filter.1.Name": "tag:slipway:image",
       "Filter.1.Value.1": image2,
       "Filter.2.Name": "tag:slipway:channel",
       "Filter.2.Value.1": channel2
-    })).flatMap((page) => itemsOf(page.imagesSet)).map((item) => ({ item, version: tagIn(item, "slipway:version") ?? "", id: textIn(item, "imageId") ?? "" })).filter(({ id, version: version3 }) => id !== "" && version3 !== "").sort((a, b) => a.version < b.version ? 1 : -1);
-    for (const [n, { item, id, version: version3 }] of found2.entries()) {
+    })).flatMap((page) => itemsOf(page.imagesSet)).map((item) => ({
+      item,
+      version: tagIn(item, "slipway:version") ?? "",
+      architecture: tagIn(item, "slipway:architecture") ?? "",
+      id: textIn(item, "imageId") ?? ""
+    })).filter(({ id, version: version3 }) => id !== "" && version3 !== "").sort((a, b) => a.version < b.version ? 1 : -1);
+    const current = await namedBy(aws, settings3.parameter, new Set(found2.map((f) => f.architecture)));
+    const newest = /* @__PURE__ */ new Map();
+    for (const { item, id, version: version3, architecture: architecture3 } of found2) {
+      const n = newest.get(architecture3) ?? 0;
+      newest.set(architecture3, n + 1);
       const snapshots = itemsOf(item.blockDeviceMapping).flatMap((m) => {
         const ebs = m.ebs;
         const snapshot2 = typeof ebs === "object" && ebs !== null ? textIn({ ...ebs }, "snapshotId") : void 0;
         return snapshot2 === void 0 ? [] : [snapshot2];
       });
       const reason = used.get(id);
-      const kept3 = keptFor(n < keep2, id === current, reason);
+      const kept3 = keptFor(n < keep2, current.has(id), reason);
       all.push({ region: region2, id, name: textIn(item, "name") ?? "", version: version3, snapshots, kept: kept3 });
     }
   }
@@ -46517,6 +46680,15 @@ function keptFor(newest, named7, reason) {
   if (newest) return "one of the newest";
   if (named7) return "the parameter names it";
   return reason === void 0 ? void 0 : `${reason} uses it`;
+}
+async function namedBy(aws, parameter, architectures2) {
+  const names4 = /* @__PURE__ */ new Set();
+  if (parameter === void 0) return names4;
+  for (const name6 of new Set([...architectures2].map((a) => ofArchitecture(parameter, a)))) {
+    const id = await parameterOf2(aws, name6);
+    if (id !== void 0) names4.add(id);
+  }
+  return names4;
 }
 async function parameterOf2(aws, name6) {
   try {
@@ -46559,8 +46731,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path110.join)(outputOf(opened, values), "logs", "images");
-      (0, import_node_fs93.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path111.join)(outputOf(opened, values), "logs", "images");
+      (0, import_node_fs94.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -46568,7 +46740,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path110.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path111.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -46737,8 +46909,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path111.join)(outputOf(opened, values), "logs", "images");
-  (0, import_node_fs94.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path112.join)(outputOf(opened, values), "logs", "images");
+  (0, import_node_fs95.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -46750,7 +46922,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path111.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path112.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -46758,12 +46930,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path111.join)(values.output === void 0 ? (0, import_node_path111.join)(workspace.root, "out") : (0, import_node_path111.resolve)(values.output), "images");
+  const folder = (0, import_node_path112.join)(values.output === void 0 ? (0, import_node_path112.join)(workspace.root, "out") : (0, import_node_path112.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path111.join)(folder, file3.name);
+      const target2 = (0, import_node_path112.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -46773,7 +46945,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs94.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs94.statSync)(b)];
+    const [left, right] = [(0, import_node_fs95.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs95.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -46828,8 +47000,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path113 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -46887,7 +47059,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path112.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path113.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -46903,7 +47075,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs95.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs96.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -46926,7 +47098,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path112.resolve)(folder);
+    const root = (0, import_node_path113.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -46936,8 +47108,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs95.mkdirSync)(root, { recursive: true });
-    const taken2 = names4.filter((f) => (0, import_node_fs95.existsSync)((0, import_node_path112.join)(root, f)));
+    (0, import_node_fs96.mkdirSync)(root, { recursive: true });
+    const taken2 = names4.filter((f) => (0, import_node_fs96.existsSync)((0, import_node_path113.join)(root, f)));
     if (taken2.length) {
       const verb = taken2.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -46948,8 +47120,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path112.join)(root, path2), text8);
-    const git2 = (0, import_node_fs95.existsSync)((0, import_node_path112.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path113.join)(root, path2), text8);
+    const git2 = (0, import_node_fs96.existsSync)((0, import_node_path113.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
 `).join("")}
@@ -47242,8 +47414,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -47294,8 +47466,8 @@ init_source_entry();
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -47346,7 +47518,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path113.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path114.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -47403,10 +47575,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path113.join)(work2, tree);
+    const folder = (0, import_node_path114.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path113.join)(work2, `${tree}.packed`));
-    (0, import_node_fs96.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path114.join)(work2, `${tree}.packed`));
+    (0, import_node_fs97.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -47466,8 +47638,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -47481,8 +47653,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path114.join)(at2.value.folder, (0, import_node_path114.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path114.join)(root, (0, import_node_path114.relative)(workspace.root, (0, import_node_path114.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path115.join)(at2.value.folder, (0, import_node_path115.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path115.join)(root, (0, import_node_path115.relative)(workspace.root, (0, import_node_path115.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -47517,7 +47689,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path114.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path115.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -47545,13 +47717,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs97.realpathSync)(root);
+  const top = (0, import_node_fs98.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs97.realpathSync)((0, import_node_path114.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs98.realpathSync)((0, import_node_path115.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -47797,7 +47969,7 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs98.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs99.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -47883,7 +48055,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path115.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path116.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -47892,7 +48064,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path115.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path116.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -47914,7 +48086,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path115.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path116.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -47932,7 +48104,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path115.isAbsolute)(file3) || !exists((0, import_node_path115.join)(file3, ".git"))) {
+    if (!(0, import_node_path116.isAbsolute)(file3) || !exists((0, import_node_path116.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -47952,18 +48124,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot2 = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder = (0, import_node_path115.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path115.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path116.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path116.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path115.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path116.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path115.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path116.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -48025,7 +48197,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path115.resolve)(change);
+  const folder = (0, import_node_path116.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -48074,8 +48246,8 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -48111,14 +48283,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path116.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path117.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path116.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path117.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -48149,7 +48321,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path116.resolve)(values.output ?? "out");
+var outputOf2 = (values) => (0, import_node_path117.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -48199,7 +48371,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path116.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path117.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -48302,7 +48474,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path116.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path117.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -48333,8 +48505,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path116.relative)(process.cwd(), (0, import_node_path116.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path116.join)(output, log);
+  const inside = (0, import_node_path117.relative)(process.cwd(), (0, import_node_path117.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path117.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -48400,27 +48572,27 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs99.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs100.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path116.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path117.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
 function readLog(file3) {
   try {
-    return (0, import_node_fs99.readFileSync)(file3, "utf8").slice(-4e5);
+    return (0, import_node_fs100.readFileSync)(file3, "utf8").slice(-4e5);
   } catch {
     return "";
   }
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -48446,7 +48618,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path117.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path118.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -49185,7 +49357,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -49234,7 +49406,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path118.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path119.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -49576,30 +49748,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path119.join)(output, "logs");
+  const root = (0, import_node_path120.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs100.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs101.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path119.join)(root, entry);
-    const status = (0, import_node_fs100.lstatSync)(path2);
+    const path2 = (0, import_node_path120.join)(root, entry);
+    const status = (0, import_node_fs101.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs100.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs101.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -49622,12 +49794,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path119.join)((0, import_node_path119.resolve)(findDistro(values), ".."), "out") : (0, import_node_path119.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path120.join)((0, import_node_path120.resolve)(findDistro(values), ".."), "out") : (0, import_node_path120.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path119.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path120.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -49639,7 +49811,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path119.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path120.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -49700,9 +49872,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs101 = require("node:fs");
+var import_node_fs102 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -49719,8 +49891,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs101.realpathSync)((0, import_node_path120.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs101.realpathSync)(root)}/`) && (0, import_node_fs101.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs102.realpathSync)((0, import_node_path121.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs102.realpathSync)(root)}/`) && (0, import_node_fs102.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -49734,12 +49906,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs101.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs102.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs101.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs102.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -49764,9 +49936,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path120.join)((0, import_node_path120.resolve)(findDistro(values), ".."), "out") : (0, import_node_path120.resolve)(values.output);
-    const root = (0, import_node_path120.join)(output, "apt");
-    if (!(0, import_node_fs101.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path121.join)((0, import_node_path121.resolve)(findDistro(values), ".."), "out") : (0, import_node_path121.resolve)(values.output);
+    const root = (0, import_node_path121.join)(output, "apt");
+    if (!(0, import_node_fs102.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -49794,8 +49966,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -49836,7 +50008,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs102.mkdirSync)(planned3.value.workspace.state, { recursive: true });
+    (0, import_node_fs103.mkdirSync)(planned3.value.workspace.state, { recursive: true });
     await openScratch(planned3.value.workspace.state, driver);
     try {
       return await openIn(values, planned3.value, name6, command2, limits2, stop.signal);
@@ -49882,7 +50054,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path121.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path122.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -49923,7 +50095,7 @@ async function buildBelow(values, planned3, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path121.join)(planned3.workspace.root, "out"),
+    output: (0, import_node_path122.join)(planned3.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -49982,7 +50154,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeMessage(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs103.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs104.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -20,6 +20,7 @@ interface State {
   plugins: number;
 }
 
+const planted = 'planted-secret-2b7d';
 const port = 18_480;
 const address = `http://127.0.0.1:${port}`;
 const folder = mkdtempSync('/var/tmp/slipway-deploy-');
@@ -54,6 +55,7 @@ port: ${port}
     join(folder, 'answers.yaml'),
   ]);
   expect(ran.code, ran.stderr).toBe(0);
+  writeFileSync(join(farm, 'secrets', 'SIGNING_KEY'), `${planted}\n`);
   // Images are built with the network of this machine; what runs has its own.
   writeFileSync(
     join(farm, 'docker-compose.override.yml'),
@@ -146,6 +148,12 @@ describe('docker compose up in the folder that init wrote', () => {
         ['inspect', image],
       ])
         expect((await engine.docker(...words)).told).not.toContain(password);
+    // What lies in secrets/ is not copied into an image.
+    for (const image of ['slipway-jenkins', 'slipway-agent']) {
+      const search = 'grep -rlF -- "$1" /etc /home /opt /root /srv /usr /var; echo searched';
+      const words = ['run', '--rm', '--user', 'root', '--entrypoint', 'sh', image, '-c', search, 'sh', planted];
+      expect(await engine.docker(...words), image).toEqual({ code: 0, told: 'searched\n' });
+    }
     const grep = await execute('grep', ['-r', '--', password, farm]);
     expect(grep.code, grep.stdout).toBe(1);
   });

@@ -151,6 +151,11 @@ describe("the job of the agents' image", () => {
     ]);
     expect([told.code, told.stdout]).toEqual([1, '']);
     expect(b.log).not.toContain(planted);
+    // The token that lies in secrets/ is in no commit of the folder.
+    const [history, kept] = [git('log', '--all', '-p').toString(), git('ls-files', 'secrets').toString()];
+    expect(history).toContain('SLIPWAY_ORGANIZATION=acme');
+    expect(history).not.toContain(planted);
+    expect(kept).toBe('secrets/README.md\n');
     expect((await execute('test', ['-x', join(machine.root, 'usr/local/lib/slipway-spot')])).code).toBe(0);
   });
 
