@@ -37,17 +37,17 @@ describe('a root', () => {
   };
   beforeAll(async () => {
     await openScratch(state, driver);
-    const made = await ensureBase(
+    const made = await ensureBase({
       driver,
       state,
-      folder,
-      'bookworm',
-      platform(),
-      'amd64',
-      Date.now(),
-      join(state, 'log'),
-      () => undefined,
-    );
+      distroRoot: folder,
+      name: 'bookworm',
+      platform: platform(),
+      architecture: 'amd64',
+      now: Date.now(),
+      log: join(state, 'log'),
+      progress: () => undefined,
+    });
     if (!made.ok) throw new Error(made.diagnostics[0]!.message);
     base = made.value.root;
   });
@@ -249,17 +249,17 @@ void unshareDriver()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
     try {
       const before = readdirSync('/tmp').filter((f) => f.startsWith('mmdebstrap.'));
-      const made = await ensureBase(
+      const made = await ensureBase({
         driver,
-        join(disk, '.slipway'),
-        folder,
-        'bookworm',
-        platform(),
-        'amd64',
-        Date.now(),
-        join(folder, 'full.log'),
-        () => undefined,
-      );
+        state: join(disk, '.slipway'),
+        distroRoot: folder,
+        name: 'bookworm',
+        platform: platform(),
+        architecture: 'amd64',
+        now: Date.now(),
+        log: join(folder, 'full.log'),
+        progress: () => undefined,
+      });
       expect(made.ok).toBe(false);
       expect(made.diagnostics[0]?.message).toBe("the disk is full: the base of 'bookworm' could not be made");
       expect(readdirSync('/tmp').filter((f) => f.startsWith('mmdebstrap.'))).toEqual(before);

@@ -72,13 +72,7 @@ describe('names that apt is given', () => {
       made: 0,
       sources: '',
     };
-    const system = new AptResolver(
-      unshareDriver(),
-      folder,
-      base,
-      () => Promise.resolve(undefined),
-      join(folder, 'log'),
-    );
+    const system = new AptResolver(unshareDriver(), folder, base);
     expect(await system.resolve(['zlib1g-dev', option])).toMatch(/is no name of a Debian package/);
   });
 });

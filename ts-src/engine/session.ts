@@ -1,20 +1,17 @@
-import { join } from 'node:path';
-import { error, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Distro, Platform } from '../model/distro.ts';
+import { error, sorted, type Diagnostic } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
 import type { Hints } from '../model/result.ts';
 import { matcher } from '../plan/globs.ts';
 import { archiveNames } from '../sandbox/archive-names.ts';
-import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import type { WrittenLimits } from '../sandbox/limits.ts';
-import { sharedBase, storedBase, toldBase } from '../sandbox/stored-base.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { AptResolver, type Resolved } from '../sandbox/apt-resolver.ts';
 import { History } from './history.ts';
 import { PackageBuilder } from './build/package-builder.ts';
+import { openSystem, shareAnswers, type SystemPackages } from './system-packages.ts';
 import { makeTaskGraph, type TaskGraph } from './task-graph.ts';
 import { TaskKeys } from './task-keys.ts';
 
@@ -93,25 +90,9 @@ export interface Session {
   channelVersion: (scope: Plan['scopes'][number], target: TaskGraph['target'], debian: string) => string | undefined;
 }
 
-const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
-const setName = (digest: string): string => `sets/${digest.slice(0, 2)}/${digest}.json`;
-
-/** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
-export async function shareResolved({ graphs: runs, store }: Pick<Session, 'graphs' | 'store'>): Promise<void> {
-  for (const system of new Set(runs.map((r) => r.system))) {
-    const news = system.news();
-    if (!news) continue;
-    const there = (await store.readJson<Resolved>(resolvedName(system.base))) ?? {};
-    const known = new Set(Object.values(there));
-    const fresh = Object.entries(news).filter(([, digest]) => !known.has(digest) && known.add(digest));
-    await store.many(fresh, async ([names, digest]) => {
-      const set = await system.resolve(names.split(' '));
-      const packages = typeof set === 'string' ? undefined : await set.packages();
-      if (Array.isArray(packages)) await store.writeJson(setName(digest), packages);
-    });
-    await store.writeJson(resolvedName(system.base), { ...there, ...news });
-  }
-}
+/** Leaves for other machines what apt was asked in a session. */
+export const shareResolved = ({ graphs, store }: Pick<Session, 'graphs' | 'store'>): Promise<void> =>
+  shareAnswers(new Set(graphs.map((graph) => graph.system)), store);
 
 export const ownArchitecture = (): string | undefined =>
   (
@@ -197,24 +178,6 @@ export async function openSession(
   };
 }
 
-/** A base where the plan names none: one that the store's machines share where `sharesBases`, else this machine's. */
-function newBase(
-  input: RunInput,
-  options: SessionOptions,
-  store: Store,
-  of: { name: string; platform: Platform; id: string; log: string },
-  architecture: string,
-): Promise<Result<Base>> {
-  const { driver, say: progress } = options;
-  const { state, distroRoot } = input;
-  const pinned = input.lock?.platforms[of.id]?.base;
-  const { name, platform, log } = of;
-  const now = Date.now();
-  if (options.sharesBases)
-    return sharedBase({ driver, store, state, distroRoot, name, platform, architecture, now, log, progress, pinned });
-  return ensureBase(driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned);
-}
-
 /** Bases and system packages for every target that this machine can run, or tell of. */
 async function prepareScopes(
   input: RunInput,
@@ -222,12 +185,12 @@ async function prepareScopes(
   store: Store,
   history: History,
 ): Promise<Pick<Session, 'graphs' | 'waiting' | 'diagnostics'> | { diagnostics: Diagnostic[] }> {
-  const { plan, distro, state } = input;
+  const { plan, distro } = input;
   const own = ownArchitecture();
-  const log = join(state, 'slipway.log');
   const diagnostics: Diagnostic[] = [];
   const waiting: string[] = [];
-  const systems = new Map<string, AptResolver>();
+  const systems = new Map<string, SystemPackages>();
+  const request = { ...input, ...options, store, progress: options.say };
   const graphs: TaskGraph[] = [];
   const lacking = new Map<string, Diagnostic>();
   const skipped = matcher(distro.tests.skip);
@@ -242,34 +205,26 @@ async function prepareScopes(
         continue;
       }
       if (options.signal.aborted) return { diagnostics: [error('stopped', 'stopped before anything was built')] };
-      let system = systems.get(id);
-      if (!system) {
-        const platform = { ...distro.platforms[target.platform]!, ...(options.renewBase ? { renew_days: 0 } : {}) };
-        const planned = input.bases[id];
-        const base = tells
-          ? await toldBase(store, state, target.platform, input.bases[id]!)
-          : planned
-            ? await storedBase(options.driver, store, state, target.platform, target.architecture, planned, options.say)
-            : await newBase(input, options, store, { name: target.platform, platform, id, log }, target.architecture);
-        if (!base.ok) {
-          diagnostics.push(...base.diagnostics);
+      let opened = systems.get(id);
+      if (!opened) {
+        const system = await openSystem(request, target, tells);
+        if (!system.ok) {
+          diagnostics.push(...system.diagnostics);
           continue;
         }
-        system = new AptResolver(options.driver, state, base.value, async () => platform.proxy ?? hostProxy(), log);
-        system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
-          store.readJson<string[]>(setName(digest)),
-        );
-        systems.set(id, system);
+        opened = system.value;
+        systems.set(id, opened);
       }
-      const names = input.checkArchive && !tells ? archiveNames(system.base) : undefined;
+      const { base } = opened.system;
+      const names = input.checkArchive && !tells ? archiveNames(base) : undefined;
       const check = names && input.checkArchive?.(scope, target, names);
       for (const d of check?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope,
           target,
-          system.base,
-          system,
+          base,
+          opened,
           distro.reuse === 'full',
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),

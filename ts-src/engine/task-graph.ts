@@ -6,18 +6,18 @@ import type { DocRecord } from '../model/docs.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
 import { InterfaceDigests } from './interface-digests.ts';
 import type { Base } from '../sandbox/base-system.ts';
-import type { AptResolver, SystemSet } from '../sandbox/apt-resolver.ts';
+import type { SystemSet } from '../sandbox/apt-resolver.ts';
+import type { SystemPackages } from './system-packages.ts';
 
 /**
  * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are
  * `count + n`, its documentation is `2 * count + n`.
  */
-export interface TaskGraph {
+export interface TaskGraph extends SystemPackages {
   id: string;
   scope: Scope;
   target: Target;
   base: Base;
-  system: AptResolver;
   closures: Closures;
   interfaceDigests: InterfaceDigests;
   count: number;
@@ -46,7 +46,7 @@ export function makeTaskGraph(
   scope: Scope,
   target: Target,
   base: Base,
-  system: AptResolver,
+  { system, layers }: SystemPackages,
   full: boolean,
   history: (name: string) => number | undefined,
   tested: (p: PlannedPackage) => boolean,
@@ -63,6 +63,7 @@ export function makeTaskGraph(
     target,
     base,
     system,
+    layers,
     closures,
     count: packages.length,
     lacking,

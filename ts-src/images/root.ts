@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { stampSeconds } from '../model/names.ts';
-import { AptResolver } from '../sandbox/apt-resolver.ts';
 import { newScratch } from '../sandbox/scratch.ts';
+import { SystemLayers } from '../sandbox/system-layers.ts';
 import type { OwnPackage } from './closure.ts';
 import { specDigest, writeConfig, type Facts } from './config.ts';
 import { baseLayer, checkSecrets, makeLayer, type Layer } from './layers.ts';
@@ -36,8 +36,8 @@ async function installLayer(
   what: string,
   fstab: string | undefined,
 ): Promise<Result<Layer>> {
-  const resolver = new AptResolver(room.driver, room.state, room.base, room.proxy, room.log);
-  const fetched = await resolver.fetch([...packages]);
+  const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log);
+  const fetched = await system.fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config = newScratch(room.state);
   if (fstab !== undefined) writeFstab(config, fstab);

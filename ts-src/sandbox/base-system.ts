@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { exists, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
@@ -50,125 +50,159 @@ export function wantedBase(
   return { sources, wanted };
 }
 
+/** What asks for the base of a platform. */
+export interface BaseRequest {
+  driver: Driver;
+  state: string;
+  distroRoot: string;
+  name: string;
+  platform: BasePlatform;
+  architecture: string;
+  now: number;
+  log: string;
+  progress: (text: string) => void;
+  /** The digest that a lock asks for. */
+  pinned?: string | undefined;
+}
+
+/** A base as its folder's `current.json` holds it. */
+type CurrentBase = Base & { wanted: string };
+
+/** Where a base is made, and what it is made of. */
+interface Target extends ReturnType<typeof wantedBase> {
+  /** Folder of all bases of the platform. */
+  folder: string;
+  /** Folder of this attempt, in `folder`. */
+  work: string;
+}
+
+/** Folder of a platform's bases; `current.json` names the one in use. */
+export function basesFolder(driverName: Driver['name'], state: string, name: string, architecture: string): string {
+  const all = join(state, 'bases');
+  mkdirSync(all, { recursive: true });
+  return join(realpathSync(all), `${name}-${architecture}${driverName === 'docker' ? '-docker' : ''}`);
+}
+
 /**
  * The base of a platform: the one at hand while it is younger than the platform's `renew_days`, else made by
  * mmdebstrap. Two runs that want it at once make it once.
  */
-export async function ensureBase(
-  driver: Driver,
-  state: string,
-  distroRoot: string,
-  name: string,
-  platform: BasePlatform,
-  architecture: string,
-  now: number,
-  log: string,
-  progress: (text: string) => void,
-  pinned?: string,
-): Promise<Result<Base>> {
-  mkdirSync(join(state, 'bases'), { recursive: true });
-  const folder = join(
-    realpathSync(join(state, 'bases')),
-    `${name}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`,
-  );
-  const { sources, wanted } = wantedBase(distroRoot, platform, architecture);
-  const current = (): Base | undefined => {
-    const base = readJson<Base & { wanted: string }>(join(folder, 'current.json'));
-    if (!base || base.wanted !== wanted || !exists(join(base.root, 'var/lib/dpkg/status')) || !exists(base.lists))
-      return undefined;
-    if (pinned) return base.digest === pinned ? base : undefined;
-    return now / 1000 - base.made < platform.renew_days * 86400 ? base : undefined;
+export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
+  const { driver, state, name, architecture } = request;
+  const folder = basesFolder(driver.name, state, name, architecture);
+  const target = {
+    folder,
+    work: join(folder, `new-${process.pid}`),
+    ...wantedBase(request.distroRoot, request.platform, architecture),
   };
-  const there = current();
-  if (there && (await driver.ready(there.root))) return good(there);
+  const current = async (): Promise<Base | undefined> => {
+    const base = currentBase(request, target);
+    return base && (await driver.ready(base.root)) ? base : undefined;
+  };
+  const there = await current();
+  if (there) return good(there);
   return withMutex(
     join(folder, 'lock'),
     async () => {
-      const other = current();
-      if (other && (await driver.ready(other.root))) return good(other);
-
-      for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
-      const work = join(folder, `new-${process.pid}`);
-      const lists = join(work, 'lists');
-      mkdirSync(lists, { recursive: true });
-      const tar = join(work, 'base.tar');
-      const proxy = platform.proxy ?? (await hostProxy());
-      // The other driver's base serves as well: the same tar has the same digest, and so the same keys.
-      const sibling =
-        driver.name === 'docker'
-          ? readJson<Base & { wanted: string }>(
-              join(realpathSync(join(state, 'bases')), `${name}-${architecture}`, 'current.json'),
-            )
-          : undefined;
-      const shared =
-        sibling && sibling.wanted === wanted && platform.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists)
-          ? sibling
-          : undefined;
-      if (!shared)
-        progress(
-          `making the base system of ${name} (${platform.os} ${platform.release} ${architecture}) with mmdebstrap: about a minute`,
-        );
-      const wasFull = watchRoom(work);
-      const made = shared
-        ? await run('cp', ['-a', shared.tar, tar])
-        : await makeBaseArchive({ platform, architecture, sources, work, log, proxy });
-      const full = wasFull();
-      if (made.code !== 0) {
-        await driver.remove(work);
-        return bad(
-          made.code === 127
-            ? error('tool-missing', 'mmdebstrap is not installed', {
-                hint: 'slipway doctor says what this machine lacks',
-              })
-            : error(
-                'base-failed',
-                full || /No space left on device/.test(readEnd(log, 20_000))
-                  ? `the disk is full: the base of '${name}' could not be made`
-                  : `mmdebstrap could not make the base of '${name}' (${platform.os} ${platform.release} ${architecture})${firstError(log)}`,
-                { file: log, hint: 'its log is there; is the archive reachable, and its keyring installed?' },
-              ),
-        );
-      }
-      const digest = await sha256File(tar);
-      const root = join(work, 'root');
-      const unpacked = await driver.unpack(tar, root);
-      if (unpacked.code !== 0) {
-        await driver.remove(work);
-        return bad(
-          error('base-failed', `can't unpack the base of '${name}': ${unpacked.stderr.trim().split('\n').pop()}`),
-        );
-      }
-      if (shared && basename(shared.lists) === 'lists') {
-        await run('rm', ['-rf', lists]);
-        await run('cp', ['-a', shared.lists, lists]);
-      }
-      const listFiles = findLists(lists);
-      const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [basename(f), await sha256File(f)]))),
-      );
-      const final = join(folder, `${digest.slice(0, 16)}-${archive.slice(0, 8)}`);
-      if (exists(final)) await driver.remove(final);
-      renameSync(work, final);
-      const base: Base & { wanted: string } = {
-        digest,
-        archive,
-        wanted,
-        folder: final,
-        root: join(final, 'root'),
-        lists: join(final, 'lists', 'lists'),
-        tar: join(final, 'base.tar'),
-        packages: [],
-        made: shared?.made ?? Math.floor(now / 1000),
-        sources: sources.from,
-      };
-      if (!exists(base.lists)) base.lists = join(final, 'lists');
-      const prepared = await prepareBase(driver, state, base);
-      if (!prepared.ok) return prepared;
-      base.packages = prepared.value;
-      writeWhole(join(folder, 'current.json'), JSON.stringify(base));
-      return good(base);
+      const other = await current();
+      return other ? good(other) : makeBase(request, target);
     },
-    () => progress(`waiting for another slipway that makes the base of ${name}`),
+    () => request.progress(`waiting for another slipway that makes the base of ${name}`),
+  );
+}
+
+/** The base that the folder names, if it serves the request. */
+function currentBase(request: BaseRequest, { folder, wanted }: Target): CurrentBase | undefined {
+  const base = readJson<CurrentBase>(join(folder, 'current.json'));
+  if (!base || base.wanted !== wanted || !exists(join(base.root, 'var/lib/dpkg/status')) || !exists(base.lists))
+    return undefined;
+  if (request.pinned) return base.digest === request.pinned ? base : undefined;
+  return request.now / 1000 - base.made < request.platform.renew_days * 86400 ? base : undefined;
+}
+
+/** Makes a base in a folder of its own, moves it to its place, and lets `current.json` name it. */
+async function makeBase(request: BaseRequest, target: Target): Promise<Result<Base>> {
+  const { driver, state, name, now } = request;
+  const { folder, work, wanted, sources } = target;
+  for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
+  const lists = join(work, 'lists');
+  mkdirSync(lists, { recursive: true });
+  const tar = join(work, 'base.tar');
+  const shared = siblingBase(request, wanted);
+  const failed = await makeTar(request, target, tar, shared);
+  if (failed) {
+    await driver.remove(work);
+    return bad(failed);
+  }
+  const digest = await sha256File(tar);
+  const unpacked = await driver.unpack(tar, join(work, 'root'));
+  if (unpacked.code !== 0) {
+    await driver.remove(work);
+    return bad(error('base-failed', `can't unpack the base of '${name}': ${unpacked.stderr.trim().split('\n').pop()}`));
+  }
+  if (shared && basename(shared.lists) === 'lists') {
+    await run('rm', ['-rf', lists]);
+    await run('cp', ['-a', shared.lists, lists]);
+  }
+  const archive = await listsDigest(lists);
+  const final = join(folder, `${digest.slice(0, 16)}-${archive.slice(0, 8)}`);
+  if (exists(final)) await driver.remove(final);
+  renameSync(work, final);
+  const base: CurrentBase = {
+    digest,
+    archive,
+    wanted,
+    folder: final,
+    root: join(final, 'root'),
+    lists: join(final, 'lists', 'lists'),
+    tar: join(final, 'base.tar'),
+    packages: [],
+    made: shared?.made ?? Math.floor(now / 1000),
+    sources: sources.from,
+  };
+  if (!exists(base.lists)) base.lists = join(final, 'lists');
+  const prepared = await prepareBase(driver, state, base);
+  if (!prepared.ok) return prepared;
+  base.packages = prepared.value;
+  writeWhole(join(folder, 'current.json'), JSON.stringify(base));
+  return good(base);
+}
+
+/** The other driver's base serves as well: the same tar has the same digest, and so the same keys. */
+function siblingBase({ driver, state, name, architecture, platform }: BaseRequest, wanted: string): Base | undefined {
+  if (driver.name !== 'docker') return undefined;
+  const sibling = readJson<CurrentBase>(join(basesFolder('unshare', state, name, architecture), 'current.json'));
+  return sibling && sibling.wanted === wanted && platform.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists)
+    ? sibling
+    : undefined;
+}
+
+/** Makes the base's tar with mmdebstrap, or copies it from a base that has the same contents. */
+async function makeTar(
+  { name, platform, architecture, log, progress }: BaseRequest,
+  { work, sources }: Target,
+  tar: string,
+  shared: Base | undefined,
+): Promise<Diagnostic | undefined> {
+  const proxy = platform.proxy ?? (await hostProxy());
+  const system = `${platform.os} ${platform.release} ${architecture}`;
+  if (!shared) progress(`making the base system of ${name} (${system}) with mmdebstrap: about a minute`);
+  const wasFull = watchRoom(work);
+  const made = shared
+    ? await run('cp', ['-a', shared.tar, tar])
+    : await makeBaseArchive({ platform, architecture, sources, work, log, proxy });
+  const full = wasFull();
+  if (made.code === 0) return undefined;
+  if (made.code === 127)
+    return error('tool-missing', 'mmdebstrap is not installed', {
+      hint: 'slipway doctor says what this machine lacks',
+    });
+  return error(
+    'base-failed',
+    full || /No space left on device/.test(readEnd(log, 20_000))
+      ? `the disk is full: the base of '${name}' could not be made`
+      : `mmdebstrap could not make the base of '${name}' (${system})${firstError(log)}`,
+    { file: log, hint: 'its log is there; is the archive reachable, and its keyring installed?' },
   );
 }
 
@@ -219,11 +253,15 @@ const cacheOf = (base: Base): string => {
 };
 export { cacheOf as aptCache };
 
-const findLists = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true })
+/** Digest of apt's lists in a folder: the archive's state. */
+async function listsDigest(folder: string): Promise<string> {
+  const files = readdirSync(folder, { recursive: true })
     .map(String)
     .map((f) => join(folder, f))
-    .filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && statSync(f).isFile());
+    .filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && statSync(f).isFile())
+    .sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [basename(f), await sha256File(f)]))));
+}
 
 export async function hostProxy(): Promise<string | undefined> {
   if (process.env.http_proxy) return process.env.http_proxy;

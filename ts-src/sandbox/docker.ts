@@ -6,7 +6,7 @@ import { exists, readIf, sha256File } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { withDiskLimit, type Du } from './disk-limit.ts';
-import { defaultLimits } from './limits.ts';
+import { defaultLimits, type Limits } from './limits.ts';
 
 /** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
 const marker = '.docker-image';
@@ -31,132 +31,182 @@ const capabilities = [
   'SETFCAP',
 ];
 
+const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> =>
+  run('docker', args, options);
+
+const imageOf = (folder: string): string | undefined => readIf(join(folder, marker))?.trim();
+
+const ranOutOfMemory = async (name: string): Promise<boolean> =>
+  (await docker(['inspect', '--format', '{{.State.OOMKilled}}', name])).stdout.trim() === 'true';
+
+const du: Du = (args) => run('du', args, { env: { ...process.env, LC_ALL: 'C' } });
+
+/** Removes the containers with this label whose processes have ended. */
+async function sweep(label: string): Promise<void> {
+  const old = await docker(['ps', '--all', '--quiet', '--filter', `label=${label}`]);
+  const alive = (pid: string) => exists(`/proc/${pid}`);
+  for (const id of old.stdout.split('\n').filter(Boolean)) {
+    const owner = (await docker(['inspect', '--format', '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
+    if (!alive(owner)) await docker(['rm', '--force', id]);
+  }
+}
+
+/** A container of this call alone. */
+interface Container {
+  name: string;
+  label: string;
+  image: string;
+  limits: Limits;
+}
+
+/** Arguments of `docker create`. */
+function createArguments(entry: Entry, { name, label, image, limits }: Container): string[] {
+  const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
+  return [
+    'create',
+    '--cap-drop',
+    'ALL',
+    ...capabilities.flatMap((c) => ['--cap-add', c]),
+    ...(entry.user === 'builder' ? ['--security-opt', 'no-new-privileges'] : []),
+    '--memory',
+    String(limits.memory),
+    '--pids-limit',
+    String(limits.processes),
+    '--shm-size',
+    String(limits.temporary),
+    '--ulimit',
+    'core=0',
+    ...(limits.disk === undefined ? [] : ['--ulimit', `fsize=${limits.disk}`]),
+    '--interactive',
+    '--name',
+    name,
+    '--label',
+    label,
+    '--label',
+    `slipway.pid=${process.pid}`,
+    '--hostname',
+    'slipway',
+    '--network',
+    entry.network === true ? 'host' : 'none',
+    '--init',
+    ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]),
+    // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
+    ...['/tmp', ...(entry.user === 'builder' ? ['/var/tmp', '/run/lock'] : [])].flatMap((place) => [
+      '--tmpfs',
+      `${place}:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
+    ]),
+    ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
+    image,
+    'sh',
+    '-c',
+    guarded,
+    'sh',
+    ...command,
+  ];
+}
+
+/** Copies our own packages over the image: nearest last, so that they win. Gives what failed. */
+async function copyLayers(layers: readonly string[], name: string, work: string): Promise<Outcome | undefined> {
+  for (const layer of [...layers].reverse()) {
+    const archive = join(work, 'over.tar');
+    const packed = await run('tar', ['-c', '--owner=0', '--group=0', '-f', archive, '-C', layer, '.']);
+    const copied =
+      packed.code === 0 ? await run('sh', ['-c', 'docker cp - "$1:/" < "$2"', 'sh', name, archive]) : packed;
+    rmSync(archive, { force: true });
+    if (copied.code !== 0) return copied;
+  }
+  return undefined;
+}
+
+/** Runs a container's command to its end. */
+async function start({ log, signal }: Entry, name: string, limits: Limits): Promise<Outcome> {
+  const stop = () => void docker(['kill', name]);
+  signal?.addEventListener('abort', stop, { once: true });
+  const outcome = await run('setpriv', ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name], {
+    keepInput: true,
+    ...(log ? { log } : {}),
+    ...(limits.log === undefined ? {} : { logLimit: limits.log }),
+    ...(signal ? { signal } : {}),
+  });
+  signal?.removeEventListener('abort', stop);
+  return outcome;
+}
+
+/** Makes an image of a container, which the folder `keep` stands for from now on. Gives what failed. */
+async function commit(name: string, keep: string): Promise<Outcome | undefined> {
+  mkdirSync(join(keep, 'var/lib/dpkg'), { recursive: true });
+  const tag = `slipway-layer:${sha256(`${keep}${name}`).slice(0, 24)}`;
+  const committed = await docker(['commit', '--change', 'CMD ["sh"]', name, tag]);
+  if (committed.code !== 0) return committed;
+  const status = await docker(['cp', `${name}:/var/lib/dpkg/status`, join(keep, 'var/lib/dpkg/status')]);
+  if (status.code !== 0) return status;
+  writeFileSync(join(keep, marker), `${tag}\n`);
+  return undefined;
+}
+
+async function enter(entry: Entry, label: string): Promise<Outcome> {
+  mkdirSync(entry.work, { recursive: true });
+  const images = entry.root.layers.map(imageOf);
+  const at = images.findIndex((i) => i !== undefined);
+  const image = images[at];
+  if (image === undefined)
+    return {
+      code: 125,
+      signal: null,
+      stdout: '',
+      stderr: 'the base image of this root is not there: run with --renew-base',
+    };
+  const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
+  const limits = entry.limits ?? defaultLimits();
+  const created = await docker(createArguments(entry, { name, label, image, limits }));
+  if (created.code !== 0) return created;
+  try {
+    const notCopied = await copyLayers(entry.root.layers.slice(0, at), name, entry.work);
+    if (notCopied) return notCopied;
+    const outcome = await start(entry, name, limits);
+    if (outcome.code !== 0 && (await ranOutOfMemory(name))) return { ...outcome, exceeded: 'memory' };
+    const keep = outcome.code === 0 ? entry.root.keep : undefined;
+    return (keep && (await commit(name, keep))) || outcome;
+  } finally {
+    await docker(['rm', '--force', name]);
+  }
+}
+
+async function remove(folder: string): Promise<void> {
+  if (!exists(folder)) return;
+  const own = await run('rm', ['-rf', '--one-file-system', '--', folder]);
+  if (own.code === 0) return;
+  // Files of the build's user, which a plain user may not remove: a container may.
+  const image = (await docker(['images', '--quiet', 'slipway-base'])).stdout.split('\n')[0];
+  if (image)
+    await docker([
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '--volume',
+      `${dirname(folder)}:/parent`,
+      image,
+      'rm',
+      '-rf',
+      `/parent/${basename(folder)}`,
+    ]);
+}
+
 /**
  * Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the
  * container.
  */
 export function dockerDriver(state: string): Driver {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> =>
-    run('docker', args, options);
-  const imageOf = (folder: string): string | undefined => readIf(join(folder, marker))?.trim();
-  const ranOutOfMemory = async (name: string): Promise<boolean> =>
-    (await docker(['inspect', '--format', '{{.State.OOMKilled}}', name])).stdout.trim() === 'true';
   let swept: Promise<void> | undefined;
-  const sweep = async (): Promise<void> => {
-    const old = await docker(['ps', '--all', '--quiet', '--filter', `label=${label}`]);
-    const alive = (pid: string) => exists(`/proc/${pid}`);
-    for (const id of old.stdout.split('\n').filter(Boolean)) {
-      const owner = (await docker(['inspect', '--format', '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
-      if (!alive(owner)) await docker(['rm', '--force', id]);
-    }
+  const enterSwept = async (entry: Entry): Promise<Outcome> => {
+    await (swept ??= sweep(label));
+    return enter(entry, label);
   };
-
-  const du: Du = (args) => run('du', args, { env: { ...process.env, LC_ALL: 'C' } });
-  async function enter(entry: Entry): Promise<Outcome> {
-    await (swept ??= sweep());
-    mkdirSync(entry.work, { recursive: true });
-    const at = entry.root.layers.findIndex((l) => imageOf(l) !== undefined);
-    if (at < 0)
-      return {
-        code: 125,
-        signal: null,
-        stdout: '',
-        stderr: 'the base image of this root is not there: run with --renew-base',
-      };
-    const image = imageOf(entry.root.layers[at]!)!;
-    const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
-    const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
-    const limits = entry.limits ?? defaultLimits();
-    const created = await docker([
-      'create',
-      '--cap-drop',
-      'ALL',
-      ...capabilities.flatMap((c) => ['--cap-add', c]),
-      ...(entry.user === 'builder' ? ['--security-opt', 'no-new-privileges'] : []),
-      '--memory',
-      String(limits.memory),
-      '--pids-limit',
-      String(limits.processes),
-      '--shm-size',
-      String(limits.temporary),
-      '--ulimit',
-      'core=0',
-      ...(limits.disk === undefined ? [] : ['--ulimit', `fsize=${limits.disk}`]),
-      '--interactive',
-      '--name',
-      name,
-      '--label',
-      label,
-      '--label',
-      `slipway.pid=${process.pid}`,
-      '--hostname',
-      'slipway',
-      '--network',
-      entry.network === true ? 'host' : 'none',
-      '--init',
-      ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]),
-      // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
-      ...['/tmp', ...(entry.user === 'builder' ? ['/var/tmp', '/run/lock'] : [])].flatMap((place) => [
-        '--tmpfs',
-        `${place}:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
-      ]),
-      ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
-      image,
-      'sh',
-      '-c',
-      guarded,
-      'sh',
-      ...command,
-    ]);
-    if (created.code !== 0) return created;
-    try {
-      // Our own packages lie over the image: nearest last, so that they win.
-      for (const layer of entry.root.layers.slice(0, at).reverse()) {
-        const archive = join(entry.work, 'over.tar');
-        const packed = await run('tar', ['-c', '--owner=0', '--group=0', '-f', archive, '-C', layer, '.']);
-        const copied =
-          packed.code === 0 ? await run('sh', ['-c', 'docker cp - "$1:/" < "$2"', 'sh', name, archive]) : packed;
-        rmSync(archive, { force: true });
-        if (copied.code !== 0) return copied;
-      }
-      const { log, signal } = entry;
-      const stop = () => void docker(['kill', name]);
-      signal?.addEventListener('abort', stop, { once: true });
-      const outcome = await run(
-        'setpriv',
-        ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name],
-        {
-          keepInput: true,
-          ...(log ? { log } : {}),
-          ...(limits.log === undefined ? {} : { logLimit: limits.log }),
-          ...(signal ? { signal } : {}),
-        },
-      );
-      signal?.removeEventListener('abort', stop);
-      if (outcome.code !== 0 && (await ranOutOfMemory(name))) return { ...outcome, exceeded: 'memory' };
-      if (outcome.code === 0 && entry.root.keep) {
-        mkdirSync(join(entry.root.keep, 'var/lib/dpkg'), { recursive: true });
-        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name}`).slice(0, 24)}`;
-        const committed = await docker(['commit', '--change', 'CMD ["sh"]', name, tag]);
-        if (committed.code !== 0) return committed;
-        const status = await docker([
-          'cp',
-          `${name}:/var/lib/dpkg/status`,
-          join(entry.root.keep, 'var/lib/dpkg/status'),
-        ]);
-        if (status.code !== 0) return status;
-        writeFileSync(join(entry.root.keep, marker), `${tag}\n`);
-      }
-      return outcome;
-    } finally {
-      await docker(['rm', '--force', name]);
-    }
-  }
-
   return {
     name: 'docker',
-    enter: (entry) => withDiskLimit(entry, du, enter),
+    enter: (entry) => withDiskLimit(entry, du, enterSwept),
     async unpack(tar, folder) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(['import', tar, tag]);
@@ -170,25 +220,6 @@ export function dockerDriver(state: string): Driver {
       const image = imageOf(folder);
       return image !== undefined && (await docker(['image', 'inspect', '--format', '{{.Id}}', image])).code === 0;
     },
-    async remove(folder) {
-      if (!exists(folder)) return;
-      const own = await run('rm', ['-rf', '--one-file-system', '--', folder]);
-      if (own.code === 0) return;
-      // Files of the build's user, which a plain user may not remove: a container may.
-      const image = (await docker(['images', '--quiet', 'slipway-base'])).stdout.split('\n')[0];
-      if (image)
-        await docker([
-          'run',
-          '--rm',
-          '--network',
-          'none',
-          '--volume',
-          `${dirname(folder)}:/parent`,
-          image,
-          'rm',
-          '-rf',
-          `/parent/${basename(folder)}`,
-        ]);
-    },
+    remove,
   };
 }

@@ -1,12 +1,11 @@
-import { mkdirSync, realpathSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { exists, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
-import { run } from '../io/process.ts';
-import { ensureBase, prepareBase, wantedBase, type Base } from './base-system.ts';
-import type { BasePlatform } from './archive.ts';
+import { run, type Outcome } from '../io/process.ts';
+import { basesFolder, ensureBase, prepareBase, wantedBase, type Base, type BaseRequest } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
@@ -58,18 +57,20 @@ export async function toldBase(
 ): Promise<Result<Base>> {
   const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost('base', platform, wanted.digest);
-  const folder = join(state, 'told', `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
-  return good({
-    ...wanted,
-    folder,
-    root: join(folder, 'root'),
-    lists: join(folder, 'lists'),
-    tar: join(folder, 'base.tar'),
-    packages: stored.packages,
-    made: stored.made,
-    sources: 'store',
-  });
+  return good(baseIn(join(state, 'told', folderName(wanted)), wanted, stored));
 }
+
+/** A base of the store as a folder holds it. */
+const baseIn = (folder: string, wanted: StoredRequest['wanted'], { packages, made }: KeptBase): Base => ({
+  ...wanted,
+  folder,
+  root: join(folder, 'root'),
+  lists: join(folder, 'lists'),
+  tar: join(folder, 'base.tar'),
+  packages,
+  made,
+  sources: 'store',
+});
 
 const lost = (what: string, platform: string, digest: string): Result<never> =>
   bad(
@@ -78,22 +79,26 @@ const lost = (what: string, platform: string, digest: string): Result<never> =>
     }),
   );
 
+/** What asks for the base that a plan names. */
+export interface StoredRequest {
+  driver: Driver;
+  store: Store;
+  state: string;
+  name: string;
+  architecture: string;
+  wanted: { digest: string; archive: string };
+  progress: (text: string) => void;
+}
+
+/** The folder of a base among those of its platform. */
+const folderName = ({ digest, archive }: StoredRequest['wanted']): string =>
+  `${digest.slice(0, 16)}-${archive.slice(0, 8)}`;
+
 /** The base that a plan was made with: the one at hand, else from the store. */
-export async function storedBase(
-  driver: Driver,
-  store: Store,
-  state: string,
-  platform: string,
-  architecture: string,
-  wanted: { digest: string; archive: string },
-  progress: (text: string) => void,
-): Promise<Result<Base>> {
-  mkdirSync(join(state, 'bases'), { recursive: true });
-  const folder = join(
-    realpathSync(join(state, 'bases')),
-    `${platform}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`,
-  );
-  const kept = join(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+export async function storedBase(request: StoredRequest): Promise<Result<Base>> {
+  const { driver, state, name, architecture, wanted } = request;
+  const folder = basesFolder(driver.name, state, name, architecture);
+  const kept = join(folder, `kept-${folderName(wanted)}.json`);
   const there = async (): Promise<Base | undefined> => {
     for (const file of [join(folder, 'current.json'), kept]) {
       const base = readJson<Base>(file);
@@ -115,56 +120,48 @@ export async function storedBase(
     async () => {
       const other = await there();
       if (other) return good(other);
-      const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
-      if (!stored) return lost('base', platform, wanted.digest);
-      progress(`fetching the base system of ${platform} (${architecture}) from the store`);
-      const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
-      if (!tar || !lists) return lost('whole base', platform, wanted.digest);
-      const work = join(folder, `new-${process.pid}`);
-      await driver.remove(work);
-      mkdirSync(join(work, 'lists'), { recursive: true });
-      const unzipped = await run('sh', [
-        '-c',
-        'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
-        'sh',
-        tar,
-        join(work, 'base.tar'),
-        lists,
-        join(work, 'lists'),
-      ]);
-      if (unzipped.code !== 0)
-        return bad(
-          error('base-failed', `can't unpack the base of '${platform}': ${unzipped.stderr.trim().split('\n').pop()}`),
-        );
-      if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest)
-        return lost('sound base', platform, wanted.digest);
-      const root = join(work, 'root');
-      const unpacked = await driver.unpack(join(work, 'base.tar'), root);
-      if (unpacked.code !== 0)
-        return bad(
-          error('base-failed', `can't unpack the base of '${platform}': ${unpacked.stderr.trim().split('\n').pop()}`),
-        );
-      const final = join(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
-      if (exists(final)) await driver.remove(final);
-      renameSync(work, final);
-      const base: Base = {
-        ...wanted,
-        folder: final,
-        root: join(final, 'root'),
-        lists: join(final, 'lists'),
-        tar: join(final, 'base.tar'),
-        packages: stored.packages,
-        made: stored.made,
-        sources: 'store',
-      };
-      const prepared = await prepareBase(driver, state, base);
-      if (!prepared.ok) return prepared;
-      writeWhole(kept, JSON.stringify(base));
-      return good(base);
+      const fetched = await fetchBase(request, folder);
+      if (fetched.ok) writeWhole(kept, JSON.stringify(fetched.value));
+      return fetched;
     },
-    () => progress(`waiting for another slipway that fetches the base of ${platform}`),
+    () => request.progress(`waiting for another slipway that fetches the base of ${name}`),
   );
 }
+
+/** Brings a base from the store into its place below `folder`. */
+async function fetchBase(request: StoredRequest, folder: string): Promise<Result<Base>> {
+  const { driver, store, state, name, architecture, wanted } = request;
+  const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
+  if (!stored) return lost('base', name, wanted.digest);
+  request.progress(`fetching the base system of ${name} (${architecture}) from the store`);
+  const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
+  if (!tar || !lists) return lost('whole base', name, wanted.digest);
+  const work = join(folder, `new-${process.pid}`);
+  await driver.remove(work);
+  mkdirSync(join(work, 'lists'), { recursive: true });
+  const unzipped = await run('sh', [
+    '-c',
+    'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
+    'sh',
+    tar,
+    join(work, 'base.tar'),
+    lists,
+    join(work, 'lists'),
+  ]);
+  if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
+  if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
+  const unpacked = await driver.unpack(join(work, 'base.tar'), join(work, 'root'));
+  if (unpacked.code !== 0) return cannotUnpack(name, unpacked);
+  const final = join(folder, folderName(wanted));
+  if (exists(final)) await driver.remove(final);
+  renameSync(work, final);
+  const base = baseIn(final, wanted, stored);
+  const prepared = await prepareBase(driver, state, base);
+  return prepared.ok ? good(base) : prepared;
+}
+
+const cannotUnpack = (name: string, { stderr }: Outcome): Result<never> =>
+  bad(error('base-failed', `can't unpack the base of '${name}': ${stderr.trim().split('\n').pop()}`));
 
 /** Which base machines take for a platform, or for the digest that a lock pins. */
 interface SharedBase {
@@ -175,53 +172,32 @@ interface SharedBase {
 
 const sharedName = (digest: string): string => `bases/shared/${digest}.json`;
 
-export interface BaseRequest {
-  driver: Driver;
+/** What asks for a base that the machines of a store share. */
+export interface SharedBaseRequest extends BaseRequest {
   store: Store;
-  state: string;
-  distroRoot: string;
-  name: string;
-  platform: BasePlatform;
-  architecture: string;
-  now: number;
-  log: string;
-  progress: (text: string) => void;
-  /** The digest that a lock asks for. */
-  pinned: string | undefined;
 }
 
 /**
  * The base of a platform that all machines of a store share: the store's while it is younger than `renew_days`, else
  * made here and kept there. Of machines that make one at the same time the first decides, so keys are the same on all.
  */
-export async function sharedBase(request: BaseRequest): Promise<Result<Base>> {
-  const { driver, store, state, name, platform, architecture, progress, pinned } = request;
+export async function sharedBase(request: SharedBaseRequest): Promise<Result<Base>> {
+  const { store, platform, architecture, pinned } = request;
   const { wanted } = wantedBase(request.distroRoot, platform, architecture);
   const young = (base: SharedBase): boolean =>
     pinned === undefined ? request.now / 1000 - base.made < platform.renew_days * 86400 : base.digest === pinned;
   const pointer = sharedName(pinned ?? wanted);
   const fetch = async (shared: SharedBase | undefined): Promise<Base | undefined> => {
     if (!shared || !young(shared)) return undefined;
-    const base = await storedBase(driver, store, state, name, architecture, shared, progress);
+    const base = await storedBase({ ...request, wanted: shared });
     return base.ok ? base.value : undefined;
   };
   const there = await fetch(await store.readJson<SharedBase>(pointer));
   if (there) return good(there);
-  const made = await ensureBase(
-    driver,
-    state,
-    request.distroRoot,
-    name,
-    platform,
-    architecture,
-    request.now,
-    request.log,
-    progress,
-    pinned,
-  );
+  const made = await ensureBase(request);
   if (!made.ok) return made;
   const { digest, archive, made: when } = made.value;
-  await keepBase(store, made.value, newScratch(state));
+  await keepBase(store, made.value, newScratch(request.state));
   for (const target of new Set([pointer, sharedName(digest)])) {
     const { value, tag } = await store.readTagged<SharedBase>(target);
     const first = target === pointer && value?.made !== when ? await fetch(value) : undefined;

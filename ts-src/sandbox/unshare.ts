@@ -6,7 +6,7 @@ import { exists, readIf } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { withDiskLimit, type Du } from './disk-limit.ts';
-import { countsProcesses, defaultLimits } from './limits.ts';
+import { countsProcesses, defaultLimits, type Limits } from './limits.ts';
 import { openGroup } from './control-groups.ts';
 
 /** A root of layers, and a program of this machine that reads it. */
@@ -41,23 +41,95 @@ type Inside = (namespaces: string[], command: string[], options: Parameters<type
 function readRoot(reading: Reading, plain: boolean, propagation: string, inside: Inside): Promise<Outcome> {
   const { work, command, env, log, signal, onOutput } = reading;
   mkdirSync(work, { recursive: true });
-  const links = reading.layers.map((layer, i) => {
-    symlinkSync(layer, join(work, `l${i}`));
-    return `l${i}`;
-  });
+  const layers = linkLayers(reading.layers, work);
   return inside(
     ['--mount', '--propagation', propagation],
-    ['sh', '-c', readScript, 'read', work, links.join(':'), plain ? ',userxattr' : '', ...command],
+    ['sh', '-c', readScript, 'read', work, layers, plain ? ',userxattr' : '', ...command],
     { ...(env ? { env } : {}), ...(log === undefined ? {} : { log }), ...(onOutput ? { onOutput } : {}), signal },
   );
 }
 
+/** Links of short names to the layers in the folder `work`: an overlay's options have little room. */
+function linkLayers(layers: readonly string[], work: string): string {
+  return layers
+    .map((layer, i) => {
+      symlinkSync(layer, join(work, `l${i}`));
+      return `l${i}`;
+    })
+    .join(':');
+}
+
+/** Where what is written to a root goes: `k`, a link to the folder `keep`, or memory. */
+function linkUpper(keep: string | undefined, work: string): string {
+  if (!keep) return 'tmpfs';
+  mkdirSync(keep, { recursive: true });
+  mkdirSync(`${keep}.work`, { recursive: true });
+  symlinkSync(keep, join(work, 'k'));
+  symlinkSync(`${keep}.work`, join(work, 'k.work'));
+  return 'k';
+}
+
+/** The environment of enter.sh and enter.pl: the entry's own, and its limits. */
+const enterEnvironment = (
+  entry: Entry,
+  limits: Limits,
+  group: ReturnType<typeof openGroup>,
+  plain: boolean,
+): Record<string, string> => ({
+  ...entry.env,
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  ENTER_SIZE: String(limits.temporary),
+  ...(limits.disk === undefined ? {} : { ENTER_FILE: String(Math.ceil(limits.disk / 512)) }),
+  ...(plain ? { ENTER_OVERLAY: ',userxattr' } : {}),
+  ...(group ? { ENTER_GROUPS: group.folders.join(':') } : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) }),
+  ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
+});
+
+/** Enters a root in namespaces of its own; `propagation`: of mounts, as unshare(1) names it. */
+async function enterRoot(entry: Entry, plain: boolean, propagation: string, inside: Inside): Promise<Outcome> {
+  mkdirSync(entry.work, { recursive: true });
+  const layers = linkLayers(entry.root.layers, entry.work);
+  const upper = linkUpper(entry.root.keep, entry.work);
+  const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
+  const offline = entry.network === true ? [] : ['--net'];
+  const limits = entry.limits ?? defaultLimits();
+  const group = openGroup(limits);
+  const { log, signal } = entry;
+  const outcome = await inside(
+    ['--mount', '--propagation', propagation, '--pid', '--ipc', '--uts', ...offline],
+    [
+      'sh',
+      '-c',
+      enterScript,
+      'enter',
+      initScript,
+      entry.work,
+      layers,
+      upper,
+      entry.network === true ? 'on' : entry.network || 'off',
+      entry.user,
+      String(entry.binds.length),
+      ...binds,
+      ...entry.command,
+    ],
+    {
+      env: enterEnvironment(entry, limits, group, plain),
+      signal,
+      terminal: entry.terminal === true,
+      ...(log ? { log } : {}),
+      ...(limits.log === undefined ? {} : { logLimit: limits.log }),
+    },
+  );
+  const exceeded = group?.close();
+  return exceeded ? { ...outcome, exceeded } : outcome;
+}
+
 /** Namespaces by unshare(1). As root the user namespace is left out; a plain user needs subordinate ids (newuidmap). */
 export function unshareDriver(): UnshareDriver {
-  const plain = process.getuid!() !== 0;
+  const plain = process.getuid?.() !== 0;
   const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
   // When we die unshare is killed, and with it the first process of its namespace, and so all of them.
-  const inside = (namespaces: string[], command: string[], options: Parameters<typeof run>[2]): Promise<Outcome> =>
+  const inside: Inside = (namespaces, command, options) =>
     run(
       'setpriv',
       ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
@@ -69,81 +141,22 @@ export function unshareDriver(): UnshareDriver {
   let known: Promise<boolean> | undefined;
   const isPrivate = (): Promise<boolean> =>
     (known ??= run('unshare', [...user, '--mount', '--propagation', 'private', 'true']).then((o) => o.code === 0));
+  const propagation = async (): Promise<string> => ((await isPrivate()) ? 'private' : 'unchanged');
   const unmount = async (folder: string): Promise<void> => {
     const own = mountsBelow(folder);
     if (own.length && !(await isPrivate())) await run('umount', ['--lazy', ...own.reverse()]);
   };
   const du: Du = (args) => inside([], ['du', ...args], { env: { ...process.env, LC_ALL: 'C' } });
   const enter = async (entry: Entry): Promise<Outcome> => {
-    mkdirSync(entry.work, { recursive: true });
-    const links = entry.root.layers.map((layer, i) => {
-      symlinkSync(layer, join(entry.work, `l${i}`));
-      return `l${i}`;
-    });
-    let upper = 'tmpfs';
-    if (entry.root.keep) {
-      mkdirSync(entry.root.keep, { recursive: true });
-      mkdirSync(`${entry.root.keep}.work`, { recursive: true });
-      symlinkSync(entry.root.keep, join(entry.work, 'k'));
-      symlinkSync(`${entry.root.keep}.work`, join(entry.work, 'k.work'));
-      upper = 'k';
-    }
-    const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
-    const namespaces = [
-      '--mount',
-      '--propagation',
-      (await isPrivate()) ? 'private' : 'unchanged',
-      '--pid',
-      '--ipc',
-      '--uts',
-      ...(entry.network === true ? [] : ['--net']),
-    ];
-    const limits = entry.limits ?? defaultLimits();
-    const group = openGroup(limits);
-    const env = {
-      ...entry.env,
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      ENTER_SIZE: String(limits.temporary),
-      ...(limits.disk === undefined ? {} : { ENTER_FILE: String(Math.ceil(limits.disk / 512)) }),
-      ...(plain ? { ENTER_OVERLAY: ',userxattr' } : {}),
-      ...(group ? { ENTER_GROUPS: group.folders.join(':') } : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) }),
-      ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
-    };
-    const { log, signal } = entry;
-    const outcome = await inside(
-      namespaces,
-      [
-        'sh',
-        '-c',
-        enterScript,
-        'enter',
-        initScript,
-        entry.work,
-        links.join(':'),
-        upper,
-        entry.network === true ? 'on' : entry.network || 'off',
-        entry.user,
-        String(entry.binds.length),
-        ...binds,
-        ...entry.command,
-      ],
-      {
-        env,
-        signal,
-        terminal: entry.terminal === true,
-        ...(log ? { log } : {}),
-        ...(limits.log === undefined ? {} : { logLimit: limits.log }),
-      },
-    );
-    const exceeded = group?.close();
+    const outcome = await enterRoot(entry, plain, await propagation(), inside);
     await unmount(entry.work);
-    return exceeded ? { ...outcome, exceeded } : outcome;
+    return outcome;
   };
   return {
     name: 'unshare',
     enter: (entry) => withDiskLimit(entry, du, enter),
     async read(reading) {
-      const outcome = await readRoot(reading, plain, (await isPrivate()) ? 'private' : 'unchanged', inside);
+      const outcome = await readRoot(reading, plain, await propagation(), inside);
       await unmount(reading.work);
       return outcome;
     },

@@ -61,12 +61,12 @@ export async function prepareEnvironment(
   writeFileSync(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}\n`);
   const system = await resolved.set.packages();
   if (typeof system === 'string') return failed(`apt can't install what it needs: ${system}`);
-  const layers = await graph.system.root(system, request.common);
+  const layers = await graph.layers.root(system, request.common);
   if (!layers.ok) return failed(`${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})`);
   const own = join(work, 'own');
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph, d)),
-    graph.system.status(layers.value)!,
+    graph.layers.status(layers.value)!,
     own,
   );
   if (problem && 'clash' in problem)

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { good, type Result } from '../model/diagnostics.ts';
+import type { Distro, Platform } from '../model/distro.ts';
+import type { Lockfile } from '../model/lockfile.ts';
+import type { Target } from '../model/plan.ts';
+import { AptResolver, type Resolved } from '../sandbox/apt-resolver.ts';
+import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import { sharedBase, storedBase, toldBase } from '../sandbox/stored-base.ts';
+import { SystemLayers } from '../sandbox/system-layers.ts';
+import type { Store } from '../store/store.ts';
+
+/** System packages of one base: what apt says of them, and folders that hold them. */
+export interface SystemPackages {
+  system: AptResolver;
+  layers: SystemLayers;
+}
+
+/** What opens the bases of a run. */
+export interface SystemRequest {
+  driver: Driver;
+  store: Store;
+  state: string;
+  distro: Distro;
+  distroRoot: string;
+  lock: Lockfile | undefined;
+  /** By platform and architecture: the base that the plan was made with. */
+  bases: Record<string, { digest: string; archive: string }>;
+  renewBase: boolean;
+  /** A base that the plan does not name is the store's. */
+  sharesBases?: boolean;
+  progress: (text: string) => void;
+}
+
+const logOf = (state: string): string => join(state, 'slipway.log');
+
+/** The base of a target and its system packages, with what other machines' apt said. `tells`: it is never entered. */
+export async function openSystem(
+  request: SystemRequest,
+  target: Target,
+  tells: boolean,
+): Promise<Result<SystemPackages>> {
+  const { driver, state, store } = request;
+  const found = request.distro.platforms[target.platform];
+  if (!found) throw new Error(`no platform ${target.platform}`);
+  const platform = request.renewBase ? { ...found, renew_days: 0 } : found;
+  const base = await openBase(request, target, platform, tells);
+  if (!base.ok) return base;
+  const proxy = async () => platform.proxy ?? hostProxy();
+  const system = new AptResolver(driver, state, base.value);
+  system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
+    store.readJson<string[]>(setName(digest)),
+  );
+  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state)) });
+}
+
+/** The base that the plan names; else one that the store's machines share where `sharesBases`, else this machine's. */
+function openBase(
+  request: SystemRequest,
+  { platform: name, architecture }: Target,
+  platform: Platform,
+  tells: boolean,
+): Promise<Result<Base>> {
+  const { driver, store, state, distroRoot, progress } = request;
+  const id = `${name}-${architecture}`;
+  const wanted = request.bases[id];
+  if (wanted && tells) return toldBase(store, state, name, wanted);
+  if (wanted) return storedBase({ driver, store, state, name, architecture, wanted, progress });
+  const pinned = request.lock?.platforms[id]?.base;
+  const log = logOf(state);
+  const now = Date.now();
+  const asked = { driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned };
+  return request.sharesBases ? sharedBase({ ...asked, store }) : ensureBase(asked);
+}
+
+const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
+const setName = (digest: string): string => `sets/${digest.slice(0, 2)}/${digest}.json`;
+
+/** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
+export async function shareAnswers(systems: Iterable<AptResolver>, store: Store): Promise<void> {
+  for (const system of systems) {
+    const news = system.news();
+    if (!news) continue;
+    const there = (await store.readJson<Resolved>(resolvedName(system.base))) ?? {};
+    const known = new Set(Object.values(there));
+    const fresh = Object.entries(news).filter(([, digest]) => !known.has(digest) && known.add(digest));
+    await store.many(fresh, async ([names, digest]) => {
+      const set = await system.resolve(names.split(' '));
+      const packages = typeof set === 'string' ? undefined : await set.packages();
+      if (Array.isArray(packages)) await store.writeJson(setName(digest), packages);
+    });
+    await store.writeJson(resolvedName(system.base), { ...there, ...news });
+  }
+}

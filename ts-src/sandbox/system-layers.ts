@@ -1,0 +1,231 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import { exists, readJson, writeWhole } from '../io/files.ts';
+import { withMutex } from '../io/mutex.ts';
+import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
+import { aptEnvironment, type Base } from './base-system.ts';
+import type { Driver } from './driver.ts';
+import { newScratch } from './scratch.ts';
+
+interface Layer {
+  set: string[];
+  parent?: string;
+}
+
+/** Some names out of many, for a message. */
+const shortList = (names: readonly string[]): string =>
+  `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+
+/** Folders that hold sets of system packages over one base, each upon a smaller one where there is one. */
+export class SystemLayers {
+  private readonly layers = new Map<string, Layer>();
+  private readonly known = new Set<string>();
+  private readonly making = new Map<string, Promise<Result<string[]>>>();
+
+  constructor(
+    private readonly driver: Driver,
+    private readonly state: string,
+    private readonly base: Base,
+    private readonly proxy: () => Promise<string | undefined>,
+    private readonly log: string,
+  ) {}
+
+  /**
+   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
+   * many sets, which gets a layer of its own below the others, so that it is installed once.
+   */
+  async root(set: string[], common: readonly string[] = []): Promise<Result<string[]>> {
+    if (!set.length) return good([this.base.root]);
+    const below = common.length < set.length && common.every((p) => set.includes(p)) ? [...common] : [];
+    if (below.length) {
+      const made = await this.root(below);
+      if (!made.ok) return made;
+    }
+    const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
+    let making = this.making.get(id);
+    if (!making) {
+      making = this.make(id, set, below).finally(() => this.making.delete(id));
+      this.making.set(id, making);
+    }
+    return making;
+  }
+
+  private all = (): string => join(this.state, this.driver.name === 'docker' ? 'layers-docker' : 'layers');
+  private folder = (id: string): string => join(this.all(), id);
+
+  /** Folders of a layer and of all below it; undefined where one of them is not there. */
+  private chain(id: string): string[] | undefined {
+    const chain: string[] = [];
+    for (let at: string | undefined = id; at;) {
+      const layer: Layer | undefined = this.layers.get(at) ?? readJson<Layer>(join(this.folder(at), 'layer.json'));
+      if (!layer) return undefined;
+      this.layers.set(at, layer);
+      chain.push(join(this.folder(at), 'root'));
+      at = layer.parent;
+    }
+    return [...chain, this.base.root];
+  }
+
+  private async soundChain(id: string): Promise<string[] | undefined> {
+    const chain = this.chain(id);
+    return chain && (await this.sound(chain)) ? chain : undefined;
+  }
+
+  private async make(id: string, set: string[], common: readonly string[]): Promise<Result<string[]>> {
+    const there = await this.soundChain(id);
+    if (there) return good(there);
+    return withMutex(join(this.all(), `${id}.lock`), async () => {
+      const other = await this.soundChain(id);
+      return other ? good(other) : this.install(id, set, common);
+    });
+  }
+
+  /** Installs a set upon the nearest layer at hand, and puts what that adds to its place. */
+  private async install(id: string, set: string[], common: readonly string[]): Promise<Result<string[]>> {
+    const nearest = this.nearestBelow(set, common);
+    const below = nearest && (await this.soundChain(nearest.id));
+    const parent = below && nearest;
+    const lower = below ?? [this.base.root];
+    const missing = set.filter((s) => !parent?.set.includes(s));
+    const fetched = await this.fetch(missing);
+    if (!fetched.ok) return fetched;
+    const work = newScratch(this.state);
+    const keep = join(work, 'kept');
+    const made = await this.driver.enter({
+      root: { layers: lower, keep },
+      network: false,
+      user: 'root',
+      work,
+      env: aptEnvironment(undefined),
+      log: this.log,
+      binds: [...listBinds(this.base), { from: this.archives(), to: '/var/cache/apt/archives' }],
+      command: [
+        'sh',
+        '-ec',
+        copyCaches +
+          'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
+        'apt-get',
+        ...aptOptions,
+        '-o',
+        'Debug::NoLocking=1',
+        '-y',
+        '--no-download',
+        '--allow-downgrades',
+        'install',
+        '--',
+        ...missing,
+      ],
+    });
+    if (made.code !== 0)
+      return bad(
+        error('system-install', `apt could not install ${shortList(missing)}`, {
+          file: this.log,
+          hint: 'the end of that log tells why',
+        }),
+      );
+    await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep, work);
+    return good([join(this.folder(id), 'root'), ...lower]);
+  }
+
+  /** Moves what an installation left in `kept` to the layer's place. */
+  private async keep(id: string, layer: Layer, kept: string, work: string): Promise<void> {
+    mkdirSync(this.all(), { recursive: true });
+    const staged = join(work, 'layer');
+    mkdirSync(staged);
+    rmSync(join(kept, 'aptcache'), { recursive: true, force: true });
+    renameSync(kept, join(staged, 'root'));
+    writeWhole(join(staged, 'layer.json'), JSON.stringify(layer));
+    if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
+    renameSync(staged, this.folder(id));
+    this.layers.set(id, layer);
+  }
+
+  private async sound(chain: string[]): Promise<boolean> {
+    for (const folder of chain) if (!this.known.has(folder) && !(await this.driver.ready(folder))) return false;
+    for (const folder of chain) this.known.add(folder);
+    return true;
+  }
+
+  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
+  private nearestBelow(set: string[], common: readonly string[]): (Layer & { id: string }) | undefined {
+    const wanted = new Set(set);
+    let best: (Layer & { id: string }) | undefined;
+    let names: string[] = [];
+    try {
+      names = readdirSync(this.all())
+        .filter((n) => !n.includes('.'))
+        .sort();
+    } catch {
+      /* none yet */
+    }
+    for (const id of names) {
+      const chain = this.chain(id);
+      const layer = this.layers.get(id);
+      if (
+        !chain ||
+        !layer ||
+        chain.length > 24 ||
+        layer.set.length <= (best?.set.length ?? 0) ||
+        sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id
+      )
+        continue;
+      if (layer.set.every((s) => wanted.has(s)) && common.every((s) => layer.set.includes(s))) best = { ...layer, id };
+    }
+    return best;
+  }
+
+  private archives(): string {
+    const folder = join(this.state, 'archives');
+    mkdirSync(join(folder, 'partial'), { recursive: true });
+    return folder;
+  }
+
+  /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
+  async fetch(packages: string[]): Promise<Result<true>> {
+    const file = (p: string) => {
+      const [name = '', version = ''] = p.split('=');
+      return `${name}_${version.replaceAll(':', '%3a')}_`;
+    };
+    return withMutex(join(this.state, 'archives.lock'), async () => {
+      const held = readdirSync(this.archives());
+      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file(p))));
+      if (!missing.length) return good(true);
+      const work = newScratch(this.state);
+      // Beside where they stay, so that each appears there whole.
+      const got = await this.driver.enter({
+        root: { layers: [this.base.root] },
+        network: true,
+        user: 'root',
+        work,
+        env: aptEnvironment(await this.proxy()),
+        log: this.log,
+        binds: [...listBinds(this.base), { from: this.archives(), to: '/fetched' }],
+        command: [
+          'sh',
+          '-ec',
+          copyCaches +
+            'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/',
+          'apt-get',
+          ...aptOptions,
+          'download',
+          '--',
+          ...missing,
+        ],
+      });
+      if (got.code === 0) return good(true);
+      return bad(
+        error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
+          file: this.log,
+          hint: 'if the archive no longer has these versions, make the base anew with --renew-base',
+        }),
+      );
+    });
+  }
+
+  /** dpkg's status of a root with this set, as text. */
+  status(layers: string[]): string | undefined {
+    return layers.map((l) => join(l, 'var/lib/dpkg/status')).find(exists);
+  }
+}
