@@ -23,110 +23,170 @@ export function readElf(data: Buffer): Elf | undefined {
   }
 }
 
-function parse(data: Buffer): Elf {
-  const wide = data[4] === 2;
-  const little = data[5] === 1;
-  const u16 = (at: number) => (little ? data.readUInt16LE(at) : data.readUInt16BE(at));
-  const u32 = (at: number) => (little ? data.readUInt32LE(at) : data.readUInt32BE(at));
-  const word = (at: number) => (wide ? Number(little ? data.readBigUInt64LE(at) : data.readBigUInt64BE(at)) : u32(at));
-  const text = (at: number) => {
-    const end = data.indexOf(0, at);
-    if (at >= data.length || end < 0) throw new RangeError('a string outside the file');
-    return data.toString('latin1', at, end);
-  };
-  const type = u16(16);
-  const sectionsAt = word(wide ? 40 : 32);
-  const sectionSize = u16(wide ? 58 : 46);
-  const sectionCount = u16(wide ? 60 : 48);
-  const programsAt = word(wide ? 32 : 28);
-  const programSize = u16(wide ? 54 : 42);
-  const programCount = u16(wide ? 56 : 44);
-  let interpreted = false;
-  for (let i = 0; i < programCount; i++) if (u32(programsAt + i * programSize) === 3) interpreted = true;
-  interface Section {
-    type: number;
-    offset: number;
-    size: number;
-    link: number;
-    info: number;
-    entry: number;
-  }
-  const sections: Section[] = [];
-  for (let i = 0; i < sectionCount; i++) {
-    const at = sectionsAt + i * sectionSize;
-    sections.push(
-      wide
-        ? {
-            type: u32(at + 4),
-            offset: word(at + 24),
-            size: word(at + 32),
-            link: u32(at + 40),
-            info: u32(at + 44),
-            entry: word(at + 56),
-          }
-        : {
-            type: u32(at + 4),
-            offset: u32(at + 16),
-            size: u32(at + 20),
-            link: u32(at + 24),
-            info: u32(at + 28),
-            entry: u32(at + 36),
-          },
-    );
-  }
-  const strings = (s: Section) => sections[s.link]?.offset ?? data.length;
+interface Section {
+  type: number;
+  offset: number;
+  size: number;
+  link: number;
+  info: number;
+}
 
-  let soname: string | undefined;
-  const needed: string[] = [];
-  const dynamic = sections.find((s) => s.type === 6);
-  const step = wide ? 16 : 8;
-  for (let at = dynamic?.offset ?? 0; dynamic && at < dynamic.offset + dynamic.size; at += step) {
-    const tag = word(at);
-    const value = word(at + step / 2);
-    if (tag === 0) break;
-    if (tag === 1) needed.push(text(strings(dynamic) + value));
-    if (tag === 14) soname = text(strings(dynamic) + value);
+/** Numbers and strings of an ELF file, in its width and byte order. What lies outside of the file is a RangeError. */
+class ElfData {
+  readonly wide: boolean;
+  private readonly little: boolean;
+
+  constructor(private readonly data: Buffer) {
+    this.wide = data[4] === 2;
+    this.little = data[5] === 1;
   }
 
-  const versions = new Map<number, string>();
-  const definitions = sections.find((s) => s.type === 0x6ffffffd);
-  for (let at = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at + 4), text(strings(definitions) + u32(at + u32(at + 12))));
-    at += u32(at + 16);
+  u8(at: number): number {
+    return this.data.readUInt8(at);
   }
-  const indices = sections.find((s) => s.type === 0x6fffffff);
-  const exports: string[] = [];
-  const symbols = sections.find((s) => s.type === 11);
-  if (symbols) {
-    const size = wide ? 24 : 16;
-    for (let i = 1, at = symbols.offset + size; at + size <= symbols.offset + symbols.size; i++, at += size) {
-      const info = data[at + (wide ? 4 : 12)]!;
-      const other = data[at + (wide ? 5 : 13)]!;
-      const section = u16(at + (wide ? 6 : 14));
-      const binding = info >> 4;
-      const visibility = other & 3;
-      if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
-      const kind = types[info & 15] ?? String(info & 15);
-      const version = indices ? u16(indices.offset + 2 * i) : 1;
-      const named = versions.get(version & 0x7fff);
-      // A program that uses data of a library copies it at its size: the size is part of the interface.
-      const sized = kind === 'object' || kind === 'tls' || kind === 'common' ? ` ${word(at + (wide ? 16 : 8))}` : '';
-      exports.push(
-        `${text(strings(symbols) + u32(at))}${named !== undefined && (version & 0x7fff) > 1 ? `@${version & 0x8000 ? '' : '@'}${named}` : ''} ${kind} ${binding === 2 ? 'weak' : binding === 10 ? 'unique' : 'global'}${sized}`,
-      );
+
+  u16(at: number): number {
+    return this.little ? this.data.readUInt16LE(at) : this.data.readUInt16BE(at);
+  }
+
+  u32(at: number): number {
+    return this.little ? this.data.readUInt32LE(at) : this.data.readUInt32BE(at);
+  }
+
+  word(at: number): number {
+    if (!this.wide) return this.u32(at);
+    return Number(this.little ? this.data.readBigUInt64LE(at) : this.data.readBigUInt64BE(at));
+  }
+
+  text(at: number): string {
+    const end = this.data.indexOf(0, at);
+    if (at >= this.data.length || end < 0) throw new RangeError('a string outside the file');
+    return this.data.toString('latin1', at, end);
+  }
+
+  sections(): Section[] {
+    const { wide } = this;
+    const begin = this.word(wide ? 40 : 32);
+    const size = this.u16(wide ? 58 : 46);
+    const count = this.u16(wide ? 60 : 48);
+    const sections: Section[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = begin + i * size;
+      sections.push({
+        type: this.u32(at + 4),
+        offset: this.word(at + (wide ? 24 : 16)),
+        size: this.word(at + (wide ? 32 : 20)),
+        link: this.u32(at + (wide ? 40 : 24)),
+        info: this.u32(at + (wide ? 44 : 28)),
+      });
     }
+    return sections;
   }
+
+  /** Whether it names an interpreter, as programs do. */
+  interpreted(): boolean {
+    const { wide } = this;
+    const begin = this.word(wide ? 32 : 28);
+    const size = this.u16(wide ? 54 : 42);
+    const count = this.u16(wide ? 56 : 44);
+    let found = false;
+    for (let i = 0; i < count; i++) if (this.u32(begin + i * size) === 3) found = true;
+    return found;
+  }
+
+  /** Where the strings of a section lie. */
+  strings(sections: readonly Section[], { link }: Section): number {
+    return sections[link]?.offset ?? this.data.length;
+  }
+}
+
+function parse(data: Buffer): Elf {
+  const file = new ElfData(data);
+  const sections = file.sections();
+  const interpreted = file.interpreted();
+  const { soname, needed } = readDynamic(file, sections);
+  const exports = readExports(file, sections);
   return {
-    kind:
-      type === 1
-        ? 'object'
-        : type === 2 || (type === 3 && interpreted && soname === undefined)
-          ? 'program'
-          : type === 3
-            ? 'library'
-            : 'other',
+    kind: kindOf(file.u16(16), interpreted && soname === undefined),
     soname,
     needed: needed.sort(),
     exports: exports.sort(),
   };
+}
+
+/** `program`: of a file that can be loaded anywhere, whether it is a program. */
+function kindOf(type: number, program: boolean): Elf['kind'] {
+  if (type === 1) return 'object';
+  if (type === 2) return 'program';
+  if (type !== 3) return 'other';
+  return program ? 'program' : 'library';
+}
+
+function readDynamic(file: ElfData, sections: readonly Section[]): { soname: string | undefined; needed: string[] } {
+  let soname: string | undefined;
+  const needed: string[] = [];
+  const dynamic = sections.find((s) => s.type === 6);
+  if (!dynamic) return { soname, needed };
+  const strings = file.strings(sections, dynamic);
+  const step = file.wide ? 16 : 8;
+  for (let at = dynamic.offset; at < dynamic.offset + dynamic.size; at += step) {
+    const tag = file.word(at);
+    const value = file.word(at + step / 2);
+    if (tag === 0) break;
+    if (tag === 1) needed.push(file.text(strings + value));
+    if (tag === 14) soname = file.text(strings + value);
+  }
+  return { soname, needed };
+}
+
+/** Names of the versions that the file defines, by their number. */
+function readVersions(file: ElfData, sections: readonly Section[]): Map<number, string> {
+  const versions = new Map<number, string>();
+  const definitions = sections.find((s) => s.type === 0x6ffffffd);
+  if (!definitions) return versions;
+  const strings = file.strings(sections, definitions);
+  let at = definitions.offset;
+  for (let i = 0; i < definitions.info; i++) {
+    versions.set(file.u16(at + 4), file.text(strings + file.u32(at + file.u32(at + 12))));
+    at += file.u32(at + 16);
+  }
+  return versions;
+}
+
+function readExports(file: ElfData, sections: readonly Section[]): string[] {
+  const { wide } = file;
+  const versions = readVersions(file, sections);
+  const indices = sections.find((s) => s.type === 0x6fffffff);
+  const exports: string[] = [];
+  const symbols = sections.find((s) => s.type === 11);
+  if (!symbols) return exports;
+  const strings = file.strings(sections, symbols);
+  const size = wide ? 24 : 16;
+  for (let i = 1, at = symbols.offset + size; at + size <= symbols.offset + symbols.size; i++, at += size) {
+    const info = file.u8(at + (wide ? 4 : 12));
+    const visibility = file.u8(at + (wide ? 5 : 13)) & 3;
+    const section = file.u16(at + (wide ? 6 : 14));
+    const binding = info >> 4;
+    if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
+    const kind = types[info & 15] ?? String(info & 15);
+    const version = indices ? file.u16(indices.offset + 2 * i) : 1;
+    // A program that uses data of a library copies it at its size: the size is part of the interface.
+    const sized = kind === 'object' || kind === 'tls' || kind === 'common' ? ` ${file.word(at + (wide ? 16 : 8))}` : '';
+    const name = file.text(strings + file.u32(at));
+    exports.push(`${name}${versionText(version, versions)} ${kind} ${bindingText(binding)}${sized}`);
+  }
+  return exports;
+}
+
+/** A symbol's version as tools write it: `@@` before the default one, `@` before others. */
+function versionText(version: number, versions: ReadonlyMap<number, string>): string {
+  const number = version & 0x7fff;
+  const name = versions.get(number);
+  if (name === undefined || number <= 1) return '';
+  return `@${version & 0x8000 ? '' : '@'}${name}`;
+}
+
+function bindingText(binding: number): string {
+  if (binding === 2) return 'weak';
+  return binding === 10 ? 'unique' : 'global';
 }

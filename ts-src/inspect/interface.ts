@@ -5,7 +5,7 @@ import { LeftBehindError, mostNames, readHeld, shownName } from '../io/untrusted
 import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
-import { readElf } from './elf.ts';
+import { readElf, type Elf } from './elf.ts';
 import { containsName, isForPeople, visibleMetadata } from './for-people.ts';
 import { visibleManifest } from './visible-manifest.ts';
 
@@ -42,24 +42,21 @@ const dataFolders =
  * where in doubt, dependents are rebuilt.
  *
  * - A shared library (not a Python extension) counts by its soname, what it needs, and its exported dynamic symbols
- * with type,
- *   binding, version and, for data, size. Linking and loading see nothing else of it; what a compiler sees are headers, which
- *   count whole. Its code does not reach a dependent's files.
+ *   with type, binding, version and, for data, size. Linking and loading see nothing else of it; what a compiler sees
+ *   are headers, which count whole. Its code does not reach a dependent's files.
  * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: nothing else in a
- * dependent's build
- *   knows of it. One in `bin`, or named in CMake, may be run by a dependent's build: it counts whole, and so does all that it could
- *   load (`offers`).
+ *   dependent's build knows of it. One in `bin`, or named in CMake, may be run by a dependent's build: it counts whole,
+ *   and so does all that it could load (`offers`).
  * - A C or C++ header, a CMake file and a Python source count without comments, where taking those out leaves each
- * token in its
- *   line and, in a header, its column (`withoutComments`): compilers, CMake and Python give the same for them.
+ *   token in its line and, in a header, its column (`withoutComments`): compilers, CMake and Python give the same.
  * - `package.xml` counts by name, version, dependencies, groups and exports (`visibleManifest`): plans take
- * dependencies from the package's own manifest, and tools read nothing else of another's. A Python distribution's
- * metadata counts by the headers that programs read.
+ *   dependencies from the package's own manifest, and tools read nothing else of another's. A Python distribution's
+ *   metadata counts by the headers that programs read.
  * - What is for people (README, CHANGELOG, licences, folders of documents: `isForPeople`) does not count, unless the
- * package's own CMake, pkg-config or Python text names it.
+ *   package's own CMake, pkg-config or Python text names it.
  * - Byte code of Python counts by its source beside it.
  * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count, unless a CMake file of the package
- * names them: they are read by programs when they run.
+ *   names them: they are read by programs when they run.
  * - `usr/share/doc` does not count: nothing reads it in a build.
  *
  * Whoever runs the package in its build (a build tool) sees all files, but of shared libraries' code only what is
@@ -67,7 +64,50 @@ const dataFolders =
  * (`loads`), nothing loads one.
  */
 export function describe(stage: string): Description {
-  const files: { path: string; mode: number; link?: string }[] = [];
+  const files = installedFiles(stage);
+  const cmakeText = files
+    .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
+    .map((f) => readHeld(stage, f.path).toString('utf8'))
+    .join('\n');
+  const context: Context = {
+    cmakeText,
+    codeText: textThatBuildsRead(stage, files),
+    paths: new Set(files.map((f) => f.path)),
+  };
+  let loads = false;
+  let offers = false;
+  const parts = files.map((f): Part => {
+    if (f.link !== undefined) {
+      const link = whole(f, `-> ${f.link}`);
+      return { path: f.path, full: link, code: link, api: link, tool: link };
+    }
+    const data = readHeld(stage, f.path);
+    const elf = readElf(data);
+    const binary = elf && describeBinary(f, data, elf, cmakeText);
+    loads ||= binary?.loads ?? callsForeignCode(f, data);
+    offers ||= binary?.offers ?? false;
+    return binary?.part ?? describeText(f, data, elf !== undefined, context);
+  });
+  return { parts, loads, offers };
+}
+
+/** A file or link that a package installs. `mode`: 1 where it may be run. */
+interface Installed {
+  path: string;
+  mode: number;
+  link?: string;
+}
+
+/** What the rules look at beside a file itself. */
+interface Context {
+  /** Text of the package's CMake files, and of all that a dependent's build may run or read. */
+  cmakeText: string;
+  codeText: string;
+  paths: ReadonlySet<string>;
+}
+
+function installedFiles(stage: string): Installed[] {
+  const files: Installed[] = [];
   const walk = (folder: string, shown: string, depth = 0): void => {
     if (depth > 100) throw new LeftBehindError(`${shownName(shown)} is nested more than 100 deep`);
     for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -83,71 +123,60 @@ export function describe(stage: string): Description {
     }
   };
   walk(stage, '');
-  const cmakeText = files
-    .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
-    .map((f) => readHeld(stage, f.path).toString('utf8'))
-    .join('\n');
-  const codeText = textThatBuildsRead(stage, files);
-  const sources = new Set(files.map((f) => f.path));
-  let loads = false;
-  let offers = false;
-  const parts = files.map((f): Part => {
-    const whole = (text: string) => `${f.mode} ${text}`;
-    if (f.link !== undefined) {
-      const link = whole(`-> ${f.link}`);
-      return { path: f.path, full: link, code: link, api: link, tool: link };
-    }
-    const data = readHeld(stage, f.path);
-    const full = whole(sha256(data));
-    const elf = readElf(data);
-    const plain = elf ? undefined : withoutComments(f.path, data.toString('latin1'));
-    const code = plain === undefined ? full : whole(sha256(`without comments ${plain}`));
-    const part = (api: string | undefined, tool: string | undefined = code): Part => ({
-      path: f.path,
-      full,
-      code,
-      api,
-      tool,
-    });
-    const seen = (text: string | undefined): Part => ({ path: f.path, full, code: text, api: text, tool: text });
-    const python = /\/(site|dist)-packages\//.test(f.path);
-    if (elf?.kind === 'library' && !python) {
-      const text = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
-      return {
-        ...part(text, text),
-        symbols: [`soname ${elf.soname ?? 'none'}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports],
-      };
-    }
-    if (elf?.kind === 'library') {
-      loads = true;
-      return part(code);
-    }
-    if (elf?.kind === 'program') {
-      loads = true;
-      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, basename(f.path))) {
-        offers = true;
-        return part(code);
-      }
-      return part(whole('a program'));
-    }
-    if (f.path.endsWith('.py') || (f.mode && data.subarray(0, 2).toString() === '#!')) {
-      if (/\b(ctypes|cffi|cppyy)\b/.test(data.toString('utf8'))) loads = true;
-    }
-    if (f.path.endsWith('.pyc')) {
-      const source = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, '$1.py');
-      return sources.has(source) ? seen(undefined) : part(code);
-    }
-    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) {
-      const visible = visibleManifest(data.toString('utf8'));
-      return seen(visible === undefined ? full : whole(sha256(`visible ${visible}`)));
-    }
-    if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(f.path))
-      return seen(whole(sha256(`visible ${visibleMetadata(data.toString('utf8'))}`)));
-    if (!elf && isForPeople(f.path, codeText)) return seen(undefined);
-    if (dataFolders.test(f.path) && !containsName(cmakeText, basename(f.path))) return part(undefined);
-    return part(code);
-  });
-  return { parts, loads, offers };
+  return files;
+}
+
+const whole = ({ mode }: Installed, text: string): string => `${mode} ${text}`;
+
+/** A library or a program: its part, whether it may be loaded (a program or Python extension), and run in a build. */
+function describeBinary(
+  f: Installed,
+  data: Buffer,
+  elf: Elf,
+  cmakeText: string,
+): { part: Part; loads: boolean; offers: boolean } | undefined {
+  const full = whole(f, sha256(data));
+  const entire: Part = { path: f.path, full, code: full, api: full, tool: full };
+  if (elf.kind === 'library') {
+    if (/\/(site|dist)-packages\//.test(f.path)) return { part: entire, loads: true, offers: false };
+    const text = whole(f, sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+    const symbols = [`soname ${elf.soname ?? 'none'}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports];
+    return { part: { ...entire, api: text, tool: text, symbols }, loads: false, offers: false };
+  }
+  if (elf.kind !== 'program') return undefined;
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, basename(f.path));
+  return offered
+    ? { part: entire, loads: true, offers: true }
+    : { part: { ...entire, api: whole(f, 'a program') }, loads: true, offers: false };
+}
+
+/** A Python file or a script that loads libraries by itself. */
+function callsForeignCode({ path, mode }: Installed, data: Buffer): boolean {
+  if (!path.endsWith('.py') && !(mode && data.subarray(0, 2).toString() === '#!')) return false;
+  return /\b(ctypes|cffi|cppyy)\b/.test(data.toString('utf8'));
+}
+
+/** All that is no library and no program. */
+function describeText(f: Installed, data: Buffer, isElf: boolean, { cmakeText, codeText, paths }: Context): Part {
+  const { path } = f;
+  const full = whole(f, sha256(data));
+  const plain = isElf ? undefined : withoutComments(path, data.toString('latin1'));
+  const code = plain === undefined ? full : whole(f, sha256(`without comments ${plain}`));
+  const seen = (text: string | undefined): Part => ({ path, full, code: text, api: text, tool: text });
+  if (path.endsWith('.pyc')) {
+    const source = path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, '$1.py');
+    return seen(paths.has(source) ? undefined : code);
+  }
+  if (/\/share\/[^/]+\/package\.xml$/.test(path)) {
+    const visible = visibleManifest(data.toString('utf8'));
+    return seen(visible === undefined ? full : whole(f, sha256(`visible ${visible}`)));
+  }
+  if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path))
+    return seen(whole(f, sha256(`visible ${visibleMetadata(data.toString('utf8'))}`)));
+  if (!isElf && isForPeople(path, codeText)) return seen(undefined);
+  if (dataFolders.test(path) && !containsName(cmakeText, basename(path)))
+    return { path, full, code, api: undefined, tool: code };
+  return seen(code);
 }
 
 /** Digests of what a package shows. */
@@ -171,7 +200,7 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
 }
 
 /** Text of the package that a dependent's build may run or read for paths: CMake, pkg-config, Python, scripts. */
-function textThatBuildsRead(stage: string, files: readonly { path: string; link?: string }[]): string {
+function textThatBuildsRead(stage: string, files: readonly Installed[]): string {
   return files
     .filter((f) => f.link === undefined && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path))
     .map((f) => readHeld(stage, f.path))
