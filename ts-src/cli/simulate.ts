@@ -48,95 +48,102 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: 'boolean', help: 'as data' },
   },
   async run(values, packages) {
-    const number = (name: 'seed' | 'agent-start' | 'agent-idle' | 'call', fallback: number): number =>
-      values[name] === undefined ? fallback : Number(values[name]);
-    const lanes = (values.lanes ?? '10,20,50,100').split(',').map(Number);
-    const costs: Costs = {
-      agentStart: number('agent-start', 30),
-      agentTake: 0.065,
-      agentIdle: number('agent-idle', 300),
-      call: number('call', 0.7),
-    };
-    const text = values.durations === undefined ? undefined : readIf(values.durations);
-    if (
-      text === undefined ||
-      [...lanes, number('seed', 1), costs.agentStart, costs.agentIdle, costs.call].some(
-        (n) => !Number.isFinite(n) || n < 0,
-      ) ||
-      lanes.includes(0)
-    ) {
-      writeMessage(
-        text === undefined
-          ? 'slipway simulate: --durations names a file of packages and seconds\n'
-          : 'slipway simulate: numbers are wanted there\n',
-      );
+    const read = readSettings(values);
+    if (typeof read === 'string') {
+      writeMessage(`slipway simulate: ${read}\n`);
       return exit.usage;
     }
+    const { text, lanes, costs, seed } = read;
     const planned = await readAndPlan(values, packages);
     showDiagnostics(planned.diagnostics.filter(isError));
     if (!planned.ok) return exit.failed;
-    const known = new Map(
-      text
-        .split('\n')
-        .flatMap((l) =>
-          /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split('\t')[0]!, Number(l.split('\t')[1])] as const] : [],
-        ),
-    );
+    const known = readDurations(text);
     if (!known.size) {
       writeMessage(`slipway simulate: ${values.durations} has no line of a package, a tab and seconds\n`);
       return exit.failed;
     }
-    const work = workOf(planned.value.plan.scopes, known, number('seed', 1));
+    const work = workOf(planned.value.plan.scopes, known, seed);
     if (values.schedule !== undefined) writeSchedule(values.schedule, work);
-    const rows = lanes.map((n) => {
-      const least = bound(work, n);
-      const run = runSimulation(work, n, costs);
-      return {
-        lanes: n,
-        tasks: work.seconds.length,
-        bound: least,
-        seconds: run.seconds,
-        vs_bound: run.seconds / least,
-        levels_vs_bound: levels(work, n) / least,
-        calls: run.calls,
-        sleeps: run.sleeps,
-        takes: run.takes,
-        agents: run.agents,
-      };
-    });
-    if (values.json) writeOutput(`${JSON.stringify(rows)}\n`);
-    else
-      writeOutput(
-        renderTable(
-          [
-            'lanes',
-            'tasks',
-            'bound',
-            'total',
-            'times the bound',
-            'levels',
-            'calls',
-            'looks',
-            'agents taken',
-            'started',
-          ],
-          rows.map((r) => [
-            String(r.lanes),
-            String(r.tasks),
-            minutes(r.bound),
-            minutes(r.seconds),
-            r.vs_bound.toFixed(3),
-            r.levels_vs_bound.toFixed(2),
-            String(r.calls),
-            String(r.sleeps),
-            String(r.takes),
-            String(r.agents),
-          ]),
-        ),
-      );
+    const rows = lanes.map((n) => simulatedRow(work, n, costs));
+    writeOutput(values.json ? `${JSON.stringify(rows)}\n` : rowsTable(rows));
     return exit.ok;
   },
 });
+
+interface Settings {
+  /** Of the file of durations. */
+  text: string;
+  lanes: number[];
+  costs: Costs;
+  seed: number;
+}
+
+type NumberOption = 'seed' | 'agent-start' | 'agent-idle' | 'call';
+
+/** What the options ask for; text where they can't be understood. */
+function readSettings(
+  values: Partial<Record<NumberOption | 'lanes' | 'durations', string | undefined>>,
+): Settings | string {
+  const number = (name: NumberOption, fallback: number): number =>
+    values[name] === undefined ? fallback : Number(values[name]);
+  const text = values.durations === undefined ? undefined : readIf(values.durations);
+  if (text === undefined) return '--durations names a file of packages and seconds';
+  const lanes = (values.lanes ?? '10,20,50,100').split(',').map(Number);
+  const seed = number('seed', 1);
+  const costs: Costs = {
+    agentStart: number('agent-start', 30),
+    agentTake: 0.065,
+    agentIdle: number('agent-idle', 300),
+    call: number('call', 0.7),
+  };
+  const numbers = [...lanes, seed, costs.agentStart, costs.agentIdle, costs.call];
+  if (lanes.includes(0) || numbers.some((n) => !Number.isFinite(n) || n < 0)) return 'numbers are wanted there';
+  return { text, lanes, costs, seed };
+}
+
+/** Seconds by package, from lines of a package, a tab and seconds. */
+const readDurations = (text: string): Map<string, number> =>
+  new Map(
+    text.split('\n').flatMap((line) => {
+      const [, name, seconds] = /^([^#\t]+)\t([\d.]+)\s*$/.exec(line) ?? [];
+      return name === undefined ? [] : [[name, Number(seconds)] as const];
+    }),
+  );
+
+/** How the work goes with some number of lanes, as JSON has it. */
+function simulatedRow(work: Work, lanes: number, costs: Costs) {
+  const least = bound(work, lanes);
+  const run = runSimulation(work, lanes, costs);
+  return {
+    lanes,
+    tasks: work.seconds.length,
+    bound: least,
+    seconds: run.seconds,
+    vs_bound: run.seconds / least,
+    levels_vs_bound: levels(work, lanes) / least,
+    calls: run.calls,
+    sleeps: run.sleeps,
+    takes: run.takes,
+    agents: run.agents,
+  };
+}
+
+const rowsTable = (rows: readonly ReturnType<typeof simulatedRow>[]): string =>
+  renderTable(
+    ['lanes', 'tasks', 'bound', 'total', 'times the bound', 'levels', 'calls', 'looks', 'agents taken', 'started'],
+    rows.map((r) => [
+      String(r.lanes),
+      String(r.tasks),
+      minutes(r.bound),
+      minutes(r.seconds),
+      r.vs_bound.toFixed(3),
+      r.levels_vs_bound.toFixed(2),
+      String(r.calls),
+      String(r.sleeps),
+      String(r.takes),
+      String(r.agents),
+    ]),
+  );
 
 function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
   const path = paths({ waits, expected });

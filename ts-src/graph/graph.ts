@@ -1,3 +1,5 @@
+import { PriorityQueue } from './priority-queue.ts';
+
 /** A graph of numbered nodes: `edges[n]` are the nodes that n needs. */
 export type Edges = readonly (readonly number[])[];
 
@@ -22,49 +24,16 @@ export function order(edges: Edges): { order: number[]; left: number[] } {
     const needs = edges[n]!;
     for (let i = 0; i < needs.length; i++) dependents[filled[needs[i]!]!++] = n;
   }
-  const heap = new Heap();
-  for (let n = 0; n < count; n++) if (missing[n] === 0) heap.push(n);
+  const ready = new PriorityQueue<number>((a, b) => a < b);
+  for (let n = 0; n < count; n++) if (missing[n] === 0) ready.push(n);
   const result: number[] = [];
-  for (let n = heap.pop(); n !== undefined; n = heap.pop()) {
+  for (let n = ready.pop(); n !== undefined; n = ready.pop()) {
     result.push(n);
-    for (let i = begins[n]!; i < begins[n + 1]!; i++) if (--missing[dependents[i]!]! === 0) heap.push(dependents[i]!);
+    for (let i = begins[n]!; i < begins[n + 1]!; i++) if (--missing[dependents[i]!]! === 0) ready.push(dependents[i]!);
   }
   const left: number[] = [];
   if (result.length < count) for (let n = 0; n < count; n++) if (missing[n]! > 0) left.push(n);
   return { order: result, left };
-}
-
-/** A binary heap of numbers, smallest first. */
-class Heap {
-  private readonly items: number[] = [];
-  push(value: number): void {
-    const a = this.items;
-    let i = a.push(value) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (a[parent]! <= value) break;
-      a[i] = a[parent]!;
-      i = parent;
-    }
-    a[i] = value;
-  }
-  pop(): number | undefined {
-    const a = this.items;
-    const top = a[0];
-    const last = a.pop();
-    if (last === undefined || a.length === 0) return top;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= a.length) break;
-      if (child + 1 < a.length && a[child + 1]! < a[child]!) child++;
-      if (a[child]! >= last) break;
-      a[i] = a[child]!;
-      i = child;
-    }
-    a[i] = last;
-    return top;
-  }
 }
 
 /**

@@ -84,7 +84,17 @@ export interface Evaluated {
 const typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp'];
 const none: Need[] = [];
 
-export function evaluateAll(input: DistributionInput, settings: Distribution, diagnostics: Diagnostic[]): Evaluated {
+interface EvaluatedPackages extends Pick<Evaluated, 'names' | 'number' | 'packages'> {
+  /** Names of the members of each group, sorted. */
+  groups: Map<string, string[]>;
+}
+
+/** Evaluates the conditions of all manifests, and numbers the packages. */
+function evaluatePackages(
+  input: DistributionInput,
+  settings: Distribution,
+  diagnostics: Diagnostic[],
+): EvaluatedPackages {
   const evaluate = manifestEvaluator(conditionContext(input, settings.conditions));
   const names = [...input.packages.keys()].sort();
   const number = new Map<string, number>();
@@ -100,6 +110,17 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
     }
     return p;
   });
+  return { names, number, groups, packages };
+}
+
+/** Packages that all others need though none says so. */
+function essentialPackages(input: DistributionInput, settings: Distribution): string[] {
+  if (settings.build_essential.length) return settings.build_essential;
+  return input.rosVersion === 2 ? ['ros_workspace'] : [];
+}
+
+export function evaluateAll(input: DistributionInput, settings: Distribution, diagnostics: Diagnostic[]): Evaluated {
+  const { names, number, groups, packages } = evaluatePackages(input, settings, diagnostics);
   const others = new Map<string, number>();
   const idOf = (name: string): number => {
     const n = number.get(name) ?? others.get(name);
@@ -107,11 +128,7 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
     others.set(name, names.length + others.size);
     return names.length + others.size - 1;
   };
-  const essential = settings.build_essential.length
-    ? settings.build_essential
-    : input.rosVersion === 2
-      ? ['ros_workspace']
-      : [];
+  const essential = essentialPackages(input, settings);
   const evaluated: Evaluated = {
     input,
     names,

@@ -1,4 +1,5 @@
 import { inverse } from '../graph/graph.ts';
+import { PriorityQueue } from '../graph/priority-queue.ts';
 import { batchSize, LanePauses } from './lane-policy.ts';
 
 /**
@@ -71,117 +72,151 @@ export function levels({ waits, expected, seconds }: Work, lanes: number): numbe
  * vars/slipwayBatch.groovy, task by task.
  */
 export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
-  const { waits, expected, seconds } = work;
-  const count = seconds.length;
-  const dependents = inverse(waits);
-  const missing = waits.map((w) => w.length);
-  const remaining = paths(work);
-  // The same numbers as the schedule's: the most urgent task is 0.
-  const urgent = [...remaining.keys()].sort((a, b) => remaining[b]! - remaining[a]! || a - b);
-  const rank = new Int32Array(count);
-  urgent.forEach((t, i) => (rank[t] = i));
-  const ready = urgent.filter((t) => missing[t] === 0);
-  const events: { at: number; order: number; run: () => void }[] = [];
-  let now = 0;
-  let order = 0;
-  let left = count;
-  let inHand = 0;
-  let workLeft = expected.reduce((a, b) => a + b, 0);
-  let warm: number[] = [];
-  const result: Simulated = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
-  const idle: number[] = [];
-  /** Lanes that wait for an agent: they take one task each at least. */
-  const coming = new Set<number>();
-  const pauses = new LanePauses(Math.min(lanes, count));
-  const after = (delay: number, run: () => void) => {
-    const event = { at: now + delay, order: order++, run };
-    let i = events.length;
-    events.push(event);
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (before(events[parent]!, event)) break;
-      events[i] = events[parent]!;
-      i = parent;
-    }
-    events[i] = event;
-  };
-  const insert = (t: number) => {
-    let at = ready.length;
-    while (at > 0 && rank[ready[at - 1]!]! > rank[t]!) at--;
-    ready.splice(at, 0, t);
-  };
-  const look = (lane: number) => {
-    if (left === 0) return;
-    if (ready.length <= coming.size) {
-      if (!idle.includes(lane)) idle.push(lane);
-      const place = idle.indexOf(lane);
-      // As many before it as there are tasks that nobody has in hand: it is not needed any more.
-      if (place >= left - coming.size - inHand) {
-        idle.splice(place, 1);
-        return;
-      }
-      result.sleeps++;
-      after(pauses.next(lane, place), () => look(lane));
-      return;
-    }
-    if (idle.includes(lane)) idle.splice(idle.indexOf(lane), 1);
-    pauses.worked(lane);
-    coming.add(lane);
-    result.takes++;
-    warm = warm.filter((until) => until >= now);
-    if (warm.length) {
-      warm.pop();
-      after(costs.agentTake, () => call(lane));
-    } else {
-      result.agents++;
-      after(costs.agentStart, () => call(lane));
-    }
-  };
-  const call = (lane: number) => {
-    coming.delete(lane);
-    if (!ready.length) {
-      warm.push(now + costs.agentIdle);
-      look(lane);
-      return;
-    }
-    const hand = ready.splice(0, batchSize(ready, expected, remaining, workLeft, Math.min(lanes, count)));
-    result.calls++;
-    inHand += hand.length;
-    after(costs.call + hand.reduce((s, t) => s + seconds[t]!, 0), () => {
-      inHand -= hand.length;
-      for (const t of hand) {
-        left--;
-        workLeft -= expected[t]!;
-        for (const d of dependents(t)) if (--missing[d]! === 0) insert(d);
-      }
-      if (left === 0) result.seconds = now;
-      call(lane);
-    });
-  };
-  for (let lane = 0; lane < Math.min(lanes, count); lane++) after(0, () => look(lane));
-  while (events.length && left > 0) {
-    const next = events[0]!;
-    const last = events.pop()!;
-    if (events.length) {
-      let i = 0;
-      for (;;) {
-        let child = 2 * i + 1;
-        if (child >= events.length) break;
-        if (child + 1 < events.length && before(events[child + 1]!, events[child]!)) child++;
-        if (!before(events[child]!, last)) break;
-        events[i] = events[child]!;
-        i = child;
-      }
-      events[i] = last;
-    }
-    now = next.at;
-    next.run();
-  }
-  return result;
+  return new Simulation(work, Math.min(lanes, work.seconds.length), costs).run();
 }
 
-const before = (a: { at: number; order: number }, b: { at: number; order: number }): boolean =>
-  a.at < b.at || (a.at === b.at && a.order < b.order);
+/** What is to happen at some time; of the same time, what was planned first comes first. */
+interface Event {
+  at: number;
+  order: number;
+  run: () => void;
+}
+
+class Clock {
+  now = 0;
+  private planned = 0;
+  private readonly events = new PriorityQueue<Event>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
+
+  after(delay: number, run: () => void): void {
+    this.events.push({ at: this.now + delay, order: this.planned++, run });
+  }
+
+  /** Lets the next event happen. False where there is none. */
+  step(): boolean {
+    const next = this.events.pop();
+    if (!next) return false;
+    this.now = next.at;
+    next.run();
+    return true;
+  }
+}
+
+class Simulation {
+  private readonly clock = new Clock();
+  private readonly dependents: (task: number) => Uint32Array;
+  /** By task, how many that it waits for are not done. */
+  private readonly missing: number[];
+  private readonly remaining: Float64Array;
+  /** By task, its number in the schedule: the most urgent task is 0. */
+  private readonly rank: Int32Array;
+  private readonly ready: number[];
+  private readonly pauses: LanePauses;
+  /** Tasks that are not done, those of them that a lane has in hand, and what all are expected to take. */
+  private left: number;
+  private inHand = 0;
+  private workLeft: number;
+  /** Lanes without work, in line. */
+  private readonly idle: number[] = [];
+  /** Lanes that wait for an agent: they take one task each at least. */
+  private readonly coming = new Set<number>();
+  /** Until when each agent that was given back stays. */
+  private warm: number[] = [];
+  private readonly result: Simulated = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
+
+  constructor(
+    private readonly work: Work,
+    private readonly lanes: number,
+    private readonly costs: Costs,
+  ) {
+    this.dependents = inverse(work.waits);
+    this.missing = work.waits.map((w) => w.length);
+    const remaining = paths(work);
+    this.remaining = remaining;
+    const urgent = [...remaining.keys()].sort((a, b) => remaining[b]! - remaining[a]! || a - b);
+    this.rank = new Int32Array(urgent.length);
+    urgent.forEach((t, i) => (this.rank[t] = i));
+    this.ready = urgent.filter((t) => this.missing[t] === 0);
+    this.pauses = new LanePauses(lanes);
+    this.left = urgent.length;
+    this.workLeft = work.expected.reduce((a, b) => a + b, 0);
+  }
+
+  run(): Simulated {
+    for (let lane = 0; lane < this.lanes; lane++) this.clock.after(0, () => this.look(lane));
+    while (this.left > 0 && this.clock.step());
+    return this.result;
+  }
+
+  /** A lane without an agent looks for a task. */
+  private look(lane: number): void {
+    if (this.left === 0) return;
+    if (this.ready.length <= this.coming.size) return this.sleep(lane);
+    const place = this.idle.indexOf(lane);
+    if (place >= 0) this.idle.splice(place, 1);
+    this.pauses.worked(lane);
+    this.coming.add(lane);
+    this.result.takes++;
+    const { clock, costs } = this;
+    this.warm = this.warm.filter((until) => until >= clock.now);
+    if (this.warm.length) {
+      this.warm.pop();
+      clock.after(costs.agentTake, () => this.call(lane));
+    } else {
+      this.result.agents++;
+      clock.after(costs.agentStart, () => this.call(lane));
+    }
+  }
+
+  private sleep(lane: number): void {
+    const { idle } = this;
+    if (!idle.includes(lane)) idle.push(lane);
+    const place = idle.indexOf(lane);
+    // As many before it as there are tasks that nobody has in hand: it is not needed any more.
+    if (place >= this.left - this.coming.size - this.inHand) {
+      idle.splice(place, 1);
+      return;
+    }
+    this.result.sleeps++;
+    this.clock.after(this.pauses.next(lane, place), () => this.look(lane));
+  }
+
+  /** A lane with an agent takes ready tasks and does them, or gives the agent back. */
+  private call(lane: number): void {
+    const { ready, work, clock, costs } = this;
+    this.coming.delete(lane);
+    if (!ready.length) {
+      this.warm.push(clock.now + costs.agentIdle);
+      this.look(lane);
+      return;
+    }
+    const count = batchSize(ready, work.expected, this.remaining, this.workLeft, this.lanes);
+    const batch = ready.splice(0, count);
+    this.result.calls++;
+    this.inHand += batch.length;
+    clock.after(costs.call + batch.reduce((sum, t) => sum + work.seconds[t]!, 0), () => {
+      this.finish(batch);
+      this.call(lane);
+    });
+  }
+
+  private finish(batch: readonly number[]): void {
+    this.inHand -= batch.length;
+    for (const t of batch) {
+      this.left--;
+      this.workLeft -= this.work.expected[t]!;
+      for (const d of this.dependents(t)) if (--this.missing[d]! === 0) this.insert(d);
+    }
+    if (this.left === 0) this.result.seconds = this.clock.now;
+  }
+
+  /** Puts a task among the ready ones, by its rank. */
+  private insert(task: number): void {
+    const { ready, rank } = this;
+    let at = ready.length;
+    while (at > 0 && rank[ready[at - 1]!]! > rank[task]!) at--;
+    ready.splice(at, 0, task);
+  }
+}
 
 /** Tasks so ordered that what one waits for comes before it. */
 function topological(waits: Work['waits']): number[] {
