@@ -2,12 +2,12 @@ import { PackageFileError } from '../io/deb.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
 import { redacted } from '../model/urls.ts';
 import { environmentFault, reportInternal } from '../io/faults.ts';
-import type { DocRecord } from '../model/docs.ts';
-import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
+import type { TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
 import { tasksBefore, type TaskGraph } from './task-graph.ts';
 import type { ResolvedTask } from './task-keys.ts';
+import { setBuildRecord, takeRecord, type Ending, type TaskRecord } from './task-records.ts';
 import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 
 export interface Progress {
@@ -80,20 +80,12 @@ export class Scheduler {
     this.runner = new TaskRunner(options, {
       note: (text) => options.progress.note(text),
       restored: (graph, n, record) => {
-        this.setRecord(graph, n, record);
+        setBuildRecord(graph, n, record);
         Object.assign(graph.results[n]!, { state: 'built', reason: 'the store had lost it' });
       },
     });
     for (const graph of graphs) {
-      const isTask = (task: number) => graph.results[task] !== undefined;
-      this.waits.set(
-        graph,
-        alone
-          ? nobodyWaits
-          : options.testsStop
-            ? readiness(tasksBefore(graph, true))
-            : packageReadiness(graph.closures, isTask),
-      );
+      this.waits.set(graph, alone ? nobodyWaits : readinessOf(graph, options.testsStop));
     }
   }
 
@@ -180,19 +172,10 @@ export class Scheduler {
     const t = graph.results[task]!;
     t.key = resolved.key;
     const found = await this.runner.find(graph, task, resolved.key);
-    switch (found.kind) {
-      case 'build':
-        return this.useRecord(graph, task, found.record, 'cached');
-      case 'test':
-        return this.useTestRecord(graph, task, found.record, 'cached');
-      case 'docs':
-        return this.useDocRecord(graph, task, found.record, 'cached');
-      case 'failed':
-        return this.finish(graph, task, 'failed', found.reason);
-      case 'todo':
-        t.reason = found.reason;
-        this.ready.push({ graph, task, resolved });
-    }
+    if (found.kind === 'failed') return this.finish(graph, task, 'failed', found.reason);
+    if (found.kind !== 'todo') return this.finishWith(graph, task, found, true);
+    t.reason = found.reason;
+    this.ready.push({ graph, task, resolved });
   }
 
   /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
@@ -214,78 +197,25 @@ export class Scheduler {
     else await this.runTask(graph, task, settled);
   }
 
-  private useRecord(graph: TaskGraph, n: number, record: BriefRecord, how: 'cached' | 'built'): void {
-    this.setRecord(graph, n, record);
-    this.finish(graph, n, how, how === 'cached' ? 'unchanged' : graph.results[n]!.reason);
+  private finishWith(graph: TaskGraph, task: number, record: TaskRecord, cached: boolean): void {
+    const { state, reason } = takeRecord(graph, task, record, cached);
+    this.finish(graph, task, state, reason);
   }
 
-  private setRecord(graph: TaskGraph, n: number, record: BriefRecord): void {
-    graph.records[n] = record;
-    Object.assign(graph.results[n]!, { version: record.version, debs: record.debs });
-  }
-
-  private useTestRecord(graph: TaskGraph, task: number, record: BriefTest, how: 'cached' | 'passed'): void {
-    const n = task - graph.count;
-    graph.tests[n] = record;
-    const t = graph.results[task]!;
-    t.tests = {
-      tests: record.tests,
-      failures: record.failures,
-      skipped: record.skipped,
-      flaky: record.flaky.length,
-      ...(record.junit ? { junit: record.junit.sha256 } : {}),
-    };
-    if (record.outcome === 'failed') {
-      const [first] = record.failed;
-      this.finish(
-        graph,
-        task,
-        'failed',
-        `${how === 'cached' ? 'cached: ' : ''}${record.failures} of ${record.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : ''}`,
-      );
-    } else
-      this.finish(
-        graph,
-        task,
-        how,
-        record.outcome === 'none'
-          ? 'it has no tests'
-          : record.flaky.length
-            ? `flaky: ${record.flaky.map((f) => `${f.suite}.${f.name}`).join(', ')}`
-            : t.reason || 'unchanged',
-      );
-  }
-
-  private useDocRecord(graph: TaskGraph, task: number, record: DocRecord, how: 'cached' | 'built'): void {
-    graph.docs[task % graph.count] = record;
-    const t = graph.results[task];
-    if (!t) return;
-    const [first] = record.faults;
-    t.docs = { ...record.coverage, warnings: record.warnings };
-    if (first === undefined) return this.finish(graph, task, how, how === 'cached' ? 'unchanged' : t.reason);
-    const more = record.faults.length > 1 ? `, and ${record.faults.length - 1} more` : '';
-    this.finish(graph, task, 'failed', `${how === 'cached' ? 'cached: ' : ''}${first}${more}`);
-  }
-
-  /** What a task came to; who waits for it goes on, or is stopped. Documentation that fails stops no other. */
+  /** Records a task's outcome, then releases or stops its dependents. Documentation that fails stops no other. */
   private finish(graph: TaskGraph, task: number, state: TaskResult['state'], reason: string): void {
-    const ended: { task: number; state: TaskResult['state']; reason: string }[] = [{ task, state, reason }];
+    const ended: (Ending & { task: number })[] = [{ task, state, reason }];
     for (const end of ended) {
       const t = graph.results[end.task];
       if (t?.state !== 'waiting') continue;
       Object.assign(t, { state: end.state, reason: redacted(end.reason), finished: this.options.now() });
       this.options.progress.finished(t);
-      if (end.state === 'failed' && t.kind === 'docs' && this.options.failFast) this.stopped = true;
-      if (isDone(end.state) || (end.state === 'failed' && t.kind === 'docs')) this.resolveDependents(graph, end.task);
+      const failed = end.state === 'failed';
+      if (failed && this.options.failFast) this.stopped = true;
+      if (isDone(end.state) || (failed && t.kind === 'docs')) this.resolveDependents(graph, end.task);
       else {
-        if (end.state === 'failed' && this.options.failFast) this.stopped = true;
-        const what = end.state === 'failed' ? 'failed' : end.state === 'blocked' ? 'is blocked' : 'was stopped';
-        for (const d of this.dependentTasks(graph, end.task))
-          ended.push({
-            task: d,
-            state: 'stopped',
-            reason: t.kind === 'test' ? `the tests of '${t.name}' failed` : `'${t.name}' ${what}`,
-          });
+        const why = stopReason(t, end.state);
+        for (const d of this.dependentTasks(graph, end.task)) ended.push({ task: d, state: 'stopped', reason: why });
       }
     }
   }
@@ -320,13 +250,21 @@ export class Scheduler {
       t.log = log;
       options.progress.started(t);
     });
-    if (outcome.kind === 'build')
-      return this.useRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'built');
-    if (outcome.kind === 'test')
-      return this.useTestRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'passed');
-    if (outcome.kind === 'docs')
-      return this.useDocRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'built');
+    if (outcome.kind !== 'failed') return this.finishWith(graph, task, outcome, outcome.another);
     const stopped = options.signal.aborted;
     this.finish(graph, task, stopped ? 'stopped' : 'failed', stopped ? 'the run was stopped' : outcome.reason);
   }
+}
+
+/** What each task of a graph waits for. `testsStop`: a package's tests, too. */
+function readinessOf(graph: TaskGraph, testsStop: boolean): Readiness {
+  if (testsStop) return readiness(tasksBefore(graph, true));
+  return packageReadiness(graph.closures, (task) => graph.results[task] !== undefined);
+}
+
+/** Why a task is stopped by one that did not come to be done. */
+function stopReason(t: TaskResult, state: Ending['state']): string {
+  if (t.kind === 'test') return `the tests of '${t.name}' failed`;
+  if (state === 'failed') return `'${t.name}' failed`;
+  return `'${t.name}' ${state === 'blocked' ? 'is blocked' : 'was stopped'}`;
 }

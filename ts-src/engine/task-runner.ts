@@ -4,7 +4,7 @@ import { withMutex } from '../io/mutex.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import { docsRecordName, filesOfDocs, type DocRecord } from '../model/docs.ts';
 import { isDocRecord } from '../model/stored.ts';
-import type { BriefRecord, BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
+import type { BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
@@ -12,6 +12,7 @@ import type { PackageBuilder } from './build/package-builder.ts';
 import { StoreRepair } from './store-repair.ts';
 import { kindOf, packageOf, type TaskGraph } from './task-graph.ts';
 import type { ResolvedTask, TaskKeys } from './task-keys.ts';
+import type { TaskRecord } from './task-records.ts';
 
 export interface TaskRunnerOptions {
   driver: Driver;
@@ -33,19 +34,10 @@ export interface TaskRunnerOptions {
 }
 
 /** What the store has for a key: a result to use, or why the task must be done. */
-export type Found =
-  | { kind: 'build'; record: BriefRecord }
-  | { kind: 'test'; record: BriefTest }
-  | { kind: 'docs'; record: DocRecord }
-  | { kind: 'failed'; reason: string }
-  | { kind: 'todo'; reason: string };
+export type Found = TaskRecord | { kind: 'failed'; reason: string } | { kind: 'todo'; reason: string };
 
 /** How a task ended that was to be done. `another`: another slipway on this machine did it meanwhile. */
-export type TaskOutcome =
-  | { kind: 'build'; record: BriefRecord; another: boolean }
-  | { kind: 'test'; record: BriefTest; another: boolean }
-  | { kind: 'docs'; record: DocRecord; another: boolean }
-  | { kind: 'failed'; reason: string };
+export type TaskOutcome = (TaskRecord & { another: boolean }) | { kind: 'failed'; reason: string };
 
 /** What a task tells while it runs. */
 export interface TaskReports {
@@ -104,8 +96,8 @@ export class TaskRunner {
     if (record && !goesDown && !options.rebuild(p.name)) return { kind: 'build', record };
     if (p.mustBeCached)
       return { kind: 'failed', reason: 'it was not built before: leave out --only, or build it first' };
-    const reason = goesDown ? `packed anew: the channel holds ${held}` : record ? 'forced' : 'new or changed inputs';
-    return { kind: 'todo', reason };
+    if (goesDown) return { kind: 'todo', reason: `packed anew: the channel holds ${held}` };
+    return { kind: 'todo', reason: record ? 'forced' : 'new or changed inputs' };
   }
 
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */

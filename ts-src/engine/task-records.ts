@@ -1,0 +1,65 @@
+import type { DocRecord } from '../model/docs.ts';
+import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
+import type { TaskGraph } from './task-graph.ts';
+
+/** How a task ends. */
+export interface Ending {
+  state: TaskResult['state'];
+  reason: string;
+}
+
+/** What the store has of a task, or what doing it gave. */
+export type TaskRecord =
+  { kind: 'build'; record: BriefRecord } | { kind: 'test'; record: BriefTest } | { kind: 'docs'; record: DocRecord };
+
+/** Takes a task's record into the graph. `cached`: it was not done in this run. */
+export function takeRecord(graph: TaskGraph, task: number, taken: TaskRecord, cached: boolean): Ending {
+  if (taken.kind === 'build') setBuildRecord(graph, task, taken.record);
+  else if (taken.kind === 'test') graph.tests[task - graph.count] = taken.record;
+  else graph.docs[task % graph.count] = taken.record;
+  const t = graph.results[task];
+  if (t && taken.kind === 'test') return takeTests(t, taken.record, cached);
+  if (t && taken.kind === 'docs') return takeDocs(t, taken.record, cached);
+  return usable(t, cached);
+}
+
+const usable = (t: TaskResult | undefined, cached: boolean): Ending =>
+  cached ? { state: 'cached', reason: 'unchanged' } : { state: 'built', reason: t?.reason ?? '' };
+
+export function setBuildRecord(graph: TaskGraph, n: number, record: BriefRecord): void {
+  graph.records[n] = record;
+  Object.assign(graph.results[n] ?? {}, { version: record.version, debs: record.debs });
+}
+
+function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {
+  t.tests = {
+    tests: record.tests,
+    failures: record.failures,
+    skipped: record.skipped,
+    flaky: record.flaky.length,
+    ...(record.junit ? { junit: record.junit.sha256 } : {}),
+  };
+  if (record.outcome === 'failed') return { state: 'failed', reason: `${earlier(cached)}${failedTests(record)}` };
+  const state = cached ? 'cached' : 'passed';
+  if (record.outcome === 'none') return { state, reason: 'it has no tests' };
+  const flaky = record.flaky.map((f) => `${f.suite}.${f.name}`).join(', ');
+  return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || 'unchanged' };
+}
+
+function failedTests({ failures, tests, failed }: BriefTest): string {
+  const [first] = failed;
+  const named = first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : '';
+  return `${failures} of ${tests} tests failed${named}`;
+}
+
+function takeDocs(t: TaskResult, record: DocRecord, cached: boolean): Ending {
+  t.docs = { ...record.coverage, warnings: record.warnings };
+  const [first] = record.faults;
+  if (first !== undefined) {
+    const more = record.faults.length > 1 ? `, and ${record.faults.length - 1} more` : '';
+    return { state: 'failed', reason: `${earlier(cached)}${first}${more}` };
+  }
+  return usable(t, cached);
+}
+
+const earlier = (cached: boolean): string => (cached ? 'cached: ' : '');
