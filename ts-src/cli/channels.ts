@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { bad, error, good, isError, type Result } from '../model/diagnostics.ts';
-import type { ChannelRules } from '../model/distro.ts';
+import type { ChannelRules } from '../model/channels.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { archivePackages, platformOf } from '../publish/archive-lists.ts';
 import { openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';

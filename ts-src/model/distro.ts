@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { channelPattern, channelRules, placeUri, publishSettings, track } from './channels.ts';
 import {
   absolutePath,
   archiveUri,
@@ -19,9 +20,6 @@ import { imageSchema } from './images.ts';
 import { sizeOf } from './sizes.ts';
 import { systemFileKindNames } from './system-files.ts';
 import { isLocalUrl, isSourceUrl } from './urls.ts';
-
-// Compiling checks for one file to be read takes longer than checking it.
-z.config({ jitless: true });
 
 /**
  * The one definition of distro.yaml: its types, defaults, checks and the JSON schema for editors come from here.
@@ -168,68 +166,6 @@ const distribution = z.strictObject({
     .describe('Packages that every other one needs, as ROS 2 does with ros_workspace'),
 });
 
-const track = z
-  .strictObject({
-    branch: z.string().min(1).optional(),
-    tag: z.string().min(1).optional(),
-    channel: z.string().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
-    locked: z.boolean().default(false),
-    keep: z.number().int().min(1).optional(),
-    strict: z.boolean().optional(),
-  })
-  .refine((t) => (t.branch === undefined) !== (t.tag === undefined), 'either a branch or a tag');
-
-const channelPattern = z
-  .string()
-  .regex(
-    /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
-    'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"',
-  )
-  .refine((c) => !c.includes('..'), 'no ".." in a channel');
-
-/** What a state must meet to be promoted to a channel, and how long the channel keeps states. */
-const channelRules = z.strictObject({
-  from: z.array(channelPattern).default([]).describe('Channels that may be promoted to it; left out: any'),
-  packages: z.array(glob).default([]).describe('Debian packages that each suite must have'),
-  count: z.number().int().min(1).optional().describe('Least number of packages in each suite'),
-  percent: z.number().min(0).max(100).optional().describe('Least part of the packages that the channel has now'),
-  architectures: z.boolean().default(true).describe('Each architecture has every package'),
-  installable: z.boolean().default(true).describe('What packages need of each other is there'),
-  archive: z
-    .boolean()
-    .default(false)
-    .describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
-  upgrade: z.boolean().default(true).describe('An upgrade removes no package that the channel has'),
-  nothing_lost: z.boolean().default(true).describe('No package that the channel has is lost'),
-  tests: z.boolean().default(true).describe('No test fails that did not fail in the channel'),
-  age_hours: z.number().min(0).optional().describe('Hours that the state must have been in its channel'),
-  approval: z.boolean().default(false).describe('Somebody must approve of it by name'),
-  keep: z.number().int().min(1).optional().describe('States that are kept; left out: as `publish` says'),
-});
-
-const placeUri = z
-  .string()
-  .regex(
-    /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-    'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
-  );
-
-const publishSettings = z.strictObject({
-  to: z.array(placeUri).default([]).describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
-  keep: z.number().int().min(1).optional().describe('States of a channel that are kept; left out: all'),
-  grace_days: z
-    .number()
-    .min(0)
-    .default(7)
-    .describe('Days for which no index and no package goes away after a state that had it was replaced'),
-  sha512: z.boolean().default(false).describe('Release files have SHA512 digests, too'),
-  keyring: z
-    .boolean()
-    .default(false)
-    .describe('Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt'),
-  valid_days: z.number().min(1).optional().describe('Release files are valid for so long; left out: for ever'),
-});
-
 const fingerprint = z.string().regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key');
 
 const docsSettings = z.strictObject({
@@ -293,13 +229,7 @@ export const distroSchema = z.strictObject({
         .default('/opt/{organization}/{distribution}'),
     })
     .default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),
-  store: z
-    .string()
-    .regex(
-      /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-      'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
-    )
-    .default('file:.slipway/store'),
+  store: placeUri.default('file:.slipway/store'),
   reuse: z
     .enum(['interface', 'full'])
     .default('interface')
@@ -335,11 +265,7 @@ export type Platform = Distro['platforms'][string];
 export type Distribution = Distro['distributions'][string];
 export type Underlay = Platform['underlays'][string];
 export type PackageSettings = Distro['package_settings'][string];
-export type ChannelRules = Distro['channels'][string];
 export type Variant = Distro['variants'][string];
-
-/** Rules of a channel that distro.yaml says nothing of. */
-export const defaultRules = (): ChannelRules => channelRules.parse({});
 
 /** For editors: `# yaml-language-server: $schema=…`. */
 export const distroJsonSchema = (): unknown => z.toJSONSchema(distroSchema, { io: 'input', unrepresentable: 'any' });

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { isDebianName } from './names.ts';
 
+// Compiling checks for one file to be read takes longer than checking it. Said before any object's schema is made.
+z.config({ jitless: true });
+
 /** Kinds of values that several parts of distro.yaml have. */
 
 export const name = z

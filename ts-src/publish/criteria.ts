@@ -1,4 +1,4 @@
-import type { ChannelRules } from '../model/distro.ts';
+import type { ChannelRules } from '../model/channels.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { matcher } from '../plan/globs.ts';
 import { someOf } from '../render/table.ts';

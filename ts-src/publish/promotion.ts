@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import type { ChannelRules } from '../model/distro.ts';
+import type { ChannelRules } from '../model/channels.ts';
 import { stampOf } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
 import { judge } from './criteria.ts';

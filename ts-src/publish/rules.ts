@@ -1,4 +1,5 @@
-import { defaultRules, type ChannelRules, type Distro } from '../model/distro.ts';
+import { defaultRules, type ChannelRules } from '../model/channels.ts';
+import type { Distro } from '../model/distro.ts';
 import type { Settings } from './staging.ts';
 
 const matches = (pattern: string, name: string): boolean =>

@@ -8,43 +8,10 @@ import type {
   Url,
   VersionRange,
 } from '../../model/manifest.ts';
+import { attributesOfDependency, isPlainTag, tagsOfFormat, type PlainTag } from './formats.ts';
 import type { Element } from './plain-xml.ts';
 import { redundant } from './redundant.ts';
 
-/** The dependency tags of each format (REP 127, REP 140, REP 149). */
-const common = ['build_depend', 'buildtool_depend', 'test_depend', 'conflict', 'replace'] as const;
-const later = [
-  ...common,
-  'depend',
-  'build_export_depend',
-  'buildtool_export_depend',
-  'exec_depend',
-  'doc_depend',
-] as const;
-const tagsOfFormat: Record<1 | 2 | 3, ReadonlySet<string>> = {
-  1: new Set<DependencyTag>([...common, 'run_depend']),
-  2: new Set<DependencyTag>(later),
-  3: new Set<DependencyTag>([...later, 'group_depend']),
-};
-const attributesOfDependency = {
-  1: versionAttributesOf([]),
-  2: versionAttributesOf([]),
-  3: versionAttributesOf(['condition']),
-};
-type PlainTag = 'name' | 'version' | 'description' | 'maintainer' | 'license' | 'url' | 'author' | 'export';
-const plainTags: ReadonlySet<string> = new Set<PlainTag>([
-  'name',
-  'version',
-  'description',
-  'maintainer',
-  'license',
-  'url',
-  'author',
-  'export',
-]);
-function versionAttributesOf(more: string[]): string[] {
-  return ['version_lt', 'version_lte', 'version_eq', 'version_gte', 'version_gt', ...more];
-}
 const emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 const urlTypes = ['website', 'bugtracker', 'repository'];
 const conditionOnly = ['condition'];
@@ -286,8 +253,6 @@ export class ManifestReader {
           this.fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
   }
 }
-
-const isPlainTag = (name: string): name is PlainTag => plainTags.has(name);
 
 const conditional = (e: Element, name: string): Conditional =>
   e.attributes?.condition === undefined
