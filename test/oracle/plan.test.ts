@@ -1,69 +1,19 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Scope } from '../../ts-src/model/plan.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { above, forBuild, forRun, isInterface } from '../../ts-src/plan/needs.ts';
-import type { Resolver } from '../../ts-src/plan/resolve.ts';
 import { readEntries } from '../../ts-src/read/entries.ts';
-import { openWorkspace, readAndPlan, type Planned } from '../../ts-src/cli/planning.ts';
+import { openWorkspace } from '../../ts-src/cli/planning.ts';
+import { difference, folder, load, rosDebian, typesupport, type Case } from './real-distribution.ts';
 import { has, oracle, present, shared } from './shared.ts';
 
-/**
- * The real distribution, planned for platforms that its own packages were made for, under the names that the ROS tools
- * give.
- */
-interface Case {
-  distribution: 'jazzy' | 'noetic';
-  planned: Planned;
-  /** Packages of release entries without a version: not released now. */ versionless: Set<string>;
-  scope(platform: string): Scope;
-  resolver(platform: string): Resolver;
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'slipway-oracle-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const cases: Record<string, Case> = {};
-
-async function load(distribution: 'jazzy' | 'noetic'): Promise<Case> {
-  const root = join(folder, distribution);
-  mkdirSync(root, { recursive: true });
-  symlinkSync(join(shared, 'rosdistro'), join(root, 'rosdistro'));
-  writeFileSync(
-    join(root, 'distro.yaml'),
-    `organization: ros
-index: rosdistro/index-v4.yaml
-distributions: {${distribution}: {platforms: [noble, focal, bookworm], sources: release, cache: rosdistro/${distribution}/${distribution}-cache.yaml.gz}}
-platforms: {noble: {os: ubuntu, release: noble}, focal: {os: ubuntu, release: focal}, bookworm: {os: debian, release: bookworm}}
-rosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]
-naming: {package: "ros-{distribution}-{name}", prefix: "/opt/ros/{distribution}"}
-`,
-  );
-  const planned = await readAndPlan({ distro: join(root, 'distro.yaml') }, [], { everyKey: true });
-  if (!planned.ok) throw new Error(planned.diagnostics[0]!.message);
-  const entries = await readEntries(planned.value.workspace, distribution);
-  if (!entries.ok) throw new Error(entries.diagnostics[0]!.message);
-  const versionless = new Set(
-    entries.value.repositories.flatMap((r) => (r.release && !r.release.version ? r.release.packages : [])),
-  );
-  const at = (platform: string) => planned.value.plan.scopes.findIndex((s) => s.platform === platform);
-  return {
-    distribution,
-    planned: planned.value,
-    versionless,
-    scope: (p) => planned.value.plan.scopes[at(p)]!,
-    resolver: (p) => planned.value.resolvers[at(p)]!,
-  };
-}
 
 beforeAll(async () => {
   if (present) for (const d of ['jazzy', 'noetic'] as const) cases[d] = await load(d);
 });
 
 /** What ROS 2 leaves unsaid and our planner adds: the type supports that generated messages are built with. */
-const typesupport = new Set(['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp']);
-const rosDebian = (c: Case, name: string): string => `ros-${c.distribution}-${name.toLowerCase().replaceAll('_', '-')}`;
-
 interface Buildfarm {
   with_groups: {
     direct_dependencies: Record<string, string[]>;
@@ -119,10 +69,6 @@ describe.runIf(present)('agreement with ros_buildfarm', () => {
     expect(c.planned.diagnostics.filter((d) => d.code === 'cache-manifest')).toEqual([]);
   });
 });
-
-function difference(ours: readonly string[], theirs: readonly string[]): string {
-  return `more ${ours.filter((d) => !theirs.includes(d)).join(' ') || 'none'}, less ${theirs.filter((d) => !ours.includes(d)).join(' ') || 'none'}`;
-}
 
 interface Bloom {
   errors: Record<string, { message: string }>;

@@ -1,13 +1,10 @@
 import fc from 'fast-check';
-import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
-import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { readPlain } from '../../ts-src/read/manifest/plain-xml.ts';
 import { readTree } from '../../ts-src/read/manifest/xml-tree.ts';
-import { parseCache, parseEntries, splitCache } from '../../ts-src/read/cache-file.ts';
+import { parseCache } from '../../ts-src/read/cache-file.ts';
 import { parseDistributionFile, parseIndex } from '../../ts-src/read/rosdistro.ts';
 import { parseRepos } from '../../ts-src/read/repos-file.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
@@ -288,140 +285,4 @@ describe('hostile YAML', () => {
     );
     expect(read.ok && read.value.repositories.map((r) => r.name)).toEqual(['constructor']);
   });
-});
-
-describe('reading a part', () => {
-  const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
-
-  it('of a cache gives what reading it whole gives, however its texts are written', () => {
-    const texts = fc.dictionary(
-      word,
-      fc.oneof(
-        fc.string({ unit: fc.constantFrom('a', ' ', '\n', ':', '"', "'", '#', '-', '<', '&', '  b: ', 'é') }),
-        fc.constant('<package>\n  <name>a</name>\n</package>\n'),
-      ),
-      { minKeys: 1, maxKeys: 6, noNullPrototype: true },
-    );
-    fc.assert(
-      fc.property(
-        texts,
-        fc.constantFrom({}, { lineWidth: 20 }, { quotingType: '"' as const, forceQuotes: true }),
-        (manifests, style) => {
-          const text = dump(
-            {
-              distribution_file: [{ repositories: {}, type: 'distribution', version: 2 }],
-              name: 'd',
-              release_package_xmls: manifests,
-              type: 'cache',
-              version: 2,
-            },
-            style,
-          );
-          const whole = parseCache(text, 'f');
-          if (!whole.ok) throw new Error(whole.diagnostics[0]!.message);
-          const pieces = splitCache(text);
-          // Where it is not sure it says so.
-          if (!pieces) return;
-          const rest = parseCache(pieces.rest, 'f');
-          expect([rest.ok && rest.value.distributionFiles, [...pieces.entries.keys()].sort()]).toEqual([
-            whole.value.distributionFiles,
-            Object.keys(whole.value.manifests).sort(),
-          ]);
-          for (const [name, entry] of pieces.entries) {
-            const one = parseEntries([entry], 'f');
-            expect(one.ok && one.value).toEqual({ [name]: whole.value.manifests[name] });
-          }
-        },
-      ),
-      { numRuns: 600 },
-    );
-  });
-
-  it("of rosdep's files gives what reading them whole gives", () => {
-    const rule = fc.oneof(
-      fc.array(word),
-      fc.dictionary(fc.constantFrom('bookworm', '*', 'noble'), fc.oneof(fc.array(word), fc.constant(null)), {
-        noNullPrototype: true,
-      }),
-      word,
-      fc.record({ pip: fc.record({ packages: fc.array(word) }) }),
-    );
-    const file = fc.dictionary(
-      word,
-      fc.dictionary(fc.constantFrom('debian', 'ubuntu', 'fedora'), rule, { noNullPrototype: true }),
-      { maxKeys: 8, noNullPrototype: true },
-    );
-    fc.assert(
-      fc.property(
-        file,
-        file,
-        fc.array(word, { maxLength: 4 }),
-        fc.constantFrom({}, { flowLevel: 1 }, { flowLevel: 2, lineWidth: 30 }),
-        (a, b, more, style) => {
-          const files = [
-            { file: 'a', text: dump(a, style) },
-            { file: 'b', text: `# more\n\n${dump(b, style)}` },
-          ];
-          const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
-          const wanted = new Set([...keys.filter((_, i) => i % 2 === 0), ...more]);
-          const whole = layerRosdep(files);
-          const part = layerRosdep(files, wanted);
-          expect([whole.ok, part.ok]).toEqual([true, true]);
-          if (!whole.ok || !part.ok) return;
-          expect([...part.value.keys].sort()).toEqual([...whole.value.keys].sort());
-          for (const key of wanted)
-            for (const target of [
-              { os: 'debian', release: 'bookworm' },
-              { os: 'ubuntu', release: 'noble' },
-            ])
-              expect(resolveRosdep(part.value, key, target)).toEqual(resolveRosdep(whole.value, key, target));
-        },
-      ),
-      { numRuns: 400 },
-    );
-  });
-});
-
-it('any condition means what its parts mean', () => {
-  type Tree = { text: string; value: boolean };
-  const context = { A: 'x', B: '2', ROS_VERSION: '2' };
-  const term = fc.constantFrom(...(['$A', '$B', '$ROS_VERSION', '$NONE', 'x', '2', '"x y"', "''"] as const));
-  const valueOf = (t: string): string =>
-    t.startsWith('$') ? ((context as Record<string, string>)[t.slice(1)] ?? '') : t.replace(/^["']|["']$/g, '');
-  const compared: Record<string, (a: string, b: string) => boolean> = {
-    '==': (a, b) => a === b,
-    '!=': (a, b) => a !== b,
-    '<': (a, b) => a < b,
-    '<=': (a, b) => a <= b,
-    '>': (a, b) => a > b,
-    '>=': (a, b) => a >= b,
-  };
-  const leaf = fc
-    .tuple(term, fc.constantFrom(...Object.keys(compared)), term, fc.constantFrom('', ' ', '  '))
-    .map(([a, o, b, space]): Tree => ({
-      text: `${a}${space || ' '}${o}${space || ' '}${b}`,
-      value: compared[o]!(valueOf(a), valueOf(b)),
-    }));
-  const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
-    tree: fc.oneof(
-      { maxDepth: 5 },
-      leaf,
-      fc.tuple(tie('tree'), fc.constantFrom('and', 'or'), tie('tree')).map(([a, o, b]): Tree => ({
-        text: `(${a.text}) ${o} (${b.text})`,
-        value: o === 'and' ? a.value && b.value : a.value || b.value,
-      })),
-    ),
-  }));
-  fc.assert(
-    fc.property(tree, ({ text, value }) => {
-      expect(conditionEvaluator(context)(text), text).toBe(value);
-    }),
-    { numRuns: 1000 },
-  );
-  fc.assert(
-    fc.property(fc.string(), (text) => {
-      expect([true, false, undefined]).toContain(conditionEvaluator(context)(text));
-    }),
-    { numRuns: 1000 },
-  );
 });

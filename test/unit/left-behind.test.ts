@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe as suite, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readTestRun } from '../../ts-src/engine/build/tests.ts';
-import { describe } from '../../ts-src/inspect/interface.ts';
+import { describe as describeStage } from '../../ts-src/inspect/interface.ts';
 import { checkLeft, LeftBehindError, listLeft, readLeft, shownName, walkLeft } from '../../ts-src/io/untrusted.ts';
 
 let root = '';
@@ -45,7 +45,7 @@ const kinds: [string, (path: string) => void | Promise<void>, RegExp][] = [
   ],
 ];
 
-suite('what a build left', () => {
+describe('what a build left', () => {
   const asRoot = process.getuid?.() === 0;
   for (const [name, make, message] of kinds.filter(([n]) => asRoot || n !== 'a device')) {
     it(`${name} where a file is meant is a fault, at once`, async () => {
@@ -91,7 +91,7 @@ suite('what a build left', () => {
     writeFileSync(join(root, '\u001b]0;x\u0007\n'), '');
     mkdirSync(join(root, 'd'));
     execFileSync('mkfifo', [join(root, 'd', 'a\u001b[2J')]);
-    expect(() => describe(join(root, 'd'))).toThrow('/a\\u001b[2J is neither a file, a folder nor a link');
+    expect(() => describeStage(join(root, 'd'))).toThrow('/a\\u001b[2J is neither a file, a folder nor a link');
     expect(shownName('a\u202eb\u009b')).toBe('a\\u202eb\\u009b');
   });
 
@@ -127,7 +127,7 @@ suite('what a build left', () => {
     mkdirSync(join(root, 'opt'));
     symlinkSync('/etc', join(root, 'opt/etc'));
     symlinkSync('/etc/shadow', join(root, 'opt/x.cmake'));
-    const { parts } = describe(root);
+    const { parts } = describeStage(root);
     expect(parts.map((p) => [p.path, p.full])).toEqual([
       ['/opt/etc', '0 -> /etc'],
       ['/opt/x.cmake', '0 -> /etc/shadow'],

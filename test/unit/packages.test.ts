@@ -8,12 +8,14 @@ import { debFaults, type DebPolicy } from '../../ts-src/inspect/deb.ts';
 import { allowedPaths, memberFaults, type Member } from '../../ts-src/inspect/members.ts';
 import { stagedMembers } from '../../ts-src/inspect/staged.ts';
 import { arMembers, writeAr } from '../../ts-src/io/ar.ts';
-import { TarReader, writeTar, type TarMember } from '../../ts-src/io/tar.ts';
+import { writeTar } from '../../ts-src/io/tar.ts';
 import { controlStanzas } from '../../ts-src/publish/deb.ts';
 import { renderControl, simplified, type BinaryControl } from '../../ts-src/render/control.ts';
 
 const prefix = '/opt/acme/d';
+
 const allowed = allowedPaths('acme-d-x', prefix, ['/opt/ros/noetic']);
+
 const member = (path: string, type: Member['type'] = 'file', more: Partial<Member> = {}): Member => ({
   path,
   type,
@@ -21,6 +23,7 @@ const member = (path: string, type: Member['type'] = 'file', more: Partial<Membe
   target: '',
   ...more,
 });
+
 const at = (path: string, ...rest: [Member['type']?, Partial<Member>?]) => member(`${prefix}/${path}`, ...rest);
 
 describe('members of a package', () => {
@@ -155,6 +158,7 @@ const good: BinaryControl = {
   summary: 'd',
   description: ['more', '.', 'still more'],
 };
+
 const planned: DebPolicy = { ...good, allowed };
 
 describe('a package file', () => {
@@ -276,60 +280,6 @@ describe('a package file', () => {
     }
     symlinkSync(whole, join(folder, 'link.deb'));
     await expect(debFaults(join(folder, 'link.deb'), planned)).rejects.toThrow(/ELOOP/);
-  });
-});
-
-describe('tar archives', () => {
-  const entries = (data: Buffer): TarMember[] => {
-    const found: TarMember[] = [];
-    const reader = new TarReader((e) => void found.push(e));
-    // In pieces, as they come from a pipe.
-    for (let i = 0; i < data.length; i += 700) reader.push(data.subarray(i, i + 700));
-    reader.end();
-    return found;
-  };
-
-  it('are read as tar writes them', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-tar-'));
-    try {
-      const long = `${'long/'.repeat(40)}name`;
-      mkdirSync(dirname(join(folder, long)), { recursive: true });
-      writeFileSync(join(folder, long), 'x'.repeat(1000));
-      symlinkSync('t'.repeat(200), join(folder, 'link'));
-      const data = execFileSync('tar', ['-C', folder, '--format=gnu', '-c', '.']);
-      const found = entries(data);
-      expect(found.find((e) => e.path === long)).toMatchObject({ kind: 'file', size: 1000 });
-      expect(found.find((e) => e.path === 'link')).toMatchObject({ kind: 'link', target: 't'.repeat(200) });
-      expect(found.length).toBe(43);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-
-  it('are read as they were written, and refused in part or changed', () => {
-    const data = writeTar([{ path: 'control', data: 'a'.repeat(600) }], 5);
-    expect(entries(data).map((e) => [e.path, e.kind, e.size])).toEqual([
-      ['', 'folder', 0],
-      ['control', 'file', 600],
-    ]);
-    expect(() => entries(data.subarray(0, 1200))).toThrow(/ends in the middle/);
-    const changed = Buffer.from(data);
-    changed[3] = 0x41;
-    expect(() => entries(changed)).toThrow(/damaged header/);
-  });
-
-  it('never end in anything but entries or a TarError', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 0, maxLength: 2048 }), fc.nat(1023), (bytes, where) => {
-        const data = writeTar([{ path: 'control', data: 'a' }], 5);
-        Buffer.from(bytes).copy(data, where);
-        try {
-          entries(data);
-        } catch (e) {
-          expect((e as Error).constructor.name).toBe('TarError');
-        }
-      }),
-    );
   });
 });
 
