@@ -42,17 +42,20 @@ const layers = {
 const pure = new Set(['plan', 'query', 'render', 'graph', 'text', 'model']);
 const impure = /\b(?:Date\.now|new Date\(\)|Math\.random|process\.|node:fs|node:child_process|node:os)\b/;
 
+/** The folder of ts-src that a file lies in; `main` is what lies in none. */
+const layerOf = (path) => (path.includes('/') ? path.split('/')[0] : 'main');
+
 function wrongImports() {
   const faults = [];
   const source = join(root, 'ts-src');
   for (const entry of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
     if (!entry.endsWith('.ts')) continue;
     const file = join(source, entry);
-    const layer = entry.includes('/') ? entry.split('/')[0] : 'main';
+    const layer = layerOf(entry);
     const text = readFileSync(file, 'utf8');
     for (const [, spec] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
       const to = relative(source, resolve(dirname(file), spec));
-      const other = to.startsWith('..') ? 'resources' : to.includes('/') ? to.split('/')[0] : 'main';
+      const other = to.startsWith('..') ? 'resources' : layerOf(to);
       if (other === layer || other === 'resources') continue;
       if (!layers[layer]) faults.push(`${relative(root, file)}: ${layer} is no layer that build.mjs knows`);
       else if (!layers[layer].includes(other))

@@ -142,9 +142,9 @@ var init_urls = __esm({
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
     redacted = (text8) => text8.includes("://") ? withoutSecrets(text8) : text8;
-    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user2) => {
+    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole3, scheme, user2) => {
       const name6 = user2.split(":")[0];
-      return user2.includes(":") || name6.length > 20 ? scheme : whole2;
+      return user2.includes(":") || name6.length > 20 ? scheme : whole3;
     }).replace(
       /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
       "$1\u2026"
@@ -174,6 +174,10 @@ function sorted(diagnostics) {
     (a, b) => rank(a) - rank(b) || compare(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message)
   );
 }
+function compare(a, b) {
+  if (a < b) return -1;
+  return a > b ? 1 : 0;
+}
 function nearest(name6, known3) {
   return new NearNames(known3).of(name6, 1)[0];
 }
@@ -188,24 +192,24 @@ function bits(set) {
   return n;
 }
 function distance(a, b, limit) {
-  let before2 = [];
+  let before = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     let least = i;
     for (let j = 1; j <= b.length; j++) {
       let d = Math.min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, before2[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, before[j - 2] + 1);
       row.push(d);
       if (d < least) least = d;
     }
     if (least > limit) return limit + 1;
-    before2 = previous;
+    before = previous;
     previous = row;
   }
   return previous[b.length];
 }
-var good, bad, isError, compare, NearNames;
+var good, bad, isError, NearNames;
 var init_diagnostics = __esm({
   "ts-src/model/diagnostics.ts"() {
     "use strict";
@@ -213,7 +217,6 @@ var init_diagnostics = __esm({
     good = (value2, diagnostics = []) => ({ ok: true, value: value2, diagnostics });
     bad = (...diagnostics) => ({ ok: false, diagnostics });
     isError = (d) => d.severity === "error";
-    compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
     NearNames = class {
       byLength = [];
       /** Of those lengths that were asked for. */
@@ -527,7 +530,7 @@ var fill, isDebianName, isDebianVersion, debianize, debianPackage, environmentPa
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
-    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
+    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole3, key) => Object.hasOwn(values, key) ? values[key] : whole3);
     isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
     isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
@@ -990,10 +993,10 @@ function isWhiteSpace(char) {
   return char === " " || char === "	" || char === "\n" || char === "\r";
 }
 function readPI(xmlData, i) {
-  const start = i;
+  const start2 = i;
   for (; i < xmlData.length; i++) {
     if (xmlData[i] == "?" || xmlData[i] == " ") {
-      const tagname = xmlData.substr(start, i - start);
+      const tagname = xmlData.substr(start2, i - start2);
       if (i > 5 && tagname === "xml") {
         return getErrorObject("InvalidXml", "XML declaration allowed only at the start of the document.", getLineNumberForPosition(xmlData, i));
       } else if (xmlData[i] == "?" && xmlData[i + 1] == ">") {
@@ -5232,11 +5235,11 @@ async function fromContainer(env) {
   if (!url2) return void 0;
   const token3 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
   try {
-    const answer2 = await fetch(url2, {
+    const answer3 = await fetch(url2, {
       headers: token3 ? { authorization: token3 } : {},
       signal: AbortSignal.timeout(5e3)
     });
-    return answer2.ok ? lasting(await answer2.json()) : void 0;
+    return answer3.ok ? lasting(await answer3.json()) : void 0;
   } catch {
     return void 0;
   }
@@ -5252,8 +5255,8 @@ async function fromInstance(env) {
     })).text();
     const headers = { "x-aws-ec2-metadata-token": token3 };
     const role = (await (await fetch(roles, { headers, signal: AbortSignal.timeout(2e3) })).text()).trim().split("\n")[0];
-    const answer2 = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
-    return answer2.ok ? lasting(await answer2.json()) : void 0;
+    const answer3 = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
+    return answer3.ok ? lasting(await answer3.json()) : void 0;
   } catch {
     return void 0;
   }
@@ -5339,6 +5342,10 @@ var s3_blobs_exports = {};
 __export(s3_blobs_exports, {
   S3Blobs: () => S3Blobs
 });
+function sizeOf2({ data, file: file3 }) {
+  if (data) return data.length;
+  return file3 === void 0 ? 0 : (0, import_node_fs6.statSync)(file3).size;
+}
 var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
@@ -5402,8 +5409,8 @@ var init_s3_blobs = __esm({
           (0, import_node_fs6.rmSync)(temporary, { force: true });
         }
       }
-      async replace(name6, data, before2) {
-        const condition = before2 === void 0 ? { "if-none-match": "*" } : { "if-match": before2 };
+      async replace(name6, data, before) {
+        const condition = before === void 0 ? { "if-none-match": "*" } : { "if-match": before };
         const reply = await this.ask("PUT", this.url(name6), { data }, condition);
         if (reply.status !== 412 && reply.status !== 409) return true;
         const now = await this.getTagged(name6);
@@ -5430,8 +5437,10 @@ var init_s3_blobs = __esm({
         }
       }
       /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
-      async putWith(name6, data, headers, before2) {
-        const condition = before2 === void 0 ? {} : before2 === null ? { "if-none-match": "*" } : { "if-match": before2 };
+      async putWith(name6, data, headers, before) {
+        const condition = {};
+        if (before === null) condition["if-none-match"] = "*";
+        else if (before !== void 0) condition["if-match"] = before;
         const reply = await this.ask("PUT", this.url(name6), { data }, { ...headers, ...condition });
         if (reply.status < 300) return true;
         const now = await this.getTagged(name6);
@@ -5505,7 +5514,7 @@ var init_s3_blobs = __esm({
         );
       }
       async once(method, url2, body, headers, into) {
-        const size3 = body.data ? body.data.length : body.file !== void 0 ? (0, import_node_fs6.statSync)(body.file).size : 0;
+        const size3 = sizeOf2(body);
         const keys = await credentials();
         const signed = await new AwsV4Signer({
           method,
@@ -6355,20 +6364,20 @@ var require_saxes = __commonJS({
        * instead.
        */
       captureTo(chars) {
-        let { i: start } = this;
+        let { i: start2 } = this;
         const { chunk } = this;
         while (true) {
           const c = this.getCode();
           const isNLLike = c === NL_LIKE;
           const final = isNLLike ? NL : c;
           if (final === EOC || chars.includes(final)) {
-            this.text += chunk.slice(start, this.prevI);
+            this.text += chunk.slice(start2, this.prevI);
             return final;
           }
           if (isNLLike) {
-            this.text += `${chunk.slice(start, this.prevI)}
+            this.text += `${chunk.slice(start2, this.prevI)}
 `;
-            start = this.i;
+            start2 = this.i;
           }
         }
       }
@@ -6382,24 +6391,24 @@ var require_saxes = __commonJS({
        * end of the current chunk.
        */
       captureToChar(char) {
-        let { i: start } = this;
+        let { i: start2 } = this;
         const { chunk } = this;
         while (true) {
           let c = this.getCode();
           switch (c) {
             case NL_LIKE:
-              this.text += `${chunk.slice(start, this.prevI)}
+              this.text += `${chunk.slice(start2, this.prevI)}
 `;
-              start = this.i;
+              start2 = this.i;
               c = NL;
               break;
             case EOC:
-              this.text += chunk.slice(start);
+              this.text += chunk.slice(start2);
               return false;
             default:
           }
           if (c === char) {
-            this.text += chunk.slice(start, this.prevI);
+            this.text += chunk.slice(start2, this.prevI);
             return true;
           }
         }
@@ -6413,15 +6422,15 @@ var require_saxes = __commonJS({
        * instead.
        */
       captureNameChars() {
-        const { chunk, i: start } = this;
+        const { chunk, i: start2 } = this;
         while (true) {
           const c = this.getCode();
           if (c === EOC) {
-            this.name += chunk.slice(start);
+            this.name += chunk.slice(start2);
             return EOC;
           }
           if (!isNameChar(c)) {
-            this.name += chunk.slice(start, this.prevI);
+            this.name += chunk.slice(start2, this.prevI);
             return c === NL_LIKE ? NL : c;
           }
         }
@@ -6602,19 +6611,19 @@ var require_saxes = __commonJS({
         }
       }
       sEntity() {
-        let { i: start } = this;
+        let { i: start2 } = this;
         const { chunk } = this;
         loop:
           while (true) {
             switch (this.getCode()) {
               case NL_LIKE:
-                this.entity += `${chunk.slice(start, this.prevI)}
+                this.entity += `${chunk.slice(start2, this.prevI)}
 `;
-                start = this.i;
+                start2 = this.i;
                 break;
               case SEMICOLON: {
                 const { entityReturnState } = this;
-                const entity = this.entity + chunk.slice(start, this.prevI);
+                const entity = this.entity + chunk.slice(start2, this.prevI);
                 this.state = entityReturnState;
                 let parsed2;
                 if (entity === "") {
@@ -6630,7 +6639,7 @@ var require_saxes = __commonJS({
                 break loop;
               }
               case EOC:
-                this.entity += chunk.slice(start);
+                this.entity += chunk.slice(start2);
                 break loop;
               default:
             }
@@ -6771,15 +6780,15 @@ var require_saxes = __commonJS({
         }
       }
       sPIRest() {
-        const { chunk, i: start } = this;
+        const { chunk, i: start2 } = this;
         while (true) {
           const c = this.getCodeNorm();
           if (c === EOC) {
-            this.piTarget += chunk.slice(start);
+            this.piTarget += chunk.slice(start2);
             return;
           }
           if (!this.nameCheck(c)) {
-            this.piTarget += chunk.slice(start, this.prevI);
+            this.piTarget += chunk.slice(start2, this.prevI);
             const isQuestion = c === QUESTION;
             if (isQuestion || isS(c)) {
               if (this.piTarget === "xml") {
@@ -7086,32 +7095,32 @@ var require_saxes = __commonJS({
       }
       sAttribValueQuoted() {
         const { q: q3, chunk } = this;
-        let { i: start } = this;
+        let { i: start2 } = this;
         while (true) {
           switch (this.getCode()) {
             case q3:
-              this.pushAttrib(this.name, this.text + chunk.slice(start, this.prevI));
+              this.pushAttrib(this.name, this.text + chunk.slice(start2, this.prevI));
               this.name = this.text = "";
               this.q = null;
               this.state = S_ATTRIB_VALUE_CLOSED;
               return;
             case AMP:
-              this.text += chunk.slice(start, this.prevI);
+              this.text += chunk.slice(start2, this.prevI);
               this.state = S_ENTITY;
               this.entityReturnState = S_ATTRIB_VALUE_QUOTED;
               return;
             case NL:
             case NL_LIKE:
             case TAB:
-              this.text += `${chunk.slice(start, this.prevI)} `;
-              start = this.i;
+              this.text += `${chunk.slice(start2, this.prevI)} `;
+              start2 = this.i;
               break;
             case LESS:
-              this.text += chunk.slice(start, this.prevI);
+              this.text += chunk.slice(start2, this.prevI);
               this.fail("disallowed character.");
               return;
             case EOC:
-              this.text += chunk.slice(start);
+              this.text += chunk.slice(start2);
               return;
             default:
           }
@@ -7181,7 +7190,7 @@ var require_saxes = __commonJS({
       }
       // END OF STATE ENGINE METHODS
       handleTextInRoot() {
-        let { i: start, forbiddenState } = this;
+        let { i: start2, forbiddenState } = this;
         const { chunk, textHandler: handler } = this;
         scanLoop:
           while (true) {
@@ -7190,7 +7199,7 @@ var require_saxes = __commonJS({
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
                   const { text: text8 } = this;
-                  const slice = chunk.slice(start, this.prevI);
+                  const slice = chunk.slice(start2, this.prevI);
                   if (text8.length !== 0) {
                     handler(text8 + slice);
                     this.text = "";
@@ -7205,7 +7214,7 @@ var require_saxes = __commonJS({
                 this.state = S_ENTITY;
                 this.entityReturnState = S_TEXT;
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start, this.prevI);
+                  this.text += chunk.slice(start2, this.prevI);
                 }
                 forbiddenState = FORBIDDEN_START;
                 break scanLoop;
@@ -7231,15 +7240,15 @@ var require_saxes = __commonJS({
                 break;
               case NL_LIKE:
                 if (handler !== void 0) {
-                  this.text += `${chunk.slice(start, this.prevI)}
+                  this.text += `${chunk.slice(start2, this.prevI)}
 `;
                 }
-                start = this.i;
+                start2 = this.i;
                 forbiddenState = FORBIDDEN_START;
                 break;
               case EOC:
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start);
+                  this.text += chunk.slice(start2);
                 }
                 break scanLoop;
               default:
@@ -7249,7 +7258,7 @@ var require_saxes = __commonJS({
         this.forbiddenState = forbiddenState;
       }
       handleTextOutsideRoot() {
-        let { i: start } = this;
+        let { i: start2 } = this;
         const { chunk, textHandler: handler } = this;
         let nonSpace = false;
         outRootLoop:
@@ -7260,7 +7269,7 @@ var require_saxes = __commonJS({
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
                   const { text: text8 } = this;
-                  const slice = chunk.slice(start, this.prevI);
+                  const slice = chunk.slice(start2, this.prevI);
                   if (text8.length !== 0) {
                     handler(text8 + slice);
                     this.text = "";
@@ -7274,20 +7283,20 @@ var require_saxes = __commonJS({
                 this.state = S_ENTITY;
                 this.entityReturnState = S_TEXT;
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start, this.prevI);
+                  this.text += chunk.slice(start2, this.prevI);
                 }
                 nonSpace = true;
                 break outRootLoop;
               case NL_LIKE:
                 if (handler !== void 0) {
-                  this.text += `${chunk.slice(start, this.prevI)}
+                  this.text += `${chunk.slice(start2, this.prevI)}
 `;
                 }
-                start = this.i;
+                start2 = this.i;
                 break;
               case EOC:
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start);
+                  this.text += chunk.slice(start2);
                 }
                 break outRootLoop;
               default:
@@ -7991,11 +8000,11 @@ function foldedBreaks(count3) {
   if (count3 === 1) return " ";
   return "\n".repeat(count3 - 1);
 }
-function getPlainValue(input, start, end2) {
+function getPlainValue(input, start2, end2) {
   let result2 = "";
-  let position = start;
-  let captureStart = start;
-  let captureEnd = start;
+  let position = start2;
+  let captureStart = start2;
+  let captureEnd = start2;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 10 || ch === 13) {
@@ -8010,11 +8019,11 @@ function getPlainValue(input, start, end2) {
   }
   return result2 + input.slice(captureStart, captureEnd);
 }
-function getSingleQuotedValue(input, start, end2) {
+function getSingleQuotedValue(input, start2, end2) {
   let result2 = "";
-  let position = start;
-  let captureStart = start;
-  let captureEnd = start;
+  let position = start2;
+  let captureStart = start2;
+  let captureEnd = start2;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 39) {
@@ -8033,11 +8042,11 @@ function getSingleQuotedValue(input, start, end2) {
   }
   return result2 + input.slice(captureStart, end2);
 }
-function getDoubleQuotedValue(input, start, end2) {
+function getDoubleQuotedValue(input, start2, end2) {
   let result2 = "";
-  let position = start;
-  let captureStart = start;
-  let captureEnd = start;
+  let position = start2;
+  let captureStart = start2;
+  let captureEnd = start2;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 92) {
@@ -8072,9 +8081,9 @@ function getDoubleQuotedValue(input, start, end2) {
   }
   return result2 + input.slice(captureStart, end2);
 }
-function getBlockValue(input, start, end2, indent, chomping, folded) {
+function getBlockValue(input, start2, end2, indent, chomping, folded) {
   const textIndent = indent < 0 ? 0 : indent;
-  const region2 = input.slice(start, end2).replace(/\r\n?/g, "\n");
+  const region2 = input.slice(start2, end2).replace(/\r\n?/g, "\n");
   const lines = region2 === "" ? [] : (region2.endsWith("\n") ? region2.slice(0, -1) : region2).split("\n");
   let result2 = "";
   let didReadContent = false;
@@ -8403,10 +8412,10 @@ function addDocumentEvent(state, explicitStart, explicitEnd) {
     directives: state.directives
   });
 }
-function addSequenceEvent(state, start, anchorStart, anchorEnd, tagStart, tagEnd, style) {
+function addSequenceEvent(state, start2, anchorStart, anchorEnd, tagStart, tagEnd, style) {
   state.events.push({
     type: EVENT_ID.SEQUENCE,
-    start,
+    start: start2,
     anchorStart,
     anchorEnd,
     tagStart,
@@ -8414,10 +8423,10 @@ function addSequenceEvent(state, start, anchorStart, anchorEnd, tagStart, tagEnd
     style
   });
 }
-function addMappingEvent(state, start, anchorStart, anchorEnd, tagStart, tagEnd, style) {
+function addMappingEvent(state, start2, anchorStart, anchorEnd, tagStart, tagEnd, style) {
   state.events.push({
     type: EVENT_ID.MAPPING,
-    start,
+    start: start2,
     anchorStart,
     anchorEnd,
     tagStart,
@@ -8592,17 +8601,17 @@ function skipUntilLineEnd(state) {
   let ch = state.input.charCodeAt(state.position);
   while (ch !== 0 && !isEol(ch)) ch = state.input.charCodeAt(++state.position);
 }
-function checkPrintable(state, start, end2) {
-  const match = PATTERN_NON_PRINTABLE.exec(state.input.slice(start, end2));
+function checkPrintable(state, start2, end2) {
+  const match = PATTERN_NON_PRINTABLE.exec(state.input.slice(start2, end2));
   if (match !== null) {
-    state.position = start + match.index + match[0].length - 1;
+    state.position = start2 + match.index + match[0].length - 1;
     throwError(state, "the stream contains non-printable characters");
   }
 }
 function readTagProperty(state, props, inFlow) {
   if (state.input.charCodeAt(state.position) !== 33) return false;
   if (props.tagStart !== NO_RANGE$1) throwError(state, "duplication of a tag property");
-  const start = state.position;
+  const start2 = state.position;
   let isVerbatim = false;
   let isNamed = false;
   let tagHandle = "!";
@@ -8639,7 +8648,7 @@ function readTagProperty(state, props, inFlow) {
   }
   if (tagName && !(isVerbatim ? PATTERN_TAG_URI.test(tagName) : PATTERN_TAG_SUFFIX.test(tagName))) throwError(state, `tag name cannot contain such characters: ${tagName}`);
   if (!isVerbatim && tagHandle !== "!" && tagHandle !== "!!" && !HAS_OWN.call(state.tagHandlers, tagHandle)) throwError(state, `undeclared tag handle "${tagHandle}"`);
-  props.tagStart = start;
+  props.tagStart = start2;
   props.tagEnd = state.position;
   return true;
 }
@@ -8647,10 +8656,10 @@ function readAnchorProperty(state, props) {
   if (state.input.charCodeAt(state.position) !== 38) return false;
   if (props.anchorStart !== NO_RANGE$1) throwError(state, "duplication of an anchor property");
   state.position++;
-  const start = state.position;
+  const start2 = state.position;
   while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position)) && !isFlowIndicator(state.input.charCodeAt(state.position))) state.position++;
-  if (state.position === start) throwError(state, "name of an anchor node must contain at least one character");
-  props.anchorStart = start;
+  if (state.position === start2) throwError(state, "name of an anchor node must contain at least one character");
+  props.anchorStart = start2;
   props.anchorEnd = state.position;
   return true;
 }
@@ -8658,10 +8667,10 @@ function readAlias(state, props) {
   if (state.input.charCodeAt(state.position) !== 42) return false;
   if (props.anchorStart !== NO_RANGE$1 || props.tagStart !== NO_RANGE$1) throwError(state, "alias node should not have any properties");
   state.position++;
-  const start = state.position;
+  const start2 = state.position;
   while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position)) && !isFlowIndicator(state.input.charCodeAt(state.position))) state.position++;
-  if (state.position === start) throwError(state, "name of an alias node must contain at least one character");
-  addAliasEvent(state, start, state.position);
+  if (state.position === start2) throwError(state, "name of an alias node must contain at least one character");
+  addAliasEvent(state, start2, state.position);
   return true;
 }
 function readFlowScalarBreak(state, nodeIndent) {
@@ -8671,7 +8680,7 @@ function readFlowScalarBreak(state, nodeIndent) {
 function readSingleQuotedScalar(state, nodeIndent, props) {
   if (state.input.charCodeAt(state.position) !== 39) return false;
   state.position++;
-  const start = state.position;
+  const start2 = state.position;
   let simple = true;
   while (state.input.charCodeAt(state.position) !== 0) {
     const ch = state.input.charCodeAt(state.position);
@@ -8683,7 +8692,7 @@ function readSingleQuotedScalar(state, nodeIndent, props) {
       }
       const end2 = state.position;
       state.position++;
-      addScalarEvent(state, start, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.SINGLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
+      addScalarEvent(state, start2, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.SINGLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
       return true;
     }
     if (isEol(ch)) {
@@ -8698,14 +8707,14 @@ function readSingleQuotedScalar(state, nodeIndent, props) {
 function readDoubleQuotedScalar(state, nodeIndent, props) {
   if (state.input.charCodeAt(state.position) !== 34) return false;
   state.position++;
-  const start = state.position;
+  const start2 = state.position;
   let simple = true;
   while (state.input.charCodeAt(state.position) !== 0) {
     const ch = state.input.charCodeAt(state.position);
     if (ch === 34) {
       const end2 = state.position;
       state.position++;
-      addScalarEvent(state, start, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.DOUBLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
+      addScalarEvent(state, start2, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.DOUBLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
       return true;
     }
     if (ch === 92) {
@@ -8824,7 +8833,7 @@ function canStartPlainScalar(state, nodeContext) {
 }
 function readPlainScalar(state, nodeIndent, nodeContext, props) {
   if (!canStartPlainScalar(state, nodeContext)) return false;
-  const start = state.position;
+  const start2 = state.position;
   let end2 = state.position;
   let ch = state.input.charCodeAt(state.position);
   const inFlow = nodeContext === CONTEXT_FLOW_IN;
@@ -8857,9 +8866,9 @@ function readPlainScalar(state, nodeIndent, nodeContext, props) {
     if (!isWhiteSpace2(ch)) end2 = state.position + 1;
     ch = state.input.charCodeAt(++state.position);
   }
-  if (end2 === start) return false;
-  checkPrintable(state, start, end2);
-  addScalarEvent(state, start, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.PLAIN, CHOMPING_MODE.CLIP, -1, !multiline);
+  if (end2 === start2) return false;
+  checkPrintable(state, start2, end2);
+  addScalarEvent(state, start2, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.PLAIN, CHOMPING_MODE.CLIP, -1, !multiline);
   return true;
 }
 function skipFlowSeparationSpace(state, nodeIndent) {
@@ -8870,12 +8879,12 @@ function skipFlowSeparationSpace(state, nodeIndent) {
 function readFlowCollection(state, nodeIndent, props) {
   const ch = state.input.charCodeAt(state.position);
   const isMapping = ch === 123;
-  const start = state.position;
+  const start2 = state.position;
   let readNext = true;
   if (ch !== 91 && ch !== 123) return false;
   const terminator = isMapping ? 125 : 93;
-  if (isMapping) addMappingEvent(state, start, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
-  else addSequenceEvent(state, start, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
+  if (isMapping) addMappingEvent(state, start2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
+  else addSequenceEvent(state, start2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
   state.position++;
   while (state.input.charCodeAt(state.position) !== 0) {
     skipFlowSeparationSpace(state, nodeIndent);
@@ -9121,9 +9130,9 @@ function readDirective(state) {
   while (state.input.charCodeAt(state.position) !== 0 && !isEol(state.input.charCodeAt(state.position))) {
     while (isWhiteSpace2(state.input.charCodeAt(state.position))) state.position++;
     if (state.input.charCodeAt(state.position) === 35 || isEol(state.input.charCodeAt(state.position)) || state.input.charCodeAt(state.position) === 0) break;
-    const start = state.position;
+    const start2 = state.position;
     while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position))) state.position++;
-    args.push(state.input.slice(start, state.position));
+    args.push(state.input.slice(start2, state.position));
   }
   if (isEol(state.input.charCodeAt(state.position))) consumeLineBreak(state);
   if (name6 === "YAML") {
@@ -10086,6 +10095,10 @@ function parseYaml(text8, file3, most7 = maximumSize) {
     );
   }
 }
+function offsetOf(e) {
+  if ("start" in e) return e.start;
+  return "valueStart" in e ? e.valueStart : 0;
+}
 function eventsOf(text8) {
   try {
     return parseEvents(text8, {});
@@ -10141,7 +10154,7 @@ var init_yaml = __esm({
           const e = events[i];
           if (!e || e.type === POP) return void 0;
           if (kind === SEQUENCE) {
-            if (n === Number(step2)) return { at: i, offset: "start" in e ? e.start : "valueStart" in e ? e.valueStart : 0 };
+            if (n === Number(step2)) return { at: i, offset: offsetOf(e) };
             i = this.after(events, i);
           } else {
             const value2 = this.after(events, i);
@@ -10168,7 +10181,7 @@ var init_yaml = __esm({
 });
 
 // ts-src/read/source-entry.ts
-function sourceEntry(raw, fault3, versionText = () => void 0) {
+function sourceEntry(raw, fault3, versionText2 = () => void 0) {
   const { type = "git", url: url2, version: version3 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
     return void fault3(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
@@ -10177,7 +10190,7 @@ function sourceEntry(raw, fault3, versionText = () => void 0) {
     return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry = { type, url: url2 };
   if (version3 !== void 0 && version3 !== null && version3 !== "") {
-    const v = textOf2(version3, versionText);
+    const v = textOf2(version3, versionText2);
     if (!isRefName(v)) return void fault3(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry.version = v;
   }
@@ -10194,14 +10207,14 @@ function sourceEntry(raw, fault3, versionText = () => void 0) {
 function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
-function releaseEntry(raw, repository2, fault3, versionText) {
+function releaseEntry(raw, repository2, fault3, versionText2) {
   const { url: url2, version: version3, packages } = raw;
   if (typeof url2 !== "string") return void fault3("url is missing");
   if (!isSourceUrl(url2, true)) return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
   if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
   if (version3 !== void 0 && version3 !== null) {
-    entry.version = textOf2(version3, versionText);
+    entry.version = textOf2(version3, versionText2);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
       return void fault3(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
   }
@@ -10349,9 +10362,9 @@ function nullish(input) {
   return input === null || input === void 0;
 }
 function cleanRegex(source2) {
-  const start = source2.startsWith("^") ? 1 : 0;
+  const start2 = source2.startsWith("^") ? 1 : 0;
   const end2 = source2.endsWith("$") ? source2.length - 1 : source2.length;
-  return source2.slice(start, end2);
+  return source2.slice(start2, end2);
 }
 function floatSafeRemainder(val, step2) {
   const ratio = val / step2;
@@ -10740,9 +10753,9 @@ function sizeCaps(defChecks) {
   }
   return caps;
 }
-function attachSchema(issues, start, inst) {
+function attachSchema(issues, start2, inst) {
   var _a3;
-  for (let i = start; i < issues.length; i++) {
+  for (let i = start2; i < issues.length; i++) {
     (_a3 = issues[i]).schema ?? (_a3.schema = inst);
   }
 }
@@ -12078,10 +12091,10 @@ function capSize(inst, size3) {
     if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
       for (const [max, ch] of sizeCaps(inst._zod.def.checks)) {
         if (n > max && ch._zod.def.when(payload)) {
-          const start = payload.issues.length;
+          const start2 = payload.issues.length;
           ch._zod.check(payload);
-          payload.issues[start].continue = false;
-          attachSchema(payload.issues, start, inst);
+          payload.issues[start2].continue = false;
+          attachSchema(payload.issues, start2, inst);
           return payload;
         }
       }
@@ -13581,26 +13594,26 @@ function isRecursive(inst, stack, resolve25) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve25);
-      if (answer2 > result2)
-        result2 = answer2;
+      const answer3 = isRecursive(child, stack, resolve25);
+      if (answer3 > result2)
+        result2 = answer3;
     }
   };
   const shape2 = (sh, spread) => {
-    let answer2 = NONE;
+    let answer3 = NONE;
     for (const key of Reflect.ownKeys(sh)) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
       const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve25) : NONE;
-      if (child > answer2)
-        answer2 = child;
+      if (child > answer3)
+        answer3 = child;
     }
-    return answer2;
+    return answer3;
   };
-  const merge3 = (answer2) => {
-    if (answer2 > result2)
-      result2 = answer2;
+  const merge3 = (answer3) => {
+    if (answer3 > result2)
+      result2 = answer3;
   };
   const def = inst._zod.def;
   const kind = def.type;
@@ -13703,10 +13716,10 @@ function isRecursive(inst, stack, resolve25) {
   stack.delete(inst);
   return settle(inst, result2);
 }
-function settle(inst, answer2) {
-  if (answer2 !== ASSUMED)
-    recursive.set(inst, answer2 === PROVEN);
-  return answer2;
+function settle(inst, answer3) {
+  if (answer3 !== ASSUMED)
+    recursive.set(inst, answer3 === PROVEN);
+  return answer3;
 }
 function bucketFor(state, inst) {
   let bucket = state.buckets.get(inst);
@@ -17057,6 +17070,7 @@ var init_fields = __esm({
     "use strict";
     init_zod();
     init_names();
+    config({ jitless: true });
     name2 = string3().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
     debianName = string3().refine(
       isDebianName,
@@ -17081,6 +17095,56 @@ var init_fields = __esm({
     component = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a component of an apt repository");
     architectureNames = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"];
     architecture = _enum(architectureNames);
+  }
+});
+
+// ts-src/model/channels.ts
+var track, channelPattern, channelRules, placeUri, publishSettings, defaultRules;
+var init_channels = __esm({
+  "ts-src/model/channels.ts"() {
+    "use strict";
+    init_zod();
+    init_fields();
+    track = strictObject({
+      branch: string3().min(1).optional(),
+      tag: string3().min(1).optional(),
+      channel: string3().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
+      locked: boolean3().default(false),
+      keep: number3().int().min(1).optional(),
+      strict: boolean3().optional()
+    }).refine((t) => t.branch === void 0 !== (t.tag === void 0), "either a branch or a tag");
+    channelPattern = string3().regex(
+      /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
+      'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"'
+    ).refine((c) => !c.includes(".."), 'no ".." in a channel');
+    channelRules = strictObject({
+      from: array(channelPattern).default([]).describe("Channels that may be promoted to it; left out: any"),
+      packages: array(glob).default([]).describe("Debian packages that each suite must have"),
+      count: number3().int().min(1).optional().describe("Least number of packages in each suite"),
+      percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
+      architectures: boolean3().default(true).describe("Each architecture has every package"),
+      installable: boolean3().default(true).describe("What packages need of each other is there"),
+      archive: boolean3().default(false).describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
+      upgrade: boolean3().default(true).describe("An upgrade removes no package that the channel has"),
+      nothing_lost: boolean3().default(true).describe("No package that the channel has is lost"),
+      tests: boolean3().default(true).describe("No test fails that did not fail in the channel"),
+      age_hours: number3().min(0).optional().describe("Hours that the state must have been in its channel"),
+      approval: boolean3().default(false).describe("Somebody must approve of it by name"),
+      keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
+    });
+    placeUri = string3().regex(
+      /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+      "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
+    );
+    publishSettings = strictObject({
+      to: array(placeUri).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
+      keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
+      grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
+      sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
+      keyring: boolean3().default(false).describe("Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt"),
+      valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
+    });
+    defaultRules = () => channelRules.parse({});
   }
 });
 
@@ -17173,21 +17237,20 @@ var init_images = __esm({
 // ts-src/model/distro.ts
 var distro_exports = {};
 __export(distro_exports, {
-  defaultRules: () => defaultRules,
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var environment2, size2, limits, systemFile, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, placeUri, publishSettings, fingerprint, docsSettings, distroSchema, defaultRules, distroJsonSchema;
+var environment2, size2, limits, systemFile, packageSettings, underlay, platform, variant, distribution, fingerprint, docsSettings, distroSchema, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
     init_zod();
+    init_channels();
     init_fields();
     init_images();
     init_sizes();
     init_system_files();
     init_urls();
-    config({ jitless: true });
     environment2 = record(variable, value);
     size2 = union([string3(), number3()]).transform(String).refine((v) => sizeOf(v) !== void 0, "a size such as 800M or 1.5G").transform((v) => sizeOf(v) ?? 0);
     limits = strictObject({
@@ -17266,45 +17329,6 @@ var init_distro = __esm({
       conditions: environment2.default({}).describe("Variables for the conditions of package.xml"),
       build_essential: array(packageName).default([]).describe("Packages that every other one needs, as ROS 2 does with ros_workspace")
     });
-    track = strictObject({
-      branch: string3().min(1).optional(),
-      tag: string3().min(1).optional(),
-      channel: string3().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
-      locked: boolean3().default(false),
-      keep: number3().int().min(1).optional(),
-      strict: boolean3().optional()
-    }).refine((t) => t.branch === void 0 !== (t.tag === void 0), "either a branch or a tag");
-    channelPattern = string3().regex(
-      /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
-      'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"'
-    ).refine((c) => !c.includes(".."), 'no ".." in a channel');
-    channelRules = strictObject({
-      from: array(channelPattern).default([]).describe("Channels that may be promoted to it; left out: any"),
-      packages: array(glob).default([]).describe("Debian packages that each suite must have"),
-      count: number3().int().min(1).optional().describe("Least number of packages in each suite"),
-      percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
-      architectures: boolean3().default(true).describe("Each architecture has every package"),
-      installable: boolean3().default(true).describe("What packages need of each other is there"),
-      archive: boolean3().default(false).describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
-      upgrade: boolean3().default(true).describe("An upgrade removes no package that the channel has"),
-      nothing_lost: boolean3().default(true).describe("No package that the channel has is lost"),
-      tests: boolean3().default(true).describe("No test fails that did not fail in the channel"),
-      age_hours: number3().min(0).optional().describe("Hours that the state must have been in its channel"),
-      approval: boolean3().default(false).describe("Somebody must approve of it by name"),
-      keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
-    });
-    placeUri = string3().regex(
-      /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-      "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
-    );
-    publishSettings = strictObject({
-      to: array(placeUri).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
-      keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
-      grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
-      sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
-      keyring: boolean3().default(false).describe("Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt"),
-      valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
-    });
     fingerprint = string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key");
     docsSettings = strictObject({
       skip: array(glob).default([]).describe("Packages that get no documentation"),
@@ -17336,10 +17360,7 @@ var init_distro = __esm({
         ).default("{organization}-{distribution}-{name}"),
         prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
-      store: string3().regex(
-        /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-        "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
-      ).default("file:.slipway/store"),
+      store: placeUri.default("file:.slipway/store"),
       reuse: _enum(["interface", "full"]).default("interface").describe(
         "`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has"
       ),
@@ -17354,7 +17375,6 @@ var init_distro = __esm({
         "Several: each signs, so that robots that know any of them can update. Left out: one is made on first use"
       )
     });
-    defaultRules = () => channelRules.parse({});
     distroJsonSchema = () => toJSONSchema(distroSchema, { io: "input", unrepresentable: "any" });
   }
 });
@@ -17546,6 +17566,7 @@ function references(distro, locator, file3) {
   const known3 = (what, name6, names4, path2) => {
     if (names4.includes(name6)) return;
     const near = nearest(name6, names4);
+    const others2 = names4.length ? `there are ${[...names4].sort().join(", ")}` : `add it under ${what}s`;
     diagnostics.push(
       error(
         "distro-reference",
@@ -17553,7 +17574,7 @@ function references(distro, locator, file3) {
         {
           file: file3,
           line: locator.line(path2),
-          hint: near ? `did you mean '${near}'?` : names4.length ? `there are ${names4.sort().join(", ")}` : `add it under ${what}s`
+          hint: near ? `did you mean '${near}'?` : others2
         }
       )
     );
@@ -17751,16 +17772,17 @@ var init_lockfile = __esm({
       for (const d of distributions) {
         const repositories = lock2.distributions[d.name] = {};
         for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
-          const { url: url2, commit, tree, path: path2 } = p.source;
+          const { url: url2, commit: commit2, tree, path: path2 } = p.source;
+          const atCommit = commit2 === void 0 ? {} : { commit: commit2 };
           const r = repositories[p.repository] ??= {
             url: url2,
             packages: {},
-            ...p.released === void 0 ? commit === void 0 ? {} : { commit } : { release: p.released }
+            ...p.released === void 0 ? atCommit : { release: p.released }
           };
           r.packages[p.name] = {
             version: p.manifest.version,
             path: path2,
-            ...p.released !== void 0 && commit !== void 0 ? { commit } : {},
+            ...p.released === void 0 ? {} : atCommit,
             ...tree === void 0 ? {} : { tree }
           };
         }
@@ -17784,7 +17806,7 @@ function leasesIn(data) {
     return [];
   }
 }
-function typeOf(name6) {
+function typeOf2(name6) {
   const end2 = /\.([a-z0-9]+)$/.exec(name6)?.[1] ?? "";
   const known3 = Object.hasOwn(mediaTypes, end2) ? mediaTypes[end2] : void 0;
   return { "content-type": known3 ?? "text/plain; charset=utf-8" };
@@ -17860,23 +17882,23 @@ var init_s3_endpoint = __esm({
         return void 0;
       }
       placeFile(name6, file3) {
-        return this.blobs.create(name6, { file: file3.path }, file3.sha256, { ...forever, ...typeOf(name6) });
+        return this.blobs.create(name6, { file: file3.path }, file3.sha256, { ...forever, ...typeOf2(name6) });
       }
       placeAll(files) {
         return parallel(
           files,
           this.width,
-          ({ name: name6, data, sha256: digest4 }) => this.blobs.create(name6, { data }, digest4, { ...forever, ...typeOf(name6) })
+          ({ name: name6, data, sha256: digest4 }) => this.blobs.create(name6, { data }, digest4, { ...forever, ...typeOf2(name6) })
         );
       }
       async putAll(files) {
         await parallel(files, this.width, ({ name: name6, data }) => this.put(name6, data));
       }
       async put(name6, data) {
-        await this.blobs.putWith(name6, data, { ...short2, ...typeOf(name6) });
+        await this.blobs.putWith(name6, data, { ...short2, ...typeOf2(name6) });
       }
-      replace(name6, data, before2) {
-        return this.blobs.putWith(name6, data, { ...short2, ...typeOf(name6) }, before2 ?? null);
+      replace(name6, data, before) {
+        return this.blobs.putWith(name6, data, { ...short2, ...typeOf2(name6) }, before ?? null);
       }
       list(prefix) {
         return this.blobs.list(prefix);
@@ -18126,8 +18148,8 @@ var import_node_path29 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
-function compareParts(before2, after) {
-  const old = new Map(before2.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
+function compareParts(before, after) {
+  const old = new Map(before.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
   const now = new Map(after.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
@@ -18136,8 +18158,12 @@ function compareParts(before2, after) {
       added: b.symbols.filter((s) => !a.symbols.includes(s)),
       removed: a.symbols.filter((s) => !b.symbols.includes(s))
     } : void 0;
-    return [{ path: path2, change: !a ? "added" : !b ? "removed" : "changed", ...symbols ? { symbols } : {} }];
+    return [{ path: path2, change: changeOf(a, b), ...symbols ? { symbols } : {} }];
   });
+}
+function changeOf(before, after) {
+  if (!before) return "added";
+  return after ? "changed" : "removed";
 }
 function renderAbi(changes, details) {
   if (!changes.length) return "nothing that others see differs: what depends on it stays as it is\n";
@@ -18474,10 +18500,10 @@ var FileBlobs = class {
     copyWhole(this.path(name6), file3, false);
     return Promise.resolve(true);
   }
-  async replace(name6, data, before2) {
+  async replace(name6, data, before) {
     this.mark();
     return withMutex(`${this.path(name6)}.lock`, async () => {
-      if ((await this.getTagged(name6))?.tag !== before2) return false;
+      if ((await this.getTagged(name6))?.tag !== before) return false;
       writeWhole(this.path(name6), data);
       return true;
     });
@@ -19074,92 +19100,144 @@ function readElf(data) {
     throw e;
   }
 }
-function parse(data) {
-  const wide = data[4] === 2;
-  const little = data[5] === 1;
-  const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
-  const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
-  const word3 = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text8 = (at2) => {
-    const end2 = data.indexOf(0, at2);
-    if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
-    return data.toString("latin1", at2, end2);
-  };
-  const type = u16(16);
-  const sectionsAt = word3(wide ? 40 : 32);
-  const sectionSize = u16(wide ? 58 : 46);
-  const sectionCount = u16(wide ? 60 : 48);
-  const programsAt = word3(wide ? 32 : 28);
-  const programSize = u16(wide ? 54 : 42);
-  const programCount = u16(wide ? 56 : 44);
-  let interpreted = false;
-  for (let i = 0; i < programCount; i++) if (u32(programsAt + i * programSize) === 3) interpreted = true;
-  const sections2 = [];
-  for (let i = 0; i < sectionCount; i++) {
-    const at2 = sectionsAt + i * sectionSize;
-    sections2.push(
-      wide ? {
-        type: u32(at2 + 4),
-        offset: word3(at2 + 24),
-        size: word3(at2 + 32),
-        link: u32(at2 + 40),
-        info: u32(at2 + 44),
-        entry: word3(at2 + 56)
-      } : {
-        type: u32(at2 + 4),
-        offset: u32(at2 + 16),
-        size: u32(at2 + 20),
-        link: u32(at2 + 24),
-        info: u32(at2 + 28),
-        entry: u32(at2 + 36)
-      }
-    );
+var ElfData = class {
+  constructor(data) {
+    this.data = data;
+    this.wide = data[4] === 2;
+    this.little = data[5] === 1;
   }
-  const strings = (s) => sections2[s.link]?.offset ?? data.length;
-  let soname;
-  const needed2 = [];
-  const dynamic = sections2.find((s) => s.type === 6);
-  const step2 = wide ? 16 : 8;
-  for (let at2 = dynamic?.offset ?? 0; dynamic && at2 < dynamic.offset + dynamic.size; at2 += step2) {
-    const tag = word3(at2);
-    const value2 = word3(at2 + step2 / 2);
-    if (tag === 0) break;
-    if (tag === 1) needed2.push(text8(strings(dynamic) + value2));
-    if (tag === 14) soname = text8(strings(dynamic) + value2);
+  wide;
+  little;
+  u8(at2) {
+    return this.data.readUInt8(at2);
   }
-  const versions = /* @__PURE__ */ new Map();
-  const definitions = sections2.find((s) => s.type === 1879048189);
-  for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text8(strings(definitions) + u32(at2 + u32(at2 + 12))));
-    at2 += u32(at2 + 16);
+  u16(at2) {
+    return this.little ? this.data.readUInt16LE(at2) : this.data.readUInt16BE(at2);
   }
-  const indices = sections2.find((s) => s.type === 1879048191);
-  const exports2 = [];
-  const symbols = sections2.find((s) => s.type === 11);
-  if (symbols) {
-    const size3 = wide ? 24 : 16;
-    for (let i = 1, at2 = symbols.offset + size3; at2 + size3 <= symbols.offset + symbols.size; i++, at2 += size3) {
-      const info = data[at2 + (wide ? 4 : 12)];
-      const other = data[at2 + (wide ? 5 : 13)];
-      const section = u16(at2 + (wide ? 6 : 14));
-      const binding = info >> 4;
-      const visibility2 = other & 3;
-      if (section === 0 || binding === 0 || visibility2 === 1 || visibility2 === 2) continue;
-      const kind = types[info & 15] ?? String(info & 15);
-      const version3 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named7 = versions.get(version3 & 32767);
-      const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word3(at2 + (wide ? 16 : 8))}` : "";
-      exports2.push(
-        `${text8(strings(symbols) + u32(at2))}${named7 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named7}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
-      );
+  u32(at2) {
+    return this.little ? this.data.readUInt32LE(at2) : this.data.readUInt32BE(at2);
+  }
+  word(at2) {
+    if (!this.wide) return this.u32(at2);
+    return Number(this.little ? this.data.readBigUInt64LE(at2) : this.data.readBigUInt64BE(at2));
+  }
+  text(at2) {
+    const end2 = this.data.indexOf(0, at2);
+    if (at2 >= this.data.length || end2 < 0) throw new RangeError("a string outside the file");
+    return this.data.toString("latin1", at2, end2);
+  }
+  sections() {
+    const { wide } = this;
+    const begin = this.word(wide ? 40 : 32);
+    const size3 = this.u16(wide ? 58 : 46);
+    const count3 = this.u16(wide ? 60 : 48);
+    const sections2 = [];
+    for (let i = 0; i < count3; i++) {
+      const at2 = begin + i * size3;
+      sections2.push({
+        type: this.u32(at2 + 4),
+        offset: this.word(at2 + (wide ? 24 : 16)),
+        size: this.word(at2 + (wide ? 32 : 20)),
+        link: this.u32(at2 + (wide ? 40 : 24)),
+        info: this.u32(at2 + (wide ? 44 : 28))
+      });
     }
+    return sections2;
   }
+  /** Whether it names an interpreter, as programs do. */
+  interpreted() {
+    const { wide } = this;
+    const begin = this.word(wide ? 32 : 28);
+    const size3 = this.u16(wide ? 54 : 42);
+    const count3 = this.u16(wide ? 56 : 44);
+    let found2 = false;
+    for (let i = 0; i < count3; i++) if (this.u32(begin + i * size3) === 3) found2 = true;
+    return found2;
+  }
+  /** Where the strings of a section lie. */
+  strings(sections2, { link }) {
+    return sections2[link]?.offset ?? this.data.length;
+  }
+};
+function parse(data) {
+  const file3 = new ElfData(data);
+  const sections2 = file3.sections();
+  const interpreted = file3.interpreted();
+  const { soname, needed: needed2 } = readDynamic(file3, sections2);
+  const exports2 = readExports(file3, sections2);
   return {
-    kind: type === 1 ? "object" : type === 2 || type === 3 && interpreted && soname === void 0 ? "program" : type === 3 ? "library" : "other",
+    kind: kindOf2(file3.u16(16), interpreted && soname === void 0),
     soname,
     needed: needed2.sort(),
     exports: exports2.sort()
   };
+}
+function kindOf2(type, program) {
+  if (type === 1) return "object";
+  if (type === 2) return "program";
+  if (type !== 3) return "other";
+  return program ? "program" : "library";
+}
+function readDynamic(file3, sections2) {
+  let soname;
+  const needed2 = [];
+  const dynamic = sections2.find((s) => s.type === 6);
+  if (!dynamic) return { soname, needed: needed2 };
+  const strings = file3.strings(sections2, dynamic);
+  const step2 = file3.wide ? 16 : 8;
+  for (let at2 = dynamic.offset; at2 < dynamic.offset + dynamic.size; at2 += step2) {
+    const tag = file3.word(at2);
+    const value2 = file3.word(at2 + step2 / 2);
+    if (tag === 0) break;
+    if (tag === 1) needed2.push(file3.text(strings + value2));
+    if (tag === 14) soname = file3.text(strings + value2);
+  }
+  return { soname, needed: needed2 };
+}
+function readVersions(file3, sections2) {
+  const versions = /* @__PURE__ */ new Map();
+  const definitions = sections2.find((s) => s.type === 1879048189);
+  if (!definitions) return versions;
+  const strings = file3.strings(sections2, definitions);
+  let at2 = definitions.offset;
+  for (let i = 0; i < definitions.info; i++) {
+    versions.set(file3.u16(at2 + 4), file3.text(strings + file3.u32(at2 + file3.u32(at2 + 12))));
+    at2 += file3.u32(at2 + 16);
+  }
+  return versions;
+}
+function readExports(file3, sections2) {
+  const { wide } = file3;
+  const versions = readVersions(file3, sections2);
+  const indices = sections2.find((s) => s.type === 1879048191);
+  const exports2 = [];
+  const symbols = sections2.find((s) => s.type === 11);
+  if (!symbols) return exports2;
+  const strings = file3.strings(sections2, symbols);
+  const size3 = wide ? 24 : 16;
+  for (let i = 1, at2 = symbols.offset + size3; at2 + size3 <= symbols.offset + symbols.size; i++, at2 += size3) {
+    const info = file3.u8(at2 + (wide ? 4 : 12));
+    const visibility2 = file3.u8(at2 + (wide ? 5 : 13)) & 3;
+    const section = file3.u16(at2 + (wide ? 6 : 14));
+    const binding = info >> 4;
+    if (section === 0 || binding === 0 || visibility2 === 1 || visibility2 === 2) continue;
+    const kind = types[info & 15] ?? String(info & 15);
+    const version3 = indices ? file3.u16(indices.offset + 2 * i) : 1;
+    const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${file3.word(at2 + (wide ? 16 : 8))}` : "";
+    const name6 = file3.text(strings + file3.u32(at2));
+    exports2.push(`${name6}${versionText(version3, versions)} ${kind} ${bindingText(binding)}${sized}`);
+  }
+  return exports2;
+}
+function versionText(version3, versions) {
+  const number7 = version3 & 32767;
+  const name6 = versions.get(number7);
+  if (name6 === void 0 || number7 <= 1) return "";
+  return `@${version3 & 32768 ? "" : "@"}${name6}`;
+}
+function bindingText(binding) {
+  if (binding === 2) return "weak";
+  return binding === 10 ? "unique" : "global";
 }
 
 // ts-src/inspect/for-people.ts
@@ -19228,6 +19306,30 @@ var plainAttributes = (text8) => text8.replace(/"[^"]*"|'[^']*'|\s+/g, (part) =>
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
+  const files = installedFiles(stage);
+  const cmakeText = files.filter((f) => f.path.endsWith(".cmake") && f.link === void 0).map((f) => readHeld(stage, f.path).toString("utf8")).join("\n");
+  const context = {
+    cmakeText,
+    codeText: textThatBuildsRead(stage, files),
+    paths: new Set(files.map((f) => f.path))
+  };
+  let loads = false;
+  let offers = false;
+  const parts2 = files.map((f) => {
+    if (f.link !== void 0) {
+      const link = whole2(f, `-> ${f.link}`);
+      return { path: f.path, full: link, code: link, api: link, tool: link };
+    }
+    const data = readHeld(stage, f.path);
+    const elf = readElf(data);
+    const binary = elf && describeBinary(f, data, elf, cmakeText);
+    loads ||= binary?.loads ?? callsForeignCode(f, data);
+    offers ||= binary?.offers ?? false;
+    return binary?.part ?? describeText(f, data, elf !== void 0, context);
+  });
+  return { parts: parts2, loads, offers };
+}
+function installedFiles(stage) {
   const files = [];
   const walk = (folder, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
@@ -19244,68 +19346,46 @@ function describe(stage) {
     }
   };
   walk(stage, "");
-  const cmakeText = files.filter((f) => f.path.endsWith(".cmake") && f.link === void 0).map((f) => readHeld(stage, f.path).toString("utf8")).join("\n");
-  const codeText = textThatBuildsRead(stage, files);
-  const sources = new Set(files.map((f) => f.path));
-  let loads = false;
-  let offers = false;
-  const parts2 = files.map((f) => {
-    const whole2 = (text8) => `${f.mode} ${text8}`;
-    if (f.link !== void 0) {
-      const link = whole2(`-> ${f.link}`);
-      return { path: f.path, full: link, code: link, api: link, tool: link };
-    }
-    const data = readHeld(stage, f.path);
-    const full = whole2(sha256(data));
-    const elf = readElf(data);
-    const plain2 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
-    const code = plain2 === void 0 ? full : whole2(sha256(`without comments ${plain2}`));
-    const part = (api, tool = code) => ({
-      path: f.path,
-      full,
-      code,
-      api,
-      tool
-    });
-    const seen = (text8) => ({ path: f.path, full, code: text8, api: text8, tool: text8 });
-    const python = /\/(site|dist)-packages\//.test(f.path);
-    if (elf?.kind === "library" && !python) {
-      const text8 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
-      return {
-        ...part(text8, text8),
-        symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
-      };
-    }
-    if (elf?.kind === "library") {
-      loads = true;
-      return part(code);
-    }
-    if (elf?.kind === "program") {
-      loads = true;
-      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, (0, import_node_path9.basename)(f.path))) {
-        offers = true;
-        return part(code);
-      }
-      return part(whole2("a program"));
-    }
-    if (f.path.endsWith(".py") || f.mode && data.subarray(0, 2).toString() === "#!") {
-      if (/\b(ctypes|cffi|cppyy)\b/.test(data.toString("utf8"))) loads = true;
-    }
-    if (f.path.endsWith(".pyc")) {
-      const source2 = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
-      return sources.has(source2) ? seen(void 0) : part(code);
-    }
-    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) {
-      const visible = visibleManifest(data.toString("utf8"));
-      return seen(visible === void 0 ? full : whole2(sha256(`visible ${visible}`)));
-    }
-    if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(f.path))
-      return seen(whole2(sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
-    if (!elf && isForPeople(f.path, codeText)) return seen(void 0);
-    if (dataFolders.test(f.path) && !containsName(cmakeText, (0, import_node_path9.basename)(f.path))) return part(void 0);
-    return part(code);
-  });
-  return { parts: parts2, loads, offers };
+  return files;
+}
+var whole2 = ({ mode }, text8) => `${mode} ${text8}`;
+function describeBinary(f, data, elf, cmakeText) {
+  const full = whole2(f, sha256(data));
+  const entire = { path: f.path, full, code: full, api: full, tool: full };
+  if (elf.kind === "library") {
+    if (/\/(site|dist)-packages\//.test(f.path)) return { part: entire, loads: true, offers: false };
+    const text8 = whole2(f, sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+    const symbols = [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports];
+    return { part: { ...entire, api: text8, tool: text8, symbols }, loads: false, offers: false };
+  }
+  if (elf.kind !== "program") return void 0;
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, (0, import_node_path9.basename)(f.path));
+  return offered ? { part: entire, loads: true, offers: true } : { part: { ...entire, api: whole2(f, "a program") }, loads: true, offers: false };
+}
+function callsForeignCode({ path: path2, mode }, data) {
+  if (!path2.endsWith(".py") && !(mode && data.subarray(0, 2).toString() === "#!")) return false;
+  return /\b(ctypes|cffi|cppyy)\b/.test(data.toString("utf8"));
+}
+function describeText(f, data, isElf, { cmakeText, codeText, paths: paths2 }) {
+  const { path: path2 } = f;
+  const full = whole2(f, sha256(data));
+  const plain2 = isElf ? void 0 : withoutComments(path2, data.toString("latin1"));
+  const code = plain2 === void 0 ? full : whole2(f, sha256(`without comments ${plain2}`));
+  const seen = (text8) => ({ path: path2, full, code: text8, api: text8, tool: text8 });
+  if (path2.endsWith(".pyc")) {
+    const source2 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
+    return seen(paths2.has(source2) ? void 0 : code);
+  }
+  if (/\/share\/[^/]+\/package\.xml$/.test(path2)) {
+    const visible = visibleManifest(data.toString("utf8"));
+    return seen(visible === void 0 ? full : whole2(f, sha256(`visible ${visible}`)));
+  }
+  if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path2))
+    return seen(whole2(f, sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
+  if (!isElf && isForPeople(path2, codeText)) return seen(void 0);
+  if (dataFolders.test(path2) && !containsName(cmakeText, (0, import_node_path9.basename)(path2)))
+    return { path: path2, full, code, api: void 0, tool: code };
+  return seen(code);
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
   const digest4 = (of) => {
@@ -19954,8 +20034,8 @@ async function filesOfBuild(store2, debs) {
   }
   return good(files);
 }
-async function compareBuilds(before2, after, folder) {
-  const [a, b] = [await unpack(before2, (0, import_node_path13.join)(folder, "before")), await unpack(after, (0, import_node_path13.join)(folder, "after"))];
+async function compareBuilds(before, after, folder) {
+  const [a, b] = [await unpack(before, (0, import_node_path13.join)(folder, "before")), await unpack(after, (0, import_node_path13.join)(folder, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -19984,15 +20064,15 @@ async function unpack(files, folder) {
     debug: files.length > 1 ? (0, import_node_path13.join)(targets[1], "usr/lib/debug") : void 0
   });
 }
-async function abidiff(before2, after, libraries) {
-  if (!before2.debug || !after.debug) return [];
+async function abidiff(before, after, libraries) {
+  if (!before.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path13.join)(before2.root, path2), (0, import_node_path13.join)(after.root, path2)];
+    const files = [(0, import_node_path13.join)(before.root, path2), (0, import_node_path13.join)(after.root, path2)];
     if (!files.every(import_node_fs13.existsSync)) continue;
     const asked = await run("abidiff", [
       "--debug-info-dir1",
-      before2.debug,
+      before.debug,
       "--debug-info-dir2",
       after.debug,
       ...files
@@ -20013,6 +20093,46 @@ init_files();
 // ts-src/query/compare.ts
 init_diagnostics();
 
+// ts-src/graph/priority-queue.ts
+var PriorityQueue = class {
+  constructor(before) {
+    this.before = before;
+  }
+  items = [];
+  push(item) {
+    const { items } = this;
+    let i = items.length;
+    items.push(item);
+    while (i > 0) {
+      const parent = i - 1 >> 1;
+      const above2 = items[parent];
+      if (above2 === void 0 || !this.before(item, above2)) break;
+      items[i] = above2;
+      i = parent;
+    }
+    items[i] = item;
+  }
+  pop() {
+    const { items } = this;
+    const top = items[0];
+    const last = items.pop();
+    if (last === void 0 || items.length === 0) return top;
+    let i = 0;
+    for (let at2 = 1; at2 < items.length; at2 = 2 * i + 1) {
+      const left = items[at2];
+      const right = items[at2 + 1];
+      if (left === void 0) break;
+      const second = right !== void 0 && this.before(right, left);
+      const child = second ? right : left;
+      if (!this.before(child, last)) break;
+      items[i] = child;
+      i = second ? at2 + 1 : at2;
+    }
+    items[i] = last;
+    return top;
+  }
+};
+
 // ts-src/graph/graph.ts
 function order(edges) {
   const count3 = edges.length;
@@ -20030,12 +20150,12 @@ function order(edges) {
     const needs = edges[n];
     for (let i = 0; i < needs.length; i++) dependents[filled[needs[i]]++] = n;
   }
-  const heap = new Heap();
-  for (let n = 0; n < count3; n++) if (missing[n] === 0) heap.push(n);
+  const ready = new PriorityQueue((a, b) => a < b);
+  for (let n = 0; n < count3; n++) if (missing[n] === 0) ready.push(n);
   const result2 = [];
-  for (let n = heap.pop(); n !== void 0; n = heap.pop()) {
+  for (let n = ready.pop(); n !== void 0; n = ready.pop()) {
     result2.push(n);
-    for (let i = begins[n]; i < begins[n + 1]; i++) if (--missing[dependents[i]] === 0) heap.push(dependents[i]);
+    for (let i = begins[n]; i < begins[n + 1]; i++) if (--missing[dependents[i]] === 0) ready.push(dependents[i]);
   }
   const left = [];
   if (result2.length < count3) {
@@ -20043,37 +20163,6 @@ function order(edges) {
   }
   return { order: result2, left };
 }
-var Heap = class {
-  items = [];
-  push(value2) {
-    const a = this.items;
-    let i = a.push(value2) - 1;
-    while (i > 0) {
-      const parent = i - 1 >> 1;
-      if (a[parent] <= value2) break;
-      a[i] = a[parent];
-      i = parent;
-    }
-    a[i] = value2;
-  }
-  pop() {
-    const a = this.items;
-    const top = a[0];
-    const last = a.pop();
-    if (last === void 0 || a.length === 0) return top;
-    let i = 0;
-    for (; ; ) {
-      let child = 2 * i + 1;
-      if (child >= a.length) break;
-      if (child + 1 < a.length && a[child + 1] < a[child]) child++;
-      if (a[child] >= last) break;
-      a[i] = a[child];
-      i = child;
-    }
-    a[i] = last;
-    return top;
-  }
-};
 function cycles(edges) {
   const count3 = edges.length;
   const index = new Int32Array(count3).fill(-1);
@@ -20122,18 +20211,18 @@ function doubled(builds, runs) {
 }
 var packageTrail = (edges, set, count3) => trail(edges, set).map((n) => n % count3).filter((n, i, a) => n !== a[i - 1]);
 function trail(edges, set) {
-  const start = Math.min(...set);
+  const start2 = Math.min(...set);
   const inside = new Set(set);
   const from = /* @__PURE__ */ new Map();
-  let front = [start];
+  let front = [start2];
   while (front.length) {
     const next2 = [];
     for (const n of front) {
       for (const d of [...edges[n]].sort((a, b) => a - b)) {
-        if (d === start) {
+        if (d === start2) {
           const path2 = [n];
-          for (let at2 = n; at2 !== start; at2 = from.get(at2)) path2.unshift(from.get(at2));
-          return [...path2, start];
+          for (let at2 = n; at2 !== start2; at2 = from.get(at2)) path2.unshift(from.get(at2));
+          return [...path2, start2];
         }
         if (!inside.has(d) || from.has(d)) continue;
         from.set(d, n);
@@ -20142,7 +20231,7 @@ function trail(edges, set) {
     }
     front = next2;
   }
-  return [start];
+  return [start2];
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
@@ -20245,7 +20334,11 @@ function split(version3) {
   ];
 }
 function compareParts2(a, b) {
-  const order3 = (c) => c === void 0 || /[0-9]/.test(c) ? 0 : c === "~" ? -1 : /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
+  const order3 = (c) => {
+    if (c === void 0 || /[0-9]/.test(c)) return 0;
+    if (c === "~") return -1;
+    return /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
+  };
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {
@@ -20292,9 +20385,9 @@ function compareReleases(a, b) {
 
 // ts-src/query/compare.ts
 var order2 = ["added", "removed", "up", "down", "changed", "rebuilt"];
-function comparePlans(before2, after, facts) {
+function comparePlans(before, after, facts) {
   const id = (s) => `${s.distribution} ${s.platform}`;
-  const old = new Map(before2.scopes.map((s) => [id(s), s]));
+  const old = new Map(before.scopes.map((s) => [id(s), s]));
   const now = new Map(after.scopes.map((s) => [id(s), s]));
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().map((key) => {
     const scope2 = now.get(key) ?? old.get(key);
@@ -20305,9 +20398,9 @@ function comparePlans(before2, after, facts) {
     };
   });
 }
-function compareScopes(before2, after, facts) {
+function compareScopes(before, after, facts) {
   const changes = [];
-  const old = new Map((before2?.packages ?? []).map((p) => [p.name, p]));
+  const old = new Map((before?.packages ?? []).map((p) => [p.name, p]));
   const packages = after?.packages ?? [];
   const touched = /* @__PURE__ */ new Set();
   for (const p of packages) {
@@ -20315,7 +20408,7 @@ function compareScopes(before2, after, facts) {
     const change = was ? difference(
       was,
       p,
-      before2 && after && facts ? changedFacts(facts.before(before2, p.name), facts.after(after, p.name)) : []
+      before && after && facts ? changedFacts(facts.before(before, p.name), facts.after(after, p.name)) : []
     ) : { name: p.name, change: "added", after: p.version };
     if (!change) continue;
     touched.add(p.name);
@@ -20341,16 +20434,19 @@ function compareScopes(before2, after, facts) {
   return changes.sort((a, b) => order2.indexOf(a.change) - order2.indexOf(b.change) || compare(a.name, b.name));
 }
 var changedFacts = (was, now) => [.../* @__PURE__ */ new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
+function sameContent(was, now) {
+  if (was.tree && now.tree) return was.tree === now.tree;
+  if (was.commit && now.commit) return was.commit === now.commit;
+  return was.ref === now.ref;
+}
 function difference(was, p, settings3) {
   const versions = { name: p.name, before: was.version, after: p.version };
   if (was.version !== p.version)
     return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? "up" : "down" };
-  const s = (x) => x.source;
   const same2 = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-  const content = s(was).tree && s(p).tree ? s(was).tree === s(p).tree : s(was).commit && s(p).commit ? s(was).commit === s(p).commit : s(was).ref === s(p).ref;
   const why = [];
-  if (!content) why.push("source");
-  if (s(was).url !== s(p).url) why.push("repository");
+  if (!sameContent(was.source, p.source)) why.push("source");
+  if (was.source.url !== p.source.url) why.push("repository");
   if (!same2([was.build, was.run], [p.build, p.run])) why.push("dependencies");
   if (!same2([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
     why.push("system packages");
@@ -20547,12 +20643,15 @@ function parseCondition(text8) {
   const result2 = joined("or", 0);
   return at2 === tokens.length ? result2 : void 0;
 }
+var valueOf = (operand, context) => {
+  if ("literal" in operand) return operand.literal;
+  return Object.hasOwn(context, operand.variable) ? context[operand.variable] ?? "" : "";
+};
 function evaluateCondition(condition, context) {
   if ("terms" in condition)
     return condition.operator === "and" ? condition.terms.every((t) => evaluateCondition(t, context)) : condition.terms.some((t) => evaluateCondition(t, context));
-  const [a, b] = [condition.left, condition.right].map(
-    (t) => "literal" in t ? t.literal : Object.hasOwn(context, t.variable) ? context[t.variable] : ""
-  );
+  const a = valueOf(condition.left, context);
+  const b = valueOf(condition.right, context);
   switch (condition.operator) {
     case "==":
       return a === b;
@@ -20650,7 +20749,7 @@ var rolesOfTag = new Map(
 );
 var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp"];
 var none = [];
-function evaluateAll(input, settings3, diagnostics) {
+function evaluatePackages(input, settings3, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings3.conditions));
   const names4 = [...input.packages.keys()].sort();
   const number7 = /* @__PURE__ */ new Map();
@@ -20666,6 +20765,14 @@ function evaluateAll(input, settings3, diagnostics) {
     }
     return p;
   });
+  return { names: names4, number: number7, groups, packages };
+}
+function essentialPackages(input, settings3) {
+  if (settings3.build_essential.length) return settings3.build_essential;
+  return input.rosVersion === 2 ? ["ros_workspace"] : [];
+}
+function evaluateAll(input, settings3, diagnostics) {
+  const { names: names4, number: number7, groups, packages } = evaluatePackages(input, settings3, diagnostics);
   const others2 = /* @__PURE__ */ new Map();
   const idOf2 = (name6) => {
     const n = number7.get(name6) ?? others2.get(name6);
@@ -20673,7 +20780,7 @@ function evaluateAll(input, settings3, diagnostics) {
     others2.set(name6, names4.length + others2.size);
     return names4.length + others2.size - 1;
   };
-  const essential = settings3.build_essential.length ? settings3.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
+  const essential = essentialPackages(input, settings3);
   const evaluated = {
     input,
     names: names4,
@@ -20857,7 +20964,8 @@ function resolveRosdep(database, key, target2) {
   }
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
-    const found2 = Object.hasOwn(rule, target2.release) ? rule[target2.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
+    const byRelease = new Map(Object.entries(rule));
+    const found2 = byRelease.has(target2.release) ? byRelease.get(target2.release) : byRelease.get("*");
     if (found2 === void 0)
       return {
         kind: "not-here",
@@ -20893,7 +21001,10 @@ function resolveRosdep(database, key, target2) {
   const packages = words3(rule);
   return packages ? { kind: "packages", installer: name6, packages, depends, file: file3 } : unclear();
 }
-var words3 = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name6) => typeof name6 === "string") ? v : void 0;
+function words3(v) {
+  if (typeof v === "string") return v.split(/\s+/).filter(Boolean);
+  return Array.isArray(v) && v.every((name6) => typeof name6 === "string") ? v : void 0;
+}
 
 // ts-src/plan/resolve.ts
 var Resolver = class {
@@ -21207,7 +21318,10 @@ function placesOf(local2, lists) {
 }
 function edgeOf(evaluated, from, to, roles = forBuild | forRun) {
   const name6 = evaluated.names[to];
-  const rank = (n) => n.group !== void 0 ? 2 : n.roles & forBuild ? 0 : 1;
+  const rank = (n) => {
+    if (n.group !== void 0) return 2;
+    return n.roles & forBuild ? 0 : 1;
+  };
   const need = evaluated.needs(from).filter((n) => n.name === name6 && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
   if (!need) return { tag: essentialTag };
   return {
@@ -21440,14 +21554,14 @@ function block2(evaluated, sequence, diagnostics) {
 
 // ts-src/plan/order.ts
 function ordered(evaluated, nodes, diagnostics) {
-  const whole2 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
-  if (whole2 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
+  const whole3 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
+  if (whole3 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
   const local2 = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => local2[n.number] = i);
   const within = (...lists) => placesOf(local2, lists);
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
-    if (whole2) evaluated.order = everything.order;
+    if (whole3) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]);
   }
   const tested = nodes.map((n) => within(n.test));
@@ -21455,16 +21569,21 @@ function ordered(evaluated, nodes, diagnostics) {
   const needed2 = nodes.map((n) => within(n.build, n.run));
   const built = order(needed2).left.length ? reach3.settle() : needed2;
   const kept3 = reach3.withoutTestCycles(built, tested);
-  const usable2 = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable2, kept3)).order.map((i) => nodes[i]);
+  const usable3 = together(nodes.map((n) => within(n.build, n.run)));
+  return order(withTests(usable3, kept3)).order.map((i) => nodes[i]);
 }
 function together(needed2) {
   const set = /* @__PURE__ */ new Map();
   for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
   if (!set.size) return [...needed2];
-  return needed2.map((list9, n) => [
-    ...new Set(list9.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
-  ]);
+  return needed2.map((list9, n) => {
+    const own3 = set.get(n);
+    const all = list9.flatMap((d) => {
+      const members2 = set.get(d) ?? [d];
+      return members2 === own3 ? [] : members2;
+    });
+    return [...new Set(all)];
+  });
 }
 function withTests(edges, tests) {
   const all = edges.map((list9, n) => [...list9, ...tests[n]]);
@@ -21508,17 +21627,17 @@ function testCycles(evaluated) {
   });
 }
 function shortest(edges, from, to) {
-  const before2 = /* @__PURE__ */ new Map([[from, from]]);
+  const before = /* @__PURE__ */ new Map([[from, from]]);
   const queue = [from];
   for (const n of queue) {
     if (n === to) {
       const path2 = [n];
-      for (let at2 = n; at2 !== from; path2.unshift(at2)) at2 = before2.get(at2);
+      for (let at2 = n; at2 !== from; path2.unshift(at2)) at2 = before.get(at2);
       return path2;
     }
     for (const d of edges[n]) {
-      if (before2.has(d)) continue;
-      before2.set(d, n);
+      if (before.has(d)) continue;
+      before.set(d, n);
       queue.push(d);
     }
   }
@@ -22283,6 +22402,10 @@ function askFor(url2, submodule) {
   if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
   return { url: plain2, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
+function passingFault(stderr) {
+  if (refused.test(stderr)) return "refused";
+  return passing.test(stderr) ? "passing" : void 0;
+}
 async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
   const ask3 = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
@@ -22292,7 +22415,7 @@ async function patiently(args, options7, { url: url2, submodule, reporter: repor
       git(args(ask3.url), { ...options7, env: { ...ask3.env, ...options7.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
-    const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
+    const why = o.code === 0 ? void 0 : passingFault(o.stderr);
     const seconds = why && waits[why][tried];
     if (!why || seconds === void 0) return o;
     reporter2.waiting?.(
@@ -22404,18 +22527,18 @@ async function checkoutRef(folder, ref2, state) {
   const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], {
     cwd: folder
   });
-  const commit = resolved.stdout.trim();
+  const commit2 = resolved.stdout.trim();
   if (resolved.code !== 0)
     return bad(
       error("history", `the distro repository has no commit '${ref2}'`, {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept3 = (0, import_node_path14.join)(state, "refs", commit);
+  const kept3 = (0, import_node_path14.join)(state, "refs", commit2);
   if (!exists(kept3)) {
     (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(state, "refs"), { recursive: true });
     const temporary = temporaryBeside(kept3);
-    const out = await checkout({ gitDir }, commit, temporary);
+    const out = await checkout({ gitDir }, commit2, temporary);
     if (!out.ok) return out;
     try {
       (0, import_node_fs14.renameSync)(temporary, kept3);
@@ -22423,7 +22546,7 @@ async function checkoutRef(folder, ref2, state) {
       (0, import_node_fs14.rmSync)(temporary, { recursive: true, force: true });
     }
   }
-  return good({ folder: kept3, top, commit });
+  return good({ folder: kept3, top, commit: commit2 });
 }
 
 // ts-src/read/git/content.ts
@@ -22444,17 +22567,17 @@ init_urls();
 init_files();
 init_process();
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
-async function fetchCommit(url2, commit, state, reporter2 = {}) {
-  const found2 = await fetchCommits(url2, [commit], state, "all", reporter2);
+async function fetchCommit(url2, commit2, state, reporter2 = {}) {
+  const found2 = await fetchCommits(url2, [commit2], state, "all", reporter2);
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole2 = (0, import_node_path15.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
-  const gitDir = what === "all" ? whole2 : whole2.replace(/\.git$/, "-trees.git");
-  const known3 = async (commit) => {
-    for (const dir of /* @__PURE__ */ new Set([whole2, gitDir])) {
-      const tree = readIf((0, import_node_path15.join)(dir, "slipway", commit));
-      if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit, tree };
+  const whole3 = (0, import_node_path15.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const gitDir = what === "all" ? whole3 : whole3.replace(/\.git$/, "-trees.git");
+  const known3 = async (commit2) => {
+    for (const dir of /* @__PURE__ */ new Set([whole3, gitDir])) {
+      const tree = readIf((0, import_node_path15.join)(dir, "slipway", commit2));
+      if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit: commit2, tree };
     }
     return void 0;
   };
@@ -22475,17 +22598,17 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     const got = await fetchInto(fetch2, remote, lacking);
     if (!got.ok) return got;
     const snapshots = [];
-    for (const [i, commit] of commits.entries()) {
+    for (const [i, commit2] of commits.entries()) {
       const found2 = there[i];
       if (found2) {
         snapshots.push(found2);
         continue;
       }
-      const tree = await treeWithSubmodules(fetch2, remote, commit, 0);
+      const tree = await treeWithSubmodules(fetch2, remote, commit2, 0);
       if (!tree.ok) return tree;
       (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path15.join)(gitDir, "slipway", commit), tree.value);
-      snapshots.push({ gitDir, commit, tree: tree.value });
+      writeWhole((0, import_node_path15.join)(gitDir, "slipway", commit2), tree.value);
+      snapshots.push({ gitDir, commit: commit2, tree: tree.value });
     }
     return good(snapshots);
   });
@@ -22530,31 +22653,31 @@ async function fetchInto(fetch2, remote, commits) {
     if (!await hasTree(gitDir, c)) return bad(error("source-ref", `${url2} has no commit ${c}`));
   return good(void 0);
 }
-async function treeWithSubmodules(fetch2, remote, commit, depth2) {
+async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth2 > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole2 = await told3(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
-  if (!whole2.ok) return whole2;
-  const entries = whole2.value.split("\0");
+  const whole3 = await told3(["ls-tree", "-r", "-z", "--full-tree", commit2], { gitDir });
+  if (!whole3.ok) return whole3;
+  const entries = whole3.value.split("\0");
   const links = entries.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
-  if (!links.length) return told3(["rev-parse", `${commit}^{tree}`], { gitDir });
+  if (!links.length) return told3(["rev-parse", `${commit2}^{tree}`], { gitDir });
   const modules2 = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
   if (modules2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
   }
-  const listed = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
   const named7 = /* @__PURE__ */ new Map();
   for (const line2 of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
-  const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await told3([...local, "read-tree", commit], { gitDir, env });
+    const begun = await told3([...local, "read-tree", commit2], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry = [...named7.values()].find((e) => e.path === link.path);
@@ -22660,20 +22783,20 @@ async function ensureContentRepository(gitDir) {
   (0, import_node_fs16.writeFileSync)((0, import_node_path16.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
-  const commit = entry.sha256;
+  const commit2 = entry.sha256;
   const gitDir = (0, import_node_path16.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit);
+  const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
-  if (known3 && await hasTree(gitDir, known3)) return good({ gitDir, commit, tree: known3 });
+  if (known3 && await hasTree(gitDir, known3)) return good({ gitDir, commit: commit2, tree: known3 });
   const folder = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
     const file3 = (0, import_node_path16.join)(folder, "archive");
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
-    if (digest4 !== commit)
+    if (digest4 !== commit2)
       return bad(
-        error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit}`, {
+        error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit2}`, {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
@@ -22694,7 +22817,7 @@ async function fetchArchive(entry, url2, state) {
       if (!tree.ok) return tree;
       (0, import_node_fs16.mkdirSync)((0, import_node_path16.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
-      return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url2));
+      return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
     (0, import_node_fs16.rmSync)(folder, { recursive: true, force: true });
@@ -22773,8 +22896,12 @@ var largestDownload = 4 * 2 ** 30;
 var downloadOptions = `--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time --proto =http,https --proto-redir =http,https --connect-timeout 30 --max-time 3600 --max-filesize ${largestDownload} --speed-limit 1 --speed-time ${stallSeconds}`.split(
   " "
 );
+function localPath(url2) {
+  if (url2.startsWith("file://")) return decodeURIComponent(new URL(url2).pathname);
+  return /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
+}
 async function download(url2, file3, since) {
-  const local2 = url2.startsWith("file://") ? decodeURIComponent(new URL(url2).pathname) : /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
+  const local2 = localPath(url2);
   try {
     if (local2 !== void 0) {
       (0, import_node_fs16.copyFileSync)(local2, file3);
@@ -22812,6 +22939,11 @@ async function download(url2, file3, since) {
 // ts-src/read/git/refs.ts
 init_diagnostics();
 var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
+function patternsOf(version3) {
+  if (version3 === void 0) return ["HEAD"];
+  if (version3.startsWith("refs/")) return [version3];
+  return [`refs/heads/${version3}`, `refs/tags/${version3}`, `refs/tags/${version3}^{}`];
+}
 async function resolveRef(url2, version3, reporter2 = {}) {
   const found2 = await resolveRefs(url2, [version3], reporter2);
   return found2.ok ? found2.value[0] : found2;
@@ -22820,9 +22952,7 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   const asked = versions.filter((v) => v === void 0 || !isCommit(v));
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked.length; i += 200) {
-    const patterns2 = asked.slice(i, i + 200).flatMap(
-      (v) => v === void 0 ? ["HEAD"] : v.startsWith("refs/") ? [v] : [`refs/heads/${v}`, `refs/tags/${v}`, `refs/tags/${v}^{}`]
-    );
+    const patterns2 = asked.slice(i, i + 200).flatMap(patternsOf);
     const listed = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
     if (listed.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed);
     for (const line2 of listed.stdout.split("\n")) {
@@ -22833,8 +22963,8 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   return good(
     versions.map((v) => {
       if (v !== void 0 && isCommit(v)) return good(v);
-      const commit = v === void 0 ? refs.get("HEAD") : refs.get(`refs/heads/${v}`) ?? refs.get(`refs/tags/${v}^{}`) ?? refs.get(`refs/tags/${v}`) ?? (v.startsWith("refs/") ? refs.get(v) : void 0);
-      return commit ? good(commit) : bad(error("source-ref", v === void 0 ? `${url2} has no HEAD` : `${url2} has no branch or tag '${v}'`));
+      const commit2 = v === void 0 ? refs.get("HEAD") : refs.get(`refs/heads/${v}`) ?? refs.get(`refs/tags/${v}^{}`) ?? refs.get(`refs/tags/${v}`) ?? (v.startsWith("refs/") ? refs.get(v) : void 0);
+      return commit2 ? good(commit2) : bad(error("source-ref", v === void 0 ? `${url2} has no HEAD` : `${url2} has no branch or tag '${v}'`));
     })
   );
 }
@@ -22848,28 +22978,7 @@ init_diagnostics();
 // ts-src/read/manifest/manifest-reader.ts
 init_diagnostics();
 
-// ts-src/read/manifest/redundant.ts
-function redundant(dependencies, format, fault3) {
-  const counts = /* @__PURE__ */ new Map();
-  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
-  const repeated = dependencies.filter((d) => counts.get(d.name) > 1);
-  const id = (d) => d.versions === void 0 && d.condition === void 0 ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
-  const seen = /* @__PURE__ */ new Map();
-  for (const d of repeated) {
-    const tags2 = seen.get(id(d)) ?? /* @__PURE__ */ new Set();
-    if (d.tag === "depend" && tags2.has("depend")) tags2.add("depend twice");
-    tags2.add(d.tag);
-    seen.set(id(d), tags2);
-  }
-  for (const d of repeated) {
-    const tags2 = seen.get(id(d));
-    const others2 = d.tag === "depend" ? ["build_depend", "build_export_depend", "exec_depend", "depend twice"] : d.tag === "test_depend" && format === 1 ? ["build_depend", "run_depend"] : [];
-    const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
-    if (clash.length) fault3(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
-  }
-}
-
-// ts-src/read/manifest/manifest-reader.ts
+// ts-src/read/manifest/formats.ts
 var common = ["build_depend", "buildtool_depend", "test_depend", "conflict", "replace"];
 var later = [
   ...common,
@@ -22899,9 +23008,37 @@ var plainTags = /* @__PURE__ */ new Set([
   "author",
   "export"
 ]);
+var isPlainTag = (name6) => plainTags.has(name6);
 function versionAttributesOf(more) {
   return ["version_lt", "version_lte", "version_eq", "version_gte", "version_gt", ...more];
 }
+
+// ts-src/read/manifest/redundant.ts
+function redundant(dependencies, format, fault3) {
+  const counts = /* @__PURE__ */ new Map();
+  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
+  const repeated = dependencies.filter((d) => counts.get(d.name) > 1);
+  const id = (d) => d.versions === void 0 && d.condition === void 0 ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
+  const seen = /* @__PURE__ */ new Map();
+  for (const d of repeated) {
+    const tags2 = seen.get(id(d)) ?? /* @__PURE__ */ new Set();
+    if (d.tag === "depend" && tags2.has("depend")) tags2.add("depend twice");
+    tags2.add(d.tag);
+    seen.set(id(d), tags2);
+  }
+  for (const d of repeated) {
+    const tags2 = seen.get(id(d));
+    const others2 = impliedTags(d.tag, format);
+    const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
+    if (clash.length) fault3(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
+  }
+}
+function impliedTags(tag, format) {
+  if (tag === "depend") return ["build_depend", "build_export_depend", "exec_depend", "depend twice"];
+  return tag === "test_depend" && format === 1 ? ["build_depend", "run_depend"] : [];
+}
+
+// ts-src/read/manifest/manifest-reader.ts
 var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 var urlTypes = ["website", "bugtracker", "repository"];
 var conditionOnly = ["condition"];
@@ -23118,7 +23255,6 @@ var ManifestReader = class {
           this.fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
   }
 };
-var isPlainTag = (name6) => plainTags.has(name6);
 var conditional = (e, name6) => e.attributes?.condition === void 0 ? { name: name6, line: e.line } : { name: name6, line: e.line, condition: e.attributes.condition };
 function versionsOf(attributes) {
   let versions;
@@ -23207,8 +23343,8 @@ var PlainReader = class {
     return this.element(name6, attributes, text8.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name6, attributes, text8, start) {
-    while (this.newline >= 0 && this.newline < start) {
+  element(name6, attributes, text8, start2) {
+    while (this.newline >= 0 && this.newline < start2) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
@@ -23389,14 +23525,14 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory = (state, commit) => (0, import_node_path18.join)(state, "manifests", `${commit}.json`);
-function textOf(state, commit) {
-  const remembered4 = readJson(memory(state, commit));
+var memory = (state, commit2) => (0, import_node_path18.join)(state, "manifests", `${commit2}.json`);
+function textOf(state, commit2) {
+  const remembered4 = readJson(memory(state, commit2));
   return remembered4?.schema === 2 ? remembered4 : void 0;
 }
-var remembers = (state, commit) => textOf(state, commit) !== void 0;
-function recall(state, commit, name6) {
-  const remembered4 = textOf(state, commit);
+var remembers = (state, commit2) => textOf(state, commit2) !== void 0;
+function recall(state, commit2, name6) {
+  const remembered4 = textOf(state, commit2);
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
@@ -23879,6 +24015,10 @@ function parseEntries(entries, file3) {
 init_diagnostics();
 init_source_entry();
 init_yaml();
+var rosVersions = /* @__PURE__ */ new Map([
+  ["ros1", 1],
+  ["ros2", 2]
+]);
 function parseIndex(text8, file3, distribution3) {
   const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
@@ -23918,10 +24058,9 @@ function parseIndex(text8, file3, distribution3) {
         line: locator.line(["distributions", distribution3])
       })
     );
-  const type = entry.distribution_type;
   const result2 = {
     files,
-    rosVersion: type === "ros1" ? 1 : type === "ros2" ? 2 : void 0,
+    rosVersion: rosVersions.get(entry.distribution_type),
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
   };
   if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
@@ -24053,22 +24192,22 @@ function parse2(workspace, file3, shown5, bytes) {
   const pieces = splitCache(bytes.toString("latin1"));
   const known3 = /* @__PURE__ */ new Map();
   pieces?.entries.forEach((entry, name6) => {
-    const before3 = memory2.get(entry);
-    if (before3 && !Array.isArray(before3) && before3.name === name6) known3.set(name6, before3);
+    const before2 = memory2.get(entry);
+    if (before2 && !Array.isArray(before2) && before2.name === name6) known3.set(name6, before2);
   });
   const rest2 = pieces && memory2.get(pieces.rest);
-  const before2 = Array.isArray(rest2) ? rest2 : void 0;
-  const read3 = (before2 && partly(before2, pieces, known3, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
+  const before = Array.isArray(rest2) ? rest2 : void 0;
+  const read3 = (before && partly(before, pieces, known3, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
   if (!read3.ok) return read3;
   const { repositories, texts } = read3.value;
-  if (!before2 && pieces && !read3.diagnostics.length) memory2.put(pieces.rest, () => repositories);
+  if (!before && pieces && !read3.diagnostics.length) memory2.put(pieces.rest, () => repositories);
   return good(
     {
       file: shown5,
       repositories,
       manifest(name6) {
-        const before3 = known3.get(name6);
-        if (before3) return good(before3);
+        const before2 = known3.get(name6);
+        if (before2) return good(before2);
         const xml = Object.hasOwn(texts, name6) ? texts[name6] : void 0;
         if (typeof xml !== "string") return void 0;
         const parsed2 = parseManifest(xml, `${shown5}:${name6}`);
@@ -24306,8 +24445,8 @@ async function releasedPackage(workspace, repository2, { packageName: packageNam
     manifest: { ok: false, diagnostics: diagnostics.map(at2) }
   });
   if (!pin.ok) return failed5(pin.diagnostics);
-  const { commit } = pin.value.source;
-  const remembered4 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
+  const { commit: commit2 } = pin.value.source;
+  const remembered4 = commit2 === void 0 ? void 0 : recall(workspace.state, commit2, packageName2);
   const found2 = remembered4 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source2.url, reporter2);
   if (!found2.ok) return failed5(found2.diagnostics);
   const one = found2.value.packages[0];
@@ -24325,8 +24464,8 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
     async ({ repository: repository2, packages }) => {
       reporter2.reading?.(repository2.name);
       const sources = packages.map(({ packageName: packageName2, source: source2 }) => {
-        const commit = locked2?.[repository2.name]?.packages[packageName2]?.commit;
-        return commit ? { ...source2, commit } : source2;
+        const commit2 = locked2?.[repository2.name]?.packages[packageName2]?.commit;
+        return commit2 ? { ...source2, commit: commit2 } : source2;
       });
       const pinned = await pinReleased(workspace, sources, "trees", reporter2);
       return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository2, p, pinned[i], reporter2)));
@@ -24350,11 +24489,11 @@ async function pinReleased(workspace, sources, what, reporter2 = {}) {
   );
   const snapshots = lacking.length ? await fetchCommits(url2, lacking, workspace.state, what, reporter2) : good([]);
   if (!snapshots.ok) return sources.map(() => snapshots);
-  return commits.map((commit, i) => {
-    if (!commit.ok) return commit;
-    const snapshot2 = snapshots.value.find((s) => s.commit === commit.value);
+  return commits.map((commit2, i) => {
+    if (!commit2.ok) return commit2;
+    const snapshot2 = snapshots.value.find((s) => s.commit === commit2.value);
     return good({
-      source: { ...sources[i], commit: commit.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
+      source: { ...sources[i], commit: commit2.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
       ...snapshot2 ? { snapshot: snapshot2 } : {}
     });
   });
@@ -24530,11 +24669,11 @@ async function readRepository(request) {
     const remembered5 = recall(state, source2.sha256, repository2.name);
     return remembered5 ? good({ ...remembered5.value, url: url2 }, remembered5.diagnostics) : found2(url2, await fetchArchive(source2, url2, state));
   }
-  const commit = await commitOf(request, url2, source2.version);
-  if (!commit.ok) return commit;
-  const remembered4 = recall(state, commit.value, repository2.name);
+  const commit2 = await commitOf(request, url2, source2.version);
+  if (!commit2.ok) return commit2;
+  const remembered4 = recall(state, commit2.value, repository2.name);
   if (remembered4) return good({ ...remembered4.value, url: url2 }, remembered4.diagnostics);
-  const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
+  const snapshots = await fetchCommits(url2, [commit2.value], state, "trees", reporter2);
   return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
 function readableSource({ repository: repository2, locked: locked2, pinned, override }) {
@@ -24893,9 +25032,9 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name6}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
-      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
-      writeWhole(kept3, whole2);
-      return good(whole2);
+      const whole3 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
+      writeWhole(kept3, whole3);
+      return good(whole3);
     } finally {
       (0, import_node_fs22.rmSync)(file3, { force: true });
     }
@@ -24995,10 +25134,10 @@ async function planWorkspace(workspace, lock2, selection) {
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
 var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path28.join)(workspace.root, file3), "latin1") ?? ""));
-async function comparePlanned(before2, after) {
-  await pinFolders(before2);
+async function comparePlanned(before, after) {
+  await pinFolders(before);
   await pinFolders(after);
-  return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
+  return comparePlans(before.plan, after.plan, { before: factsOf(before), after: factsOf(after) });
 }
 async function pinFolders({ workspace, plan: plan2 }) {
   const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
@@ -25044,10 +25183,10 @@ async function changedSince(inputs, ref2, selection) {
 }
 async function compareWith(inputs, ref2, { tests }) {
   const everything = tests ? { tests } : {};
-  const before2 = await planAt(inputs.workspace, ref2, everything);
-  if (!before2.ok) return before2;
-  const whole2 = planInputs(inputs, everything);
-  return whole2.ok ? good({ whole: whole2.value, changes: await comparePlanned(before2.value, whole2.value) }) : whole2;
+  const before = await planAt(inputs.workspace, ref2, everything);
+  if (!before.ok) return before;
+  const whole3 = planInputs(inputs, everything);
+  return whole3.ok ? good({ whole: whole3.value, changes: await comparePlanned(before.value, whole3.value) }) : whole3;
 }
 function changedIn(changes) {
   const changed2 = {};
@@ -25084,8 +25223,8 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       }
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
       const faults4 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
-      const [before2, after] = files.flatMap((f) => f.ok ? [f.value] : []);
-      const compared = before2 && after ? await compareBuilds(before2, after, folder) : void 0;
+      const [before, after] = files.flatMap((f) => f.ok ? [f.value] : []);
+      const compared = before && after ? await compareBuilds(before, after, folder) : void 0;
       if (!compared?.ok) {
         showDiagnostics([...faults4, ...compared?.diagnostics ?? []]);
         return exit.failed;
@@ -25214,9 +25353,9 @@ function parseTemplate(template, tags2) {
   }
   compileTags2(tags2 || mustache.tags);
   var scanner2 = new Scanner(template);
-  var start, type, value2, chr, token3, openSection;
+  var start2, type, value2, chr, token3, openSection;
   while (!scanner2.eos()) {
-    start = scanner2.pos;
+    start2 = scanner2.pos;
     value2 = scanner2.scanUntil(openingTagRe);
     if (value2) {
       for (var i = 0, valueLength = value2.length; i < valueLength; ++i) {
@@ -25229,8 +25368,8 @@ function parseTemplate(template, tags2) {
           lineHasNonSpace = true;
           indentation += " ";
         }
-        tokens.push(["text", chr, start, start + 1]);
-        start += 1;
+        tokens.push(["text", chr, start2, start2 + 1]);
+        start2 += 1;
         if (chr === "\n") {
           stripSpace();
           indentation = "";
@@ -25259,9 +25398,9 @@ function parseTemplate(template, tags2) {
     if (!scanner2.scan(closingTagRe))
       throw new Error("Unclosed tag at " + scanner2.pos);
     if (type == ">") {
-      token3 = [type, value2, start, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
+      token3 = [type, value2, start2, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
     } else {
-      token3 = [type, value2, start, scanner2.pos];
+      token3 = [type, value2, start2, scanner2.pos];
     }
     tagIndex++;
     tokens.push(token3);
@@ -25270,9 +25409,9 @@ function parseTemplate(template, tags2) {
     } else if (type === "/") {
       openSection = sections2.pop();
       if (!openSection)
-        throw new Error('Unopened section "' + value2 + '" at ' + start);
+        throw new Error('Unopened section "' + value2 + '" at ' + start2);
       if (openSection[1] !== value2)
-        throw new Error('Unclosed section "' + openSection[1] + '" at ' + start);
+        throw new Error('Unclosed section "' + openSection[1] + '" at ' + start2);
     } else if (type === "name" || type === "{" || type === "&") {
       nonSpace = true;
     } else if (type === "=") {
@@ -25792,7 +25931,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 
 // ts-src/cli/build.ts
 var import_node_fs64 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -25808,14 +25947,14 @@ var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No ru
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
 function tellingPart(log, most7 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
-  const start = Math.max(
+  const start2 = Math.max(
     0,
     lines.findLastIndex((l) => l.startsWith("== "))
   );
   const first2 = lines.findIndex(
-    (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
+    (l, i) => i > start2 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start, first2 - 3);
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start2, first2 - 3);
   return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text8) => printable(text8.trim()).slice(0, 300);
@@ -25912,7 +26051,9 @@ function knownCause(log) {
 // ts-src/render/summary.ts
 var duration2 = (milliseconds) => {
   const s = Math.round(milliseconds / 1e3);
-  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 };
 function taskTitle(t, name6) {
   if (t.kind === "build") return name6;
@@ -25975,9 +26116,11 @@ function renderOutlook({ cached: cached3, todo, open: open3 }) {
   return `${cached3} cached, ${todo} to do${open3 ? `, ${open3} that depend on what these turn out to be` : ""}`;
 }
 function renderForetold(results) {
-  const lines = results.flatMap(
-    (t) => t.state === "waiting" && t.key !== void 0 ? [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`] : t.state === "failed" || t.state === "blocked" ? [`${words4[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`] : []
-  );
+  const lines = results.flatMap((t) => {
+    if (t.state === "waiting" && t.key !== void 0) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
+    if (t.state !== "failed" && t.state !== "blocked") return [];
+    return [`${words4[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`];
+  });
   return lines.map((l) => `${l}
 `).join("");
 }
@@ -26063,7 +26206,8 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   };
   const { mirror } = platform3;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path31.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform3.os];
+    const usual = mirror.trusted ? void 0 : keyrings[platform3.os];
+    const signedBy = mirror.key ? (0, import_node_path31.join)(distroRoot, mirror.key) : usual;
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform3.release]).map(
@@ -26080,11 +26224,12 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const host2 = hostSources(platform3, hostRoot);
   return host2.length ? { from: "host", lines: host2.map(line2) } : { from: "official", lines: [] };
 }
-var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
-  ([, u]) => u.uri ? [
-    `deb ${u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
-  ] : []
-);
+var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
+  if (!u.uri) return [];
+  const trust2 = u.trusted ? "[trusted=yes] " : "";
+  const signed = u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : trust2;
+  return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
+});
 var taskHooks = [
   '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
   '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"'
@@ -26720,8 +26865,8 @@ var most = 64;
 function readIndex3(store2, file3) {
   const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
   remembered.set(store2, known3);
-  const before2 = known3.get(file3.sha256);
-  if (before2) return before2;
+  const before = known3.get(file3.sha256);
+  if (before) return before;
   const read3 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
   for (const first2 of known3.size >= most ? known3.keys() : []) {
     known3.delete(first2);
@@ -26852,8 +26997,8 @@ async function withKeyring(suites, input) {
   const files = filesOf3(name6, suites, input);
   const key = `${mark}${sha256(JSON.stringify(files))}`;
   const keys = Object.keys(suites);
-  const before2 = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
-  const held = before2 ?? await makeKeyring(name6, key, files, keys, input);
+  const before = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
+  const held = before ?? await makeKeyring(name6, key, files, keys, input);
   return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
 }
 function filesOf3(name6, suites, { publicKey, uri }) {
@@ -27028,8 +27173,8 @@ async function reread(store2, channel2) {
   return { ...channel2, tag };
 }
 var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
-function highest(before2, suites) {
-  const all = { ...before2 };
+function highest(before, suites) {
+  const all = { ...before };
   for (const [suite2, packages] of Object.entries(suites)) {
     const of = { ...all[suite2] };
     for (const [debian2, { version: version3 }] of Object.entries(packages)) {
@@ -27040,9 +27185,9 @@ function highest(before2, suites) {
   }
   return all;
 }
-function otherVersions(before2, suites) {
+function otherVersions(before, suites) {
   const all = {};
-  for (const [suite2, versions] of Object.entries(before2)) {
+  for (const [suite2, versions] of Object.entries(before)) {
     const held = suites[suite2];
     const of = {};
     for (const [debian2, version3] of Object.entries(versions)) {
@@ -27117,14 +27262,14 @@ async function stageSuite(input) {
   const { name: name6, files } = suite2;
   const folder = `dists/${name6}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
-  const before2 = seen && readRelease(seen.data.toString("utf8"));
-  const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
+  const before = seen && readRelease(seen.data.toString("utf8"));
+  const current = before?.whole === true && before.state === id && !input.renew && before.signedBy.join() === signer.fingerprints.join() && files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
   const fields = commonFields(input);
   const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
   hashed.catch(() => void 0);
   const own3 = stageState(input, { ...fields, date: state.when }, hashed);
   own3.catch(() => void 0);
-  const release2 = current ? void 0 : await signRelease(input, fields, before2?.date ?? 0);
+  const release2 = current ? void 0 : await signRelease(input, fields, before?.date ?? 0);
   const stated = await own3;
   await hashed;
   if (!stated.ok) return stated;
@@ -27212,9 +27357,9 @@ async function switchSuites(endpoint, staged) {
     )
   );
   await endpoint.putAll(wanted.flat());
-  for (const { name: name6, release: release2, before: before2 } of changed2) {
+  for (const { name: name6, release: release2, before } of changed2) {
     if (!release2) continue;
-    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before2))
+    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before))
       return bad(
         error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
           hint: "run the same command again: it goes on from what was published"
@@ -27418,18 +27563,18 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
 }
 
 // ts-src/publish/served-check.ts
-function samplesOf(state, before2) {
+function samplesOf(state, before) {
   return Object.entries(state.suites).flatMap(([key, packages]) => {
     const all = Object.entries(packages);
-    const found2 = all.find(([debian2, held]) => !sameFiles(held, before2[key]?.[debian2])) ?? all[0];
+    const found2 = all.find(([debian2, held]) => !sameFiles(held, before[key]?.[debian2])) ?? all[0];
     const at2 = key.lastIndexOf("/");
     return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
   });
 }
-async function checkServed(endpoint, state, before2, publicKey) {
+async function checkServed(endpoint, state, before, publicKey) {
   const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
-    const samples = samplesOf(state, before2);
+    const samples = samplesOf(state, before);
     for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
       (0, import_node_fs32.mkdirSync)((0, import_node_path37.join)(root, folder), { recursive: true });
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "status"), "");
@@ -27763,9 +27908,9 @@ function describePackage(xml, name6, origin) {
   const text8 = plain(xml);
   const sentence = oneLine(text8).split(/(?<=[.!?])\s/)[0] ?? "";
   const short4 = withoutArticle(sentence.replace(/\.$/, ""));
-  const whole2 = short4.length <= longestSummary;
-  const summary = whole2 ? short4 : `${short4.slice(0, longestSummary - 3).replace(/\s+\S*$/, "")}...`;
-  const rest2 = whole2 ? afterWords(text8, sentence.split(" ").length) : text8;
+  const whole3 = short4.length <= longestSummary;
+  const summary = whole3 ? short4 : `${short4.slice(0, longestSummary - 3).replace(/\s+\S*$/, "")}...`;
+  const rest2 = whole3 ? afterWords(text8, sentence.split(" ").length) : text8;
   return { summary: summary || name6, lines: [...paragraphs(`${rest2}
 
 ${origin}`)] };
@@ -28216,7 +28361,7 @@ async function openRoom() {
   const namespaces = [...user2, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
   const held = await holder("unshare", [...namespaces, "sh", "-c", hold]);
   if (!held) return watchedRoom();
-  const enter = [
+  const enter2 = [
     "--target",
     held.said,
     "--mount",
@@ -28225,7 +28370,7 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command2, args, options7) => run("nsenter", [...enter, "--", command2, ...args], options7),
+    run: (command2, args, options7) => run("nsenter", [...enter2, "--", command2, ...args], options7),
     close: held.end
   };
 }
@@ -28468,7 +28613,8 @@ function keysIn(colons) {
     const key = keys[keys.length - 1];
     if (!key) return;
     const last = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
-    key.ends = primaryEnds === void 0 ? last : last === void 0 ? primaryEnds : Math.min(primaryEnds, last);
+    const ends = [primaryEnds, last].filter((e) => e !== void 0);
+    key.ends = ends.length ? Math.min(...ends) : void 0;
   };
   for (const line2 of colons.split("\n")) {
     const f = line2.split(":");
@@ -28487,7 +28633,10 @@ function keysIn(colons) {
   close();
   return keys;
 }
-var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
+function weakness(algorithm, bits2) {
+  if (algorithm === 17) return "DSA";
+  return [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
+}
 function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
   const told8 = [];
   const short4 = fingerprint2.slice(-16);
@@ -28671,8 +28820,8 @@ function push2(lists, key, value2) {
 }
 
 // ts-src/publish/suite.ts
-function suiteOf(graph2, before2, input, diagnostics) {
-  const former = new Map(Object.entries(before2));
+function suiteOf(graph2, before, input, diagnostics) {
+  const former = new Map(Object.entries(before));
   const made2 = /* @__PURE__ */ new Map();
   graph2.records.forEach((record3, n) => {
     const p = graph2.scope.packages[n];
@@ -28752,15 +28901,15 @@ async function publishChannel(opened, input) {
 }
 async function publishRuns(channel2, input, signer, diagnostics) {
   const { runs, store: store2, stamp } = input;
-  const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
-  const next2 = { ...before2 };
+  const before = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
+  const next2 = { ...before };
   const names4 = /* @__PURE__ */ new Set();
   const scratch = (0, import_node_path43.join)(input.state, "incoming");
   (0, import_node_fs38.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
-    const { [environment3?.name ?? ""]: former, ...others2 } = before2[name6] ?? {};
+    const { [environment3?.name ?? ""]: former, ...others2 } = before[name6] ?? {};
     const now = suiteOf(
       graph2,
       others2,
@@ -28785,7 +28934,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     store: store2,
     scratch,
     suites: next2,
-    now: before2,
+    now: before,
     versions: channel2.value.versions,
     stamp
   });
@@ -28854,7 +29003,7 @@ function dropArchitectures(next2, runs, names4) {
 }
 
 // ts-src/publish/rules.ts
-init_distro();
+init_channels();
 var matches = (pattern, name6) => new RegExp(
   `^${pattern.split("*").map((part) => part.replace(/[.]/g, "\\.")).join(".*")}$`
 ).test(name6);
@@ -28999,14 +29148,14 @@ var FolderEndpoint = class {
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
-  replace(name6, data, before2) {
+  replace(name6, data, before) {
     let now;
     try {
       now = sha256((0, import_node_fs39.readFileSync)(this.path(name6)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
-    if (now !== before2) return Promise.resolve(false);
+    if (now !== before) return Promise.resolve(false);
     writeWhole(this.path(name6), data);
     return Promise.resolve(true);
   }
@@ -29082,8 +29231,8 @@ function likelyName(name6, near, names4) {
   if (similar !== void 0) return similar;
   const parts2 = name6.split("-");
   for (let n = parts2.length - 1; n > 1; n--) {
-    const start = parts2.slice(0, n).join("-");
-    if (names4.has(start)) return start;
+    const start2 = parts2.slice(0, n).join("-");
+    if (names4.has(start2)) return start2;
   }
   return void 0;
 }
@@ -29243,8 +29392,8 @@ var InterfaceDigests = class {
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
 var kinds2 = ["build", "test", "docs"];
-var kindOf2 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
-function makeTaskGraph(scope2, target2, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
+var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
+function makeTaskGraph(scope2, target2, base, { system, layers }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
   const { packages } = scope2;
   const closures = closuresOf(scope2);
   const records = packages.map(() => void 0);
@@ -29255,6 +29404,7 @@ function makeTaskGraph(scope2, target2, base, system, full, history, tested, lac
     target: target2,
     base,
     system,
+    layers,
     closures,
     count: packages.length,
     lacking,
@@ -29330,20 +29480,65 @@ function packageReadiness(closures, isTask) {
     for (const m of members2) setOf[m] = 3 * count3 + sets.length;
     sets.push(members2);
   }
-  const usable2 = (packages) => packages.map((d) => setOf[d]);
+  const usable3 = (packages) => packages.map((d) => setOf[d]);
   return readiness([
-    ...build4.map(usable2),
-    ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable2(built), ...usable2(test3[n])] : []),
+    ...build4.map(usable3),
+    ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable3(built), ...usable3(test3[n])] : []),
     ...documentationNeeds(closures).map(
-      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable2(build4[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
+      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable3(build4[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
     ),
-    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 3 * count3 + i)]))
+    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable3(runs[m]).filter((s) => s !== 3 * count3 + i)]))
   ]);
 }
 var readiness = (needs) => ({
   pending: Uint32Array.from(needs, (n) => n.length),
   dependents: inverse(needs)
 });
+
+// ts-src/engine/task-records.ts
+function takeRecord(graph2, task, taken2, cached3) {
+  if (taken2.kind === "build") setBuildRecord(graph2, task, taken2.record);
+  else if (taken2.kind === "test") graph2.tests[task - graph2.count] = taken2.record;
+  else graph2.docs[task % graph2.count] = taken2.record;
+  const t = graph2.results[task];
+  if (t && taken2.kind === "test") return takeTests(t, taken2.record, cached3);
+  if (t && taken2.kind === "docs") return takeDocs(t, taken2.record, cached3);
+  return usable2(t, cached3);
+}
+var usable2 = (t, cached3) => cached3 ? { state: "cached", reason: "unchanged" } : { state: "built", reason: t?.reason ?? "" };
+function setBuildRecord(graph2, n, record3) {
+  graph2.records[n] = record3;
+  Object.assign(graph2.results[n] ?? {}, { version: record3.version, debs: record3.debs });
+}
+function takeTests(t, record3, cached3) {
+  t.tests = {
+    tests: record3.tests,
+    failures: record3.failures,
+    skipped: record3.skipped,
+    flaky: record3.flaky.length,
+    ...record3.junit ? { junit: record3.junit.sha256 } : {}
+  };
+  if (record3.outcome === "failed") return { state: "failed", reason: `${earlier(cached3)}${failedTests(record3)}` };
+  const state = cached3 ? "cached" : "passed";
+  if (record3.outcome === "none") return { state, reason: "it has no tests" };
+  const flaky = record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ");
+  return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || "unchanged" };
+}
+function failedTests({ failures, tests, failed: failed5 }) {
+  const [first2] = failed5;
+  const named7 = first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : "";
+  return `${failures} of ${tests} tests failed${named7}`;
+}
+function takeDocs(t, record3, cached3) {
+  t.docs = { ...record3.coverage, warnings: record3.warnings };
+  const [first2] = record3.faults;
+  if (first2 !== void 0) {
+    const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
+    return { state: "failed", reason: `${earlier(cached3)}${first2}${more}` };
+  }
+  return usable2(t, cached3);
+}
+var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs41 = require("node:fs");
@@ -29430,8 +29625,8 @@ var TaskRunner = class {
   repair;
   /** Looks a key up, in the hints first. */
   async find(graph2, task, key) {
-    if (kindOf2(graph2, task) === "docs") return this.findDocs(graph2, task, key);
-    return kindOf2(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
+    if (kindOf3(graph2, task) === "docs") return this.findDocs(graph2, task, key);
+    return kindOf3(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
   }
   async findDocs(graph2, task, key) {
     const record3 = await this.docsOf(key);
@@ -29461,8 +29656,8 @@ var TaskRunner = class {
     if (record3 && !goesDown && !options7.rebuild(p.name)) return { kind: "build", record: record3 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
-    const reason = goesDown ? `packed anew: the channel holds ${held}` : record3 ? "forced" : "new or changed inputs";
-    return { kind: "todo", reason };
+    if (goesDown) return { kind: "todo", reason: `packed anew: the channel holds ${held}` };
+    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
@@ -29474,7 +29669,7 @@ var TaskRunner = class {
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
-        const kind = kindOf2(graph2, task);
+        const kind = kindOf3(graph2, task);
         const log = (0, import_node_path48.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
         return this.doNow(graph2, task, resolved, (0, import_node_path48.join)(options7.output, log));
@@ -29487,12 +29682,12 @@ var TaskRunner = class {
   async doneMeanwhile(graph2, task, key) {
     const { options: options7 } = this;
     const p = packageOf(graph2, task);
-    if (kindOf2(graph2, task) === "docs") {
+    if (kindOf3(graph2, task) === "docs") {
       const docs2 = options7.redocument(p.name) ? void 0 : await this.docsOf(key);
       return docs2 && { kind: "docs", record: docs2, another: true };
     }
     if (options7.rebuild(p.name)) return void 0;
-    if (kindOf2(graph2, task) === "test") {
+    if (kindOf3(graph2, task) === "test") {
       const record4 = await options7.store.getTest(key);
       return record4 && !options7.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
     }
@@ -29504,12 +29699,12 @@ var TaskRunner = class {
   async doNow(graph2, task, resolved, log) {
     const { options: options7 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
-    if (kindOf2(graph2, task) === "build") {
+    if (kindOf3(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
       if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
       return { kind: "build", record: outcome2.value, another: false };
     }
-    if (kindOf2(graph2, task) === "docs") {
+    if (kindOf3(graph2, task) === "docs") {
       const docs2 = await this.repair.run(graph2, (work2) => options7.builder.document({ ...request, work: work2 }));
       if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
       await options7.store.writeJson(docsRecordName(resolved.key), docs2.value);
@@ -29537,16 +29732,12 @@ var Scheduler = class {
     this.runner = new TaskRunner(options7, {
       note: (text8) => options7.progress.note(text8),
       restored: (graph2, n, record3) => {
-        this.setRecord(graph2, n, record3);
+        setBuildRecord(graph2, n, record3);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
       }
     });
     for (const graph2 of graphs) {
-      const isTask = (task) => graph2.results[task] !== void 0;
-      this.waits.set(
-        graph2,
-        alone ? nobodyWaits : options7.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
-      );
+      this.waits.set(graph2, alone ? nobodyWaits : readinessOf(graph2, options7.testsStop));
     }
   }
   ready = [];
@@ -29631,19 +29822,10 @@ var Scheduler = class {
     const t = graph2.results[task];
     t.key = resolved.key;
     const found2 = await this.runner.find(graph2, task, resolved.key);
-    switch (found2.kind) {
-      case "build":
-        return this.useRecord(graph2, task, found2.record, "cached");
-      case "test":
-        return this.useTestRecord(graph2, task, found2.record, "cached");
-      case "docs":
-        return this.useDocRecord(graph2, task, found2.record, "cached");
-      case "failed":
-        return this.finish(graph2, task, "failed", found2.reason);
-      case "todo":
-        t.reason = found2.reason;
-        this.ready.push({ graph: graph2, task, resolved });
-    }
+    if (found2.kind === "failed") return this.finish(graph2, task, "failed", found2.reason);
+    if (found2.kind !== "todo") return this.finishWith(graph2, task, found2, true);
+    t.reason = found2.reason;
+    this.ready.push({ graph: graph2, task, resolved });
   }
   /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
   async resolveTask(graph2, task) {
@@ -29662,52 +29844,11 @@ var Scheduler = class {
     if (typeof settled2 === "string") this.finish(graph2, task, "failed", settled2);
     else await this.runTask(graph2, task, settled2);
   }
-  useRecord(graph2, n, record3, how) {
-    this.setRecord(graph2, n, record3);
-    this.finish(graph2, n, how, how === "cached" ? "unchanged" : graph2.results[n].reason);
+  finishWith(graph2, task, record3, cached3) {
+    const { state, reason } = takeRecord(graph2, task, record3, cached3);
+    this.finish(graph2, task, state, reason);
   }
-  setRecord(graph2, n, record3) {
-    graph2.records[n] = record3;
-    Object.assign(graph2.results[n], { version: record3.version, debs: record3.debs });
-  }
-  useTestRecord(graph2, task, record3, how) {
-    const n = task - graph2.count;
-    graph2.tests[n] = record3;
-    const t = graph2.results[task];
-    t.tests = {
-      tests: record3.tests,
-      failures: record3.failures,
-      skipped: record3.skipped,
-      flaky: record3.flaky.length,
-      ...record3.junit ? { junit: record3.junit.sha256 } : {}
-    };
-    if (record3.outcome === "failed") {
-      const [first2] = record3.failed;
-      this.finish(
-        graph2,
-        task,
-        "failed",
-        `${how === "cached" ? "cached: " : ""}${record3.failures} of ${record3.tests} tests failed${first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : ""}`
-      );
-    } else
-      this.finish(
-        graph2,
-        task,
-        how,
-        record3.outcome === "none" ? "it has no tests" : record3.flaky.length ? `flaky: ${record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ")}` : t.reason || "unchanged"
-      );
-  }
-  useDocRecord(graph2, task, record3, how) {
-    graph2.docs[task % graph2.count] = record3;
-    const t = graph2.results[task];
-    if (!t) return;
-    const [first2] = record3.faults;
-    t.docs = { ...record3.coverage, warnings: record3.warnings };
-    if (first2 === void 0) return this.finish(graph2, task, how, how === "cached" ? "unchanged" : t.reason);
-    const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
-    this.finish(graph2, task, "failed", `${how === "cached" ? "cached: " : ""}${first2}${more}`);
-  }
-  /** What a task came to; who waits for it goes on, or is stopped. Documentation that fails stops no other. */
+  /** Records a task's outcome, then releases or stops its dependents. Documentation that fails stops no other. */
   finish(graph2, task, state, reason) {
     const ended = [{ task, state, reason }];
     for (const end2 of ended) {
@@ -29715,17 +29856,12 @@ var Scheduler = class {
       if (t?.state !== "waiting") continue;
       Object.assign(t, { state: end2.state, reason: redacted(end2.reason), finished: this.options.now() });
       this.options.progress.finished(t);
-      if (end2.state === "failed" && t.kind === "docs" && this.options.failFast) this.stopped = true;
-      if (isDone(end2.state) || end2.state === "failed" && t.kind === "docs") this.resolveDependents(graph2, end2.task);
+      const failed5 = end2.state === "failed";
+      if (failed5 && this.options.failFast) this.stopped = true;
+      if (isDone(end2.state) || failed5 && t.kind === "docs") this.resolveDependents(graph2, end2.task);
       else {
-        if (end2.state === "failed" && this.options.failFast) this.stopped = true;
-        const what = end2.state === "failed" ? "failed" : end2.state === "blocked" ? "is blocked" : "was stopped";
-        for (const d of this.dependentTasks(graph2, end2.task))
-          ended.push({
-            task: d,
-            state: "stopped",
-            reason: t.kind === "test" ? `the tests of '${t.name}' failed` : `'${t.name}' ${what}`
-          });
+        const why = stopReason(t, end2.state);
+        for (const d of this.dependentTasks(graph2, end2.task)) ended.push({ task: d, state: "stopped", reason: why });
       }
     }
   }
@@ -29757,16 +29893,20 @@ var Scheduler = class {
       t.log = log;
       options7.progress.started(t);
     });
-    if (outcome.kind === "build")
-      return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
-    if (outcome.kind === "test")
-      return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
-    if (outcome.kind === "docs")
-      return this.useDocRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
+    if (outcome.kind !== "failed") return this.finishWith(graph2, task, outcome, outcome.another);
     const stopped = options7.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
+function readinessOf(graph2, testsStop) {
+  if (testsStop) return readiness(tasksBefore(graph2, true));
+  return packageReadiness(graph2.closures, (task) => graph2.results[task] !== void 0);
+}
+function stopReason(t, state) {
+  if (t.kind === "test") return `the tests of '${t.name}' failed`;
+  if (state === "failed") return `'${t.name}' failed`;
+  return `'${t.name}' ${state === "blocked" ? "is blocked" : "was stopped"}`;
+}
 
 // ts-src/engine/session-scheduler.ts
 var schedulerOf = (session2, request) => new Scheduler(
@@ -29861,11 +30001,11 @@ function renderJunit(name6, cases) {
     );
     for (const c of list9) {
       const open3 = `    <testcase classname="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const output = outputOf(c);
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
         ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(firstLine(c.message))}"/>`] : [],
-        ...c.flaky ? [`      <system-out>flaky: it failed and then passed
-${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`      <system-out>${escapeMarkup(c.output.slice(-2e4))}</system-out>`] : []
+        ...output === void 0 ? [] : [`      <system-out>${output}</system-out>`]
       ];
       lines.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
     }
@@ -29875,13 +30015,22 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
+function outputOf(c) {
+  if (c.flaky) return `flaky: it failed and then passed
+${escapeMarkup(c.message)}`;
+  return c.result === "failed" && c.output ? escapeMarkup(c.output.slice(-2e4)) : void 0;
+}
+function resultOf(state) {
+  if (state === "failed") return "failed";
+  return state === "stopped" || state === "blocked" || state === "waiting" ? "skipped" : "passed";
+}
 var firstLine = (text8) => text8.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
     name: t.kind === "test" ? "tests" : t.kind,
     seconds: t.started !== void 0 && t.finished !== void 0 ? (t.finished - t.started) / 1e3 : 0,
-    result: t.state === "failed" ? "failed" : t.state === "stopped" || t.state === "blocked" || t.state === "waiting" ? "skipped" : "passed",
+    result: resultOf(t.state),
     message: t.reason,
     output: tail(t).join("\n")
   }));
@@ -30248,7 +30397,8 @@ function verdictOf(history) {
   let since = history.length - 1;
   while (since > 0 && last.failed.some((c) => history[since - 1].failed.includes(c))) since--;
   const runs = history.length - since;
-  return runs > 1 ? `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs` : history.length > 1 ? "it passed the time before" : "";
+  if (runs > 1) return `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs`;
+  return history.length > 1 ? "it passed the time before" : "";
 }
 
 // ts-src/cli/progress.ts
@@ -30360,12 +30510,12 @@ var kinds3 = [
   [(s) => s.isDirectory(), "a folder"],
   [(s) => s.isFile(), "a file"]
 ];
-function differencesOf(before2, after) {
-  const [old, now] = [treeOf(before2), treeOf(after)];
+function differencesOf(before, after) {
+  const [old, now] = [treeOf(before), treeOf(after)];
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path50.join)(before2, path2), (0, import_node_path50.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path50.join)(before, path2), (0, import_node_path50.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
@@ -30381,11 +30531,11 @@ function treeOf(root) {
   visit("");
   return found2;
 }
-function entryDifferences(before2, after, a, b) {
+function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs43.readlinkSync)(before2), (0, import_node_fs43.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs43.readlinkSync)(before), (0, import_node_fs43.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -30398,7 +30548,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs43.readFileSync)(before2), (0, import_node_fs43.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs43.readFileSync)(before), (0, import_node_fs43.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -30502,12 +30652,12 @@ async function compareFiles(session2, options7, record3, files, work2) {
     second.delete(deb2.name);
     if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
     else if (await sha256File(after) !== deb2.sha256) {
-      const before2 = await session2.store.path(deb2);
-      if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path51.join)(work2, `compare-${i}`));
+      const before = await session2.store.path(deb2);
+      if (before === void 0) return failed2(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path51.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record3.package, options7);
+      report2 ??= await diffoscope(before, after, record3.package, options7);
     }
   }
   for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
@@ -30517,11 +30667,11 @@ async function compareFiles(session2, options7, record3, files, work2) {
     ...report2 === void 0 ? {} : { report: report2 }
   });
 }
-async function insideOf2(before2, after, deb2, folder) {
+async function insideOf2(before, after, deb2, folder) {
   const [a, b] = [(0, import_node_path51.join)(folder, "before"), (0, import_node_path51.join)(folder, "after")];
   (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
   for (const [file3, to] of [
-    [before2, a],
+    [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
@@ -30534,11 +30684,11 @@ async function insideOf2(before2, after, deb2, folder) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before2, after, name6, options7) {
+async function diffoscope(before, after, name6, options7) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked = await run(
     "diffoscope",
-    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before, after],
     { signal: AbortSignal.any([timeout, options7.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
@@ -30651,813 +30801,17 @@ function merged(now, known3) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path74 = require("node:path");
 init_diagnostics();
 init_names();
-
-// ts-src/sandbox/base-system.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
-init_diagnostics();
-init_digest();
-init_files();
-init_process();
-
-// ts-src/sandbox/base-archive.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
-init_process();
-var earliest = "315619200";
-var subordinate = "nobody:1879048192:65536";
-var confinedFolder = "/dev/shm";
-var confine = `set -e
-folder=$1 ids=$2
-shift 2
-mkdir "$folder/etc"
-mount -t tmpfs tmpfs "$folder/etc"
-mkdir "$folder/etc/u" "$folder/etc/w"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
-rm -f /etc/subuid /etc/subgid
-echo "$ids" > /etc/subuid
-echo "$ids" > /etc/subgid
-mount --bind "$folder" ${confinedFolder}
-cd /
-exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
-async function makeBaseArchive(base) {
-  const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary = (0, import_node_path53.join)(work2, "mmdebstrap");
-  (0, import_node_fs45.mkdirSync)(temporary);
-  const env = (folder) => ({
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    LC_ALL: "C.UTF-8",
-    SOURCE_DATE_EPOCH: earliest,
-    ...folder === void 0 ? {} : { TMPDIR: folder },
-    ...process.env.HOME ? { HOME: process.env.HOME } : {},
-    ...base.proxy ? { http_proxy: base.proxy } : {},
-    ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
-    ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
-  });
-  const plain2 = process.getuid?.() !== 0;
-  const input = (text8) => text8 === void 0 ? {} : { input: text8 };
-  if (plain2 || !await canConfine()) {
-    const command3 = mmdebstrapCommand(
-      platform3,
-      architecture3,
-      base.sources,
-      (0, import_node_path53.join)(work2, "base.tar"),
-      (0, import_node_path53.join)(work2, "lists"),
-      {
-        plain: plain2
-      }
-    );
-    const folder = plain2 && !openToAll(temporary) ? void 0 : temporary;
-    return run("mmdebstrap", command3.args, {
-      log,
-      cwd: "/",
-      detached: true,
-      env: env(folder),
-      ...input(command3.input)
-    });
-  }
-  (0, import_node_fs45.chmodSync)(temporary, 1023);
-  (0, import_node_fs45.mkdirSync)((0, import_node_path53.join)(temporary, "lists"));
-  (0, import_node_fs45.chmodSync)((0, import_node_path53.join)(temporary, "lists"), 511);
-  const copies = /* @__PURE__ */ new Map();
-  const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
-  const command2 = mmdebstrapCommand(
-    platform3,
-    architecture3,
-    { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
-    `${confinedFolder}/base.tar`,
-    `${confinedFolder}/lists`,
-    { plain: true }
-  );
-  const made2 = await run(
-    "unshare",
-    [
-      "--mount",
-      "--propagation",
-      "private",
-      "sh",
-      "-c",
-      confine,
-      "sh",
-      temporary,
-      subordinate,
-      "mmdebstrap",
-      ...command2.args
-    ],
-    { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
-  );
-  if (made2.code === 0) {
-    (0, import_node_fs45.renameSync)((0, import_node_path53.join)(temporary, "base.tar"), (0, import_node_path53.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path53.join)(work2, "lists")]);
-    (0, import_node_fs45.renameSync)((0, import_node_path53.join)(temporary, "lists"), (0, import_node_path53.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path53.join)(work2, "base.tar"), (0, import_node_path53.join)(work2, "lists")]);
-    await run("rm", ["-rf", "--one-file-system", temporary]);
-  }
-  return made2;
-}
-function withCopiedKeys(line2, folder, copies) {
-  return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
-    let copy2 = copies.get(key);
-    if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path53.extname)(key)}`;
-      copies.set(key, copy2);
-      (0, import_node_fs45.copyFileSync)(key, (0, import_node_path53.join)(folder, copy2));
-      (0, import_node_fs45.chmodSync)((0, import_node_path53.join)(folder, copy2), 420);
-    }
-    return `signed-by=${confinedFolder}/${copy2}`;
-  });
-}
-var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
-function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path53.dirname)(at2)) {
-    if (((0, import_node_fs45.statSync)(at2).mode & 1) === 0) return false;
-    if (at2 === "/") return true;
-  }
-}
-function watchRoom(folder) {
-  let full = false;
-  const look2 = () => {
-    try {
-      const { bavail, bsize } = (0, import_node_fs45.statfsSync)(folder);
-      if (bavail * bsize < 2 << 20) full = true;
-    } catch {
-    }
-  };
-  const timer = setInterval(look2, 200);
-  return () => {
-    look2();
-    clearInterval(timer);
-    return full;
-  };
-}
-
-// ts-src/sandbox/base-system.ts
-function wantedBase(distroRoot, platform3, architecture3) {
-  const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
-  const wanted = sha256(
-    JSON.stringify([
-      platform3.os,
-      platform3.release,
-      architecture3,
-      platform3.image ? "image" : platform3.include,
-      sources.lines,
-      sources.underlays
-    ])
-  );
-  return { sources, wanted };
-}
-async function ensureBase(driver, state, distroRoot, name6, platform3, architecture3, now, log, progress, pinned) {
-  (0, import_node_fs46.mkdirSync)((0, import_node_path54.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path54.join)(
-    (0, import_node_fs46.realpathSync)((0, import_node_path54.join)(state, "bases")),
-    `${name6}-${architecture3}${driver.name === "docker" ? "-docker" : ""}`
-  );
-  const { sources, wanted } = wantedBase(distroRoot, platform3, architecture3);
-  const current = () => {
-    const base = readJson((0, import_node_path54.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path54.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
-      return void 0;
-    if (pinned) return base.digest === pinned ? base : void 0;
-    return now / 1e3 - base.made < platform3.renew_days * 86400 ? base : void 0;
-  };
-  const there = current();
-  if (there && await driver.ready(there.root)) return good(there);
-  return withMutex(
-    (0, import_node_path54.join)(folder, "lock"),
-    async () => {
-      const other = current();
-      if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs46.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path54.join)(folder, entry));
-      const work2 = (0, import_node_path54.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path54.join)(work2, "lists");
-      (0, import_node_fs46.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path54.join)(work2, "base.tar");
-      const proxy = platform3.proxy ?? await hostProxy();
-      const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path54.join)((0, import_node_fs46.realpathSync)((0, import_node_path54.join)(state, "bases")), `${name6}-${architecture3}`, "current.json")
-      ) : void 0;
-      const shared = sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
-      if (!shared)
-        progress(
-          `making the base system of ${name6} (${platform3.os} ${platform3.release} ${architecture3}) with mmdebstrap: about a minute`
-        );
-      const wasFull = watchRoom(work2);
-      const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
-      const full = wasFull();
-      if (made2.code !== 0) {
-        await driver.remove(work2);
-        return bad(
-          made2.code === 127 ? error("tool-missing", "mmdebstrap is not installed", {
-            hint: "slipway doctor says what this machine lacks"
-          }) : error(
-            "base-failed",
-            full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${platform3.os} ${platform3.release} ${architecture3})${firstError(log)}`,
-            { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
-          )
-        );
-      }
-      const digest4 = await sha256File(tar);
-      const root = (0, import_node_path54.join)(work2, "root");
-      const unpacked = await driver.unpack(tar, root);
-      if (unpacked.code !== 0) {
-        await driver.remove(work2);
-        return bad(
-          error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`)
-        );
-      }
-      if (shared && (0, import_node_path54.basename)(shared.lists) === "lists") {
-        await run("rm", ["-rf", lists]);
-        await run("cp", ["-a", shared.lists, lists]);
-      }
-      const listFiles = findLists(lists);
-      const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path54.basename)(f), await sha256File(f)])))
-      );
-      const final = (0, import_node_path54.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
-      if (exists(final)) await driver.remove(final);
-      (0, import_node_fs46.renameSync)(work2, final);
-      const base = {
-        digest: digest4,
-        archive,
-        wanted,
-        folder: final,
-        root: (0, import_node_path54.join)(final, "root"),
-        lists: (0, import_node_path54.join)(final, "lists", "lists"),
-        tar: (0, import_node_path54.join)(final, "base.tar"),
-        packages: [],
-        made: shared?.made ?? Math.floor(now / 1e3),
-        sources: sources.from
-      };
-      if (!exists(base.lists)) base.lists = (0, import_node_path54.join)(final, "lists");
-      const prepared2 = await prepareBase(driver, state, base);
-      if (!prepared2.ok) return prepared2;
-      base.packages = prepared2.value;
-      writeWhole((0, import_node_path54.join)(folder, "current.json"), JSON.stringify(base));
-      return good(base);
-    },
-    () => progress(`waiting for another slipway that makes the base of ${name6}`)
-  );
-}
-async function prepareBase(driver, state, base) {
-  const prepared2 = await driver.enter({
-    root: { layers: [base.root] },
-    network: false,
-    user: "root",
-    work: newScratch(state),
-    env: aptEnvironment(void 0),
-    binds: [
-      { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
-      { from: cacheOf(base), to: "/var/cache/apt" }
-    ],
-    command: [
-      "sh",
-      "-ec",
-      "mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f '${Package}=${Version}\\n'"
-    ]
-  });
-  if (prepared2.code !== 0)
-    return bad(
-      error(
-        "base-failed",
-        `can't enter the base ${base.digest.slice(0, 12)}: ${prepared2.stderr.trim().split("\n").pop()}`,
-        { hint: "slipway doctor tells whether this machine can make roots" }
-      )
-    );
-  return good(prepared2.stdout.trim().split("\n").sort());
-}
-var firstError = (log) => {
-  const line2 = (readIf(log) ?? "").trimEnd().split("\n").find((l) => l.startsWith("E: "));
-  return line2 ? `: ${line2.slice(3)}` : "";
-};
-var cacheOf = (base) => {
-  const folder = (0, import_node_path54.join)(base.folder, "cache");
-  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
-  return folder;
-};
-var findLists = (folder) => (0, import_node_fs46.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path54.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs46.statSync)(f).isFile());
-async function hostProxy() {
-  if (process.env.http_proxy) return process.env.http_proxy;
-  const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
-  return /^P='([^']+)'/.exec(asked.stdout)?.[1];
-}
-var aptEnvironment = (proxy) => ({
-  DEBIAN_FRONTEND: "noninteractive",
-  LC_ALL: "C.UTF-8",
-  HOME: "/root",
-  ...proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {},
-  ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
-});
-
-// ts-src/sandbox/stored-base.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
-init_diagnostics();
-init_files();
-init_process();
-var nameOf = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
-async function keepBase(store2, base, work2) {
-  const name6 = nameOf(base.digest, base.archive);
-  if (await store2.readJson(name6)) return;
-  (0, import_node_fs47.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path55.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path55.join)(work2, "lists.tar.gz");
-  for (const [command2, args] of [
-    ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
-    ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
-  ]) {
-    const packed3 = await run(command2, [...args]);
-    if (packed3.code !== 0)
-      throw Object.assign(new Error(`can't pack a base: ${packed3.stderr.trim().split("\n").pop()}`), {
-        code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
-      });
-  }
-  await store2.writeJson(name6, {
-    tar: await store2.put(tar),
-    lists: await store2.put(lists),
-    packages: base.packages,
-    made: base.made
-  });
-}
-async function toldBase(store2, state, platform3, wanted) {
-  const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-  if (!stored2) return lost2("base", platform3, wanted.digest);
-  const folder = (0, import_node_path55.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
-  return good({
-    ...wanted,
-    folder,
-    root: (0, import_node_path55.join)(folder, "root"),
-    lists: (0, import_node_path55.join)(folder, "lists"),
-    tar: (0, import_node_path55.join)(folder, "base.tar"),
-    packages: stored2.packages,
-    made: stored2.made,
-    sources: "store"
-  });
-}
-var lost2 = (what, platform3, digest4) => bad(
-  error("base-failed", `the store has no ${what} of '${platform3}' with the digest ${digest4.slice(0, 12)}`, {
-    hint: "plan again: then the base is made anew"
-  })
-);
-async function storedBase(driver, store2, state, platform3, architecture3, wanted, progress) {
-  (0, import_node_fs47.mkdirSync)((0, import_node_path55.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path55.join)(
-    (0, import_node_fs47.realpathSync)((0, import_node_path55.join)(state, "bases")),
-    `${platform3}-${architecture3}${driver.name === "docker" ? "-docker" : ""}`
-  );
-  const kept3 = (0, import_node_path55.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
-  const there = async () => {
-    for (const file3 of [(0, import_node_path55.join)(folder, "current.json"), kept3]) {
-      const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path55.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
-        return base;
-    }
-    return void 0;
-  };
-  const now = await there();
-  if (now) return good(now);
-  return withMutex(
-    (0, import_node_path55.join)(folder, "lock"),
-    async () => {
-      const other = await there();
-      if (other) return good(other);
-      const stored2 = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-      if (!stored2) return lost2("base", platform3, wanted.digest);
-      progress(`fetching the base system of ${platform3} (${architecture3}) from the store`);
-      const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
-      if (!tar || !lists) return lost2("whole base", platform3, wanted.digest);
-      const work2 = (0, import_node_path55.join)(folder, `new-${process.pid}`);
-      await driver.remove(work2);
-      (0, import_node_fs47.mkdirSync)((0, import_node_path55.join)(work2, "lists"), { recursive: true });
-      const unzipped4 = await run("sh", [
-        "-c",
-        'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
-        "sh",
-        tar,
-        (0, import_node_path55.join)(work2, "base.tar"),
-        lists,
-        (0, import_node_path55.join)(work2, "lists")
-      ]);
-      if (unzipped4.code !== 0)
-        return bad(
-          error("base-failed", `can't unpack the base of '${platform3}': ${unzipped4.stderr.trim().split("\n").pop()}`)
-        );
-      if (await sha256File((0, import_node_path55.join)(work2, "base.tar")) !== wanted.digest)
-        return lost2("sound base", platform3, wanted.digest);
-      const root = (0, import_node_path55.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path55.join)(work2, "base.tar"), root);
-      if (unpacked.code !== 0)
-        return bad(
-          error("base-failed", `can't unpack the base of '${platform3}': ${unpacked.stderr.trim().split("\n").pop()}`)
-        );
-      const final = (0, import_node_path55.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
-      if (exists(final)) await driver.remove(final);
-      (0, import_node_fs47.renameSync)(work2, final);
-      const base = {
-        ...wanted,
-        folder: final,
-        root: (0, import_node_path55.join)(final, "root"),
-        lists: (0, import_node_path55.join)(final, "lists"),
-        tar: (0, import_node_path55.join)(final, "base.tar"),
-        packages: stored2.packages,
-        made: stored2.made,
-        sources: "store"
-      };
-      const prepared2 = await prepareBase(driver, state, base);
-      if (!prepared2.ok) return prepared2;
-      writeWhole(kept3, JSON.stringify(base));
-      return good(base);
-    },
-    () => progress(`waiting for another slipway that fetches the base of ${platform3}`)
-  );
-}
-var sharedName = (digest4) => `bases/shared/${digest4}.json`;
-async function sharedBase(request) {
-  const { driver, store: store2, state, name: name6, platform: platform3, architecture: architecture3, progress, pinned } = request;
-  const { wanted } = wantedBase(request.distroRoot, platform3, architecture3);
-  const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform3.renew_days * 86400 : base.digest === pinned;
-  const pointer = sharedName(pinned ?? wanted);
-  const fetch2 = async (shared) => {
-    if (!shared || !young(shared)) return void 0;
-    const base = await storedBase(driver, store2, state, name6, architecture3, shared, progress);
-    return base.ok ? base.value : void 0;
-  };
-  const there = await fetch2(await store2.readJson(pointer));
-  if (there) return good(there);
-  const made2 = await ensureBase(
-    driver,
-    state,
-    request.distroRoot,
-    name6,
-    platform3,
-    architecture3,
-    request.now,
-    request.log,
-    progress,
-    pinned
-  );
-  if (!made2.ok) return made2;
-  const { digest: digest4, archive, made: when } = made2.value;
-  await keepBase(store2, made2.value, newScratch(state));
-  for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest4)])) {
-    const { value: value2, tag } = await store2.readTagged(target2);
-    const first2 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
-    if (first2) return good(first2);
-    if (value2 && target2 !== pointer) continue;
-    if (await store2.replaceJson(target2, { digest: digest4, archive, made: when }, tag)) continue;
-    const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
-    if (other) return good(other);
-  }
-  return made2;
-}
-
-// ts-src/sandbox/apt-resolver.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path56 = require("node:path");
-init_diagnostics();
-init_digest();
-init_names();
-init_files();
-var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
-var aptOptions = [
-  "-o",
-  "APT::Sandbox::User=root",
-  "-o",
-  "APT::Install-Recommends=false",
-  "-o",
-  "Dpkg::Options::=--force-unsafe-io",
-  "-o",
-  "Dpkg::Use-Pty=0",
-  "-o",
-  "Acquire::Retries=3",
-  "-o",
-  "Dir::Cache::pkgcache=/tmp/pkgcache.bin",
-  "-o",
-  "Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin",
-  "-q"
-];
-var copyCaches = "cp /aptcache/*.bin /tmp/; ";
-var AptResolver = class {
-  constructor(driver, state, base, proxy, log) {
-    this.driver = driver;
-    this.state = state;
-    this.base = base;
-    this.proxy = proxy;
-    this.log = log;
-    this.memory = (0, import_node_path56.join)(base.folder, "answers.json");
-    this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
-  }
-  /** Names → digest of their set; those that apt refuses → its words. */
-  resolved;
-  refused = /* @__PURE__ */ new Map();
-  handles = /* @__PURE__ */ new Map();
-  memory;
-  layers = /* @__PURE__ */ new Map();
-  pending = [];
-  asking = false;
-  learned = 0;
-  elsewhere = () => Promise.resolve(void 0);
-  known = /* @__PURE__ */ new Set();
-  making = /* @__PURE__ */ new Map();
-  /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
-  learn(resolved, sets) {
-    this.elsewhere = sets;
-    for (const [names4, digest4] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names4)) this.resolved.set(names4, digest4);
-    this.learned = this.resolved.size;
-  }
-  /** All that is known, where it is more than was learned from others. */
-  news() {
-    return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
-  }
-  /** What apt would install for these names, sorted; the text of its complaint where it can't. */
-  async resolve(names4) {
-    if (!names4.length) return noPackages;
-    const wrong = names4.find((name6) => !isDebianName(name6));
-    if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text8 = names4.join(" ");
-    if (!this.resolved.has(text8)) await this.asked(text8);
-    return this.refused.get(text8) ?? this.handle(text8, this.resolved.get(text8));
-  }
-  asked(names4) {
-    return new Promise((done, failed5) => {
-      this.pending.push({ names: names4, done, failed: failed5 });
-      if (!this.asking) {
-        this.asking = true;
-        void this.ask();
-      }
-    });
-  }
-  handle(names4, digest4) {
-    let handle = this.handles.get(digest4);
-    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
-    return handle;
-  }
-  setFile = (digest4) => (0, import_node_path56.join)(this.base.folder, "sets", `${digest4}.json`);
-  async packagesOf(names4, digest4) {
-    const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
-    const here = readJson(this.setFile(digest4));
-    if (sound(here)) return here;
-    const there = await this.elsewhere(digest4);
-    if (sound(there)) {
-      writeWhole(this.setFile(digest4), JSON.stringify(there), { sync: false });
-      return there;
-    }
-    this.resolved.delete(names4);
-    await this.asked(names4);
-    return this.refused.get(names4) ?? readJson(this.setFile(this.resolved.get(names4))) ?? "its answer could not be kept";
-  }
-  /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
-  remember(names4, set) {
-    const digest4 = sha256(set.join(" "));
-    if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
-    this.resolved.set(names4, digest4);
-  }
-  /** Keeps for the next run what is known. */
-  save() {
-    writeWhole(
-      this.memory,
-      JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => a < b ? -1 : 1)))
-    );
-  }
-  /** Questions that come together are asked in one entry. */
-  async ask() {
-    let batch = [];
-    try {
-      while (this.pending.length) {
-        batch = this.pending;
-        this.pending = [];
-        const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
-        if (sets.length) {
-          const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path56.join)(work2, "sets"), `${sets.join("\n")}
-`);
-          const out = await this.driver.enter({
-            root: { layers: [this.base.root] },
-            network: false,
-            user: "root",
-            work: work2,
-            env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path56.join)(work2, "sets"), to: "/sets", readOnly: true }],
-            command: [
-              "sh",
-              "-c",
-              `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(" ")} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`
-            ]
-          });
-          let current = "";
-          const found2 = /* @__PURE__ */ new Map();
-          for (const line2 of out.stdout.split("\n")) {
-            if (line2.startsWith("= ")) found2.set(current = line2.slice(2), { set: [], faults: [] });
-            else if (line2.startsWith("ended ")) found2.get(current).whole = line2 === "ended 0";
-            else if (line2.startsWith("Inst ")) {
-              const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2);
-              if (m) found2.get(current).set.push(`${m[1].replace(/:.*/, "")}=${m[2]}`);
-            } else if (line2.trim()) found2.get(current)?.faults.push(line2.trim());
-          }
-          for (const set of sets) {
-            const f = found2.get(set);
-            if (f?.faults.some((t) => t.startsWith("E:"))) this.refused.set(set, f.faults.join("; "));
-            else if (!f?.whole)
-              this.refused.set(
-                set,
-                `apt could not be asked: ${out.stderr.trim().split("\n").pop() || "it was stopped"}`
-              );
-            else this.remember(set, f.set.sort());
-          }
-          this.save();
-        }
-        for (const b of batch) b.done();
-      }
-    } catch (e) {
-      for (const b of batch) b.failed(e);
-    } finally {
-      this.asking = false;
-    }
-  }
-  /** apt's lists, and its caches of them, which it may not rename: `apt` below copies them to where it may. */
-  lists() {
-    return [
-      { from: this.base.lists, to: "/var/lib/apt/lists", readOnly: true },
-      { from: cacheOf(this.base), to: "/aptcache", readOnly: true }
-    ];
-  }
-  /**
-   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
-   * many sets, which gets a layer of its own below the others, so that it is installed once.
-   */
-  async root(set, common3 = []) {
-    if (!set.length) return good([this.base.root]);
-    const below2 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
-    if (below2.length) {
-      const made2 = await this.root(below2);
-      if (!made2.ok) return made2;
-    }
-    const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
-    let making = this.making.get(id);
-    if (!making) {
-      making = this.make(id, set, below2).finally(() => this.making.delete(id));
-      this.making.set(id, making);
-    }
-    return making;
-  }
-  all = () => (0, import_node_path56.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path56.join)(this.all(), id);
-  chain(id) {
-    const chain = [];
-    for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
-      if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path56.join)(this.folder(at2), "layer.json"));
-        if (!layer) return void 0;
-        this.layers.set(at2, layer);
-      }
-      chain.push((0, import_node_path56.join)(this.folder(at2), "root"));
-    }
-    return [...chain, this.base.root];
-  }
-  async make(id, set, common3) {
-    const there = this.chain(id);
-    if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path56.join)(this.all(), `${id}.lock`), async () => {
-      const other = this.chain(id);
-      if (other && await this.sound(other)) return good(other);
-      let parent = this.nearestBelow(set, common3);
-      if (parent && !await this.sound(this.chain(parent.id))) parent = void 0;
-      const missing = set.filter((s) => !parent?.set.includes(s));
-      const fetched = await this.fetch(missing);
-      if (!fetched.ok) return fetched;
-      const work2 = newScratch(this.state);
-      const keep2 = (0, import_node_path56.join)(work2, "kept");
-      const lower = parent ? this.chain(parent.id) : [this.base.root];
-      const made2 = await this.driver.enter({
-        root: { layers: lower, keep: keep2 },
-        network: false,
-        user: "root",
-        work: work2,
-        env: aptEnvironment(void 0),
-        log: this.log,
-        binds: [...this.lists(), { from: this.archives(), to: "/var/cache/apt/archives" }],
-        command: [
-          "sh",
-          "-ec",
-          copyCaches + 'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
-          "apt-get",
-          ...aptOptions,
-          "-o",
-          "Debug::NoLocking=1",
-          "-y",
-          "--no-download",
-          "--allow-downgrades",
-          "install",
-          "--",
-          ...missing
-        ]
-      });
-      if (made2.code !== 0)
-        return bad(
-          error(
-            "system-install",
-            `apt could not install ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`,
-            { file: this.log, hint: "the end of that log tells why" }
-          )
-        );
-      const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs48.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path56.join)(work2, "layer");
-      (0, import_node_fs48.mkdirSync)(staged);
-      (0, import_node_fs48.rmSync)((0, import_node_path56.join)(keep2, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs48.renameSync)(keep2, (0, import_node_path56.join)(staged, "root"));
-      writeWhole((0, import_node_path56.join)(staged, "layer.json"), JSON.stringify(layer));
-      if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs48.renameSync)(staged, this.folder(id));
-      this.layers.set(id, layer);
-      return good(this.chain(id));
-    });
-  }
-  async sound(chain) {
-    for (const folder of chain) if (!this.known.has(folder) && !await this.driver.ready(folder)) return false;
-    for (const folder of chain) this.known.add(folder);
-    return true;
-  }
-  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
-  nearestBelow(set, common3) {
-    const wanted = new Set(set);
-    let best;
-    let names4 = [];
-    try {
-      names4 = (0, import_node_fs48.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
-    } catch {
-    }
-    for (const id of names4) {
-      const chain = this.chain(id);
-      const layer = this.layers.get(id);
-      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
-        continue;
-      if (layer.set.every((s) => wanted.has(s)) && common3.every((s) => layer.set.includes(s))) best = { ...layer, id };
-    }
-    return best;
-  }
-  archives() {
-    const folder = (0, import_node_path56.join)(this.state, "archives");
-    (0, import_node_fs48.mkdirSync)((0, import_node_path56.join)(folder, "partial"), { recursive: true });
-    return folder;
-  }
-  /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
-  async fetch(packages) {
-    const file3 = (p) => {
-      const [name6, version3] = p.split("=");
-      return `${name6}_${version3.replaceAll(":", "%3a")}_`;
-    };
-    return withMutex((0, import_node_path56.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs48.readdirSync)(this.archives());
-      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
-      if (!missing.length) return good(true);
-      const work2 = newScratch(this.state);
-      const got = await this.driver.enter({
-        root: { layers: [this.base.root] },
-        network: true,
-        user: "root",
-        work: work2,
-        env: aptEnvironment(await this.proxy()),
-        log: this.log,
-        binds: [...this.lists(), { from: this.archives(), to: "/fetched" }],
-        command: [
-          "sh",
-          "-ec",
-          copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/`,
-          "apt-get",
-          ...aptOptions,
-          "download",
-          "--",
-          ...missing
-        ]
-      });
-      if (got.code === 0) return good(true);
-      return bad(
-        error(
-          "system-fetch",
-          `apt could not fetch ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`,
-          { file: this.log, hint: "if the archive no longer has these versions, make the base anew with --renew-base" }
-        )
-      );
-    });
-  }
-  /** dpkg's status of a root with this set, as text. */
-  status(layers) {
-    return layers.map((l) => (0, import_node_path56.join)(l, "var/lib/dpkg/status")).find(exists);
-  }
-};
 
 // ts-src/engine/history.ts
-var import_node_path57 = require("node:path");
+var import_node_path53 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path57.join)(state, "durations.json");
+    this.file = (0, import_node_path53.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -31479,12 +30833,12 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path68 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_files();
 init_process();
 var Packages = class {
@@ -31493,7 +30847,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path58.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path54.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -31518,18 +30872,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path58.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs45.mkdirSync)((0, import_node_path54.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path58.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs49.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path54.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs45.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs45.writeFileSync)((0, import_node_path54.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs45.writeFileSync)((0, import_node_path54.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -31539,19 +30893,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      (0, import_node_fs49.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs45.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs49.renameSync)(staged, target2);
+      (0, import_node_fs45.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs49.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs49.renameSync)(staged, target2);
+      (0, import_node_fs45.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs45.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -31564,7 +30918,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs45.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders2]);
@@ -31576,10 +30930,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs49.mkdirSync)((0, import_node_path58.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs49.writeFileSync)(
-      (0, import_node_path58.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs49.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs45.mkdirSync)((0, import_node_path54.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs45.writeFileSync)(
+      (0, import_node_path54.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs45.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -31597,7 +30951,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder = (0, import_node_path58.dirname)(file3); folder !== "/"; folder = (0, import_node_path58.dirname)(folder)) {
+      for (let folder = (0, import_node_path54.dirname)(file3); folder !== "/"; folder = (0, import_node_path54.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
@@ -31606,8 +30960,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path58 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -31623,15 +30977,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path55 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs50.writeFileSync)((0, import_node_path59.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs46.writeFileSync)((0, import_node_path55.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -31641,21 +30995,21 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_process();
-var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
-var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path60.basename)(name6, ".json")));
+var nameOf = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
+var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf(tree)));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path56.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path60.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs51.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path56.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs47.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -31674,20 +31028,20 @@ async function keepSource(store2, tree, folder, work2) {
     throw Object.assign(new Error(`tar could not pack ${folder}: ${packed3.stderr.trim().split("\n").pop()}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
-  await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs51.rmSync)(archive, { force: true });
+  await store2.writeJson(nameOf(tree), await store2.put(archive));
+  (0, import_node_fs47.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
-  const stored2 = await store2.readJson(nameOf2(tree));
+  const stored2 = await store2.readJson(nameOf(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options7 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
   const out = await run("sh", [...args, ...options7]);
   if (out.code === 0) return true;
-  (0, import_node_fs51.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs47.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -31701,7 +31055,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source2, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path61.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path57.join)(distroRoot, patch)], {
       cwd: source2,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -31710,9 +31064,9 @@ async function applyPatches(distroRoot, patches, source2, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path61.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path61.join)(state, "git", "archives.git"), (0, import_node_path61.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs52.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path57.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path57.join)(state, "git", "archives.git"), (0, import_node_path57.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs48.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -31724,27 +31078,27 @@ var taken = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options7, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs53.mkdirSync)((0, import_node_path62.dirname)(log), { recursive: true });
-  (0, import_node_fs53.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs49.mkdirSync)((0, import_node_path58.dirname)(log), { recursive: true });
+  (0, import_node_fs49.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
-  const layers = await graph2.system.root(system, request.common);
+  const layers = await graph2.layers.root(system, request.common);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path62.join)(work2, "own");
+  const own3 = (0, import_node_path58.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
-    graph2.system.status(layers.value),
+    graph2.layers.status(layers.value),
     own3
   );
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path62.join)(work2, "build");
-  const source2 = (0, import_node_path62.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path58.join)(work2, "build");
+  const source2 = (0, import_node_path58.join)(build4, sourceFolder(p.name));
   const fault3 = await bringSource(options7.state, options7.store, p, source2) ?? await applyPatches(options7.distroRoot, options7.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path62.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path58.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options7, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
@@ -31755,7 +31109,7 @@ function enterEnvironment(options7, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path62.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path58.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options7.state, options7.limits, options7.taskKeys.settingsOf(request.package.name).limits),
@@ -31819,8 +31173,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -31922,14 +31276,14 @@ function packPages(files) {
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
-  let whole2;
+  let whole3;
   let list9;
   let at2;
   try {
-    whole2 = (0, import_node_zlib9.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
-    at2 = whole2.indexOf(10, magic2.length);
-    if (!whole2.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
-    list9 = JSON.parse(whole2.toString("utf8", magic2.length, at2++));
+    whole3 = (0, import_node_zlib9.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
+    at2 = whole3.indexOf(10, magic2.length);
+    if (!whole3.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
+    list9 = JSON.parse(whole3.toString("utf8", magic2.length, at2++));
   } catch {
     return void 0;
   }
@@ -31939,9 +31293,9 @@ function unpackPages(packed3) {
     if (!Array.isArray(entry)) return void 0;
     const [path2, size3] = entry;
     if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
-    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at2 + size3 > whole2.length)
+    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at2 + size3 > whole3.length)
       return void 0;
-    files.push({ path: path2, data: whole2.subarray(at2, at2 + size3) });
+    files.push({ path: path2, data: whole3.subarray(at2, at2 + size3) });
     at2 += size3;
   }
   return files;
@@ -32407,7 +31761,7 @@ function docFrame(page) {
     const current = tab === own3?.tab ? ' aria-current="true"' : "";
     return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
   });
-  const before2 = `<!DOCTYPE html>
+  const before = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -32428,7 +31782,7 @@ ${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span 
 ` : ""}<main id="content" class="${page.kind}" tabindex="-1">
 `;
   return {
-    before: before2,
+    before,
     after: `
 </main>
 <footer class="end"><a href="${page.root}index.html">All packages</a></footer>
@@ -32438,8 +31792,8 @@ ${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span 
   };
 }
 function docPage(page) {
-  const { before: before2, after } = docFrame(page);
-  return before2 + page.body + after;
+  const { before, after } = docFrame(page);
+  return before + page.body + after;
 }
 
 // ts-src/render/doxyfile.ts
@@ -32611,14 +31965,14 @@ var docRecipeDigest = () => sha256(
 );
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/inspect/notices.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path59 = require("node:path");
 var mostFiles4 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -32631,7 +31985,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path63.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path59.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -32660,7 +32014,7 @@ function filesToRead(root) {
     const folder = folders2[at2] ?? "";
     let entries;
     try {
-      entries = (0, import_node_fs54.readdirSync)((0, import_node_path63.join)(root, folder), { withFileTypes: true });
+      entries = (0, import_node_fs50.readdirSync)((0, import_node_path59.join)(root, folder), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -32888,14 +32242,14 @@ function systemFilesIn(source2, files) {
 `).join("") };
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs55.chmodSync)(folder, 493);
+  (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs51.chmodSync)(folder, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs55.writeFileSync)((0, import_node_path64.join)(folder, name6), data);
-    (0, import_node_fs55.chmodSync)((0, import_node_path64.join)(folder, name6), 420);
+    (0, import_node_fs51.writeFileSync)((0, import_node_path60.join)(folder, name6), data);
+    (0, import_node_fs51.chmodSync)((0, import_node_path60.join)(folder, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path64.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path60.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf2(options7, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -32916,10 +32270,10 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs55.realpathSync)((0, import_node_path64.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs55.realpathSync)(source2)}/`)) continue;
-      const stat2 = (0, import_node_fs55.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs55.readFileSync)(path2);
+      const path2 = (0, import_node_fs51.realpathSync)((0, import_node_path60.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs51.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs51.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs51.readFileSync)(path2);
     } catch {
     }
   }
@@ -32978,8 +32332,8 @@ function parseMessage(kind, name6, text8) {
   let at2 = 0;
   let pending2 = [];
   let comment = "";
-  for (const whole2 of text8.split(/\r?\n/)) {
-    const line2 = whole2.trim();
+  for (const whole3 of text8.split(/\r?\n/)) {
+    const line2 = whole3.trim();
     if (/^---+$/.test(line2) && at2 + 1 < parts2.length) {
       at2++;
       pending2 = [];
@@ -32999,8 +32353,8 @@ function fieldOf2(line2) {
   const constant = constantLine.exec(line2);
   if (constant) {
     const [, type2 = "", name7 = "", rest2 = ""] = constant;
-    const whole2 = /^w?string/.test(type2) && !/^['"]/.test(rest2);
-    const [value3, comment2] = whole2 ? [rest2.trim(), ""] : splitComment(rest2);
+    const whole3 = /^w?string/.test(type2) && !/^['"]/.test(rest2);
+    const [value3, comment2] = whole3 ? [rest2.trim(), ""] : splitComment(rest2);
     return { type: type2, name: name7, value: value3, constant: true, comment: comment2 };
   }
   const [definition, comment] = splitComment(line2);
@@ -33097,7 +32451,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path65 = require("node:path");
+var import_node_path61 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -33106,13 +32460,13 @@ var sections = [
   { title: "Namespaces", kinds: ["namespace"] },
   { title: "Headers", kinds: ["file"] }
 ];
-var kindOf3 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
+var kindOf4 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
 function renderApiOverview(name6, compounds, options7) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
     const rows = own3.map(
-      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf3(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
+      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf4(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
     );
     return [
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
@@ -33140,7 +32494,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder = (0, import_node_path65.join)(environment3.build, "docs", "pages");
+  const folder = (0, import_node_path61.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
     if (page.path.startsWith(`${proseFolder}/`) && page.path.endsWith(".html")) page.data = withoutProblems(page.data);
@@ -33267,9 +32621,9 @@ async function readRosdoc(source2, notes) {
       notes.push(`${file3}:1: ${read3.diagnostics[0]?.message ?? "it can not be read"}`);
       continue;
     }
-    const whole2 = asMap(read3.value);
-    const builders = Array.isArray(read3.value) ? read3.value : whole2?.builders;
-    takeSettings(asMap(whole2?.settings) ?? {}, said, file3, notes);
+    const whole3 = asMap(read3.value);
+    const builders = Array.isArray(read3.value) ? read3.value : whole3?.builders;
+    takeSettings(asMap(whole3?.settings) ?? {}, said, file3, notes);
     if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file3, notes);
   }
   return said;
@@ -33425,11 +32779,11 @@ function writeInputs(options7, job) {
 }
 function write(folder, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path66.join)(folder, name6);
-    (0, import_node_fs56.mkdirSync)((0, import_node_path66.dirname)(path2), { recursive: true });
-    (0, import_node_fs56.chmodSync)((0, import_node_path66.dirname)(path2), 493);
-    (0, import_node_fs56.writeFileSync)(path2, data);
-    (0, import_node_fs56.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path62.join)(folder, name6);
+    (0, import_node_fs52.mkdirSync)((0, import_node_path62.dirname)(path2), { recursive: true });
+    (0, import_node_fs52.chmodSync)((0, import_node_path62.dirname)(path2), 493);
+    (0, import_node_fs52.writeFileSync)(path2, data);
+    (0, import_node_fs52.chmodSync)(path2, 420);
   }
 }
 async function recordOf2(options7, job, results, begun) {
@@ -33441,8 +32795,8 @@ async function recordOf2(options7, job, results, begun) {
   const pages2 = await pagesOf(options7.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path66.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs56.writeFileSync)(packed3, packPages(pages2));
+  const packed3 = (0, import_node_path62.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs52.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -33515,11 +32869,11 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path67 = require("node:path");
+var import_node_path63 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -33537,7 +32891,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path67.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path63.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -33559,26 +32913,26 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path64 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs57.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs53.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path68.join)(root, folder))) {
+      for (const name6 of (0, import_node_fs53.readdirSync)((0, import_node_path64.join)(root, folder))) {
         const path2 = `${folder}/${name6}`;
-        const stat2 = (0, import_node_fs57.lstatSync)((0, import_node_path68.join)(root, path2));
-        const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
+        const stat2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(root, path2));
+        const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs57.readlinkSync)((0, import_node_path68.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs53.readlinkSync)((0, import_node_path64.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -33588,6 +32942,13 @@ function stagedMembers(root) {
     return `what it installed can't be read: ${e.message}`;
   }
   return { members: members2, size: kilobytes };
+}
+function typeOf(stat2) {
+  if (stat2.isFile()) return "file";
+  if (stat2.isDirectory()) return "directory";
+  if (stat2.isSymbolicLink()) return "link";
+  if (stat2.isFIFO()) return "FIFO";
+  return stat2.isSocket() ? "socket" : "device";
 }
 
 // ts-src/engine/build/pack.ts
@@ -33635,10 +32996,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path69.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path65.join)(environment3.build, "stage");
 async function finishPackages(options7, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path69.join)(folder, "out");
+  const out = (0, import_node_path65.join)(folder, "out");
   const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -33668,11 +33029,11 @@ async function finishPackages(options7, request, environment3, folder) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned3.replaces, environmentOf2(options7, request)] : planned3.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path69.join)(request.work, "packages");
-  (0, import_node_fs58.mkdirSync)(target2);
+  const target2 = (0, import_node_path65.join)(request.work, "packages");
+  (0, import_node_fs54.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options7, request));
   const finish3 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path69.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path65.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -33681,7 +33042,7 @@ async function finishPackages(options7, request, environment3, folder) {
     const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path69.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path65.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
   const main2 = await finish3("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -33706,7 +33067,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs58.lstatSync)((0, import_node_path69.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs54.lstatSync)((0, import_node_path65.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -33734,11 +33095,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path67 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path70 = require("node:path");
+var import_node_path66 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -33752,7 +33113,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path70.basename)(path2);
+      const name6 = (0, import_node_path66.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -33776,10 +33137,17 @@ async function readResults(root, folder) {
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
   return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged };
 }
-var list2 = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
-  (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
-);
-var text4 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
+var isXml = (value2) => typeof value2 === "object" && value2 !== null;
+function list2(value2) {
+  if (value2 === void 0) return [];
+  const all = Array.isArray(value2) ? value2 : [value2];
+  return all.map((v) => isXml(v) ? v : { "#text": String(v) });
+}
+function text4(value2) {
+  if (value2 === void 0 || value2 === null) return "";
+  if (!isXml(value2)) return String(value2);
+  return [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n");
+}
 function parseResults(xml, fallback) {
   try {
     if (XMLValidator.validate(xml) !== true) return void 0;
@@ -33811,13 +33179,17 @@ function ofSuite(suite2, fallback) {
         suite: String(c["@classname"] || name6),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
-        result: failed5 ? "failed" : skipped ? "skipped" : "passed",
+        result: resultOf2(failed5, skipped),
         message: failed5 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
         output: `${text4(c["system-out"])}
 ${text4(c["system-err"])}`.trim()
       };
     })
   ];
+}
+function resultOf2(failed5, skipped) {
+  if (failed5) return "failed";
+  return skipped ? "skipped" : "passed";
 }
 function ofCtest(t) {
   const results = t.Results ?? {};
@@ -33828,7 +33200,7 @@ function ofCtest(t) {
     suite: "ctest",
     name: text4(t.Name) || "?",
     seconds: Number(text4(measured?.Value)) || 0,
-    result: status === "passed" ? "passed" : status === "notrun" ? "skipped" : "failed",
+    result: resultOf2(status !== "passed" && status !== "notrun", status === "notrun"),
     message: status === "failed" ? output || "it failed" : "",
     output
   };
@@ -33843,7 +33215,7 @@ var shortCase = (c) => ({
 });
 var mostAttempts = 100;
 async function readTestRun(step2) {
-  const whole2 = (message) => ({
+  const whole3 = (message) => ({
     suite: step2.package,
     name: "tests",
     seconds: step2.seconds,
@@ -33852,57 +33224,60 @@ async function readTestRun(step2) {
     output: readEnd(step2.log, 2e4)
   });
   try {
-    return await readAttempts(step2, whole2);
+    return await readAttempts(step2, whole3);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
-    const cases = [whole2(`its results can't be read: ${e.message}`)];
+    const cases = [whole3(`its results can't be read: ${e.message}`)];
     return { outcome: "failed", cases, flaky: [], attempts: 1 };
   }
 }
-async function readAttempts(step2, whole2) {
+async function readAttempts(step2, whole3) {
   const numbers = await attemptsIn(step2);
   const attempts4 = [];
   for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`));
   const last = attempts4.at(-1);
   if (step2.outcome.code !== 0 || !last) {
-    const cases2 = [...last?.cases ?? [], whole2(step2.reason())];
+    const cases2 = [...last?.cases ?? [], whole3(step2.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts4.length };
   }
   const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
-  if (last.damaged.length) cases.push(whole2(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
-  else if (!exit2) cases.push(whole2("its results have no file `exit`: something in its tests removed it"));
+  if (last.damaged.length) cases.push(whole3(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
+  else if (!exit2) cases.push(whole3("its results have no file `exit`: something in its tests removed it"));
   else if (exit2.toString("latin1").trim() !== "0" && !cases.some((c) => c.result === "failed"))
-    cases.push(whole2("its tests ended with a failure that no result file tells of: the log has it"));
+    cases.push(whole3("its tests ended with a failure that no result file tells of: the log has it"));
   const flaky = markFlaky(
     cases,
     attempts4.slice(0, -1).flatMap((a) => a.cases)
   );
-  const someFailed = cases.some((c) => c.result === "failed");
-  return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts4.length };
+  return { outcome: outcomeOf(cases), cases, flaky, attempts: attempts4.length };
+}
+function outcomeOf(cases) {
+  if (!cases.length) return "none";
+  return cases.some((c) => c.result === "failed") ? "failed" : "passed";
 }
 async function attemptsIn({ build: build4, results }) {
   const numbers = (await listLeft(build4, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
   if (numbers.length > mostAttempts) throw new LeftBehindError(`${results} holds more than ${mostAttempts} attempts`);
   return numbers;
 }
-function markFlaky(cases, earlier) {
+function markFlaky(cases, earlier2) {
   const id = (c) => `${c.suite}\0${c.name}`;
-  const failedBefore = new Map(earlier.filter((c) => c.result === "failed").map((c) => [id(c), c]));
+  const failedBefore = new Map(earlier2.filter((c) => c.result === "failed").map((c) => [id(c), c]));
   return cases.flatMap((c) => {
-    const before2 = failedBefore.get(id(c));
-    if (!before2 || c.result !== "passed") return [];
-    Object.assign(c, { flaky: true, message: before2.message });
-    return [shortCase(before2)];
+    const before = failedBefore.get(id(c));
+    if (!before || c.result !== "passed") return [];
+    Object.assign(c, { flaky: true, message: before.message });
+    return [shortCase(before)];
   });
 }
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth2) => (0, import_node_fs59.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path71.join)(folder, e.name);
+  const visit = (folder, depth2) => (0, import_node_fs55.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path67.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs59.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs59.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs55.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs55.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -33967,7 +33342,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path72.join)(request.work, "root-shell"),
+      work: (0, import_node_path68.join)(request.work, "root-shell"),
       terminal: true,
       signal: options7.signal,
       binds: [
@@ -34004,9 +33379,9 @@ var PackageBuilder = class {
     const lacking = writeRecipe(options7, request, environment3.source, environment3.recipe);
     if (lacking !== void 0) return failed2(lacking);
     const limit = buildLimit(options7, p.name);
-    const enter = (entry) => enterEnvironment(options7, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    const enter2 = (entry) => enterEnvironment(options7, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
-      const built = await enter({
+      const built = await enter2({
         script: "slipway.sh",
         steps: ["build", "stage"],
         folder: `/build/${sourceFolder(p.name)}`,
@@ -34015,9 +33390,9 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options7, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path72.join)(work2, "pack");
-      (0, import_node_fs60.mkdirSync)((0, import_node_path72.join)(folder, "tree"), { recursive: true });
-      const packed3 = await enter({
+      const folder = (0, import_node_path68.join)(work2, "pack");
+      (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(folder, "tree"), { recursive: true });
+      const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
         folder: "/build",
@@ -34142,9 +33517,875 @@ function rootsOf(graph2, n, roots) {
   );
 }
 
+// ts-src/engine/system-packages.ts
+var import_node_path74 = require("node:path");
+init_diagnostics();
+
+// ts-src/sandbox/apt-resolver.ts
+var import_node_path71 = require("node:path");
+init_digest();
+init_names();
+init_files();
+
+// ts-src/sandbox/base-system.ts
+var import_node_fs58 = require("node:fs");
+var import_node_path70 = require("node:path");
+init_diagnostics();
+init_digest();
+init_files();
+init_process();
+
+// ts-src/sandbox/base-archive.ts
+var import_node_fs57 = require("node:fs");
+var import_node_path69 = require("node:path");
+init_process();
+var earliest = "315619200";
+var subordinate = "nobody:1879048192:65536";
+var confinedFolder = "/dev/shm";
+var confine = `set -e
+folder=$1 ids=$2
+shift 2
+mkdir "$folder/etc"
+mount -t tmpfs tmpfs "$folder/etc"
+mkdir "$folder/etc/u" "$folder/etc/w"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
+rm -f /etc/subuid /etc/subgid
+echo "$ids" > /etc/subuid
+echo "$ids" > /etc/subgid
+mount --bind "$folder" ${confinedFolder}
+cd /
+exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+async function makeBaseArchive(base) {
+  const { platform: platform3, architecture: architecture3, work: work2, log } = base;
+  const temporary = (0, import_node_path69.join)(work2, "mmdebstrap");
+  (0, import_node_fs57.mkdirSync)(temporary);
+  const env = (folder) => ({
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LC_ALL: "C.UTF-8",
+    SOURCE_DATE_EPOCH: earliest,
+    ...folder === void 0 ? {} : { TMPDIR: folder },
+    ...process.env.HOME ? { HOME: process.env.HOME } : {},
+    ...base.proxy ? { http_proxy: base.proxy } : {},
+    ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
+    ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+  });
+  const plain2 = process.getuid?.() !== 0;
+  const input = (text8) => text8 === void 0 ? {} : { input: text8 };
+  if (plain2 || !await canConfine()) {
+    const command3 = mmdebstrapCommand(
+      platform3,
+      architecture3,
+      base.sources,
+      (0, import_node_path69.join)(work2, "base.tar"),
+      (0, import_node_path69.join)(work2, "lists"),
+      {
+        plain: plain2
+      }
+    );
+    const folder = plain2 && !openToAll(temporary) ? void 0 : temporary;
+    return run("mmdebstrap", command3.args, {
+      log,
+      cwd: "/",
+      detached: true,
+      env: env(folder),
+      ...input(command3.input)
+    });
+  }
+  (0, import_node_fs57.chmodSync)(temporary, 1023);
+  (0, import_node_fs57.mkdirSync)((0, import_node_path69.join)(temporary, "lists"));
+  (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(temporary, "lists"), 511);
+  const copies = /* @__PURE__ */ new Map();
+  const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
+  const command2 = mmdebstrapCommand(
+    platform3,
+    architecture3,
+    { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
+    `${confinedFolder}/base.tar`,
+    `${confinedFolder}/lists`,
+    { plain: true }
+  );
+  const made2 = await run(
+    "unshare",
+    [
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      confine,
+      "sh",
+      temporary,
+      subordinate,
+      "mmdebstrap",
+      ...command2.args
+    ],
+    { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
+  );
+  if (made2.code === 0) {
+    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary, "base.tar"), (0, import_node_path69.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path69.join)(work2, "lists")]);
+    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary, "lists"), (0, import_node_path69.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path69.join)(work2, "base.tar"), (0, import_node_path69.join)(work2, "lists")]);
+    await run("rm", ["-rf", "--one-file-system", temporary]);
+  }
+  return made2;
+}
+function withCopiedKeys(line2, folder, copies) {
+  return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
+    let copy2 = copies.get(key);
+    if (copy2 === void 0) {
+      copy2 = `key-${copies.size}${(0, import_node_path69.extname)(key)}`;
+      copies.set(key, copy2);
+      (0, import_node_fs57.copyFileSync)(key, (0, import_node_path69.join)(folder, copy2));
+      (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(folder, copy2), 420);
+    }
+    return `signed-by=${confinedFolder}/${copy2}`;
+  });
+}
+var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
+function openToAll(folder) {
+  for (let at2 = folder; ; at2 = (0, import_node_path69.dirname)(at2)) {
+    if (((0, import_node_fs57.statSync)(at2).mode & 1) === 0) return false;
+    if (at2 === "/") return true;
+  }
+}
+function watchRoom(folder) {
+  let full = false;
+  const look2 = () => {
+    try {
+      const { bavail, bsize } = (0, import_node_fs57.statfsSync)(folder);
+      if (bavail * bsize < 2 << 20) full = true;
+    } catch {
+    }
+  };
+  const timer = setInterval(look2, 200);
+  return () => {
+    look2();
+    clearInterval(timer);
+    return full;
+  };
+}
+
+// ts-src/sandbox/base-system.ts
+function wantedBase(distroRoot, platform3, architecture3) {
+  const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
+  const wanted = sha256(
+    JSON.stringify([
+      platform3.os,
+      platform3.release,
+      architecture3,
+      platform3.image ? "image" : platform3.include,
+      sources.lines,
+      sources.underlays
+    ])
+  );
+  return { sources, wanted };
+}
+function basesFolder(driverName, state, name6, architecture3) {
+  const all = (0, import_node_path70.join)(state, "bases");
+  (0, import_node_fs58.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path70.join)((0, import_node_fs58.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+}
+async function ensureBase(request) {
+  const { driver, state, name: name6, architecture: architecture3 } = request;
+  const folder = basesFolder(driver.name, state, name6, architecture3);
+  const target2 = {
+    folder,
+    work: (0, import_node_path70.join)(folder, `new-${process.pid}`),
+    ...wantedBase(request.distroRoot, request.platform, architecture3)
+  };
+  const current = async () => {
+    const base = currentBase(request, target2);
+    return base && await driver.ready(base.root) ? base : void 0;
+  };
+  const there = await current();
+  if (there) return good(there);
+  return withMutex(
+    (0, import_node_path70.join)(folder, "lock"),
+    async () => {
+      const other = await current();
+      return other ? good(other) : makeBase(request, target2);
+    },
+    () => request.progress(`waiting for another slipway that makes the base of ${name6}`)
+  );
+}
+function currentBase(request, { folder, wanted }) {
+  const base = readJson((0, import_node_path70.join)(folder, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path70.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    return void 0;
+  if (request.pinned) return base.digest === request.pinned ? base : void 0;
+  return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
+}
+async function makeBase(request, target2) {
+  const { driver, state, name: name6, now } = request;
+  const { folder, work: work2, wanted, sources } = target2;
+  for (const entry of (0, import_node_fs58.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path70.join)(folder, entry));
+  const lists = (0, import_node_path70.join)(work2, "lists");
+  (0, import_node_fs58.mkdirSync)(lists, { recursive: true });
+  const tar = (0, import_node_path70.join)(work2, "base.tar");
+  const shared = siblingBase(request, wanted);
+  const failed5 = await makeTar(request, target2, tar, shared);
+  if (failed5) {
+    await driver.remove(work2);
+    return bad(failed5);
+  }
+  const digest4 = await sha256File(tar);
+  const unpacked = await driver.unpack(tar, (0, import_node_path70.join)(work2, "root"));
+  if (unpacked.code !== 0) {
+    await driver.remove(work2);
+    return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`));
+  }
+  if (shared && (0, import_node_path70.basename)(shared.lists) === "lists") {
+    await run("rm", ["-rf", lists]);
+    await run("cp", ["-a", shared.lists, lists]);
+  }
+  const archive = await listsDigest(lists);
+  const final = (0, import_node_path70.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  if (exists(final)) await driver.remove(final);
+  (0, import_node_fs58.renameSync)(work2, final);
+  const base = {
+    digest: digest4,
+    archive,
+    wanted,
+    folder: final,
+    root: (0, import_node_path70.join)(final, "root"),
+    lists: (0, import_node_path70.join)(final, "lists", "lists"),
+    tar: (0, import_node_path70.join)(final, "base.tar"),
+    packages: [],
+    made: shared?.made ?? Math.floor(now / 1e3),
+    sources: sources.from
+  };
+  if (!exists(base.lists)) base.lists = (0, import_node_path70.join)(final, "lists");
+  const prepared2 = await prepareBase(driver, state, base);
+  if (!prepared2.ok) return prepared2;
+  base.packages = prepared2.value;
+  writeWhole((0, import_node_path70.join)(folder, "current.json"), JSON.stringify(base));
+  return good(base);
+}
+function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
+  if (driver.name !== "docker") return void 0;
+  const sibling = readJson((0, import_node_path70.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
+}
+async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
+  const proxy = platform3.proxy ?? await hostProxy();
+  const system = `${platform3.os} ${platform3.release} ${architecture3}`;
+  if (!shared) progress(`making the base system of ${name6} (${system}) with mmdebstrap: about a minute`);
+  const wasFull = watchRoom(work2);
+  const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
+  const full = wasFull();
+  if (made2.code === 0) return void 0;
+  if (made2.code === 127)
+    return error("tool-missing", "mmdebstrap is not installed", {
+      hint: "slipway doctor says what this machine lacks"
+    });
+  return error(
+    "base-failed",
+    full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${system})${firstError(log)}`,
+    { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
+  );
+}
+async function prepareBase(driver, state, base) {
+  const prepared2 = await driver.enter({
+    root: { layers: [base.root] },
+    network: false,
+    user: "root",
+    work: newScratch(state),
+    env: aptEnvironment(void 0),
+    binds: [
+      { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
+      { from: cacheOf(base), to: "/var/cache/apt" }
+    ],
+    command: [
+      "sh",
+      "-ec",
+      "mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f '${Package}=${Version}\\n'"
+    ]
+  });
+  if (prepared2.code !== 0)
+    return bad(
+      error(
+        "base-failed",
+        `can't enter the base ${base.digest.slice(0, 12)}: ${prepared2.stderr.trim().split("\n").pop()}`,
+        { hint: "slipway doctor tells whether this machine can make roots" }
+      )
+    );
+  return good(prepared2.stdout.trim().split("\n").sort());
+}
+var firstError = (log) => {
+  const line2 = (readIf(log) ?? "").trimEnd().split("\n").find((l) => l.startsWith("E: "));
+  return line2 ? `: ${line2.slice(3)}` : "";
+};
+var cacheOf = (base) => {
+  const folder = (0, import_node_path70.join)(base.folder, "cache");
+  (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
+  return folder;
+};
+async function listsDigest(folder) {
+  const files = (0, import_node_fs58.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path70.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs58.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path70.basename)(f), await sha256File(f)]))));
+}
+async function hostProxy() {
+  if (process.env.http_proxy) return process.env.http_proxy;
+  const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
+  return /^P='([^']+)'/.exec(asked.stdout)?.[1];
+}
+var aptEnvironment = (proxy) => ({
+  DEBIAN_FRONTEND: "noninteractive",
+  LC_ALL: "C.UTF-8",
+  HOME: "/root",
+  ...proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {},
+  ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+});
+
+// ts-src/sandbox/apt-call.ts
+var aptOptions = [
+  "-o",
+  "APT::Sandbox::User=root",
+  "-o",
+  "APT::Install-Recommends=false",
+  "-o",
+  "Dpkg::Options::=--force-unsafe-io",
+  "-o",
+  "Dpkg::Use-Pty=0",
+  "-o",
+  "Acquire::Retries=3",
+  "-o",
+  "Dir::Cache::pkgcache=/tmp/pkgcache.bin",
+  "-o",
+  "Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin",
+  "-q"
+];
+var copyCaches = "cp /aptcache/*.bin /tmp/; ";
+var listBinds = (base) => [
+  { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
+  { from: cacheOf(base), to: "/aptcache", readOnly: true }
+];
+
+// ts-src/sandbox/apt-resolver.ts
+var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
+var AptResolver = class {
+  constructor(driver, state, base) {
+    this.driver = driver;
+    this.state = state;
+    this.base = base;
+    this.memory = (0, import_node_path71.join)(base.folder, "answers.json");
+    this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
+  }
+  /** Names → digest of their set; those that apt refuses → its words. */
+  resolved;
+  refused = /* @__PURE__ */ new Map();
+  handles = /* @__PURE__ */ new Map();
+  memory;
+  pending = [];
+  asking = false;
+  learned = 0;
+  elsewhere = () => Promise.resolve(void 0);
+  /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
+  learn(resolved, sets) {
+    this.elsewhere = sets;
+    for (const [names4, digest4] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names4)) this.resolved.set(names4, digest4);
+    this.learned = this.resolved.size;
+  }
+  /** All that is known, where it is more than was learned from others. */
+  news() {
+    return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
+  }
+  /** What apt would install for these names, sorted; the text of its complaint where it can't. */
+  async resolve(names4) {
+    if (!names4.length) return noPackages;
+    const wrong = names4.find((name6) => !isDebianName(name6));
+    if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
+    const text8 = names4.join(" ");
+    if (!this.resolved.has(text8)) await this.asked(text8);
+    return this.refused.get(text8) ?? this.handle(text8, this.digestOf(text8));
+  }
+  asked(names4) {
+    return new Promise((done, failed5) => {
+      this.pending.push({ names: names4, done, failed: failed5 });
+      if (!this.asking) {
+        this.asking = true;
+        void this.ask();
+      }
+    });
+  }
+  /** Digest of a set that apt was asked for, and did not refuse. */
+  digestOf(names4) {
+    const digest4 = this.resolved.get(names4);
+    if (digest4 === void 0) throw new Error(`apt was not asked for ${names4}`);
+    return digest4;
+  }
+  handle(names4, digest4) {
+    let handle = this.handles.get(digest4);
+    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
+    return handle;
+  }
+  setFile = (digest4) => (0, import_node_path71.join)(this.base.folder, "sets", `${digest4}.json`);
+  async packagesOf(names4, digest4) {
+    const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
+    const here = readJson(this.setFile(digest4));
+    if (sound(here)) return here;
+    const there = await this.elsewhere(digest4);
+    if (sound(there)) {
+      writeWhole(this.setFile(digest4), JSON.stringify(there), { sync: false });
+      return there;
+    }
+    this.resolved.delete(names4);
+    await this.asked(names4);
+    return this.refused.get(names4) ?? readJson(this.setFile(this.digestOf(names4))) ?? "its answer could not be kept";
+  }
+  /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
+  remember(names4, set) {
+    const digest4 = sha256(set.join(" "));
+    if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
+    this.resolved.set(names4, digest4);
+  }
+  /** Keeps for the next run what is known. */
+  save() {
+    writeWhole(
+      this.memory,
+      JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => a < b ? -1 : 1)))
+    );
+  }
+  /** Questions that come together are asked in one entry. */
+  async ask() {
+    let batch = [];
+    try {
+      while (this.pending.length) {
+        batch = this.pending;
+        this.pending = [];
+        const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
+        if (sets.length) await this.askFor(sets);
+        for (const b of batch) b.done();
+      }
+    } catch (e) {
+      for (const b of batch) b.failed(e);
+    } finally {
+      this.asking = false;
+    }
+  }
+  async askFor(sets) {
+    const work2 = newScratch(this.state);
+    writeWhole((0, import_node_path71.join)(work2, "sets"), `${sets.join("\n")}
+`);
+    const out = await this.driver.enter({
+      root: { layers: [this.base.root] },
+      network: false,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(void 0),
+      binds: [...listBinds(this.base), { from: (0, import_node_path71.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      command: [
+        "sh",
+        "-c",
+        `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(" ")} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`
+      ]
+    });
+    const answers = readAnswers(out.stdout);
+    for (const set of sets) {
+      const answer3 = answers.get(set);
+      if (answer3?.faults.some((t) => t.startsWith("E:"))) this.refused.set(set, answer3.faults.join("; "));
+      else if (answer3?.whole) this.remember(set, answer3.packages.sort());
+      else this.refused.set(set, `apt could not be asked: ${out.stderr.trim().split("\n").pop() || "it was stopped"}`);
+    }
+    this.save();
+  }
+};
+function readAnswers(text8) {
+  const answers = /* @__PURE__ */ new Map();
+  let current;
+  for (const line2 of text8.split("\n")) {
+    if (line2.startsWith("= ")) answers.set(line2.slice(2), current = { packages: [], faults: [], whole: false });
+    else if (line2.startsWith("ended ") && current) current.whole = line2 === "ended 0";
+    else if (line2.startsWith("Inst ")) {
+      const [, name6, version3] = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2) ?? [];
+      if (name6 !== void 0) current?.packages.push(`${name6.replace(/:.*/, "")}=${version3}`);
+    } else if (line2.trim()) current?.faults.push(line2.trim());
+  }
+  return answers;
+}
+
+// ts-src/sandbox/stored-base.ts
+var import_node_fs59 = require("node:fs");
+var import_node_path72 = require("node:path");
+init_diagnostics();
+init_files();
+init_process();
+var nameOf2 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
+async function keepBase(store2, base, work2) {
+  const name6 = nameOf2(base.digest, base.archive);
+  if (await store2.readJson(name6)) return;
+  (0, import_node_fs59.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path72.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path72.join)(work2, "lists.tar.gz");
+  for (const [command2, args] of [
+    ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
+    ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
+  ]) {
+    const packed3 = await run(command2, [...args]);
+    if (packed3.code !== 0)
+      throw Object.assign(new Error(`can't pack a base: ${packed3.stderr.trim().split("\n").pop()}`), {
+        code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
+      });
+  }
+  await store2.writeJson(name6, {
+    tar: await store2.put(tar),
+    lists: await store2.put(lists),
+    packages: base.packages,
+    made: base.made
+  });
+}
+async function toldBase(store2, state, platform3, wanted) {
+  const stored2 = await store2.readJson(nameOf2(wanted.digest, wanted.archive));
+  if (!stored2) return lost2("base", platform3, wanted.digest);
+  return good(baseIn((0, import_node_path72.join)(state, "told", folderName(wanted)), wanted, stored2));
+}
+var baseIn = (folder, wanted, { packages, made: made2 }) => ({
+  ...wanted,
+  folder,
+  root: (0, import_node_path72.join)(folder, "root"),
+  lists: (0, import_node_path72.join)(folder, "lists"),
+  tar: (0, import_node_path72.join)(folder, "base.tar"),
+  packages,
+  made: made2,
+  sources: "store"
+});
+var lost2 = (what, platform3, digest4) => bad(
+  error("base-failed", `the store has no ${what} of '${platform3}' with the digest ${digest4.slice(0, 12)}`, {
+    hint: "plan again: then the base is made anew"
+  })
+);
+var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`;
+async function storedBase(request) {
+  const { driver, state, name: name6, architecture: architecture3, wanted } = request;
+  const folder = basesFolder(driver.name, state, name6, architecture3);
+  const kept3 = (0, import_node_path72.join)(folder, `kept-${folderName(wanted)}.json`);
+  const there = async () => {
+    for (const file3 of [(0, import_node_path72.join)(folder, "current.json"), kept3]) {
+      const base = readJson(file3);
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path72.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+        return base;
+    }
+    return void 0;
+  };
+  const now = await there();
+  if (now) return good(now);
+  return withMutex(
+    (0, import_node_path72.join)(folder, "lock"),
+    async () => {
+      const other = await there();
+      if (other) return good(other);
+      const fetched = await fetchBase(request, folder);
+      if (fetched.ok) writeWhole(kept3, JSON.stringify(fetched.value));
+      return fetched;
+    },
+    () => request.progress(`waiting for another slipway that fetches the base of ${name6}`)
+  );
+}
+async function fetchBase(request, folder) {
+  const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
+  const stored2 = await store2.readJson(nameOf2(wanted.digest, wanted.archive));
+  if (!stored2) return lost2("base", name6, wanted.digest);
+  request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
+  const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
+  if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
+  const work2 = (0, import_node_path72.join)(folder, `new-${process.pid}`);
+  await driver.remove(work2);
+  (0, import_node_fs59.mkdirSync)((0, import_node_path72.join)(work2, "lists"), { recursive: true });
+  const unzipped4 = await run("sh", [
+    "-c",
+    'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
+    "sh",
+    tar,
+    (0, import_node_path72.join)(work2, "base.tar"),
+    lists,
+    (0, import_node_path72.join)(work2, "lists")
+  ]);
+  if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
+  if (await sha256File((0, import_node_path72.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked = await driver.unpack((0, import_node_path72.join)(work2, "base.tar"), (0, import_node_path72.join)(work2, "root"));
+  if (unpacked.code !== 0) return cannotUnpack(name6, unpacked);
+  const final = (0, import_node_path72.join)(folder, folderName(wanted));
+  if (exists(final)) await driver.remove(final);
+  (0, import_node_fs59.renameSync)(work2, final);
+  const base = baseIn(final, wanted, stored2);
+  const prepared2 = await prepareBase(driver, state, base);
+  return prepared2.ok ? good(base) : prepared2;
+}
+var cannotUnpack = (name6, { stderr }) => bad(error("base-failed", `can't unpack the base of '${name6}': ${stderr.trim().split("\n").pop()}`));
+var sharedName = (digest4) => `bases/shared/${digest4}.json`;
+async function sharedBase(request) {
+  const { store: store2, platform: platform3, architecture: architecture3, pinned } = request;
+  const { wanted } = wantedBase(request.distroRoot, platform3, architecture3);
+  const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform3.renew_days * 86400 : base.digest === pinned;
+  const pointer = sharedName(pinned ?? wanted);
+  const fetch2 = async (shared) => {
+    if (!shared || !young(shared)) return void 0;
+    const base = await storedBase({ ...request, wanted: shared });
+    return base.ok ? base.value : void 0;
+  };
+  const there = await fetch2(await store2.readJson(pointer));
+  if (there) return good(there);
+  const made2 = await ensureBase(request);
+  if (!made2.ok) return made2;
+  const { digest: digest4, archive, made: when } = made2.value;
+  await keepBase(store2, made2.value, newScratch(request.state));
+  for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest4)])) {
+    const { value: value2, tag } = await store2.readTagged(target2);
+    const first2 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
+    if (first2) return good(first2);
+    if (value2 && target2 !== pointer) continue;
+    if (await store2.replaceJson(target2, { digest: digest4, archive, made: when }, tag)) continue;
+    const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
+    if (other) return good(other);
+  }
+  return made2;
+}
+
+// ts-src/sandbox/system-layers.ts
+var import_node_fs60 = require("node:fs");
+var import_node_path73 = require("node:path");
+init_diagnostics();
+init_digest();
+init_files();
+var shortList = (names4) => `${names4.slice(0, 5).join(", ")}${names4.length > 5 ? ` and ${names4.length - 5} more` : ""}`;
+var SystemLayers = class {
+  constructor(driver, state, base, proxy, log) {
+    this.driver = driver;
+    this.state = state;
+    this.base = base;
+    this.proxy = proxy;
+    this.log = log;
+  }
+  layers = /* @__PURE__ */ new Map();
+  known = /* @__PURE__ */ new Set();
+  making = /* @__PURE__ */ new Map();
+  /**
+   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
+   * many sets, which gets a layer of its own below the others, so that it is installed once.
+   */
+  async root(set, common3 = []) {
+    if (!set.length) return good([this.base.root]);
+    const below2 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
+    if (below2.length) {
+      const made2 = await this.root(below2);
+      if (!made2.ok) return made2;
+    }
+    const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
+    let making = this.making.get(id);
+    if (!making) {
+      making = this.make(id, set, below2).finally(() => this.making.delete(id));
+      this.making.set(id, making);
+    }
+    return making;
+  }
+  all = () => (0, import_node_path73.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path73.join)(this.all(), id);
+  /** Folders of a layer and of all below it; undefined where one of them is not there. */
+  chain(id) {
+    const chain = [];
+    for (let at2 = id; at2; ) {
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path73.join)(this.folder(at2), "layer.json"));
+      if (!layer) return void 0;
+      this.layers.set(at2, layer);
+      chain.push((0, import_node_path73.join)(this.folder(at2), "root"));
+      at2 = layer.parent;
+    }
+    return [...chain, this.base.root];
+  }
+  async soundChain(id) {
+    const chain = this.chain(id);
+    return chain && await this.sound(chain) ? chain : void 0;
+  }
+  async make(id, set, common3) {
+    const there = await this.soundChain(id);
+    if (there) return good(there);
+    return withMutex((0, import_node_path73.join)(this.all(), `${id}.lock`), async () => {
+      const other = await this.soundChain(id);
+      return other ? good(other) : this.install(id, set, common3);
+    });
+  }
+  /** Installs a set upon the nearest layer at hand, and puts what that adds to its place. */
+  async install(id, set, common3) {
+    const nearest2 = this.nearestBelow(set, common3);
+    const below2 = nearest2 && await this.soundChain(nearest2.id);
+    const parent = below2 && nearest2;
+    const lower = below2 ?? [this.base.root];
+    const missing = set.filter((s) => !parent?.set.includes(s));
+    const fetched = await this.fetch(missing);
+    if (!fetched.ok) return fetched;
+    const work2 = newScratch(this.state);
+    const keep2 = (0, import_node_path73.join)(work2, "kept");
+    const made2 = await this.driver.enter({
+      root: { layers: lower, keep: keep2 },
+      network: false,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(void 0),
+      log: this.log,
+      binds: [...listBinds(this.base), { from: this.archives(), to: "/var/cache/apt/archives" }],
+      command: [
+        "sh",
+        "-ec",
+        copyCaches + 'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
+        "apt-get",
+        ...aptOptions,
+        "-o",
+        "Debug::NoLocking=1",
+        "-y",
+        "--no-download",
+        "--allow-downgrades",
+        "install",
+        "--",
+        ...missing
+      ]
+    });
+    if (made2.code !== 0)
+      return bad(
+        error("system-install", `apt could not install ${shortList(missing)}`, {
+          file: this.log,
+          hint: "the end of that log tells why"
+        })
+      );
+    await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
+    return good([(0, import_node_path73.join)(this.folder(id), "root"), ...lower]);
+  }
+  /** Moves what an installation left in `kept` to the layer's place. */
+  async keep(id, layer, kept3, work2) {
+    (0, import_node_fs60.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path73.join)(work2, "layer");
+    (0, import_node_fs60.mkdirSync)(staged);
+    (0, import_node_fs60.rmSync)((0, import_node_path73.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs60.renameSync)(kept3, (0, import_node_path73.join)(staged, "root"));
+    writeWhole((0, import_node_path73.join)(staged, "layer.json"), JSON.stringify(layer));
+    if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
+    (0, import_node_fs60.renameSync)(staged, this.folder(id));
+    this.layers.set(id, layer);
+  }
+  async sound(chain) {
+    for (const folder of chain) if (!this.known.has(folder) && !await this.driver.ready(folder)) return false;
+    for (const folder of chain) this.known.add(folder);
+    return true;
+  }
+  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
+  nearestBelow(set, common3) {
+    const wanted = new Set(set);
+    let best;
+    let names4 = [];
+    try {
+      names4 = (0, import_node_fs60.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+    } catch {
+    }
+    for (const id of names4) {
+      const chain = this.chain(id);
+      const layer = this.layers.get(id);
+      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
+        continue;
+      if (layer.set.every((s) => wanted.has(s)) && common3.every((s) => layer.set.includes(s))) best = { ...layer, id };
+    }
+    return best;
+  }
+  archives() {
+    const folder = (0, import_node_path73.join)(this.state, "archives");
+    (0, import_node_fs60.mkdirSync)((0, import_node_path73.join)(folder, "partial"), { recursive: true });
+    return folder;
+  }
+  /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
+  async fetch(packages) {
+    const file3 = (p) => {
+      const [name6 = "", version3 = ""] = p.split("=");
+      return `${name6}_${version3.replaceAll(":", "%3a")}_`;
+    };
+    return withMutex((0, import_node_path73.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs60.readdirSync)(this.archives());
+      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
+      if (!missing.length) return good(true);
+      const work2 = newScratch(this.state);
+      const got = await this.driver.enter({
+        root: { layers: [this.base.root] },
+        network: true,
+        user: "root",
+        work: work2,
+        env: aptEnvironment(await this.proxy()),
+        log: this.log,
+        binds: [...listBinds(this.base), { from: this.archives(), to: "/fetched" }],
+        command: [
+          "sh",
+          "-ec",
+          copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/`,
+          "apt-get",
+          ...aptOptions,
+          "download",
+          "--",
+          ...missing
+        ]
+      });
+      if (got.code === 0) return good(true);
+      return bad(
+        error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
+          file: this.log,
+          hint: "if the archive no longer has these versions, make the base anew with --renew-base"
+        })
+      );
+    });
+  }
+  /** dpkg's status of a root with this set, as text. */
+  status(layers) {
+    return layers.map((l) => (0, import_node_path73.join)(l, "var/lib/dpkg/status")).find(exists);
+  }
+};
+
+// ts-src/engine/system-packages.ts
+var logOf = (state) => (0, import_node_path74.join)(state, "slipway.log");
+async function openSystem(request, target2, tells) {
+  const { driver, state, store: store2 } = request;
+  const found2 = request.distro.platforms[target2.platform];
+  if (!found2) throw new Error(`no platform ${target2.platform}`);
+  const platform3 = request.renewBase ? { ...found2, renew_days: 0 } : found2;
+  const base = await openBase(request, target2, platform3, tells);
+  if (!base.ok) return base;
+  const proxy = async () => platform3.proxy ?? hostProxy();
+  const system = new AptResolver(driver, state, base.value);
+  system.learn(
+    await store2.readJson(resolvedName(base.value)),
+    (digest4) => store2.readJson(setName(digest4))
+  );
+  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state)) });
+}
+function openBase(request, { platform: name6, architecture: architecture3 }, platform3, tells) {
+  const { driver, store: store2, state, distroRoot, progress } = request;
+  const id = `${name6}-${architecture3}`;
+  const wanted = request.bases[id];
+  if (wanted && tells) return toldBase(store2, state, name6, wanted);
+  if (wanted) return storedBase({ driver, store: store2, state, name: name6, architecture: architecture3, wanted, progress });
+  const pinned = request.lock?.platforms[id]?.base;
+  const log = logOf(state);
+  const now = Date.now();
+  const asked = { driver, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned };
+  return request.sharesBases ? sharedBase({ ...asked, store: store2 }) : ensureBase(asked);
+}
+var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
+var setName = (digest4) => `sets/${digest4.slice(0, 2)}/${digest4}.json`;
+async function shareAnswers(systems, store2) {
+  for (const system of systems) {
+    const news = system.news();
+    if (!news) continue;
+    const there = await store2.readJson(resolvedName(system.base)) ?? {};
+    const known3 = new Set(Object.values(there));
+    const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
+    await store2.many(fresh, async ([names4, digest4]) => {
+      const set = await system.resolve(names4.split(" "));
+      const packages = typeof set === "string" ? void 0 : await set.packages();
+      if (Array.isArray(packages)) await store2.writeJson(setName(digest4), packages);
+    });
+    await store2.writeJson(resolvedName(system.base), { ...there, ...news });
+  }
+}
+
 // ts-src/engine/task-keys.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path75 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -34237,7 +34478,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join63(set, other) {
+function join65(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -34270,7 +34511,7 @@ var TaskKeys = class {
   /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
   async resolveKey(graph2, task) {
     const p = packageOf(graph2, task);
-    const kind = kindOf2(graph2, task);
+    const kind = kindOf3(graph2, task);
     const isTest = kind === "test";
     const variant3 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
@@ -34286,7 +34527,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
-    for (const d of direct) join63(names4, this.namesOf(graph2, d));
+    for (const d of direct) join65(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -34346,7 +34587,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs61.readFileSync)((0, import_node_path73.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs61.readFileSync)((0, import_node_path75.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34396,7 +34637,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join63(names4, below2);
+      if (below2) join65(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -34418,23 +34659,7 @@ var versionsOf3 = (graphs) => Object.fromEntries(
     Object.fromEntries(graph2.records.flatMap((r) => r ? [[r.package, r.version]] : []))
   ])
 );
-var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
-var setName = (digest4) => `sets/${digest4.slice(0, 2)}/${digest4}.json`;
-async function shareResolved({ graphs: runs, store: store2 }) {
-  for (const system of new Set(runs.map((r) => r.system))) {
-    const news = system.news();
-    if (!news) continue;
-    const there = await store2.readJson(resolvedName(system.base)) ?? {};
-    const known3 = new Set(Object.values(there));
-    const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
-    await store2.many(fresh, async ([names4, digest4]) => {
-      const set = await system.resolve(names4.split(" "));
-      const packages = typeof set === "string" ? void 0 : await set.packages();
-      if (Array.isArray(packages)) await store2.writeJson(setName(digest4), packages);
-    });
-    await store2.writeJson(resolvedName(system.base), { ...there, ...news });
-  }
-}
+var shareResolved = ({ graphs, store: store2 }) => shareAnswers(new Set(graphs.map((graph2) => graph2.system)), store2);
 var ownArchitecture = () => ({
   x64: "amd64",
   arm64: "arm64",
@@ -34489,23 +34714,13 @@ async function openSession(input, options7) {
     channelVersion: options7.channelVersion
   };
 }
-function newBase(input, options7, store2, of, architecture3) {
-  const { driver, say: progress } = options7;
-  const { state, distroRoot } = input;
-  const pinned = input.lock?.platforms[of.id]?.base;
-  const { name: name6, platform: platform3, log } = of;
-  const now = Date.now();
-  if (options7.sharesBases)
-    return sharedBase({ driver, store: store2, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned });
-  return ensureBase(driver, state, distroRoot, name6, platform3, architecture3, now, log, progress, pinned);
-}
 async function prepareScopes(input, options7, store2, history) {
-  const { plan: plan2, distro, state } = input;
+  const { plan: plan2, distro } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path74.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
+  const request = { ...input, ...options7, store: store2, progress: options7.say };
   const graphs = [];
   const lacking = /* @__PURE__ */ new Map();
   const skipped = matcher(distro.tests.skip);
@@ -34520,31 +34735,26 @@ async function prepareScopes(input, options7, store2, history) {
         continue;
       }
       if (options7.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
-      let system = systems.get(id);
-      if (!system) {
-        const platform3 = { ...distro.platforms[target2.platform], ...options7.renewBase ? { renew_days: 0 } : {} };
-        const planned3 = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned3 ? await storedBase(options7.driver, store2, state, target2.platform, target2.architecture, planned3, options7.say) : await newBase(input, options7, store2, { name: target2.platform, platform: platform3, id, log }, target2.architecture);
-        if (!base.ok) {
-          diagnostics.push(...base.diagnostics);
+      let opened = systems.get(id);
+      if (!opened) {
+        const system = await openSystem(request, target2, tells);
+        if (!system.ok) {
+          diagnostics.push(...system.diagnostics);
           continue;
         }
-        system = new AptResolver(options7.driver, state, base.value, async () => platform3.proxy ?? hostProxy(), log);
-        system.learn(
-          await store2.readJson(resolvedName(base.value)),
-          (digest4) => store2.readJson(setName(digest4))
-        );
-        systems.set(id, system);
+        opened = system.value;
+        systems.set(id, opened);
       }
-      const names4 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
+      const { base } = opened.system;
+      const names4 = input.checkArchive && !tells ? archiveNames(base) : void 0;
       const check4 = names4 && input.checkArchive?.(scope2, target2, names4);
       for (const d of check4?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope2,
           target2,
-          system.base,
-          system,
+          base,
+          opened,
           distro.reuse === "full",
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
@@ -34564,7 +34774,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
 var import_node_fs62 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -34603,16 +34813,16 @@ async function add(link, seen) {
 // ts-src/sandbox/disk-limit.ts
 var pause = 1e3;
 var longest4 = 6e4;
-async function withDiskLimit(entry, du, enter) {
+async function withDiskLimit(entry, du2, enter2) {
   const { disk, files = Infinity } = entry.limits ?? {};
   const folders2 = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
   const [first2] = folders2;
-  if (disk === void 0 || first2 === void 0) return enter(entry);
+  if (disk === void 0 || first2 === void 0) return enter2(entry);
   const controller = new AbortController();
   const stop = () => controller.abort();
   entry.signal?.addEventListener("abort", stop, { once: true });
   if (entry.signal?.aborted) stop();
-  const watch2 = new Watch(folders2, first2, disk, files, du);
+  const watch2 = new Watch(folders2, first2, disk, files, du2);
   let exceeded = false;
   const timer = setInterval(() => {
     void watch2.look().then((over) => {
@@ -34622,7 +34832,7 @@ async function withDiskLimit(entry, du, enter) {
     });
   }, pause);
   try {
-    const outcome = await enter({ ...entry, signal: controller.signal });
+    const outcome = await enter2({ ...entry, signal: controller.signal });
     return exceeded ? { ...outcome, exceeded: "disk" } : outcome;
   } finally {
     clearInterval(timer);
@@ -34630,12 +34840,12 @@ async function withDiskLimit(entry, du, enter) {
   }
 }
 var Watch = class {
-  constructor(folders2, where, bytes, files, du) {
+  constructor(folders2, where, bytes, files, du2) {
     this.folders = folders2;
     this.where = where;
     this.bytes = bytes;
     this.files = files;
-    this.du = du;
+    this.du = du2;
   }
   begun;
   /** Free room at the last count, and when that was. */
@@ -34700,162 +34910,172 @@ var capabilities = [
   "AUDIT_WRITE",
   "SETFCAP"
 ];
+var docker = (args, options7 = {}) => run("docker", args, options7);
+var imageOf = (folder) => readIf((0, import_node_path76.join)(folder, marker))?.trim();
+var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
+var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
+async function sweep2(label) {
+  const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
+  const alive = (pid) => exists(`/proc/${pid}`);
+  for (const id of old.stdout.split("\n").filter(Boolean)) {
+    const owner = (await docker(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
+    if (!alive(owner)) await docker(["rm", "--force", id]);
+  }
+}
+function createArguments(entry, { name: name6, label, image: image2, limits: limits2 }) {
+  const command2 = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
+  return [
+    "create",
+    "--cap-drop",
+    "ALL",
+    ...capabilities.flatMap((c) => ["--cap-add", c]),
+    ...entry.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
+    "--memory",
+    String(limits2.memory),
+    "--pids-limit",
+    String(limits2.processes),
+    "--shm-size",
+    String(limits2.temporary),
+    "--ulimit",
+    "core=0",
+    ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
+    "--interactive",
+    "--name",
+    name6,
+    "--label",
+    label,
+    "--label",
+    `slipway.pid=${process.pid}`,
+    "--hostname",
+    "slipway",
+    "--network",
+    entry.network === true ? "host" : "none",
+    "--init",
+    ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
+    // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
+    ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place2) => [
+      "--tmpfs",
+      `${place2}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
+    ]),
+    ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
+    image2,
+    "sh",
+    "-c",
+    guarded,
+    "sh",
+    ...command2
+  ];
+}
+async function copyLayers(layers, name6, work2) {
+  for (const layer of [...layers].reverse()) {
+    const archive = (0, import_node_path76.join)(work2, "over.tar");
+    const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
+    const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
+    (0, import_node_fs62.rmSync)(archive, { force: true });
+    if (copied.code !== 0) return copied;
+  }
+  return void 0;
+}
+async function start({ log, signal }, name6, limits2) {
+  const stop = () => void docker(["kill", name6]);
+  signal?.addEventListener("abort", stop, { once: true });
+  const outcome = await run("setpriv", ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name6], {
+    keepInput: true,
+    ...log ? { log } : {},
+    ...limits2.log === void 0 ? {} : { logLimit: limits2.log },
+    ...signal ? { signal } : {}
+  });
+  signal?.removeEventListener("abort", stop);
+  return outcome;
+}
+async function commit(name6, keep2) {
+  (0, import_node_fs62.mkdirSync)((0, import_node_path76.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
+  const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
+  if (committed.code !== 0) return committed;
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path76.join)(keep2, "var/lib/dpkg/status")]);
+  if (status.code !== 0) return status;
+  (0, import_node_fs62.writeFileSync)((0, import_node_path76.join)(keep2, marker), `${tag}
+`);
+  return void 0;
+}
+async function enter(entry, label) {
+  (0, import_node_fs62.mkdirSync)(entry.work, { recursive: true });
+  const images = entry.root.layers.map(imageOf);
+  const at2 = images.findIndex((i) => i !== void 0);
+  const image2 = images[at2];
+  if (image2 === void 0)
+    return {
+      code: 125,
+      signal: null,
+      stdout: "",
+      stderr: "the base image of this root is not there: run with --renew-base"
+    };
+  const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
+  const limits2 = entry.limits ?? defaultLimits();
+  const created = await docker(createArguments(entry, { name: name6, label, image: image2, limits: limits2 }));
+  if (created.code !== 0) return created;
+  try {
+    const notCopied = await copyLayers(entry.root.layers.slice(0, at2), name6, entry.work);
+    if (notCopied) return notCopied;
+    const outcome = await start(entry, name6, limits2);
+    if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
+    const keep2 = outcome.code === 0 ? entry.root.keep : void 0;
+    return keep2 && await commit(name6, keep2) || outcome;
+  } finally {
+    await docker(["rm", "--force", name6]);
+  }
+}
+async function remove2(folder) {
+  if (!exists(folder)) return;
+  const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder]);
+  if (own3.code === 0) return;
+  const image2 = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
+  if (image2)
+    await docker([
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--volume",
+      `${(0, import_node_path76.dirname)(folder)}:/parent`,
+      image2,
+      "rm",
+      "-rf",
+      `/parent/${(0, import_node_path76.basename)(folder)}`
+    ]);
+}
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker2 = (args, options7 = {}) => run("docker", args, options7);
-  const imageOf = (folder) => readIf((0, import_node_path75.join)(folder, marker))?.trim();
-  const ranOutOfMemory = async (name6) => (await docker2(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
   let swept;
-  const sweep2 = async () => {
-    const old = await docker2(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
-    const alive = (pid) => exists(`/proc/${pid}`);
-    for (const id of old.stdout.split("\n").filter(Boolean)) {
-      const owner = (await docker2(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
-      if (!alive(owner)) await docker2(["rm", "--force", id]);
-    }
+  const enterSwept = async (entry) => {
+    await (swept ??= sweep2(label));
+    return enter(entry, label);
   };
-  const du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
-  async function enter(entry) {
-    await (swept ??= sweep2());
-    (0, import_node_fs62.mkdirSync)(entry.work, { recursive: true });
-    const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
-    if (at2 < 0)
-      return {
-        code: 125,
-        signal: null,
-        stdout: "",
-        stderr: "the base image of this root is not there: run with --renew-base"
-      };
-    const image2 = imageOf(entry.root.layers[at2]);
-    const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
-    const command2 = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
-    const limits2 = entry.limits ?? defaultLimits();
-    const created = await docker2([
-      "create",
-      "--cap-drop",
-      "ALL",
-      ...capabilities.flatMap((c) => ["--cap-add", c]),
-      ...entry.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
-      "--memory",
-      String(limits2.memory),
-      "--pids-limit",
-      String(limits2.processes),
-      "--shm-size",
-      String(limits2.temporary),
-      "--ulimit",
-      "core=0",
-      ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
-      "--interactive",
-      "--name",
-      name6,
-      "--label",
-      label,
-      "--label",
-      `slipway.pid=${process.pid}`,
-      "--hostname",
-      "slipway",
-      "--network",
-      entry.network === true ? "host" : "none",
-      "--init",
-      ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
-      // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
-      ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place2) => [
-        "--tmpfs",
-        `${place2}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
-      ]),
-      ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
-      image2,
-      "sh",
-      "-c",
-      guarded,
-      "sh",
-      ...command2
-    ]);
-    if (created.code !== 0) return created;
-    try {
-      for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path75.join)(entry.work, "over.tar");
-        const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-        const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-        (0, import_node_fs62.rmSync)(archive, { force: true });
-        if (copied.code !== 0) return copied;
-      }
-      const { log, signal } = entry;
-      const stop = () => void docker2(["kill", name6]);
-      signal?.addEventListener("abort", stop, { once: true });
-      const outcome = await run(
-        "setpriv",
-        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name6],
-        {
-          keepInput: true,
-          ...log ? { log } : {},
-          ...limits2.log === void 0 ? {} : { logLimit: limits2.log },
-          ...signal ? { signal } : {}
-        }
-      );
-      signal?.removeEventListener("abort", stop);
-      if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
-      if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs62.mkdirSync)((0, import_node_path75.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
-        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name6}`).slice(0, 24)}`;
-        const committed = await docker2(["commit", "--change", 'CMD ["sh"]', name6, tag]);
-        if (committed.code !== 0) return committed;
-        const status = await docker2([
-          "cp",
-          `${name6}:/var/lib/dpkg/status`,
-          (0, import_node_path75.join)(entry.root.keep, "var/lib/dpkg/status")
-        ]);
-        if (status.code !== 0) return status;
-        (0, import_node_fs62.writeFileSync)((0, import_node_path75.join)(entry.root.keep, marker), `${tag}
-`);
-      }
-      return outcome;
-    } finally {
-      await docker2(["rm", "--force", name6]);
-    }
-  }
   return {
     name: "docker",
-    enter: (entry) => withDiskLimit(entry, du, enter),
+    enter: (entry) => withDiskLimit(entry, du, enterSwept),
     async unpack(tar, folder) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
-      const imported = await docker2(["import", tar, tag]);
+      const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs62.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs62.writeFileSync)((0, import_node_path75.join)(folder, marker), `${tag}
+      (0, import_node_fs62.writeFileSync)((0, import_node_path76.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
     // Images may be pruned, or the daemon be another one than before.
     async ready(folder) {
       const image2 = imageOf(folder);
-      return image2 !== void 0 && (await docker2(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
+      return image2 !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
     },
-    async remove(folder) {
-      if (!exists(folder)) return;
-      const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder]);
-      if (own3.code === 0) return;
-      const image2 = (await docker2(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
-      if (image2)
-        await docker2([
-          "run",
-          "--rm",
-          "--network",
-          "none",
-          "--volume",
-          `${(0, import_node_path75.dirname)(folder)}:/parent`,
-          image2,
-          "rm",
-          "-rf",
-          `/parent/${(0, import_node_path75.basename)(folder)}`
-        ]);
-    }
+    remove: remove2
   };
 }
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -35025,18 +35245,75 @@ exec "$@"`;
 function readRoot(reading, plain2, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
   (0, import_node_fs63.mkdirSync)(work2, { recursive: true });
-  const links = reading.layers.map((layer, i) => {
-    (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path76.join)(work2, `l${i}`));
-    return `l${i}`;
-  });
+  const layers = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
-    ["sh", "-c", readScript, "read", work2, links.join(":"), plain2 ? ",userxattr" : "", ...command2],
+    ["sh", "-c", readScript, "read", work2, layers, plain2 ? ",userxattr" : "", ...command2],
     { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
   );
 }
+function linkLayers(layers, work2) {
+  return layers.map((layer, i) => {
+    (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path77.join)(work2, `l${i}`));
+    return `l${i}`;
+  }).join(":");
+}
+function linkUpper(keep2, work2) {
+  if (!keep2) return "tmpfs";
+  (0, import_node_fs63.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs63.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs63.symlinkSync)(keep2, (0, import_node_path77.join)(work2, "k"));
+  (0, import_node_fs63.symlinkSync)(`${keep2}.work`, (0, import_node_path77.join)(work2, "k.work"));
+  return "k";
+}
+var enterEnvironment2 = (entry, limits2, group, plain2) => ({
+  ...entry.env,
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  ENTER_SIZE: String(limits2.temporary),
+  ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
+  ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
+  ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
+  ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
+});
+async function enterRoot(entry, plain2, propagation, inside) {
+  (0, import_node_fs63.mkdirSync)(entry.work, { recursive: true });
+  const layers = linkLayers(entry.root.layers, entry.work);
+  const upper = linkUpper(entry.root.keep, entry.work);
+  const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
+  const offline = entry.network === true ? [] : ["--net"];
+  const limits2 = entry.limits ?? defaultLimits();
+  const group = openGroup(limits2);
+  const { log, signal } = entry;
+  const outcome = await inside(
+    ["--mount", "--propagation", propagation, "--pid", "--ipc", "--uts", ...offline],
+    [
+      "sh",
+      "-c",
+      enter_default2,
+      "enter",
+      enter_default,
+      entry.work,
+      layers,
+      upper,
+      entry.network === true ? "on" : entry.network || "off",
+      entry.user,
+      String(entry.binds.length),
+      ...binds,
+      ...entry.command
+    ],
+    {
+      env: enterEnvironment2(entry, limits2, group, plain2),
+      signal,
+      terminal: entry.terminal === true,
+      ...log ? { log } : {},
+      ...limits2.log === void 0 ? {} : { logLimit: limits2.log }
+    }
+  );
+  const exceeded = group?.close();
+  return exceeded ? { ...outcome, exceeded } : outcome;
+}
 function unshareDriver() {
-  const plain2 = process.getuid() !== 0;
+  const plain2 = process.getuid?.() !== 0;
   const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command2, options7) => run(
     "setpriv",
@@ -35046,81 +35323,22 @@ function unshareDriver() {
   );
   let known3;
   const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
+  const propagation = async () => await isPrivate() ? "private" : "unchanged";
   const unmount = async (folder) => {
     const own3 = mountsBelow(folder);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
   };
-  const du = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
-  const enter = async (entry) => {
-    (0, import_node_fs63.mkdirSync)(entry.work, { recursive: true });
-    const links = entry.root.layers.map((layer, i) => {
-      (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path76.join)(entry.work, `l${i}`));
-      return `l${i}`;
-    });
-    let upper = "tmpfs";
-    if (entry.root.keep) {
-      (0, import_node_fs63.mkdirSync)(entry.root.keep, { recursive: true });
-      (0, import_node_fs63.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-      (0, import_node_fs63.symlinkSync)(entry.root.keep, (0, import_node_path76.join)(entry.work, "k"));
-      (0, import_node_fs63.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path76.join)(entry.work, "k.work"));
-      upper = "k";
-    }
-    const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
-    const namespaces = [
-      "--mount",
-      "--propagation",
-      await isPrivate() ? "private" : "unchanged",
-      "--pid",
-      "--ipc",
-      "--uts",
-      ...entry.network === true ? [] : ["--net"]
-    ];
-    const limits2 = entry.limits ?? defaultLimits();
-    const group = openGroup(limits2);
-    const env = {
-      ...entry.env,
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      ENTER_SIZE: String(limits2.temporary),
-      ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
-      ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
-      ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
-      ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
-    };
-    const { log, signal } = entry;
-    const outcome = await inside(
-      namespaces,
-      [
-        "sh",
-        "-c",
-        enter_default2,
-        "enter",
-        enter_default,
-        entry.work,
-        links.join(":"),
-        upper,
-        entry.network === true ? "on" : entry.network || "off",
-        entry.user,
-        String(entry.binds.length),
-        ...binds,
-        ...entry.command
-      ],
-      {
-        env,
-        signal,
-        terminal: entry.terminal === true,
-        ...log ? { log } : {},
-        ...limits2.log === void 0 ? {} : { logLimit: limits2.log }
-      }
-    );
-    const exceeded = group?.close();
+  const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
+  const enter2 = async (entry) => {
+    const outcome = await enterRoot(entry, plain2, await propagation(), inside);
     await unmount(entry.work);
-    return exceeded ? { ...outcome, exceeded } : outcome;
+    return outcome;
   };
   return {
     name: "unshare",
-    enter: (entry) => withDiskLimit(entry, du, enter),
+    enter: (entry) => withDiskLimit(entry, du2, enter2),
     async read(reading) {
-      const outcome = await readRoot(reading, plain2, await isPrivate() ? "private" : "unchanged", inside);
+      const outcome = await readRoot(reading, plain2, await propagation(), inside);
       await unmount(reading.work);
       return outcome;
     },
@@ -35160,7 +35378,10 @@ var runOptions = {
   },
   driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
 };
-var count2 = (v, fallback) => v === void 0 ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
+function count2(v, fallback) {
+  if (v === void 0) return fallback;
+  return /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
+}
 var units2 = { s: 1 / 60, m: 1, h: 60 };
 function timeOf(v) {
   const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
@@ -35173,7 +35394,8 @@ function writtenLimits(text8) {
   for (const part of text8 === void 0 ? [] : text8.split(",")) {
     const [key, value2 = "", ...more] = part.split("=");
     const name6 = limitKeys.find((k) => k === key);
-    const amount = name6 !== "processes" ? sizeOf(value2) : /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
+    const processes = /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
+    const amount = name6 === "processes" ? processes : sizeOf(value2);
     if (!name6 || !amount || more.length || found2[name6] !== void 0) return void 0;
     found2[name6] = amount;
   }
@@ -35209,10 +35431,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path77.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path78.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -35349,7 +35571,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned3.diagnostics);
   if (!planned3.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned3.value;
-  const output = values.output === void 0 ? (0, import_node_path78.join)(workspace.root, "out") : (0, import_node_path78.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path79.join)(workspace.root, "out") : (0, import_node_path79.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -35415,7 +35637,7 @@ async function buildAll(values, planned3, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path78.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path79.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned3.lock),
@@ -35524,7 +35746,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path78.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path79.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -35539,11 +35761,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path78.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path79.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path78.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path79.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -35615,11 +35837,11 @@ function differenceOf(a, b, locks = [void 0, void 0]) {
     const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
     const of = { added: [], removed: [], changed: [], tests: [] };
     for (const name6 of sortedKeys2(x, y)) {
-      const [before2, after] = [x[name6], y[name6]];
-      if (!before2) of.added.push([name6, after.version]);
-      else if (!after) of.removed.push([name6, before2.version]);
-      else if (before2.version !== after.version)
-        of.changed.push([name6, before2.version, after.version, before2.abi !== after.abi]);
+      const [before, after] = [x[name6], y[name6]];
+      if (!before) of.added.push([name6, after.version]);
+      else if (!after) of.removed.push([name6, before.version]);
+      else if (before.version !== after.version)
+        of.changed.push([name6, before.version, after.version, before.abi !== after.abi]);
     }
     const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
     for (const name6 of sortedKeys2(s, t)) if (s[name6] !== t[name6]) of.tests.push([name6, s[name6] ?? "-", t[name6] ?? "-"]);
@@ -35652,7 +35874,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs65 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -35681,11 +35903,11 @@ function brokenPackages(own3, archive) {
     else byName2.set(name6, [{ candidate, version: version3 }]);
   };
   const add2 = (stanza) => {
-    const name6 = valueOf(stanza, "Package") ?? "";
-    const version3 = valueOf(stanza, "Version") ?? "";
+    const name6 = valueOf2(stanza, "Package") ?? "";
+    const version3 = valueOf2(stanza, "Version") ?? "";
     const candidate = { name: name6, version: version3, stanza, clauses: void 0, wanted: [], broken: void 0 };
     offer(name6, candidate, version3);
-    for (const [provided] of relations2(valueOf(stanza, "Provides")))
+    for (const [provided] of relations2(valueOf2(stanza, "Provides")))
       if (provided) offer(provided.name, candidate, provided.version);
     return candidate;
   };
@@ -35723,11 +35945,11 @@ function brokenPackages(own3, archive) {
   return roots.flatMap(({ name: name6, version: version3, broken }) => broken ? [{ package: name6, version: version3, ...broken }] : []);
 }
 var clausesOf = (stanza) => [
-  ...relations2(valueOf(stanza, "Pre-Depends")),
-  ...relations2(valueOf(stanza, "Depends"))
+  ...relations2(valueOf2(stanza, "Pre-Depends")),
+  ...relations2(valueOf2(stanza, "Depends"))
 ];
 var candidatesFor = (byName2, relation) => (byName2.get(relation.name) ?? []).flatMap(({ candidate, version: version3 }) => meets(version3, relation) ? [candidate] : []);
-function valueOf(stanza, field) {
+function valueOf2(stanza, field) {
   const begin = stanza.startsWith(`${field}:`) ? 0 : stanza.indexOf(`
 ${field}:`) + 1;
   if (begin === 0 && !stanza.startsWith(`${field}:`)) return void 0;
@@ -35757,9 +35979,9 @@ function unmetIn(asked, all) {
     return unmet ? [{ name: name6, needs: unmet.map((a) => a.text).join(" | ") }] : [];
   });
 }
-function removedByUpgrade(before2, after) {
+function removedByUpgrade(before, after) {
   const names4 = new Set(after.map((stanza) => fieldOf(stanza, "Package")));
-  let stay = before2.filter((stanza) => !names4.has(fieldOf(stanza, "Package")));
+  let stay = before.filter((stanza) => !names4.has(fieldOf(stanza, "Package")));
   const removed = [];
   const excluding = after.flatMap(
     (stanza) => [...relations2(fieldOf(stanza, "Conflicts")), ...relations2(fieldOf(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf(stanza, "Package") ?? "", relation }))
@@ -35902,7 +36124,7 @@ function installable({ stanzas }) {
 }
 function upgradeKeeps({ stanzas, targetStanzas }) {
   const faults4 = Object.entries(targetStanzas ?? {}).flatMap(
-    ([suite2, before2]) => removedByUpgrade(before2, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
+    ([suite2, before]) => removedByUpgrade(before, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
   );
   return verdict("upgrade", faults4, "an upgrade removes no package of the target");
 }
@@ -35981,18 +36203,18 @@ function promoteState(promotion, outlet) {
 }
 async function rollBack(input, outlet) {
   const { channel: channel2, state, pointer } = input;
-  const before2 = withoutKeyring(channel2.head?.suites ?? {});
+  const before = withoutKeyring(channel2.head?.suites ?? {});
   const stamp = stampOf(outlet.now);
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path79.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path80.join)(input.folder, "incoming");
     (0, import_node_fs65.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
       suites,
-      now: before2,
+      now: before,
       versions: channel2.value.versions,
       stamp
     });
@@ -36005,9 +36227,9 @@ async function rollBack(input, outlet) {
     suites = made2.suites;
     raised = made2.raised.length;
   }
-  const count3 = (of) => Object.entries(before2).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
+  const count3 = (of) => Object.entries(before).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
   const differs = (s, d) => {
-    const [now, then] = [before2[s]?.[d], state.suites[s]?.[d]];
+    const [now, then] = [before[s]?.[d], state.suites[s]?.[d]];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
   const kept3 = pointer ? count3(differs) : 0;
@@ -36042,7 +36264,7 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
     const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
     if (!marked) return void 0;
     const read3 = await endpoint.read(condemnedFile);
-    const before2 = condemnedIn(read3?.data);
+    const before = condemnedIn(read3?.data);
     const since = {};
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
@@ -36052,7 +36274,7 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
           swept.kept++;
           continue;
         }
-        const found2 = before2[name6] ?? now;
+        const found2 = before[name6] ?? now;
         if (now - found2 >= graceDays * day2) swept.removed.push({ name: name6, size: size3 });
         else {
           since[name6] = found2;
@@ -36063,7 +36285,7 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
     if (dryRun) return swept;
     for (const { name: name6 } of swept.removed) {
       if (Date.now() - begun < 54e4) await endpoint.remove(name6);
-      else since[name6] = before2[name6] ?? now;
+      else since[name6] = before[name6] ?? now;
     }
     const condemned = { schema: 1, since };
     await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
@@ -36159,12 +36381,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs66 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -36180,13 +36402,13 @@ async function archivePackages(store2, folder, id, locked2) {
 }
 function hereText(folder, id, locked2) {
   const here = readJson(
-    (0, import_node_path80.join)(folder, "bases", id, "current.json")
+    (0, import_node_path81.join)(folder, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names4 = (0, import_node_fs66.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs66.readFileSync)((0, import_node_path80.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names4.length ? names4.map((name6) => (0, import_node_fs66.readFileSync)((0, import_node_path81.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -36197,7 +36419,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -36205,7 +36427,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path81.isAbsolute)(path2) ? path2 : (0, import_node_path81.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path82.isAbsolute)(path2) ? path2 : (0, import_node_path82.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -36280,7 +36502,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path82.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path83.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -36329,7 +36551,7 @@ Valid-Until ends, or where a repository lost files.`,
       showDiagnostics(opened.diagnostics);
       return exit.failed;
     }
-    const done = what === void 0 ? await list3(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names4, values.json === true) : what === "gc" ? await collect(opened.value, names4, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names4, values.repository) : names4.length ? void 0 : await show(opened.value, what, values.json === true);
+    const done = await answer(opened.value, what, names4, values);
     if (done === void 0) {
       writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
       return exit.usage;
@@ -36339,6 +36561,14 @@ Valid-Until ends, or where a repository lost files.`,
     return done.ok ? exit.ok : exit.failed;
   }
 });
+async function answer(opened, what, names4, values) {
+  const json2 = values.json === true;
+  if (what === void 0) return list3(opened, json2);
+  if (what === "diff") return diff(opened, names4, json2);
+  if (what === "gc") return collect(opened, names4, values["dry-run"] === true);
+  if (what === "renew") return renew(opened, names4, values.repository);
+  return names4.length ? void 0 : show(opened, what, json2);
+}
 async function channelNames(store2) {
   const names4 = [];
   for (const name6 of await store2.names("channels")) names4.push(name6.slice("channels/".length).replace(/\.json$/, ""));
@@ -36346,9 +36576,10 @@ async function channelNames(store2) {
 }
 var ago = (milliseconds) => {
   const hours = milliseconds / 36e5;
-  return hours < 1 ? `${Math.round(hours * 60)} min` : hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
+  if (hours < 1) return `${Math.round(hours * 60)} min`;
+  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
 };
-function sizeOf2(state) {
+function sizeOf3(state) {
   const all = Object.values(state?.suites ?? {}).flatMap((s) => Object.values(s));
   const files = new Map(all.flatMap((held) => held.files.map((f) => [f.sha256, f.size])));
   return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
@@ -36363,7 +36594,7 @@ async function list3({ store: store2 }, json2) {
       state: read3.headId,
       when: read3.head?.when,
       states: read3.file.states.length,
-      ...sizeOf2(read3.head),
+      ...sizeOf3(read3.head),
       endpoints: read3.file.endpoints,
       switching: read3.file.switching
     };
@@ -36415,7 +36646,7 @@ async function show(opened, name6, json2) {
   const { keys, notes } = await servedKeys(opened, read3.value, now);
   if (json2)
     return good(
-      `${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+      `${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf3(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
   const table3 = renderTable(
@@ -36424,8 +36655,8 @@ async function show(opened, name6, json2) {
       shortId(id),
       ago(now - when),
       kind,
-      String(sizeOf2(state).packages),
-      megabytes(sizeOf2(state).bytes),
+      String(sizeOf3(state).packages),
+      megabytes(sizeOf3(state).bytes),
       state?.who ?? "lost",
       `${state?.from ? `${state.from.channel}@${shortId(state.from.state)}` : ""}${state?.forced === void 0 ? "" : ` forced: ${state.forced}`}`
     ])
@@ -36548,7 +36779,7 @@ async function renew(opened, names4, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
 var clean = defineCommand({
@@ -36589,25 +36820,25 @@ subordinate ids, which rm can't remove; this can.`,
     }
     const parts2 = (0, import_node_fs67.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder = (0, import_node_path83.join)(state, part);
+      const folder = (0, import_node_path84.join)(state, part);
       const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs67.existsSync)((0, import_node_path83.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path83.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs67.existsSync)((0, import_node_path84.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path84.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path83.join)(state, "work");
+  const all = (0, import_node_path84.join)(state, "work");
   if (!(0, import_node_fs67.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs67.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path83.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path84.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -36645,7 +36876,7 @@ function renderComparison(changes) {
         rows.map((p) => [
           `  ${p.name}`,
           p.before !== void 0 && p.after !== void 0 && p.before !== p.after ? `${p.before} \u2192 ${p.after}` : p.after ?? p.before ?? "",
-          p.why === void 0 ? "" : change === "rebuilt" ? `for ${p.why}` : p.why
+          p.why !== void 0 && change === "rebuilt" ? `for ${p.why}` : p.why ?? ""
         ])
       );
       return [`${titles2[change]} (${rows.length})
@@ -36669,8 +36900,8 @@ that holds lock.yaml beside its distro file is planned from it.`,
     platform: selectionOptions.platform,
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [before2, after, ...more]) {
-    if (before2 === void 0 || more.length) {
+  async run(values, [before, after, ...more]) {
+    if (before === void 0 || more.length) {
       writeMessage("slipway compare: name one or two states\n");
       return exit.usage;
     }
@@ -36681,7 +36912,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
     }
     const selection = selectionOf(values, []);
     const plan2 = (state) => (0, import_node_fs68.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
-    const one = await plan2(before2);
+    const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
       showDiagnostics(sorted([...one.ok ? [] : one.diagnostics, ...two.ok ? [] : two.diagnostics]));
@@ -36699,12 +36930,12 @@ that holds lock.yaml beside its distro file is planned from it.`,
 
 // ts-src/cli/deploy.ts
 var import_node_fs73 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -37976,7 +38207,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs69 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -38022,7 +38253,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs69.readdirSync)((0, import_node_path84.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs69.readdirSync)((0, import_node_path85.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -38056,8 +38287,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path85.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path85.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path86.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path86.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -38080,7 +38311,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path85.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path86.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -38088,7 +38319,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path85.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path86.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -38111,16 +38342,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path85.join)(root, "terraform");
+      const folder = (0, import_node_path86.join)(root, "terraform");
       if (!(0, import_node_fs70.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs70.existsSync)((0, import_node_path85.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs70.existsSync)((0, import_node_path86.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs70.existsSync)((0, import_node_path85.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs70.existsSync)((0, import_node_path86.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -38128,7 +38359,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path85.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path86.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -38927,17 +39158,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord(folder, record3) {
-  writeWhole((0, import_node_path86.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path87.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text8 = readIf((0, import_node_path86.join)(folder, recordName));
+  const text8 = readIf((0, import_node_path87.join)(folder, recordName));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
@@ -38962,16 +39193,16 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 // ts-src/deploy/update.ts
 var import_node_fs71 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder, base, next2) {
-  const scratch = (0, import_node_fs71.mkdtempSync)((0, import_node_path87.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs71.mkdtempSync)((0, import_node_path88.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path87.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path88.join)(folder, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -38995,7 +39226,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path87.join)(scratch, name6));
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path88.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs71.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
@@ -39003,7 +39234,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path87.join)(scratch, "left"), (0, import_node_path87.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path88.join)(scratch, "left"), (0, import_node_path88.join)(scratch, "right")];
   (0, import_node_fs71.writeFileSync)(left, from ?? "");
   (0, import_node_fs71.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -39024,7 +39255,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 init_zod();
 init_files();
 
@@ -39106,7 +39337,7 @@ async function ssm(place2, action, input) {
 // ts-src/deploy/toolset.ts
 var import_node_crypto11 = require("node:crypto");
 var import_node_fs72 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day3 = 864e5;
@@ -39114,9 +39345,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto11.createHash)("sha256");
   try {
     for (const folder of folders) {
-      const files = (0, import_node_fs72.readdirSync)((0, import_node_path88.join)(root, folder), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path88.join)(folder, name6)).filter((file3) => !(0, import_node_path88.basename)(file3).startsWith(".") && (0, import_node_fs72.lstatSync)((0, import_node_path88.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs72.readdirSync)((0, import_node_path89.join)(root, folder), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path89.join)(folder, name6)).filter((file3) => !(0, import_node_path89.basename)(file3).startsWith(".") && (0, import_node_fs72.lstatSync)((0, import_node_path89.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs72.readFileSync)((0, import_node_path88.join)(root, file3));
+        const text8 = (0, import_node_fs72.readFileSync)((0, import_node_path89.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -39174,9 +39405,9 @@ var historyAnswer = object({
   Parameters: array(object({ Value: text6, Version: number3() })),
   NextToken: text6.nullish()
 });
-function read2(schema5, answer2, what) {
-  if (!answer2.ok) return answer2;
-  const checked = schema5.safeParse(answer2.value);
+function read2(schema5, answer3, what) {
+  if (!answer3.ok) return answer3;
+  const checked = schema5.safeParse(answer3.value);
   return checked.success ? good(checked.data) : bad(error("deploy-aws", `AWS gave ${what} in a form that is not known`));
 }
 async function pointerHistory(pool) {
@@ -39291,11 +39522,11 @@ async function backToFormer(pool) {
   }
   return bad(error("deploy-image", `${parameterOf(pool)} named no other image that is still there`));
 }
-async function pruneAgentImages(pool, keep2, remove2) {
+async function pruneAgentImages(pool, keep2, remove3) {
   const images = await listAgentImages(pool);
   if (!images.ok) return images;
   const gone = images.value.slice(keep2).filter((image2) => image2.use === void 0);
-  if (!remove2) return good(gone);
+  if (!remove3) return good(gone);
   for (const image2 of gone) {
     const done = await ec2(pool, "DeregisterImage", { ImageId: image2.id });
     if (!done.ok) return done;
@@ -39333,7 +39564,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path89.resolve)(file3));
+  const text8 = readIf((0, import_node_path90.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -39351,7 +39582,7 @@ function imageOfManifest(file3) {
 async function agentImages(words5, values) {
   const [what = "list", given, ...more] = words5;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path89.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path90.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -39374,7 +39605,7 @@ async function agentImages(words5, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path89.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path90.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -39396,10 +39627,10 @@ async function perform(what, pool, id, keep2, values) {
 `) : back;
   }
   if (what === "prune") {
-    const remove2 = values["dry-run"] !== true;
-    const gone = await pruneAgentImages(pool, keep2, remove2);
+    const remove3 = values["dry-run"] !== true;
+    const gone = await pruneAgentImages(pool, keep2, remove3);
     if (!gone.ok) return gone;
-    const lines = gone.value.map((i) => `${remove2 ? "removed" : "would remove"} ${i.id} ${i.name} of ${i.created}
+    const lines = gone.value.map((i) => `${remove3 ? "removed" : "would remove"} ${i.id} ${i.name} of ${i.created}
 `);
     return good(lines.join("") || "nothing to remove\n");
   }
@@ -39435,7 +39666,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path90.resolve)(folder);
+    const root = (0, import_node_path91.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -39446,7 +39677,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path90.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path91.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -39476,7 +39707,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs73.existsSync)((0, import_node_path90.join)(root, path2)));
+  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs73.existsSync)((0, import_node_path91.join)(root, path2)));
   if (taken2.length) {
     showDiagnostics([
       error("deploy-exists", `${taken2.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -39485,7 +39716,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path90.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path91.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -39532,8 +39763,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs73.rmSync)((0, import_node_path90.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path90.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs73.rmSync)((0, import_node_path91.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path91.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -39552,7 +39783,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs80 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -39601,7 +39832,7 @@ async function packageOf2(graph2, n, input, store2, channels) {
   const lost3 = record3 && (!facts || !shown5) ? "The store lost it." : void 0;
   const problem = lost3 ?? (done ? void 0 : `${task?.reason.split("\n")[0] ?? "It was not made."}`);
   const version3 = graph2.records[n]?.version;
-  const { commit } = planned3.source;
+  const { commit: commit2 } = planned3.source;
   return {
     distribution: graph2.scope.distribution,
     name: planned3.name,
@@ -39621,7 +39852,7 @@ async function packageOf2(graph2, n, input, store2, channels) {
     test: planned3.test,
     system: planned3.systemRun,
     channels: channels(graph2, planned3.debian),
-    ...commit === void 0 ? {} : { commit },
+    ...commit2 === void 0 ? {} : { commit: commit2 },
     ...version3 === void 0 ? {} : { debianVersion: version3 },
     ...problem === void 0 ? {} : { problem },
     ...record3 ? { record: record3 } : {},
@@ -39645,7 +39876,7 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 
 // ts-src/docs/folder.ts
 var import_node_fs75 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -39671,18 +39902,18 @@ init_diagnostics();
 // ts-src/docs/package-info.ts
 var idOf = ({ distribution: distribution3, name: name6 }) => `${distribution3}/${name6}`;
 var messagePage = (kind, name6) => `${kind}/${name6}.html`;
-function sourceLink({ url: url2, commit, path: path2 }, file3 = "") {
+function sourceLink({ url: url2, commit: commit2, path: path2 }, file3 = "") {
   const m = /^(?:https?:\/\/(?:[^/@]*@)?|ssh:\/\/git@|git@)([A-Za-z0-9.-]+)[/:]([A-Za-z0-9._~/-]+?)(?:\.git)?\/?$/.exec(
     url2
   );
-  if (!m || commit === void 0) return void 0;
+  if (!m || commit2 === void 0) return void 0;
   const [, host2 = "", repository2 = ""] = m;
   const [name6, fragment] = file3.split("#");
   const below2 = [path2, name6].filter((p) => p).map((p) => encodeURI(p ?? "")).join("/");
   const tail = fragment === void 0 ? "" : `#${encodeURIComponent(fragment)}`;
   const kind = /(^|\.)gitlab\./.test(host2) ? "-/tree" : "tree";
-  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit}/${below2}${tail}`;
-  return `https://${host2}/${repository2}/${kind}/${commit}/${below2}${tail}`;
+  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit2}/${below2}${tail}`;
+  return `https://${host2}/${repository2}/${kind}/${commit2}/${below2}${tail}`;
 }
 
 // ts-src/docs/landing.ts
@@ -39860,16 +40091,16 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 var unescape = (text8) => text8.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
-  (whole2, decimal, hex, name6) => {
-    if (name6 !== void 0) return named5[name6.toLowerCase()] ?? whole2;
+  (whole3, decimal, hex, name6) => {
+    if (name6 !== void 0) return named5[name6.toLowerCase()] ?? whole3;
     const code = decimal === void 0 ? parseInt(hex ?? "", 16) : Number(decimal);
-    return code <= 1114111 ? String.fromCodePoint(code) : whole2;
+    return code <= 1114111 ? String.fromCodePoint(code) : whole3;
   }
 );
 var LinkChecker = class {
@@ -39893,9 +40124,9 @@ var LinkChecker = class {
       (_, tag, code) => tag + keepLines(code)
     );
     for (const tag of body.matchAll(/<[a-z][^>]*>/gi)) {
-      const [whole2] = tag;
+      const [whole3] = tag;
       for (; at2 < tag.index; at2++) if (body.charCodeAt(at2) === 10) line2++;
-      for (const [, name6 = "", a, b, c] of whole2.matchAll(attribute)) {
+      for (const [, name6 = "", a, b, c] of whole3.matchAll(attribute)) {
         const value2 = unescape(a ?? b ?? c ?? "");
         const kind = name6.toLowerCase();
         if (kind === "id" || kind === "name") anchors.add(value2);
@@ -39912,9 +40143,9 @@ var LinkChecker = class {
       this.found.push({ ...wanted, why: "absolute" });
       return;
     }
-    const [whole2 = "", fragment = ""] = link.split(/#(.*)/);
-    const path2 = decoded2(whole2.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path91.posix.join(import_node_path91.posix.dirname(page), path2);
+    const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
+    const path2 = decoded2(whole3.replace(/\?.*$/, ""));
+    const target2 = path2 === "" ? page : import_node_path92.posix.join(import_node_path92.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -40251,21 +40482,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs75.existsSync)(output) || !(0, import_node_fs75.readdirSync)(output).length || (0, import_node_fs75.existsSync)((0, import_node_path92.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs75.existsSync)(output) || !(0, import_node_fs75.readdirSync)(output).length || (0, import_node_fs75.existsSync)((0, import_node_path93.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path92.join)((0, import_node_path92.dirname)(output), `.former-${process.pid}-${(0, import_node_path92.basename)(output)}`);
+  const former = (0, import_node_path93.join)((0, import_node_path93.dirname)(output), `.former-${process.pid}-${(0, import_node_path93.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path92.dirname)((0, import_node_path92.join)(staged, path2));
+      const folder = (0, import_node_path93.dirname)((0, import_node_path93.join)(staged, path2));
       if (!folders2.has(folder)) (0, import_node_fs75.mkdirSync)(folder, { recursive: true });
       folders2.add(folder);
-      (0, import_node_fs75.writeFileSync)((0, import_node_path92.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs75.writeFileSync)((0, import_node_path93.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs75.existsSync)(output)) (0, import_node_fs75.renameSync)(output, former);
     (0, import_node_fs75.renameSync)(staged, output);
@@ -40314,7 +40545,7 @@ async function addHistory(store2, stamp, packages) {
 
 // ts-src/docs/publication.ts
 var import_node_fs76 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -40354,7 +40585,7 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path93.join)(folder, path2);
+      const local2 = (0, import_node_path94.join)(folder, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs76.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
@@ -40366,11 +40597,11 @@ async function publishSite(endpoint, folder, state, keep2) {
           hint: "somebody else writes there: remove that folder, or publish elsewhere"
         })
       );
-    const before2 = await readStates(endpoint);
-    const states = [state, ...before2.states.filter((s) => s.path !== state.path)];
+    const before = await readStates(endpoint);
+    const states = [state, ...before.states.filter((s) => s.path !== state.path)];
     const kept3 = states.slice(0, keep2);
     if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
-`), before2.tag))
+`), before.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
     await switchLatest(endpoint, kept3, state);
     let removed = 0;
@@ -40387,9 +40618,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path93.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path94.join)(endpoint.folder, "latest"));
     (0, import_node_fs76.symlinkSync)(state.path, link);
-    (0, import_node_fs76.renameSync)(link, (0, import_node_path93.join)(endpoint.folder, "latest"));
+    (0, import_node_fs76.renameSync)(link, (0, import_node_path94.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -40401,7 +40632,7 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs76.rmSync)((0, import_node_path93.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs76.rmSync)((0, import_node_path94.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -40436,7 +40667,7 @@ function documentedOn(distro, plan2) {
 // ts-src/farm/run-manifest.ts
 var import_node_crypto12 = require("node:crypto");
 var import_node_fs77 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 var import_node_zlib11 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -40462,11 +40693,11 @@ var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
 var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
 async function noteRun(store2, run2, url2) {
   const name6 = openName(lineOf(run2));
-  const before2 = await store2.readJson(name6);
+  const before = await store2.readJson(name6);
   await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
-  if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
-  const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
-  return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
+  if (!before || before.ended || url2 !== void 0 && before.url === url2) return void 0;
+  const when = new Date(before.begun).toISOString().slice(0, 16).replace("T", " ");
+  return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
 }
 async function closeRun(store2, run2) {
   const name6 = openName(lineOf(run2));
@@ -40477,7 +40708,7 @@ var packed = (value2) => (0, import_node_zlib11.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib11.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path94.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path95.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -40540,9 +40771,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path94.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path95.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path94.join)(root, path2))) writeWhole((0, import_node_path94.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path95.join)(root, path2))) writeWhole((0, import_node_path95.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -40564,7 +40795,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs77.readFileSync)((0, import_node_path94.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs77.readFileSync)((0, import_node_path95.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -40611,7 +40842,7 @@ init_diagnostics();
 // ts-src/cli/farm/work.ts
 var import_node_fs78 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -40700,8 +40931,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path95.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path95.join)(process.env.XDG_STATE_HOME || (0, import_node_path95.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path96.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path96.join)(process.env.XDG_STATE_HOME || (0, import_node_path96.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -40726,7 +40957,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path95.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path96.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -40828,7 +41059,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path95.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path96.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -40873,7 +41104,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path95.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path96.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -41009,12 +41240,12 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path96.resolve)(values.output ?? (0, import_node_path96.join)(root, "docs"));
+  const output = (0, import_node_path97.resolve)(values.output ?? (0, import_node_path97.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs80.mkdirSync)((0, import_node_path96.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs80.mkdirSync)((0, import_node_path97.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
@@ -41117,10 +41348,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path96.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path97.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path96.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path97.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -41150,7 +41381,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -41197,7 +41428,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path97.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path98.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -41317,7 +41548,8 @@ function originText(resolver, r) {
     case "underlay":
       return `underlay ${r.underlay}: ${r.packages.join(", ")}${r.version === void 0 ? "" : ` ${r.version}`}`;
     case "system":
-      return r.key === void 0 ? r.packages.length ? `system by package_settings: ${r.packages.join(", ")}` : "skipped by package_settings" : `system: ${r.packages.join(", ") || "nothing to install"}`;
+      if (r.key !== void 0) return `system: ${r.packages.join(", ") || "nothing to install"}`;
+      return r.packages.length ? `system by package_settings: ${r.packages.join(", ")}` : "skipped by package_settings";
     case "nowhere":
       if (r.rosdep.kind === "packages") return `nowhere: rosdep gives it by ${r.rosdep.installer}`;
       return r.rosdep.kind === "not-here" ? `nowhere: ${r.rosdep.reason}` : "nowhere: no package and no rosdep key";
@@ -41469,7 +41701,7 @@ var meanings = {
   system: "system packages",
   dependencies: "what it builds on"
 };
-function explainKey(scope2, now, before2) {
+function explainKey(scope2, now, before) {
   const parts2 = Object.entries(now.inputs).map(([part, value2]) => [
     meanings[part] ?? part,
     shown3(part, value2, now)
@@ -41479,31 +41711,40 @@ function explainKey(scope2, now, before2) {
     key: now.key,
     version: now.version,
     parts: parts2,
-    ...before2 ? { before: { key: before2.key, version: before2.version, changes: changesOf(before2, now) } } : {}
+    ...before ? { before: { key: before.key, version: before.version, changes: changesOf(before, now) } } : {}
   };
 }
-var shown3 = (part, value2, r) => part === "system" ? `${r.system.length} packages beside the base's` : part === "dependencies" ? `${Object.keys(r.roots).length} packages of the distribution` : value2 === "" ? "none" : value2.length > 100 ? `${value2.slice(0, 100)}\u2026` : value2;
-function changesOf(before2, now) {
+function shown3(part, value2, r) {
+  if (part === "system") return `${r.system.length} packages beside the base's`;
+  if (part === "dependencies") return `${Object.keys(r.roots).length} packages of the distribution`;
+  return value2 === "" ? "none" : shortened(value2, 100);
+}
+var shortened = (text8, most7) => text8.length > most7 ? `${text8.slice(0, most7)}\u2026` : text8;
+function changesOf(before, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
-    if (before2.inputs[part] === value2) continue;
+    if (before.inputs[part] === value2) continue;
     const what = meanings[part] ?? part;
-    if (part === "system") changes.push(`${what}: ${difference2(byName(before2.system), byName(now.system))}`);
+    if (part === "system") changes.push(`${what}: ${difference2(byName(before.system), byName(now.system))}`);
     else if (part === "dependencies")
-      changes.push(`${what}: ${difference2(before2.roots, now.roots) || "what stands for a tool or a program in it"}`);
+      changes.push(`${what}: ${difference2(before.roots, now.roots) || "what stands for a tool or a program in it"}`);
     else if (part === "source" || part === "base")
-      changes.push(`${what}: ${(before2.inputs[part] ?? "none").slice(0, 12)} \u2192 ${value2.slice(0, 12)}`);
-    else changes.push(`${what}: ${clip(before2.inputs[part] ?? "none")} \u2192 ${clip(value2)}`);
+      changes.push(`${what}: ${(before.inputs[part] ?? "none").slice(0, 12)} \u2192 ${value2.slice(0, 12)}`);
+    else changes.push(`${what}: ${clip(before.inputs[part] ?? "none")} \u2192 ${clip(value2)}`);
   }
   return changes;
 }
-var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : text8.length > 200 ? `${text8.slice(0, 200)}\u2026` : text8;
+var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : shortened(text8, 200);
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
-function difference2(before2, now) {
-  const names4 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
-  const texts = names4.map(
-    (n) => before2[n] === void 0 ? `${n} is new` : now[n] === void 0 ? `${n} is gone` : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n]) ? `${n} ${before2[n]} \u2192 ${now[n]}` : `${n} shows something else`
-  );
+function differenceOf2(before, now) {
+  if (before === void 0) return "is new";
+  if (now === void 0) return "is gone";
+  const isVersion2 = /^[\d.:]/.test(now) && !/^[0-9a-f]{12}( |$)/.test(now);
+  return isVersion2 ? `${before} \u2192 ${now}` : "shows something else";
+}
+function difference2(before, now) {
+  const names4 = [.../* @__PURE__ */ new Set([...Object.keys(before), ...Object.keys(now)])].sort().filter((n) => before[n] !== now[n]);
+  const texts = names4.map((n) => `${n} ${differenceOf2(before[n], now[n])}`);
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
 }
 
@@ -41520,8 +41761,8 @@ async function lastBuilds(workspace, plan2, name6) {
     for (const target2 of scope2.targets) {
       const id = taskId(scope2.distribution, target2, name6);
       const keys = [...new Set(runs.flatMap((r) => Object.hasOwn(r.tasks, id) ? [r.tasks[id]?.key ?? ""] : []))];
-      const [now, before2] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
-      if (now) found2.push(explainKey(id, now, before2));
+      const [now, before] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
+      if (now) found2.push(explainKey(id, now, before));
     }
   }
   return found2;
@@ -43616,7 +43857,8 @@ function renderSvg(drawing) {
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number7(at2.x - at2.width / 2)}" y="${number7(at2.y - boxHeight / 2)}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number7(at2.x)}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number7(at2.x)}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`;
+    const chosen = n.named ? "named" : "needed";
+    return `<g class="${n.blocked ? "blocked" : chosen}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number7(at2.x - at2.width / 2)}" y="${number7(at2.y - boxHeight / 2)}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number7(at2.x)}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number7(at2.x)}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width5}" height="${height}" viewBox="0 0 ${width5} ${height}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -43673,13 +43915,13 @@ repository, unless --by package is given. Where several platforms are selected t
 
 // ts-src/cli/image.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs90 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -43733,7 +43975,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs81 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_names();
 init_digest();
 
@@ -44158,9 +44400,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs81.mkdirSync)((0, import_node_path98.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs81.mkdirSync)((0, import_node_path98.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs81.writeFileSync)((0, import_node_path98.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs81.mkdirSync)((0, import_node_path99.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs81.mkdirSync)((0, import_node_path99.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs81.writeFileSync)((0, import_node_path99.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -44198,7 +44440,7 @@ function writeConfig(facts, folder, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs82 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -44270,7 +44512,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs82.lstatSync)((0, import_node_path99.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs82.lstatSync)((0, import_node_path100.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -44278,7 +44520,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path99.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path100.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -44383,13 +44625,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -44578,14 +44820,14 @@ async function makeDisk(room, facts, root, options7) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path100.join)(options7.folder, "disk");
+  const folder = (0, import_node_path101.join)(options7.folder, "disk");
   (0, import_node_fs85.mkdirSync)(folder);
   const { key, epoch } = options7;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs85.writeFileSync)((0, import_node_path100.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs85.writeFileSync)((0, import_node_path101.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -44624,8 +44866,8 @@ async function makeDisk(room, facts, root, options7) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path100.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs85.statSync)((0, import_node_path100.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path101.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs85.statSync)((0, import_node_path101.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -44643,7 +44885,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path100.join)(folder, "data.raw");
+  const file3 = (0, import_node_path101.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -44659,7 +44901,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path100.join)(folder, "disk.raw");
+  const raw = (0, import_node_path101.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -44677,13 +44919,13 @@ async function assemble2(folder, key, parts2) {
 `
   });
   if (table3.code !== 0) return bad(toolFailed("sfdisk", table3.stderr));
-  for (const { part, at: start } of places) {
+  for (const { part, at: start2 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path100.join)(folder, part.file)}`,
+      `if=${(0, import_node_path101.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
-      `seek=${start / align}`,
+      `seek=${start2 / align}`,
       "conv=notrunc,sparse",
       "status=none"
     ]);
@@ -44695,7 +44937,7 @@ async function renderDisk(room, facts, root, options7) {
   const made2 = await makeDisk(room, facts, root, options7);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named7 = (ending) => (0, import_node_path100.join)(
+  const named7 = (ending) => (0, import_node_path101.join)(
     options7.folder,
     imageFile(
       facts.image.name,
@@ -44713,14 +44955,14 @@ async function renderDisk(room, facts, root, options7) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path100.join)(folder, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path101.join)(folder, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs85.renameSync)((0, import_node_path100.join)(folder, from), named7(ending));
+      (0, import_node_fs85.renameSync)((0, import_node_path101.join)(folder, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
@@ -44802,7 +45044,7 @@ function writeDockerTar(image2, tags2, target2) {
       annotations: { "org.opencontainers.image.ref.name": tag.slice(tag.lastIndexOf(":") + 1) }
     }))
   };
-  const docker2 = [
+  const docker3 = [
     {
       Config: blob(describeBlob("", config2).digest),
       RepoTags: tags2,
@@ -44821,7 +45063,7 @@ function writeDockerTar(image2, tags2, target2) {
   try {
     json2("oci-layout", { imageLayoutVersion: "1.0.0" });
     json2("index.json", index);
-    json2("manifest.json", docker2);
+    json2("manifest.json", docker3);
     write3(tarFile(blob(described.digest), manifest, image2.time));
     write3(tarFile(blob(describeBlob("", config2).digest), config2, image2.time));
     for (const layer of new Map(image2.layers.map((l) => [l.diffId, l])).values()) {
@@ -44850,7 +45092,7 @@ function copyInto(file3, write3) {
 async function render3(kind, room, facts, root, options7) {
   switch (kind) {
     case "docker":
-      return good(docker(facts, root, options7));
+      return good(docker2(facts, root, options7));
     case "rootfs":
       return rootfs(room, facts, root, options7);
     case "disk":
@@ -44874,8 +45116,8 @@ var dockerSettings = (facts, key, epoch) => ({
   },
   time: epoch
 });
-function docker(facts, root, { folder, key, epoch }) {
-  const file3 = (0, import_node_path101.join)(folder, fileOf(facts, key, "docker.tar"));
+function docker2(facts, root, { folder, key, epoch }) {
+  const file3 = (0, import_node_path102.join)(folder, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -44891,7 +45133,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options7) {
-  const file3 = (0, import_node_path101.join)(options7.folder, fileOf(facts, options7.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path102.join)(options7.folder, fileOf(facts, options7.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -44905,14 +45147,14 @@ async function rootfs(room, facts, root, options7) {
 // ts-src/images/layers.ts
 var import_node_fs87 = require("node:fs");
 var import_node_crypto15 = require("node:crypto");
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path102 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path102.join)(state, "images");
-var listBinds = (base) => [
+var import_node_path103 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path103.join)(state, "images");
+var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
 ];
@@ -45032,36 +45274,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path103.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path104.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path103.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path103.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path104.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path104.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs87.utimesSync)((0, import_node_path103.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path103.join)(folder, "root"), tar: (0, import_node_path103.join)(folder, "layer.tar"), names: (0, import_node_path103.join)(folder, "names") };
+  (0, import_node_fs87.utimesSync)((0, import_node_path104.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path104.join)(folder, "root"), tar: (0, import_node_path104.join)(folder, "layer.tar"), names: (0, import_node_path104.join)(folder, "names") };
 }
 var month = 30 * 864e5;
 async function pruneLayers(room, now) {
-  const all = (0, import_node_path103.join)(imagesFolder(room.state), "layers");
+  const all = (0, import_node_path104.join)(imagesFolder(room.state), "layers");
   for (const name6 of exists(all) ? (0, import_node_fs87.readdirSync)(all) : []) {
-    const file3 = (0, import_node_path103.join)(all, name6, "layer.json");
+    const file3 = (0, import_node_path104.join)(all, name6, "layer.json");
     if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs87.statSync)(file3).mtimeMs > month)
-      await room.driver.remove((0, import_node_path103.join)(all, name6));
+      await room.driver.remove((0, import_node_path104.join)(all, name6));
   }
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path103.join)(folder, "names");
+  const names4 = (0, import_node_path104.join)(folder, "names");
   if (!exists(names4)) {
-    const nothing5 = (0, import_node_path103.join)(newScratch(room.state), "nothing");
+    const nothing5 = (0, import_node_path104.join)(newScratch(room.state), "nothing");
     (0, import_node_fs87.mkdirSync)(nothing5);
     writeWhole(names4, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path103.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path104.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path103.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path104.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure(tar) {
@@ -45083,7 +45325,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path103.join)(work2, "kept");
+      const root = (0, import_node_path104.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -45096,9 +45338,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path103.join)(work2, "layer");
+      const staged = (0, import_node_path104.join)(work2, "layer");
       (0, import_node_fs87.mkdirSync)(staged);
-      (0, import_node_fs87.renameSync)(root, (0, import_node_path103.join)(staged, "root"));
+      (0, import_node_fs87.renameSync)(root, (0, import_node_path104.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
@@ -45106,9 +45348,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs87.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path103.join)(folder, "root"),
-        tar: (0, import_node_path103.join)(folder, "layer.tar"),
-        names: (0, import_node_path103.join)(folder, "names")
+        root: (0, import_node_path104.join)(folder, "root"),
+        tar: (0, import_node_path104.join)(folder, "layer.tar"),
+        names: (0, import_node_path104.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -45140,9 +45382,9 @@ async function namesOf(room, layers) {
   return Buffer.concat(chunks);
 }
 var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
-function whiteouts(before2, after) {
+function whiteouts(before, after) {
   const parentOf = (path2) => path2.slice(0, Math.max(0, path2.lastIndexOf("/")));
-  return before2.filter((path2) => {
+  return before.filter((path2) => {
     const parent = parentOf(path2);
     return !after.has(path2) && (parent === "" || after.has(parent));
   }).map((path2) => {
@@ -45155,17 +45397,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path103.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path104.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf(room, layers);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path103.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path104.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before2 = below2 ? split3((0, import_node_fs87.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs87.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto15.createHash)("sha256");
-  const out = (0, import_node_fs87.openSync)((0, import_node_path103.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs87.openSync)((0, import_node_path104.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs87.writeSync)(out, chunk, at2);
@@ -45173,7 +45415,7 @@ async function packLayer(room, request, staged) {
     size3 += chunk.length;
   };
   try {
-    for (const path2 of whiteouts(before2, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
+    for (const path2 of whiteouts(before, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
     const packed3 = await room.driver.read({
       layers,
       work: newScratch(room.state),
@@ -45190,7 +45432,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs87.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path103.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path104.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -45207,14 +45449,14 @@ function checkSecrets2(image2, layers) {
 
 // ts-src/images/root.ts
 var import_node_fs89 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/system.ts
 var import_node_fs88 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -45234,9 +45476,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs88.linkSync)(path2, (0, import_node_path104.join)(folder, name6));
+      (0, import_node_fs88.linkSync)(path2, (0, import_node_path105.join)(folder, name6));
     } catch {
-      (0, import_node_fs88.copyFileSync)(path2, (0, import_node_path104.join)(folder, name6));
+      (0, import_node_fs88.copyFileSync)(path2, (0, import_node_path105.join)(folder, name6));
     }
     return name6;
   });
@@ -45253,12 +45495,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path104.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path105.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path104.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path105.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -45266,7 +45508,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds(base), { from: (0, import_node_path104.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path105.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -45295,8 +45537,8 @@ async function systemPackages(room, image2, own3, names4) {
 
 // ts-src/images/root.ts
 async function installLayer(room, below2, packages, what, fstab) {
-  const resolver = new AptResolver(room.driver, room.state, room.base, room.proxy, room.log);
-  const fetched = await resolver.fetch([...packages]);
+  const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log);
+  const fetched = await system.fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config2 = newScratch(room.state);
   if (fstab !== void 0) writeFstab(config2, fstab);
@@ -45308,14 +45550,14 @@ async function installLayer(room, below2, packages, what, fstab) {
     packages,
     epoch: room.epoch,
     binds: [
-      ...listBinds(room.base),
-      { from: (0, import_node_path105.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      ...listBinds2(room.base),
+      { from: (0, import_node_path106.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs89.writeFileSync)((0, import_node_path105.join)(folder, "fstab"), text8);
+  (0, import_node_fs89.writeFileSync)((0, import_node_path106.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -45333,9 +45575,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path105.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path106.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path105.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path106.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -45345,8 +45587,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path105.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path105.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path106.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path106.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -45404,7 +45646,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs90.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path106.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs90.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path107.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -45599,11 +45841,11 @@ async function storedLayer(store2, tar, what) {
 // ts-src/images/difference.ts
 var packagesOf = (r) => new Map([...Object.entries(r.system), ...Object.entries(r.own)]);
 var told7 = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
-function differenceOfImages(before2, after) {
-  const [a, b] = [packagesOf(before2), packagesOf(after)];
+function differenceOfImages(before, after) {
+  const [a, b] = [packagesOf(before), packagesOf(after)];
   const names4 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
   const difference3 = {
-    from: told7(before2),
+    from: told7(before),
     to: told7(after),
     added: [],
     removed: [],
@@ -45618,7 +45860,7 @@ function differenceOfImages(before2, after) {
   }
   const size3 = (r, kind) => r.artifacts.find((x) => x.kind === kind)?.files.reduce((n, f) => n + f.size, 0);
   for (const { kind } of after.artifacts) {
-    const [from, to] = [size3(before2, kind), size3(after, kind)];
+    const [from, to] = [size3(before, kind), size3(after, kind)];
     if (from !== void 0 && to !== void 0) difference3.sizes.push({ kind, from, to });
   }
   return difference3;
@@ -45661,7 +45903,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -45681,9 +45923,9 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf = (opened, values) => values.output === void 0 ? (0, import_node_path107.join)(opened.workspace.root, "out") : (0, import_node_path107.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path108.join)(opened.workspace.root, "out") : (0, import_node_path108.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
-  if (values.local) return good(folderChannel(outputOf(opened, values)));
+  if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
   if (channel2 !== void 0) return good(channel2);
   return bad(
@@ -45708,7 +45950,7 @@ function imagesOf(opened, names4, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs94 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -45756,17 +45998,17 @@ var Aws = class {
       }).sign();
       let fault3;
       try {
-        const answer2 = await fetch(signed.url, {
+        const answer3 = await fetch(signed.url, {
           method: signed.method,
           headers: signed.headers,
           body: signed.body ?? null,
           redirect: "error",
           signal: AbortSignal.timeout(12e4)
         });
-        const data = Buffer.from(await answer2.arrayBuffer());
+        const data = Buffer.from(await answer3.arrayBuffer());
         if (data.length > largestAnswer) throw new AwsFault("an answer of AWS is too large", "TooLarge");
-        if (answer2.ok) return data;
-        fault3 = faultOf(request, answer2.status, data.toString("utf8"));
+        if (answer3.ok) return data;
+        fault3 = faultOf(request, answer3.status, data.toString("utf8"));
       } catch (e) {
         fault3 = e instanceof Error ? e : new Error(String(e));
       }
@@ -46056,7 +46298,7 @@ async function share(aws, settings3, id) {
 // ts-src/images/check.ts
 var import_node_crypto17 = require("node:crypto");
 var import_node_fs91 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -46085,17 +46327,17 @@ async function checkDocker(input, artifact2) {
   const { id } = artifact2;
   if (path2 === void 0 || id === void 0 || !/^sha256:[0-9a-f]{64}$/.test(id))
     return failed3(input, "docker", "the store lost its file", "build it again");
-  const docker2 = (...args) => run("docker", args, { signal: input.signal, limit: 1 << 20 });
-  const known3 = await docker2("image", "inspect", "--format", "{{.Id}}", id);
+  const docker3 = (...args) => run("docker", args, { signal: input.signal, limit: 1 << 20 });
+  const known3 = await docker3("image", "inspect", "--format", "{{.Id}}", id);
   if (known3.code !== 0) {
-    const loaded = await docker2("load", "--quiet", "--input", path2);
+    const loaded = await docker3("load", "--quiet", "--input", path2);
     if (loaded.code !== 0)
       return failed3(input, "docker", lastLine3(loaded.stderr), "a docker engine starts it: is one running here?");
   }
   try {
     for (const command2 of commandsOf(input.spec)) {
       const limits2 = ["--network=none", "--memory=2g", "--pids-limit=2048"];
-      const ran = await docker2("run", "--rm", ...limits2, id, "timeout", "300", ...command2);
+      const ran = await docker3("run", "--rm", ...limits2, id, "timeout", "300", ...command2);
       if (ran.code !== 0)
         return failed3(
           input,
@@ -46104,7 +46346,7 @@ async function checkDocker(input, artifact2) {
         );
     }
   } finally {
-    if (known3.code !== 0) await docker2("rmi", "--force", id);
+    if (known3.code !== 0) await docker3("rmi", "--force", id);
   }
   return good(true);
 }
@@ -46137,7 +46379,7 @@ async function checkDisk(input, artifact2) {
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto17.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path108.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path109.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -46174,7 +46416,7 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 var import_node_fs93 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -46184,7 +46426,7 @@ init_process();
 // ts-src/images/registry.ts
 var import_node_fs92 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46194,10 +46436,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path109.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path110.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path109.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path110.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -46206,8 +46448,8 @@ async function loginFor(host2) {
   if (typeof helper2 === "string" && /^[A-Za-z0-9_-]+$/.test(helper2)) {
     const asked = await run(`docker-credential-${helper2}`, ["get"], { input: host2, limit: 1 << 16 });
     if (asked.code !== 0) return void 0;
-    const answer2 = asMap(JSON.parse(asked.stdout));
-    const [user2, secret2] = [answer2 && own(answer2, "Username"), answer2 && own(answer2, "Secret")];
+    const answer3 = asMap(JSON.parse(asked.stdout));
+    const [user2, secret2] = [answer3 && own(answer3, "Username"), answer3 && own(answer3, "Secret")];
     if (typeof user2 === "string" && typeof secret2 === "string")
       return Buffer.from(`${user2}:${secret2}`).toString("base64");
     return void 0;
@@ -46234,12 +46476,12 @@ var Registry = class {
   }
   /** What a tag names now. */
   async tag(name6) {
-    const answer2 = await this.request("GET", `/v2/${this.path}/manifests/${name6}`, {
+    const answer3 = await this.request("GET", `/v2/${this.path}/manifests/${name6}`, {
       headers: { accept: `${mediaTypes2.index}, ${mediaTypes2.manifest}` },
       also: [404]
     });
-    if (answer2.status === 404) return void 0;
-    const data = await bodyOf(answer2);
+    if (answer3.status === 404) return void 0;
+    const data = await bodyOf(answer3);
     return { digest: `sha256:${sha256(data)}`, data };
   }
   async pushBlob(blob) {
@@ -46286,13 +46528,13 @@ var Registry = class {
         headers: { ...options7.headers, ...await this.authorization() },
         ...body === void 0 ? {} : { body: streamOf(body), duplex: "half" }
       };
-      const answer2 = await fetch(`${this.base}${path2}`, request);
-      if (answer2.status === 401 && !this.asked && await this.authorize(answer2.headers.get("www-authenticate")))
+      const answer3 = await fetch(`${this.base}${path2}`, request);
+      if (answer3.status === 401 && !this.asked && await this.authorize(answer3.headers.get("www-authenticate")))
         return send();
-      if (answer2.ok || options7.also?.includes(answer2.status)) return answer2;
-      const text8 = (await bodyOf(answer2)).toString("utf8").slice(0, 300);
-      const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer2.status} ${text8}`;
-      if (answer2.status >= 500 || answer2.status === 429) throw new Error(fault3);
+      if (answer3.ok || options7.also?.includes(answer3.status)) return answer3;
+      const text8 = (await bodyOf(answer3)).toString("utf8").slice(0, 300);
+      const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer3.status} ${text8}`;
+      if (answer3.status >= 500 || answer3.status === 429) throw new Error(fault3);
       throw new RegistryFault(fault3);
     };
     return options7.once ? send() : this.again(send);
@@ -46318,13 +46560,13 @@ var Registry = class {
     url2.searchParams.set("scope", `repository:${this.path}:pull,push`);
     const service = fields.get("service");
     if (service !== void 0) url2.searchParams.set("service", service);
-    const answer2 = await fetch(url2, {
+    const answer3 = await fetch(url2, {
       redirect: "error",
       signal: AbortSignal.timeout(6e4),
       headers: login2 === void 0 ? {} : { authorization: `Basic ${login2}` }
     });
-    if (!answer2.ok) return false;
-    const said = asMap(JSON.parse((await bodyOf(answer2)).toString("utf8")));
+    if (!answer3.ok) return false;
+    const said = asMap(JSON.parse((await bodyOf(answer3)).toString("utf8")));
     const token3 = said && (own(said, "token") ?? own(said, "access_token"));
     this.token = typeof token3 === "string" ? token3 : void 0;
     return this.token !== void 0;
@@ -46342,10 +46584,10 @@ function streamOf(body) {
     cancel: () => void body.destroy()
   });
 }
-async function bodyOf(answer2) {
+async function bodyOf(answer3) {
   const parts2 = [];
   let size3 = 0;
-  const reader2 = answer2.body?.getReader();
+  const reader2 = answer3.body?.getReader();
   for (let next2 = await reader2?.read(); next2 && !next2.done; next2 = await reader2?.read()) {
     size3 += next2.value.length;
     if (size3 > largestAnswer2) throw new RegistryFault("an answer of the registry is too large");
@@ -46368,7 +46610,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
   (0, import_node_fs93.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path110.join)(folder, "layer.tar.gz");
+  const target2 = (0, import_node_path111.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -46550,9 +46792,9 @@ function entriesOf2(input, pushed, amis) {
       size: file3.size,
       sha256: file3.sha256
     }));
-    const docker2 = pushed ? [{ ...of, kind: "docker", reference: `${input.spec.repository}@${pushed.digest}` }] : [];
+    const docker3 = pushed ? [{ ...of, kind: "docker", reference: `${input.spec.repository}@${pushed.digest}` }] : [];
     const registered = amis.filter((a) => a.architecture === record3.architecture).map((a) => ({ ...of, kind: "ami", reference: `${a.region}:${a.id}` }));
-    return [...docker2, ...registered, ...files];
+    return [...docker3, ...registered, ...files];
   });
 }
 var indexFile = "index.json.asc";
@@ -46731,7 +46973,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path111.join)(outputOf(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path112.join)(outputOf2(opened, values), "logs", "images");
       (0, import_node_fs94.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -46740,7 +46982,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path111.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path112.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -46909,7 +47151,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path112.join)(outputOf(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path113.join)(outputOf2(opened, values), "logs", "images");
   (0, import_node_fs95.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
@@ -46922,7 +47164,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path112.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path113.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -46930,12 +47172,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path112.join)(values.output === void 0 ? (0, import_node_path112.join)(workspace.root, "out") : (0, import_node_path112.resolve)(values.output), "images");
+  const folder = (0, import_node_path113.join)(values.output === void 0 ? (0, import_node_path113.join)(workspace.root, "out") : (0, import_node_path113.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path112.join)(folder, file3.name);
+      const target2 = (0, import_node_path113.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -46992,16 +47234,16 @@ async function get(opened, names4, values, kinds4) {
 `).join(""));
 }
 async function diff2({ store: store2 }, [a = "", b = ""], values) {
-  const [before2, after] = [await named6(store2, a, values), await named6(store2, b, values)];
-  if (!before2.ok || !after.ok) return bad(...before2.diagnostics, ...after.diagnostics);
-  const difference3 = differenceOfImages(before2.value, after.value);
+  const [before, after] = [await named6(store2, a, values), await named6(store2, b, values)];
+  if (!before.ok || !after.ok) return bad(...before.diagnostics, ...after.diagnostics);
+  const difference3 = differenceOfImages(before.value, after.value);
   return good(values.json ? `${JSON.stringify(difference3)}
 ` : renderImageDifference(difference3));
 }
 
 // ts-src/cli/init.ts
 var import_node_fs96 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -47059,7 +47301,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path113.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path114.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -47098,7 +47340,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options4,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path113.resolve)(folder);
+    const root = (0, import_node_path114.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -47109,7 +47351,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names4 = Object.keys(files);
     (0, import_node_fs96.mkdirSync)(root, { recursive: true });
-    const taken2 = names4.filter((f) => (0, import_node_fs96.existsSync)((0, import_node_path113.join)(root, f)));
+    const taken2 = names4.filter((f) => (0, import_node_fs96.existsSync)((0, import_node_path114.join)(root, f)));
     if (taken2.length) {
       const verb = taken2.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -47120,8 +47362,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path113.join)(root, path2), text8);
-    const git2 = (0, import_node_fs96.existsSync)((0, import_node_path113.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path114.join)(root, path2), text8);
+    const git2 = (0, import_node_fs96.existsSync)((0, import_node_path114.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
 `).join("")}
@@ -47198,7 +47440,8 @@ function renderPlan(plan2, states) {
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
       const first2 = p.build.length > shown4 ? p.build : [...p.build, ...system];
-      const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
+      const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
+      const state = p.blocked ? `blocked: ${p.blocked}` : known3;
       lines.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width5)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first2, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
@@ -47415,7 +47658,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs99 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -47429,7 +47672,8 @@ function runPolicyOf(distro, ref2, primary) {
   for (const t of distro.tracks) {
     const pattern = ref2.tag === void 0 ? t.branch : t.tag;
     if (pattern === void 0 || !matchesRef(pattern, name6)) continue;
-    const kind = ref2.tag !== void 0 ? "release" : (primary ?? defaults.includes(name6)) || t.channel === "nightly" ? "nightly" : "experiment";
+    const ofBranch = (primary ?? defaults.includes(name6)) || t.channel === "nightly" ? "nightly" : "experiment";
+    const kind = ref2.tag === void 0 ? ofBranch : "release";
     return {
       kind,
       channel: t.channel.replaceAll("{name}", channelPart(name6)),
@@ -47467,7 +47711,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs97 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -47518,7 +47762,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path114.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path115.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -47546,7 +47790,7 @@ async function makeShard(session2, architecture3, first2, retest, signal) {
     graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
       const { name: name6 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
+      const seconds = (session2.history.get(kindOf3(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
       left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
     });
   }
@@ -47575,9 +47819,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path114.join)(work2, tree);
+    const folder = (0, import_node_path115.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path114.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path115.join)(work2, `${tree}.packed`));
     (0, import_node_fs97.rmSync)(folder, { recursive: true, force: true });
   });
 }
@@ -47639,7 +47883,7 @@ async function prepareArchitecture(values) {
 
 // ts-src/farm/request.ts
 var import_node_fs98 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -47653,8 +47897,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path115.join)(at2.value.folder, (0, import_node_path115.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path115.join)(root, (0, import_node_path115.relative)(workspace.root, (0, import_node_path115.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path116.join)(at2.value.folder, (0, import_node_path116.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path116.join)(root, (0, import_node_path116.relative)(workspace.root, (0, import_node_path116.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -47689,7 +47933,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path115.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path116.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -47723,7 +47967,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs98.realpathSync)((0, import_node_path115.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs98.realpathSync)((0, import_node_path116.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -48055,7 +48299,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path116.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path117.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -48064,7 +48308,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path116.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path117.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -48086,7 +48330,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path116.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path117.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -48104,7 +48348,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path116.isAbsolute)(file3) || !exists((0, import_node_path116.join)(file3, ".git"))) {
+    if (!(0, import_node_path117.isAbsolute)(file3) || !exists((0, import_node_path117.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -48120,22 +48364,22 @@ async function withDistro(values) {
   if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
     return bad(error("distro-missing", `'${url2}' is no address of a git repository`, { hint: "URL#BRANCH" }));
   const state = farmState(values);
-  const commit = await resolveRef(address, ref2, reporter);
-  if (!commit.ok) return commit;
-  const snapshot2 = await fetchCommit(address, commit.value, state, reporter);
+  const commit2 = await resolveRef(address, ref2, reporter);
+  if (!commit2.ok) return commit2;
+  const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder = (0, import_node_path116.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path116.join)(folder, "distro.yaml"))) {
-    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit.value, folder);
+  const folder = (0, import_node_path117.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path117.join)(folder, "distro.yaml"))) {
+    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path116.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path117.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path116.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path117.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -48146,7 +48390,7 @@ async function planOf2(values, packages, workspace) {
     if (typeof target2 !== "string") return { diagnostics: [target2] };
     const compared = await compareWith(inputs, target2, selection);
     if (!compared.ok) return compared;
-    const { whole: whole2, changes } = compared.value;
+    const { whole: whole3, changes } = compared.value;
     const planned4 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
     if (!planned4.ok) return planned4;
     const named7 = new Set(
@@ -48156,7 +48400,7 @@ async function planOf2(values, packages, workspace) {
       planned: planned4.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole2.plan.scopes, named7)
+      users: usersOf(whole3.plan.scopes, named7)
     };
   }
   const planned3 = planInputs(read3.value.inputs, read3.value.selection);
@@ -48197,7 +48441,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path116.resolve)(change);
+  const folder = (0, import_node_path117.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -48212,8 +48456,8 @@ async function planChange(values, change) {
   });
   if (!read3.ok) return read3;
   const { inputs, selection } = read3.value;
-  const whole2 = planInputs(inputs, selection);
-  if (!whole2.ok) return whole2;
+  const whole3 = planInputs(inputs, selection);
+  if (!whole3.ok) return whole3;
   const own3 = new Set(ownPackages2(inputs, repository2.value));
   if (!own3.size)
     return {
@@ -48224,7 +48468,7 @@ async function planChange(values, change) {
     };
   const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
   const downstream = downstreamOf(
-    whole2.value.plan,
+    whole3.value.plan,
     own3,
     values.downstream ?? "none",
     budget
@@ -48232,7 +48476,7 @@ async function planChange(values, change) {
   if (downstream.left)
     writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
 `);
-  const users2 = usersOf(whole2.value.plan.scopes, own3);
+  const users2 = usersOf(whole3.value.plan.scopes, own3);
   const planned3 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
   return planned3.ok ? {
     planned: planned3.value,
@@ -48247,7 +48491,7 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 
 // ts-src/cli/farm/finish.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -48283,14 +48527,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path117.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path118.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path117.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path118.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -48321,7 +48565,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf2 = (values) => (0, import_node_path117.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path118.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -48344,7 +48588,7 @@ An untrusted run publishes nothing.`,
 `);
         return exit.failed;
       }
-      const output = outputOf2(values);
+      const output = outputOf3(values);
       const lacking = publishingFaults({
         channel: bundle.pipeline.channel,
         places: bundle.distro.publish.to,
@@ -48371,7 +48615,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path117.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path118.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -48436,7 +48680,7 @@ where anything failed.`,
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
-      return await tell2(session2, loaded, outputOf2(values), happenedIn(values));
+      return await tell2(session2, loaded, outputOf3(values), happenedIn(values));
     } finally {
       await closeScratch(session2.driver);
       stop.done();
@@ -48453,9 +48697,9 @@ async function tell2(session2, loaded, output, happened) {
     if (verdict2) t.reason += `
 ${verdict2}`;
   }
-  const before2 = bundle.subject || bundle.untrusted !== void 0 ? await lastGood(session2) : /* @__PURE__ */ new Map();
-  if (bundle.subject) tellBefore(session2, loaded, before2);
-  const abi2 = bundle.untrusted === void 0 ? [] : await tellAbi(session2, loaded, before2, output);
+  const before = bundle.subject || bundle.untrusted !== void 0 ? await lastGood(session2) : /* @__PURE__ */ new Map();
+  if (bundle.subject) tellBefore(session2, loaded, before);
+  const abi2 = bundle.untrusted === void 0 ? [] : await tellAbi(session2, loaded, before, output);
   const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
   const notes = notesOf(loaded, happened);
   showDiagnostics(
@@ -48474,7 +48718,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path117.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path118.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -48505,8 +48749,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path117.relative)(process.cwd(), (0, import_node_path117.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path117.join)(output, log);
+  const inside = (0, import_node_path118.relative)(process.cwd(), (0, import_node_path118.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path118.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -48523,7 +48767,7 @@ function factsOf3({ bundle, input }, results) {
   ].join("");
 }
 function unplanned(values, fault3) {
-  const output = outputOf2(values);
+  const output = outputOf3(values);
   const title = oneLine2(values.title ?? "run");
   const text8 = printable(fault3).slice(0, 2e4);
   writeUnplanned(output, title, text8);
@@ -48544,10 +48788,10 @@ async function lastGood({ graphs: runs, store: store2 }) {
     )
   );
 }
-function tellBefore(session2, { bundle }, before2) {
+function tellBefore(session2, { bundle }, before) {
   const { downstream } = bundle.subject;
   for (const graph2 of session2.graphs) {
-    const good2 = before2.get(graph2);
+    const good2 = before.get(graph2);
     for (const t of graph2.results) {
       if (t?.state !== "failed" || !downstream.includes(t.name)) continue;
       t.reason += `
@@ -48555,12 +48799,12 @@ this change broke it${good2.has(t.name) ? ": it was good in the last run without
     }
   }
 }
-async function tellAbi(session2, { bundle }, before2, output) {
+async function tellAbi(session2, { bundle }, before, output) {
   const texts = [];
   const changed2 = /* @__PURE__ */ new Set();
   for (const graph2 of session2.graphs) {
     for (const [n, t] of graph2.results.slice(0, graph2.count).entries()) {
-      const [old, now] = [before2.get(graph2).get(t.name), graph2.records[n]];
+      const [old, now] = [before.get(graph2).get(t.name), graph2.records[n]];
       if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed2.add(t.name);
       const users2 = bundle.users[t.name];
@@ -48579,7 +48823,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path117.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path118.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -48592,7 +48836,7 @@ function readLog(file3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -48618,7 +48862,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path118.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path119.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -48660,10 +48904,10 @@ function reach2(evaluated, name6, up) {
     edges = forward.map(() => []);
     forward.forEach((e, n) => e.forEach((d) => edges[d].push(n)));
   }
-  const start = evaluated.number.get(name6);
-  if (start === void 0) return [];
-  const steps = /* @__PURE__ */ new Map([[start, 0]]);
-  for (let front = [start], n = 1; front.length; n++) {
+  const start2 = evaluated.number.get(name6);
+  if (start2 === void 0) return [];
+  const steps = /* @__PURE__ */ new Map([[start2, 0]]);
+  for (let front = [start2], n = 1; front.length; n++) {
     const next2 = [];
     for (const at2 of front) {
       for (const d of edges[at2]) {
@@ -48674,28 +48918,28 @@ function reach2(evaluated, name6, up) {
     }
     front = next2;
   }
-  steps.delete(start);
+  steps.delete(start2);
   return [...steps].map(([n, s]) => ({ name: evaluated.names[n], steps: s })).sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
 }
 function pathBetween(evaluated, from, to) {
-  const [start, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
-  if (start === void 0 || goal === void 0) return [];
+  const [start2, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
+  if (start2 === void 0 || goal === void 0) return [];
   const edges = edgesOf(evaluated);
-  const before2 = /* @__PURE__ */ new Map();
-  for (let front = [start]; front.length && !before2.has(goal); ) {
+  const before = /* @__PURE__ */ new Map();
+  for (let front = [start2]; front.length && !before.has(goal); ) {
     const next2 = [];
     for (const at2 of front) {
       for (const d of edges[at2]) {
-        if (d === start || before2.has(d)) continue;
-        before2.set(d, at2);
+        if (d === start2 || before.has(d)) continue;
+        before.set(d, at2);
         next2.push(d);
       }
     }
     front = next2;
   }
   const path2 = [];
-  for (let at2 = goal; at2 !== start; ) {
-    const previous = before2.get(at2);
+  for (let at2 = goal; at2 !== start2; ) {
+    const previous = before.get(at2);
     if (previous === void 0) return [];
     path2.unshift({
       from: evaluated.names[previous],
@@ -48740,8 +48984,10 @@ function findCycles(evaluated) {
       )
     ).filter((s) => s.some((n) => n < count3)).flat()
   );
-  for (const set of cycles(all))
-    add2(set.some((n) => n < count3) ? set.some((n) => strict.has(n)) ? "build" : "group" : "run", all, set);
+  for (const set of cycles(all)) {
+    const ofBuilds = set.some((n) => strict.has(n)) ? "build" : "group";
+    add2(set.some((n) => n < count3) ? ofBuilds : "run", all, set);
+  }
   for (const { packages, trail: trail2 } of testCycles(evaluated))
     found2.push({
       kind: "test",
@@ -48990,13 +49236,13 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned3.value, names4, values);
-    if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
+    const answer3 = await question.ask(planned3.value, names4, values);
+    if (values.json) writeOutput(`${JSON.stringify(answer3.data)}
 `);
-    else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
-    else writeMessage(`${answer2.partial ? "of what could be read, " : ""}${answer2.none}
+    else if (answer3.rows.length) writeOutput(renderTable(answer3.head, answer3.rows));
+    else writeMessage(`${answer3.partial ? "of what could be read, " : ""}${answer3.none}
 `);
-    return answer2.partial ? exit.failed : exit.ok;
+    return answer3.partial ? exit.failed : exit.ok;
   }
 });
 
@@ -49078,112 +49324,131 @@ function levels({ waits: waits2, expected, seconds }, lanes) {
   return total;
 }
 function simulate(work2, lanes, costs) {
-  const { waits: waits2, expected, seconds } = work2;
-  const count3 = seconds.length;
-  const dependents = inverse(waits2);
-  const missing = waits2.map((w) => w.length);
-  const remaining = paths(work2);
-  const urgent = [...remaining.keys()].sort((a, b) => remaining[b] - remaining[a] || a - b);
-  const rank = new Int32Array(count3);
-  urgent.forEach((t, i) => rank[t] = i);
-  const ready = urgent.filter((t) => missing[t] === 0);
-  const events = [];
-  let now = 0;
-  let order3 = 0;
-  let left = count3;
-  let inHand = 0;
-  let workLeft = expected.reduce((a, b) => a + b, 0);
-  let warm = [];
-  const result2 = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
-  const idle = [];
-  const coming = /* @__PURE__ */ new Set();
-  const pauses = new LanePauses(Math.min(lanes, count3));
-  const after = (delay, run2) => {
-    const event = { at: now + delay, order: order3++, run: run2 };
-    let i = events.length;
-    events.push(event);
-    while (i > 0) {
-      const parent = i - 1 >> 1;
-      if (before(events[parent], event)) break;
-      events[i] = events[parent];
-      i = parent;
-    }
-    events[i] = event;
-  };
-  const insert = (t) => {
-    let at2 = ready.length;
-    while (at2 > 0 && rank[ready[at2 - 1]] > rank[t]) at2--;
-    ready.splice(at2, 0, t);
-  };
-  const look2 = (lane) => {
-    if (left === 0) return;
-    if (ready.length <= coming.size) {
-      if (!idle.includes(lane)) idle.push(lane);
-      const place2 = idle.indexOf(lane);
-      if (place2 >= left - coming.size - inHand) {
-        idle.splice(place2, 1);
-        return;
-      }
-      result2.sleeps++;
-      after(pauses.next(lane, place2), () => look2(lane));
-      return;
-    }
-    if (idle.includes(lane)) idle.splice(idle.indexOf(lane), 1);
-    pauses.worked(lane);
-    coming.add(lane);
-    result2.takes++;
-    warm = warm.filter((until2) => until2 >= now);
-    if (warm.length) {
-      warm.pop();
-      after(costs.agentTake, () => call(lane));
-    } else {
-      result2.agents++;
-      after(costs.agentStart, () => call(lane));
-    }
-  };
-  const call = (lane) => {
-    coming.delete(lane);
-    if (!ready.length) {
-      warm.push(now + costs.agentIdle);
-      look2(lane);
-      return;
-    }
-    const hand = ready.splice(0, batchSize(ready, expected, remaining, workLeft, Math.min(lanes, count3)));
-    result2.calls++;
-    inHand += hand.length;
-    after(costs.call + hand.reduce((s, t) => s + seconds[t], 0), () => {
-      inHand -= hand.length;
-      for (const t of hand) {
-        left--;
-        workLeft -= expected[t];
-        for (const d of dependents(t)) if (--missing[d] === 0) insert(d);
-      }
-      if (left === 0) result2.seconds = now;
-      call(lane);
-    });
-  };
-  for (let lane = 0; lane < Math.min(lanes, count3); lane++) after(0, () => look2(lane));
-  while (events.length && left > 0) {
-    const next2 = events[0];
-    const last = events.pop();
-    if (events.length) {
-      let i = 0;
-      for (; ; ) {
-        let child = 2 * i + 1;
-        if (child >= events.length) break;
-        if (child + 1 < events.length && before(events[child + 1], events[child])) child++;
-        if (!before(events[child], last)) break;
-        events[i] = events[child];
-        i = child;
-      }
-      events[i] = last;
-    }
-    now = next2.at;
-    next2.run();
-  }
-  return result2;
+  return new Simulation(work2, Math.min(lanes, work2.seconds.length), costs).run();
 }
-var before = (a, b) => a.at < b.at || a.at === b.at && a.order < b.order;
+var Clock = class {
+  now = 0;
+  planned = 0;
+  events = new PriorityQueue((a, b) => a.at < b.at || a.at === b.at && a.order < b.order);
+  after(delay, run2) {
+    this.events.push({ at: this.now + delay, order: this.planned++, run: run2 });
+  }
+  /** Lets the next event happen. False where there is none. */
+  step() {
+    const next2 = this.events.pop();
+    if (!next2) return false;
+    this.now = next2.at;
+    next2.run();
+    return true;
+  }
+};
+var Simulation = class {
+  constructor(work2, lanes, costs) {
+    this.work = work2;
+    this.lanes = lanes;
+    this.costs = costs;
+    this.dependents = inverse(work2.waits);
+    this.missing = work2.waits.map((w) => w.length);
+    const remaining = paths(work2);
+    this.remaining = remaining;
+    const urgent = [...remaining.keys()].sort((a, b) => remaining[b] - remaining[a] || a - b);
+    this.rank = new Int32Array(urgent.length);
+    urgent.forEach((t, i) => this.rank[t] = i);
+    this.ready = urgent.filter((t) => this.missing[t] === 0);
+    this.pauses = new LanePauses(lanes);
+    this.left = urgent.length;
+    this.workLeft = work2.expected.reduce((a, b) => a + b, 0);
+  }
+  clock = new Clock();
+  dependents;
+  /** By task, how many that it waits for are not done. */
+  missing;
+  remaining;
+  /** By task, its number in the schedule: the most urgent task is 0. */
+  rank;
+  ready;
+  pauses;
+  /** Tasks that are not done, those of them that a lane has in hand, and what all are expected to take. */
+  left;
+  inHand = 0;
+  workLeft;
+  /** Lanes without work, in line. */
+  idle = [];
+  /** Lanes that wait for an agent: they take one task each at least. */
+  coming = /* @__PURE__ */ new Set();
+  /** Until when each agent that was given back stays. */
+  warm = [];
+  result = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
+  run() {
+    for (let lane = 0; lane < this.lanes; lane++) this.clock.after(0, () => this.look(lane));
+    while (this.left > 0 && this.clock.step()) ;
+    return this.result;
+  }
+  /** A lane without an agent looks for a task. */
+  look(lane) {
+    if (this.left === 0) return;
+    if (this.ready.length <= this.coming.size) return this.sleep(lane);
+    const place2 = this.idle.indexOf(lane);
+    if (place2 >= 0) this.idle.splice(place2, 1);
+    this.pauses.worked(lane);
+    this.coming.add(lane);
+    this.result.takes++;
+    const { clock, costs } = this;
+    this.warm = this.warm.filter((until2) => until2 >= clock.now);
+    if (this.warm.length) {
+      this.warm.pop();
+      clock.after(costs.agentTake, () => this.call(lane));
+    } else {
+      this.result.agents++;
+      clock.after(costs.agentStart, () => this.call(lane));
+    }
+  }
+  sleep(lane) {
+    const { idle } = this;
+    if (!idle.includes(lane)) idle.push(lane);
+    const place2 = idle.indexOf(lane);
+    if (place2 >= this.left - this.coming.size - this.inHand) {
+      idle.splice(place2, 1);
+      return;
+    }
+    this.result.sleeps++;
+    this.clock.after(this.pauses.next(lane, place2), () => this.look(lane));
+  }
+  /** A lane with an agent takes ready tasks and does them, or gives the agent back. */
+  call(lane) {
+    const { ready, work: work2, clock, costs } = this;
+    this.coming.delete(lane);
+    if (!ready.length) {
+      this.warm.push(clock.now + costs.agentIdle);
+      this.look(lane);
+      return;
+    }
+    const count3 = batchSize(ready, work2.expected, this.remaining, this.workLeft, this.lanes);
+    const batch = ready.splice(0, count3);
+    this.result.calls++;
+    this.inHand += batch.length;
+    clock.after(costs.call + batch.reduce((sum, t) => sum + work2.seconds[t], 0), () => {
+      this.finish(batch);
+      this.call(lane);
+    });
+  }
+  finish(batch) {
+    this.inHand -= batch.length;
+    for (const t of batch) {
+      this.left--;
+      this.workLeft -= this.work.expected[t];
+      for (const d of this.dependents(t)) if (--this.missing[d] === 0) this.insert(d);
+    }
+    if (this.left === 0) this.result.seconds = this.clock.now;
+  }
+  /** Puts a task among the ready ones, by its rank. */
+  insert(task) {
+    const { ready, rank } = this;
+    let at2 = ready.length;
+    while (at2 > 0 && rank[ready[at2 - 1]] > rank[task]) at2--;
+    ready.splice(at2, 0, task);
+  }
+};
 function topological(waits2) {
   const missing = waits2.map((w) => w.length);
   const dependents = inverse(waits2);
@@ -49234,88 +49499,83 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number7 = (name6, fallback) => values[name6] === void 0 ? fallback : Number(values[name6]);
-    const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
-    const costs = {
-      agentStart: number7("agent-start", 30),
-      agentTake: 0.065,
-      agentIdle: number7("agent-idle", 300),
-      call: number7("call", 0.7)
-    };
-    const text8 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text8 === void 0 || [...lanes, number7("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
-      (n) => !Number.isFinite(n) || n < 0
-    ) || lanes.includes(0)) {
-      writeMessage(
-        text8 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
-      );
+    const read3 = readSettings(values);
+    if (typeof read3 === "string") {
+      writeMessage(`slipway simulate: ${read3}
+`);
       return exit.usage;
     }
+    const { text: text8, lanes, costs, seed } = read3;
     const planned3 = await readAndPlan(values, packages);
     showDiagnostics(planned3.diagnostics.filter(isError));
     if (!planned3.ok) return exit.failed;
-    const known3 = new Map(
-      text8.split("\n").flatMap(
-        (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
-      )
-    );
+    const known3 = readDurations(text8);
     if (!known3.size) {
       writeMessage(`slipway simulate: ${values.durations} has no line of a package, a tab and seconds
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned3.value.plan.scopes, known3, number7("seed", 1));
+    const work2 = workOf(planned3.value.plan.scopes, known3, seed);
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
-    const rows = lanes.map((n) => {
-      const least = bound(work2, n);
-      const run2 = simulate(work2, n, costs);
-      return {
-        lanes: n,
-        tasks: work2.seconds.length,
-        bound: least,
-        seconds: run2.seconds,
-        vs_bound: run2.seconds / least,
-        levels_vs_bound: levels(work2, n) / least,
-        calls: run2.calls,
-        sleeps: run2.sleeps,
-        takes: run2.takes,
-        agents: run2.agents
-      };
-    });
-    if (values.json) writeOutput(`${JSON.stringify(rows)}
-`);
-    else
-      writeOutput(
-        renderTable(
-          [
-            "lanes",
-            "tasks",
-            "bound",
-            "total",
-            "times the bound",
-            "levels",
-            "calls",
-            "looks",
-            "agents taken",
-            "started"
-          ],
-          rows.map((r) => [
-            String(r.lanes),
-            String(r.tasks),
-            minutes(r.bound),
-            minutes(r.seconds),
-            r.vs_bound.toFixed(3),
-            r.levels_vs_bound.toFixed(2),
-            String(r.calls),
-            String(r.sleeps),
-            String(r.takes),
-            String(r.agents)
-          ])
-        )
-      );
+    const rows = lanes.map((n) => simulatedRow(work2, n, costs));
+    writeOutput(values.json ? `${JSON.stringify(rows)}
+` : rowsTable(rows));
     return exit.ok;
   }
 });
+function readSettings(values) {
+  const number7 = (name6, fallback) => values[name6] === void 0 ? fallback : Number(values[name6]);
+  const text8 = values.durations === void 0 ? void 0 : readIf(values.durations);
+  if (text8 === void 0) return "--durations names a file of packages and seconds";
+  const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
+  const seed = number7("seed", 1);
+  const costs = {
+    agentStart: number7("agent-start", 30),
+    agentTake: 0.065,
+    agentIdle: number7("agent-idle", 300),
+    call: number7("call", 0.7)
+  };
+  const numbers = [...lanes, seed, costs.agentStart, costs.agentIdle, costs.call];
+  if (lanes.includes(0) || numbers.some((n) => !Number.isFinite(n) || n < 0)) return "numbers are wanted there";
+  return { text: text8, lanes, costs, seed };
+}
+var readDurations = (text8) => new Map(
+  text8.split("\n").flatMap((line2) => {
+    const [, name6, seconds] = /^([^#\t]+)\t([\d.]+)\s*$/.exec(line2) ?? [];
+    return name6 === void 0 ? [] : [[name6, Number(seconds)]];
+  })
+);
+function simulatedRow(work2, lanes, costs) {
+  const least = bound(work2, lanes);
+  const run2 = simulate(work2, lanes, costs);
+  return {
+    lanes,
+    tasks: work2.seconds.length,
+    bound: least,
+    seconds: run2.seconds,
+    vs_bound: run2.seconds / least,
+    levels_vs_bound: levels(work2, lanes) / least,
+    calls: run2.calls,
+    sleeps: run2.sleeps,
+    takes: run2.takes,
+    agents: run2.agents
+  };
+}
+var rowsTable = (rows) => renderTable(
+  ["lanes", "tasks", "bound", "total", "times the bound", "levels", "calls", "looks", "agents taken", "started"],
+  rows.map((r) => [
+    String(r.lanes),
+    String(r.tasks),
+    minutes(r.bound),
+    minutes(r.seconds),
+    r.vs_bound.toFixed(3),
+    r.levels_vs_bound.toFixed(2),
+    String(r.calls),
+    String(r.sleeps),
+    String(r.takes),
+    String(r.agents)
+  ])
+);
 function writeSchedule(file3, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
@@ -49357,7 +49617,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -49406,7 +49666,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path119.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path120.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -49511,10 +49771,10 @@ async function collect2(opened, days, dry) {
   }
   const images = await reachedByImages(opened, listed, now, Math.max(grace, days * 864e5));
   keep2(images.files);
-  const remove2 = images.expired.map(({ name: name6 }) => ({ name: name6, size: 0 }));
+  const remove3 = images.expired.map(({ name: name6 }) => ({ name: name6, size: 0 }));
   for await (const { name: name6, size: size3, modified } of opened.blobs.list("states"))
     if (!listed.has(name6.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
-      remove2.push({ name: name6, size: size3 });
+      remove3.push({ name: name6, size: size3 });
   const records = async (kind) => {
     for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind)) {
       const key = name6.split("/").pop().replace(/\.json$/, "");
@@ -49527,7 +49787,7 @@ async function collect2(opened, days, dry) {
           record3.junit,
           ...kind === "docs" ? filesOfDocs(record3) : []
         ]);
-      else if (now - modified >= grace) remove2.push({ name: name6, size: size3 });
+      else if (now - modified >= grace) remove3.push({ name: name6, size: size3 });
     }
   };
   await records("tasks");
@@ -49536,13 +49796,13 @@ async function collect2(opened, days, dry) {
   for (const kind of ["sources", "bases"]) {
     for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind)) {
       const value2 = await opened.readJson(name6);
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
+      if (now - modified > Math.max(grace, days * 864e5)) remove3.push({ name: name6, size: size3 });
       else if (value2) keep2("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
     }
   }
   for (const kind of ["resolved", "sets", "image-packed"])
     for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind))
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
+      if (now - modified > Math.max(grace, days * 864e5)) remove3.push({ name: name6, size: size3 });
   for (const name6 of [...roots, ...old]) {
     if (!name6.includes("/results/")) continue;
     const log = (await opened.readJson(name6))?.log;
@@ -49551,17 +49811,17 @@ async function collect2(opened, days, dry) {
   let kept3 = 0;
   for await (const { name: name6, size: size3, modified } of opened.blobs.list("objects")) {
     if (objects.has(name6.split("/").pop()) || now - modified < grace) kept3++;
-    else remove2.push({ name: name6, size: size3 });
+    else remove3.push({ name: name6, size: size3 });
   }
-  for (const name6 of old) remove2.push({ name: name6, size: 0 });
+  for (const name6 of old) remove3.push({ name: name6, size: 0 });
   for await (const { name: name6, size: size3, modified } of opened.blobs.list("untrusted"))
-    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name6, size: size3 });
+    if (now - modified > Math.max(grace, days * 864e5)) remove3.push({ name: name6, size: size3 });
   const order3 = (name6) => name6.startsWith("objects/") ? 1 : 0;
-  remove2.sort((a, b) => order3(a.name) - order3(b.name));
+  remove3.sort((a, b) => order3(a.name) - order3(b.name));
   if (!dry) await forgetImages(opened, images.expired);
-  if (!dry) for (const { name: name6 } of remove2) await opened.blobs.remove(name6);
+  if (!dry) for (const { name: name6 } of remove3) await opened.blobs.remove(name6);
   writeOutput(
-    `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes3(remove2.reduce((n, r) => n + r.size, 0))}; ${kept3} objects stay
+    `${dry ? "would remove" : "removed"} ${remove3.length} things of ${megabytes3(remove3.reduce((n, r) => n + r.size, 0))}; ${kept3} objects stay
 `
   );
   return exit.ok;
@@ -49749,10 +50009,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs101 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path120.join)(output, "logs");
+  const root = (0, import_node_path121.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
@@ -49763,7 +50023,7 @@ function logsIn(output) {
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path120.join)(root, entry);
+    const path2 = (0, import_node_path121.join)(root, entry);
     const status = (0, import_node_fs101.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -49794,12 +50054,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path120.join)((0, import_node_path120.resolve)(findDistro(values), ".."), "out") : (0, import_node_path120.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path121.join)((0, import_node_path121.resolve)(findDistro(values), ".."), "out") : (0, import_node_path121.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path120.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path121.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -49811,7 +50071,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path120.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path121.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -49874,7 +50134,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs102 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -49891,13 +50151,13 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs102.realpathSync)((0, import_node_path121.join)(root, path2));
+    const file3 = (0, import_node_fs102.realpathSync)((0, import_node_path122.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs102.realpathSync)(root)}/`) && (0, import_node_fs102.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
 }
-function answer(root, request, response) {
+function answer2(root, request, response) {
   const { method = "GET", url: url2 = "/" } = request;
   const file3 = method === "GET" || method === "HEAD" ? fileOf2(root, url2) : void 0;
   response.on("finish", () => writeMessage(`${response.statusCode} ${method} ${printable(url2)}
@@ -49936,14 +50196,14 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path121.join)((0, import_node_path121.resolve)(findDistro(values), ".."), "out") : (0, import_node_path121.resolve)(values.output);
-    const root = (0, import_node_path121.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path122.join)((0, import_node_path122.resolve)(findDistro(values), ".."), "out") : (0, import_node_path122.resolve)(values.output);
+    const root = (0, import_node_path122.join)(output, "apt");
     if (!(0, import_node_fs102.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
     const address = values.address ?? "127.0.0.1";
-    const server = (0, import_node_http2.createServer)((request, response) => answer(root, request, response));
+    const server = (0, import_node_http2.createServer)((request, response) => answer2(root, request, response));
     return new Promise((done) => {
       server.on("error", (e) => {
         showDiagnostics([error("serve-failed", `can't listen on ${address}, port ${port}: ${e.message}`)]);
@@ -49967,7 +50227,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/shell.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -50054,7 +50314,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path122.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path123.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -50095,7 +50355,7 @@ async function buildBelow(values, planned3, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path122.join)(planned3.workspace.root, "out"),
+    output: (0, import_node_path123.join)(planned3.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, normalize } from 'node:path';
+import { extname, join, normalize } from 'node:path';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { cache } from '../setup.mjs';
@@ -51,7 +51,7 @@ async function searchRows(folder, runs, note) {
     if (path.includes('..') || !existsSync(file)) return void response.writeHead(404).end();
     const data = readFileSync(file);
     sent += data.length;
-    const type = path.endsWith('.html') ? 'text/html' : path.endsWith('.css') ? 'text/css' : 'text/javascript';
+    const type = { '.html': 'text/html', '.css': 'text/css' }[extname(path)] ?? 'text/javascript';
     response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(data);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));

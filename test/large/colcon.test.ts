@@ -70,7 +70,8 @@ describe.runIf(hasRos2Sources)('tests of ROS 2, by Slipway and by colcon in an e
       if (!here || !there) throw new Error(`${name} was not tested twice`);
       const cases = (await readResults(there.results, '')).cases;
       const failed = (of: TestCase[]) => of.filter((c) => c.result === 'failed').length;
-      const theirs = there.built ? (there.passed ? 'passed' : 'failed') : 'not built';
+      const tested = there.passed ? 'passed' : 'failed';
+      const theirs = there.built ? tested : 'not built';
       rows.push([
         name,
         here.state,

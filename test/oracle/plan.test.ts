@@ -5,7 +5,7 @@ import { above, forBuild, forRun, isInterface } from '../../ts-src/plan/needs.ts
 import { readEntries } from '../../ts-src/read/entries.ts';
 import { openWorkspace } from '../../ts-src/cli/planning.ts';
 import { difference, folder, load, rosDebian, typesupport, type Case } from './real-distribution.ts';
-import { has, oracle, present, shared } from './shared.ts';
+import { asRosdepSays, has, oracle, present, shared } from './shared.ts';
 
 const cases: Record<string, Case> = {};
 
@@ -164,13 +164,7 @@ describe.runIf(present)('agreement with rosdep', () => {
         if (theirs.defined_in?.includes(`distro:${distribution}`)) continue;
         said = 'built';
       } else if (ours.from === 'system') said = { installer: 'apt', packages: ours.packages };
-      else if (ours.from === 'nowhere')
-        said =
-          ours.rosdep.kind === 'no-key'
-            ? { error: 'KeyError' }
-            : ours.rosdep.kind === 'not-here'
-              ? { error: 'ResolutionError' }
-              : { installer: ours.rosdep.installer, packages: ours.rosdep.packages };
+      else if (ours.from === 'nowhere') said = asRosdepSays(ours.rosdep);
       const expected = theirs.error
         ? { error: theirs.error }
         : { installer: theirs.installer, packages: theirs.packages };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
-import { oracle, present, shared } from './shared.ts';
+import { asRosdepSays, oracle, present, shared } from './shared.ts';
 
 interface Entry {
   installer?: string;
@@ -30,12 +30,7 @@ describe.runIf(present)('agreement with rosdep', () => {
     const differing: string[] = [];
     for (const [key, theirs] of Object.entries(data.keys)) {
       const ours = resolveRosdep(layered.value, key, { os, release });
-      const said =
-        ours.kind === 'no-key'
-          ? { error: 'KeyError' }
-          : ours.kind === 'not-here'
-            ? { error: 'ResolutionError' }
-            : { installer: ours.installer, packages: ours.packages };
+      const said = asRosdepSays(ours);
       const expected = theirs.error
         ? { error: theirs.error }
         : { installer: theirs.installer, packages: theirs.packages };

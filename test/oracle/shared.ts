@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RosdepResolution } from '../../ts-src/model/rosdep.ts';
 
 /**
  * What the ROS tools computed from real data; not ours to commit. Found beside the checkout, or where SLIPWAY_SHARED
@@ -21,3 +22,10 @@ export function has(...names: string[]): boolean {
   return present && !lacking.length;
 }
 export const oracle = <T>(name: string): T => JSON.parse(readFileSync(join(shared, 'oracle', name), 'utf8')) as T;
+
+/** A rule of rosdep in the form in which rosdep's answers are kept. */
+export function asRosdepSays(rule: RosdepResolution): { error: string } | { installer: string; packages: string[] } {
+  if (rule.kind === 'no-key') return { error: 'KeyError' };
+  if (rule.kind === 'not-here') return { error: 'ResolutionError' };
+  return { installer: rule.installer, packages: rule.packages };
+}

@@ -49,7 +49,8 @@ function archiveOf(seed: number): { own: string[]; archive: string[] } {
   const next = random(seed);
   const pick = (n: number) => Math.floor(next() * n);
   const relation = () => {
-    const name = pick(25) ? `p${pick(120)}` : pick(2) ? `v${pick(12)}` : `missing${pick(5)}`;
+    const other = () => (pick(2) ? `v${pick(12)}` : `missing${pick(5)}`);
+    const name = pick(25) ? `p${pick(120)}` : other();
     const bound =
       !name.startsWith('p') || pick(3) ? '' : ` (${['>=', '<<', '=', '<=', '>>'][pick(5)]} ${1 + pick(4)}.0)`;
     return name + bound;

@@ -207,7 +207,8 @@ describe('a package file', () => {
   it.each(['preinst', 'postinst', 'prerm', 'postrm', 'config', 'triggers', 'conffiles', 'templates', 'symbols', 'x'])(
     'may not have %s',
     async (name) => {
-      const text = name === 'conffiles' ? '/opt/acme/d/a\n' : name === 'triggers' ? 'interest /usr\n' : '#!/bin/sh\n';
+      const texts: Record<string, string> = { conffiles: '/opt/acme/d/a\n', triggers: 'interest /usr\n' };
+      const text = texts[name] ?? '#!/bin/sh\n';
       const file = built({ control, [name]: text });
       expect((await debFaults(file, planned)).join()).toContain(`its control part has "${name}"`);
     },

@@ -20,7 +20,7 @@ import {
   withOutlet,
   type Opened,
 } from './channels.ts';
-import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
 
 const options = {
   ...channelOptions,
@@ -44,18 +44,7 @@ Valid-Until ends, or where a repository lost files.`,
       showDiagnostics(opened.diagnostics);
       return exit.failed;
     }
-    const done =
-      what === undefined
-        ? await list(opened.value, values.json === true)
-        : what === 'diff'
-          ? await diff(opened.value, names, values.json === true)
-          : what === 'gc'
-            ? await collect(opened.value, names, values['dry-run'] === true)
-            : what === 'renew'
-              ? await renew(opened.value, names, values.repository)
-              : names.length
-                ? undefined
-                : await show(opened.value, what, values.json === true);
+    const done = await answer(opened.value, what, names, values);
     if (done === undefined) {
       writeMessage('slipway channel: a channel, or diff A B, gc or renew NAME\n');
       return exit.usage;
@@ -66,6 +55,21 @@ Valid-Until ends, or where a repository lost files.`,
   },
 });
 
+/** What the words ask for; nothing where they are no question. */
+async function answer(
+  opened: Opened,
+  what: string | undefined,
+  names: readonly string[],
+  values: ValuesOf<typeof options>,
+): Promise<Result<string> | undefined> {
+  const json = values.json === true;
+  if (what === undefined) return list(opened, json);
+  if (what === 'diff') return diff(opened, names, json);
+  if (what === 'gc') return collect(opened, names, values['dry-run'] === true);
+  if (what === 'renew') return renew(opened, names, values.repository);
+  return names.length ? undefined : show(opened, what, json);
+}
+
 async function channelNames(store: Store): Promise<string[]> {
   const names: string[] = [];
   for (const name of await store.names('channels')) names.push(name.slice('channels/'.length).replace(/\.json$/, ''));
@@ -74,11 +78,8 @@ async function channelNames(store: Store): Promise<string[]> {
 
 const ago = (milliseconds: number): string => {
   const hours = milliseconds / 3_600_000;
-  return hours < 1
-    ? `${Math.round(hours * 60)} min`
-    : hours < 48
-      ? `${Math.round(hours)} h`
-      : `${Math.round(hours / 24)} days`;
+  if (hours < 1) return `${Math.round(hours * 60)} min`;
+  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
 };
 
 function sizeOf(state: State | undefined): { packages: number; bytes: number } {

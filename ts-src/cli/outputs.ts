@@ -218,9 +218,6 @@ function verdictOf(history: readonly Outcome[]): string {
   let since = history.length - 1;
   while (since > 0 && last.failed.some((c) => history[since - 1]!.failed.includes(c))) since--;
   const runs = history.length - since;
-  return runs > 1
-    ? `broken since ${history[since]!.stamp}: it failed in each of the last ${runs} runs`
-    : history.length > 1
-      ? 'it passed the time before'
-      : '';
+  if (runs > 1) return `broken since ${history[since]!.stamp}: it failed in each of the last ${runs} runs`;
+  return history.length > 1 ? 'it passed the time before' : '';
 }

@@ -29,8 +29,10 @@ export const runOptions = {
 
 type RunValues = ValuesOf<typeof runOptions> & { readonly workers?: string | undefined };
 
-const count = (v: string | undefined, fallback: number): number | undefined =>
-  v === undefined ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined;
+function count(v: string | undefined, fallback: number): number | undefined {
+  if (v === undefined) return fallback;
+  return /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined;
+}
 
 const units: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
 
@@ -50,7 +52,8 @@ export function writtenLimits(text: string | undefined): WrittenLimits | undefin
   for (const part of text === undefined ? [] : text.split(',')) {
     const [key, value = '', ...more] = part.split('=');
     const name = limitKeys.find((k) => k === key);
-    const amount = name !== 'processes' ? sizeOf(value) : /^[1-9]\d{1,6}$/.test(value) ? Number(value) : undefined;
+    const processes = /^[1-9]\d{1,6}$/.test(value) ? Number(value) : undefined;
+    const amount = name === 'processes' ? processes : sizeOf(value);
     if (!name || !amount || more.length || found[name] !== undefined) return undefined;
     found[name] = amount;
   }

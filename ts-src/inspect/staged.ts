@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from './members.ts';
 
@@ -16,17 +16,7 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
       for (const name of readdirSync(join(root, folder))) {
         const path = `${folder}/${name}`;
         const stat = lstatSync(join(root, path));
-        const type = stat.isFile()
-          ? ('file' as const)
-          : stat.isDirectory()
-            ? ('directory' as const)
-            : stat.isSymbolicLink()
-              ? ('link' as const)
-              : stat.isFIFO()
-                ? ('FIFO' as const)
-                : stat.isSocket()
-                  ? ('socket' as const)
-                  : ('device' as const);
+        const type = typeOf(stat);
         if (type === 'directory') stack.push(path);
         members.push({
           path,
@@ -43,4 +33,12 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
     return `what it installed can't be read: ${(e as Error).message}`;
   }
   return { members, size: kilobytes };
+}
+
+function typeOf(stat: Stats): Member['type'] {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'link';
+  if (stat.isFIFO()) return 'FIFO';
+  return stat.isSocket() ? 'socket' : 'device';
 }

@@ -48,19 +48,22 @@ export async function readResults(root: string, folder: string): Promise<{ cases
 }
 
 type Xml = Record<string, unknown>;
-const list = (value: unknown): Xml[] =>
-  (Array.isArray(value) ? value : value === undefined ? [] : [value]).map((v) =>
-    typeof v === 'object' && v !== null ? (v as Xml) : { '#text': String(v) },
-  );
-const text = (value: unknown): string =>
-  value === undefined || value === null
-    ? ''
-    : typeof value === 'object'
-      ? [(value as Xml)['@message'], (value as Xml)['#text']]
-          .filter((t) => t !== undefined && t !== '')
-          .map(String)
-          .join('\n')
-      : String(value);
+const isXml = (value: unknown): value is Xml => typeof value === 'object' && value !== null;
+
+function list(value: unknown): Xml[] {
+  if (value === undefined) return [];
+  const all: unknown[] = Array.isArray(value) ? value : [value];
+  return all.map((v) => (isXml(v) ? v : { '#text': String(v) }));
+}
+
+function text(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (!isXml(value)) return String(value);
+  return [value['@message'], value['#text']]
+    .filter((t) => t !== undefined && t !== '')
+    .map(String)
+    .join('\n');
+}
 
 /** Undefined where it is no result file, or not well-formed. */
 export function parseResults(xml: string, fallback: string): TestCase[] | undefined {
@@ -103,12 +106,17 @@ function ofSuite(suite: Xml, fallback: string): TestCase[] {
         suite: String(c['@classname'] || name),
         name: String(c['@name'] ?? '?'),
         seconds: Number(c['@time']) || 0,
-        result: failed ? 'failed' : skipped ? 'skipped' : 'passed',
+        result: resultOf(failed, skipped),
         message: failed ? list(fault).map(text).join('\n') || 'it failed' : text(c.skipped),
         output: `${text(c['system-out'])}\n${text(c['system-err'])}`.trim(),
       };
     }),
   ];
+}
+
+function resultOf(failed: boolean, skipped: boolean): TestCase['result'] {
+  if (failed) return 'failed';
+  return skipped ? 'skipped' : 'passed';
 }
 
 function ofCtest(t: Xml): TestCase {
@@ -120,7 +128,7 @@ function ofCtest(t: Xml): TestCase {
     suite: 'ctest',
     name: text(t.Name) || '?',
     seconds: Number(text(measured?.Value)) || 0,
-    result: status === 'passed' ? 'passed' : status === 'notrun' ? 'skipped' : 'failed',
+    result: resultOf(status !== 'passed' && status !== 'notrun', status === 'notrun'),
     message: status === 'failed' ? output || 'it failed' : '',
     output,
   };

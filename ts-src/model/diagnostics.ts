@@ -65,7 +65,10 @@ export function sorted(diagnostics: Diagnostic[]): Diagnostic[] {
 }
 
 /** Order by code unit, the same in every locale. */
-export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+export function compare(a: string, b: string): number {
+  if (a < b) return -1;
+  return a > b ? 1 : 0;
+}
 
 /** The known name nearest to a mistyped one, if any is near. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {

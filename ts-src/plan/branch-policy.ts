@@ -35,12 +35,8 @@ export function runPolicyOf(distro: Pick<Distro, 'tracks'>, ref: Ref, primary: b
   for (const t of distro.tracks) {
     const pattern = ref.tag === undefined ? t.branch : t.tag;
     if (pattern === undefined || !matchesRef(pattern, name)) continue;
-    const kind =
-      ref.tag !== undefined
-        ? 'release'
-        : (primary ?? defaults.includes(name)) || t.channel === 'nightly'
-          ? 'nightly'
-          : 'experiment';
+    const ofBranch = (primary ?? defaults.includes(name)) || t.channel === 'nightly' ? 'nightly' : 'experiment';
+    const kind = ref.tag === undefined ? ofBranch : 'release';
     return {
       kind,
       channel: t.channel.replaceAll('{name}', channelPart(name)),

@@ -59,14 +59,18 @@ export function parseCondition(text: string): Condition | undefined {
   return at === tokens.length ? result : undefined;
 }
 
+const valueOf = (operand: Term, context: ConditionContext): string => {
+  if ('literal' in operand) return operand.literal;
+  return Object.hasOwn(context, operand.variable) ? (context[operand.variable] ?? '') : '';
+};
+
 export function evaluateCondition(condition: Condition, context: ConditionContext): boolean {
   if ('terms' in condition)
     return condition.operator === 'and'
       ? condition.terms.every((t) => evaluateCondition(t, context))
       : condition.terms.some((t) => evaluateCondition(t, context));
-  const [a, b] = [condition.left, condition.right].map((t) =>
-    'literal' in t ? t.literal : Object.hasOwn(context, t.variable) ? context[t.variable]! : '',
-  ) as [string, string];
+  const a = valueOf(condition.left, context);
+  const b = valueOf(condition.right, context);
   switch (condition.operator) {
     case '==':
       return a === b;

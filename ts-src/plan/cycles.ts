@@ -37,7 +37,10 @@ export function edgeOf(
   roles = forBuild | forRun,
 ): { tag: string; group?: string; line?: number } {
   const name = evaluated.names[to]!;
-  const rank = (n: Need) => (n.group !== undefined ? 2 : n.roles & forBuild ? 0 : 1);
+  const rank = (n: Need) => {
+    if (n.group !== undefined) return 2;
+    return n.roles & forBuild ? 0 : 1;
+  };
   const need = evaluated
     .needs(from)
     .filter((n) => n.name === name && n.roles & roles)

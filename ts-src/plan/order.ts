@@ -44,9 +44,14 @@ function together(needed: readonly number[][]): number[][] {
   const set = new Map<number, readonly number[]>();
   for (const members of cycles(needed)) for (const n of members) set.set(n, members);
   if (!set.size) return [...needed];
-  return needed.map((list, n) => [
-    ...new Set(list.flatMap((d) => (set.has(d) ? (set.get(d) === set.get(n) ? [] : set.get(d)!) : [d]))),
-  ]);
+  return needed.map((list, n) => {
+    const own = set.get(n);
+    const all = list.flatMap((d) => {
+      const members = set.get(d) ?? [d];
+      return members === own ? [] : members;
+    });
+    return [...new Set(all)];
+  });
 }
 
 /** Adds those edges of tests that close no cycle. */

@@ -35,11 +35,8 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   }
   const isMap = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
-    const found = Object.hasOwn(rule, target.release)
-      ? rule[target.release]
-      : Object.hasOwn(rule, '*')
-        ? rule['*']
-        : undefined;
+    const byRelease = new Map(Object.entries(rule));
+    const found = byRelease.has(target.release) ? byRelease.get(target.release) : byRelease.get('*');
     if (found === undefined)
       return {
         kind: 'not-here',
@@ -79,9 +76,7 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
 }
 
 /** Names in a text, or in a list of texts; undefined for anything else: that is not "nothing needed". */
-const words = (v: unknown): string[] | undefined =>
-  typeof v === 'string'
-    ? v.split(/\s+/).filter(Boolean)
-    : Array.isArray(v) && v.every((name) => typeof name === 'string')
-      ? v
-      : undefined;
+function words(v: unknown): string[] | undefined {
+  if (typeof v === 'string') return v.split(/\s+/).filter(Boolean);
+  return Array.isArray(v) && v.every((name) => typeof name === 'string') ? v : undefined;
+}

@@ -18,14 +18,11 @@ function split(version: string): [number, string, string] {
 
 /** `~` sorts before the end, letters before other characters, digits as numbers. */
 function compareParts(a: string, b: string): number {
-  const order = (c: string | undefined) =>
-    c === undefined || /[0-9]/.test(c)
-      ? 0
-      : c === '~'
-        ? -1
-        : /[A-Za-z]/.test(c)
-          ? c.charCodeAt(0)
-          : c.charCodeAt(0) + 256;
+  const order = (c: string | undefined) => {
+    if (c === undefined || /[0-9]/.test(c)) return 0;
+    if (c === '~') return -1;
+    return /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
+  };
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {

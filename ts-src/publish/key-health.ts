@@ -62,7 +62,8 @@ export function keysIn(colons: string): Key[] {
     const key = keys[keys.length - 1];
     if (!key) return;
     const last = signing.includes(undefined) ? undefined : Math.max(0, ...signing.map((e) => e ?? 0));
-    key.ends = primaryEnds === undefined ? last : last === undefined ? primaryEnds : Math.min(primaryEnds, last);
+    const ends = [primaryEnds, last].filter((e) => e !== undefined);
+    key.ends = ends.length ? Math.min(...ends) : undefined;
   };
   for (const line of colons.split('\n')) {
     const f = line.split(':');
@@ -83,8 +84,10 @@ export function keysIn(colons: string): Key[] {
 }
 
 /** Algorithms by their numbers in RFC 9580. */
-const weakness = (algorithm: number, bits: number): string | undefined =>
-  algorithm === 17 ? 'DSA' : [1, 2, 3].includes(algorithm) && bits < 2048 ? `RSA of ${bits} bits` : undefined;
+function weakness(algorithm: number, bits: number): string | undefined {
+  if (algorithm === 17) return 'DSA';
+  return [1, 2, 3].includes(algorithm) && bits < 2048 ? `RSA of ${bits} bits` : undefined;
+}
 
 function judgeKey({ fingerprint, ends, weak }: Key, now: number): Diagnostic[] {
   const told: Diagnostic[] = [];

@@ -78,21 +78,21 @@ function compareScopes(
 const changedFacts = (was: Facts, now: Facts): string[] =>
   [...new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
 
+/** By the best that both sources say of themselves: the tree, the commit, or the name of a branch or tag. */
+function sameContent(was: PlannedPackage['source'], now: PlannedPackage['source']): boolean {
+  if (was.tree && now.tree) return was.tree === now.tree;
+  if (was.commit && now.commit) return was.commit === now.commit;
+  return was.ref === now.ref;
+}
+
 function difference(was: PlannedPackage, p: PlannedPackage, settings: string[]): PackageChange | undefined {
   const versions = { name: p.name, before: was.version, after: p.version };
   if (was.version !== p.version)
     return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? 'up' : 'down' };
-  const s = (x: PlannedPackage) => x.source;
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
-  const content =
-    s(was).tree && s(p).tree
-      ? s(was).tree === s(p).tree
-      : s(was).commit && s(p).commit
-        ? s(was).commit === s(p).commit
-        : s(was).ref === s(p).ref;
   const why: string[] = [];
-  if (!content) why.push('source');
-  if (s(was).url !== s(p).url) why.push('repository');
+  if (!sameContent(was.source, p.source)) why.push('source');
+  if (was.source.url !== p.source.url) why.push('repository');
   if (!same([was.build, was.run], [p.build, p.run])) why.push('dependencies');
   if (!same([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
     why.push('system packages');

@@ -122,11 +122,8 @@ export function originText(resolver: Resolver, r: Resolution): string {
     case 'underlay':
       return `underlay ${r.underlay}: ${r.packages.join(', ')}${r.version === undefined ? '' : ` ${r.version}`}`;
     case 'system':
-      return r.key === undefined
-        ? r.packages.length
-          ? `system by package_settings: ${r.packages.join(', ')}`
-          : 'skipped by package_settings'
-        : `system: ${r.packages.join(', ') || 'nothing to install'}`;
+      if (r.key !== undefined) return `system: ${r.packages.join(', ') || 'nothing to install'}`;
+      return r.packages.length ? `system by package_settings: ${r.packages.join(', ')}` : 'skipped by package_settings';
     case 'nowhere':
       if (r.rosdep.kind === 'packages') return `nowhere: rosdep gives it by ${r.rosdep.installer}`;
       return r.rosdep.kind === 'not-here' ? `nowhere: ${r.rosdep.reason}` : 'nowhere: no package and no rosdep key';

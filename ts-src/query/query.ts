@@ -127,8 +127,10 @@ export function findCycles(evaluated: Evaluated): Cycle[] {
       .filter((s) => s.some((n) => n < count))
       .flat(),
   );
-  for (const set of cycles(all))
-    add(set.some((n) => n < count) ? (set.some((n) => strict.has(n)) ? 'build' : 'group') : 'run', all, set);
+  for (const set of cycles(all)) {
+    const ofBuilds = set.some((n) => strict.has(n)) ? 'build' : 'group';
+    add(set.some((n) => n < count) ? ofBuilds : 'run', all, set);
+  }
   for (const { packages, trail } of testCycles(evaluated))
     found.push({
       kind: 'test',

@@ -29,16 +29,13 @@ export function explainKey(scope: string, now: BuildRecord, before: BuildRecord 
   };
 }
 
-const shown = (part: string, value: string, r: BuildRecord): string =>
-  part === 'system'
-    ? `${r.system.length} packages beside the base's`
-    : part === 'dependencies'
-      ? `${Object.keys(r.roots).length} packages of the distribution`
-      : value === ''
-        ? 'none'
-        : value.length > 100
-          ? `${value.slice(0, 100)}…`
-          : value;
+function shown(part: string, value: string, r: BuildRecord): string {
+  if (part === 'system') return `${r.system.length} packages beside the base's`;
+  if (part === 'dependencies') return `${Object.keys(r.roots).length} packages of the distribution`;
+  return value === '' ? 'none' : shortened(value, 100);
+}
+
+const shortened = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
 
 /** Why the later one was built though the earlier one was there. */
 function changesOf(before: BuildRecord, now: BuildRecord): string[] {
@@ -56,21 +53,19 @@ function changesOf(before: BuildRecord, now: BuildRecord): string[] {
   return changes;
 }
 
-const clip = (text: string): string =>
-  /^[0-9a-f]{40,}$/.test(text) ? text.slice(0, 12) : text.length > 200 ? `${text.slice(0, 200)}…` : text;
+const clip = (text: string): string => (/^[0-9a-f]{40,}$/.test(text) ? text.slice(0, 12) : shortened(text, 200));
 const byName = (system: readonly string[]): Record<string, string> =>
   Object.fromEntries(system.map((s) => s.split('=') as [string, string]));
 
+function differenceOf(before: string | undefined, now: string | undefined): string {
+  if (before === undefined) return 'is new';
+  if (now === undefined) return 'is gone';
+  const isVersion = /^[\d.:]/.test(now) && !/^[0-9a-f]{12}( |$)/.test(now);
+  return isVersion ? `${before} → ${now}` : 'shows something else';
+}
+
 function difference(before: Record<string, string>, now: Record<string, string>): string {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort().filter((n) => before[n] !== now[n]);
-  const texts = names.map((n) =>
-    before[n] === undefined
-      ? `${n} is new`
-      : now[n] === undefined
-        ? `${n} is gone`
-        : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n])
-          ? `${n} ${before[n]} → ${now[n]}`
-          : `${n} shows something else`,
-  );
+  const texts = names.map((n) => `${n} ${differenceOf(before[n], now[n])}`);
   return texts.length > 8 ? `${texts.slice(0, 8).join(', ')} and ${texts.length - 8} more` : texts.join(', ');
 }

@@ -136,6 +136,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
   const known = (what: string, name: string, names: string[], path: PropertyKey[]) => {
     if (names.includes(name)) return;
     const near = nearest(name, names);
+    const others = names.length ? `there are ${[...names].sort().join(', ')}` : `add it under ${what}s`;
     diagnostics.push(
       error(
         'distro-reference',
@@ -143,11 +144,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
         {
           file,
           line: locator.line(path),
-          hint: near
-            ? `did you mean '${near}'?`
-            : names.length
-              ? `there are ${names.sort().join(', ')}`
-              : `add it under ${what}s`,
+          hint: near ? `did you mean '${near}'?` : others,
         },
       ),
     );

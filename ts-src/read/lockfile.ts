@@ -116,15 +116,16 @@ export const makeLock = (
     const repositories: Lockfile['distributions'][string] = (lock.distributions[d.name] = {});
     for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
       const { url, commit, tree, path } = p.source;
+      const atCommit = commit === undefined ? {} : { commit };
       const r = (repositories[p.repository] ??= {
         url,
         packages: {},
-        ...(p.released === undefined ? (commit === undefined ? {} : { commit }) : { release: p.released }),
+        ...(p.released === undefined ? atCommit : { release: p.released }),
       });
       r.packages[p.name] = {
         version: p.manifest.version,
         path,
-        ...(p.released !== undefined && commit !== undefined ? { commit } : {}),
+        ...(p.released === undefined ? {} : atCommit),
         ...(tree === undefined ? {} : { tree }),
       };
     }

@@ -10,6 +10,11 @@ export interface IndexEntry {
   pythonVersion: 2 | 3;
 }
 
+const rosVersions = new Map<unknown, 1 | 2>([
+  ['ros1', 1],
+  ['ros2', 2],
+]);
+
 /** rosdistro's index, version 3 and 4 (REP 153): what it says of one distribution. */
 export function parseIndex(text: string, file: string, distribution: string): Result<IndexEntry> {
   const parsed = parseYaml(text, file);
@@ -50,10 +55,9 @@ export function parseIndex(text: string, file: string, distribution: string): Re
         line: locator.line(['distributions', distribution]),
       }),
     );
-  const type = entry.distribution_type;
   const result: IndexEntry = {
     files,
-    rosVersion: type === 'ros1' ? 1 : type === 'ros2' ? 2 : undefined,
+    rosVersion: rosVersions.get(entry.distribution_type),
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3,
   };
   if (typeof entry.distribution_cache === 'string') result.cache = entry.distribution_cache;

@@ -62,7 +62,7 @@ export class Locator {
       const e = events[i];
       if (!e || e.type === POP) return undefined;
       if (kind === SEQUENCE) {
-        if (n === Number(step)) return { at: i, offset: 'start' in e ? e.start : 'valueStart' in e ? e.valueStart : 0 };
+        if (n === Number(step)) return { at: i, offset: offsetOf(e) };
         i = this.after(events, i);
       } else {
         const value = this.after(events, i);
@@ -84,6 +84,12 @@ export class Locator {
       if (depth <= 0 || type === undefined) return at + 1;
     }
   }
+}
+
+/** Where an event begins in the text. */
+function offsetOf(e: fastYaml.Event): number {
+  if ('start' in e) return e.start;
+  return 'valueStart' in e ? e.valueStart : 0;
 }
 
 function eventsOf(text: string): fastYaml.Event[] {

@@ -24,8 +24,13 @@ export function compareParts(before: readonly Shown[], after: readonly Shown[]):
             removed: a.symbols.filter((s) => !b.symbols!.includes(s)),
           }
         : undefined;
-    return [{ path, change: !a ? 'added' : !b ? 'removed' : 'changed', ...(symbols ? { symbols } : {}) }];
+    return [{ path, change: changeOf(a, b), ...(symbols ? { symbols } : {}) }];
   });
+}
+
+function changeOf(before: Shown | undefined, after: Shown | undefined): PartChange['change'] {
+  if (!before) return 'added';
+  return after ? 'changed' : 'removed';
 }
 
 export function renderAbi(changes: readonly PartChange[], details: readonly { path: string; text: string }[]): string {

@@ -32,7 +32,7 @@ export function renderComparison(changes: readonly ScopeChange[]): string {
             p.before !== undefined && p.after !== undefined && p.before !== p.after
               ? `${p.before} → ${p.after}`
               : (p.after ?? p.before ?? ''),
-            p.why === undefined ? '' : change === 'rebuilt' ? `for ${p.why}` : p.why,
+            p.why !== undefined && change === 'rebuilt' ? `for ${p.why}` : (p.why ?? ''),
           ]),
         );
         return [`${titles[change]} (${rows.length})\n${table.slice(table.indexOf('\n') + 1)}`];

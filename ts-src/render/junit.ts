@@ -13,16 +13,13 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
     );
     for (const c of list) {
       const open = `    <testcase classname="${escape(suite === name ? name : `${name}.${suite}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const output = outputOf(c);
       const inner = [
         ...(c.result === 'failed'
           ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`]
           : []),
         ...(c.result === 'skipped' ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : []),
-        ...(c.flaky
-          ? [`      <system-out>flaky: it failed and then passed\n${escape(c.message)}</system-out>`]
-          : c.result === 'failed' && c.output
-            ? [`      <system-out>${escape(c.output.slice(-20_000))}</system-out>`]
-            : []),
+        ...(output === undefined ? [] : [`      <system-out>${output}</system-out>`]),
       ];
       lines.push(...(inner.length ? [`${open}>`, ...inner, '    </testcase>'] : [`${open}/>`]));
     }
@@ -30,6 +27,17 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
   }
   lines.push('</testsuites>');
   return `${lines.join('\n')}\n`;
+}
+
+/** What a case's element says was written: of a flaky one, why it failed at first. */
+function outputOf(c: TestCase): string | undefined {
+  if (c.flaky) return `flaky: it failed and then passed\n${escape(c.message)}`;
+  return c.result === 'failed' && c.output ? escape(c.output.slice(-20_000)) : undefined;
+}
+
+function resultOf(state: TaskResult['state']): TestCase['result'] {
+  if (state === 'failed') return 'failed';
+  return state === 'stopped' || state === 'blocked' || state === 'waiting' ? 'skipped' : 'passed';
 }
 
 const firstLine = (text: string): string => text.trim().split('\n')[0]!.slice(0, 200);
@@ -40,12 +48,7 @@ export function packageCases(results: readonly TaskResult[], tail: (t: TaskResul
     suite: t.name,
     name: t.kind === 'test' ? 'tests' : t.kind,
     seconds: t.started !== undefined && t.finished !== undefined ? (t.finished - t.started) / 1000 : 0,
-    result:
-      t.state === 'failed'
-        ? 'failed'
-        : t.state === 'stopped' || t.state === 'blocked' || t.state === 'waiting'
-          ? 'skipped'
-          : 'passed',
+    result: resultOf(t.state),
     message: t.reason,
     output: tail(t).join('\n'),
   }));

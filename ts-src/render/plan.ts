@@ -22,11 +22,8 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
       const system = [...p.systemBuild, ...(p.impliedBuild ?? [])];
       const needs = p.build.length + system.length;
       const first = p.build.length > shown ? p.build : [...p.build, ...system];
-      const state = p.blocked
-        ? `blocked: ${p.blocked}`
-        : p.mustBeCached
-          ? 'from the store'
-          : (states?.(scope, p) ?? '');
+      const known = p.mustBeCached ? 'from the store' : (states?.(scope, p) ?? '');
+      const state = p.blocked ? `blocked: ${p.blocked}` : known;
       lines.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown, needs)}` : ''}${state ? `; ${state}` : ''}`,
       );

@@ -3,11 +3,9 @@ import { plural } from './diagnostics.ts';
 
 export const duration = (milliseconds: number): string => {
   const s = Math.round(milliseconds / 1000);
-  return s < 60
-    ? `${s} s`
-    : s < 3600
-      ? `${Math.floor(s / 60)} min ${s % 60} s`
-      : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 };
 
 /** A task as people call it. */
@@ -108,13 +106,11 @@ export function renderOutlook({ cached, todo, open }: { cached: number; todo: nu
 
 /** Before a run: a line for each task that must be done, or that can't be; those that depend on others counted. */
 export function renderForetold(results: readonly TaskResult[]): string {
-  const lines = results.flatMap((t) =>
-    t.state === 'waiting' && t.key !== undefined
-      ? [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`]
-      : t.state === 'failed' || t.state === 'blocked'
-        ? [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`]
-        : [],
-  );
+  const lines = results.flatMap((t) => {
+    if (t.state === 'waiting' && t.key !== undefined) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
+    if (t.state !== 'failed' && t.state !== 'blocked') return [];
+    return [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`];
+  });
   return lines.map((l) => `${l}\n`).join('');
 }
 

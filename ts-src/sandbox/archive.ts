@@ -91,7 +91,8 @@ export function baseSources(
   };
   const { mirror } = platform;
   if (mirror) {
-    const signedBy = mirror.key ? join(distroRoot, mirror.key) : mirror.trusted ? undefined : keyrings[platform.os];
+    const usual = mirror.trusted ? undefined : keyrings[platform.os];
+    const signedBy = mirror.key ? join(distroRoot, mirror.key) : usual;
     return {
       from: 'mirror',
       lines: (mirror.suites ?? [platform.release]).map((suite) =>
@@ -113,13 +114,12 @@ export function baseSources(
 export const underlaySources = (platform: Platform, distroRoot: string): string[] =>
   Object.entries(platform.underlays)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, u]) =>
-      u.uri
-        ? [
-            `deb ${u.key ? `[signed-by=${join(distroRoot, u.key)}] ` : u.trusted ? '[trusted=yes] ' : ''}${u.uri} ${u.suite} ${u.components.join(' ')}`,
-          ]
-        : [],
-    );
+    .flatMap(([, u]) => {
+      if (!u.uri) return [];
+      const trust = u.trusted ? '[trusted=yes] ' : '';
+      const signed = u.key ? `[signed-by=${join(distroRoot, u.key)}] ` : trust;
+      return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(' ')}`];
+    });
 
 /** No service starts in a root, and builds run as a user of no privileges. */
 const taskHooks = [

@@ -34,6 +34,11 @@ interface Body {
   file?: string;
 }
 
+function sizeOf({ data, file }: Body): number {
+  if (data) return data.length;
+  return file === undefined ? 0 : statSync(file).size;
+}
+
 /** A bucket of an S3 server, by its REST API (AWS Signature Version 4). */
 export class S3Blobs implements Blobs {
   readonly where: string;
@@ -122,8 +127,9 @@ export class S3Blobs implements Blobs {
 
   /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
   async putWith(name: string, data: Buffer, headers: Record<string, string>, before?: string | null): Promise<boolean> {
-    const condition: Record<string, string> =
-      before === undefined ? {} : before === null ? { 'if-none-match': '*' } : { 'if-match': before };
+    const condition: Record<string, string> = {};
+    if (before === null) condition['if-none-match'] = '*';
+    else if (before !== undefined) condition['if-match'] = before;
     const reply = await this.ask('PUT', this.url(name), { data }, { ...headers, ...condition });
     if (reply.status < 300) return true;
     const now = await this.getTagged(name);
@@ -234,7 +240,7 @@ export class S3Blobs implements Blobs {
     headers: Record<string, string>,
     into: string | undefined,
   ): Promise<Reply> {
-    const size = body.data ? body.data.length : body.file !== undefined ? statSync(body.file).size : 0;
+    const size = sizeOf(body);
     const keys = await credentials();
     const signed = await new AwsV4Signer({
       method,

@@ -79,8 +79,12 @@ async function readAttempts(step: TestStep, whole: (message: string) => TestCase
     cases,
     attempts.slice(0, -1).flatMap((a) => a.cases),
   );
-  const someFailed = cases.some((c) => c.result === 'failed');
-  return { outcome: someFailed ? 'failed' : cases.length ? 'passed' : 'none', cases, flaky, attempts: attempts.length };
+  return { outcome: outcomeOf(cases), cases, flaky, attempts: attempts.length };
+}
+
+function outcomeOf(cases: readonly TestCase[]): TestRun['outcome'] {
+  if (!cases.length) return 'none';
+  return cases.some((c) => c.result === 'failed') ? 'failed' : 'passed';
 }
 
 async function attemptsIn({ build, results }: TestStep): Promise<number[]> {

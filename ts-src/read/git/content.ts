@@ -172,16 +172,18 @@ const downloadOptions =
     ' ',
   );
 
+/** The path that a URL or a path names on this machine. */
+function localPath(url: string): string | undefined {
+  if (url.startsWith('file://')) return decodeURIComponent(new URL(url).pathname);
+  return /^[a-z+]+:\/\//.test(url) ? undefined : url;
+}
+
 /**
  * A file by http, https, file or path. Where `since` is given and the server has nothing newer than it, nothing is
  * written.
  */
 export async function download(url: string, file: string, since?: string): Promise<Result<string>> {
-  const local = url.startsWith('file://')
-    ? decodeURIComponent(new URL(url).pathname)
-    : /^[a-z+]+:\/\//.test(url)
-      ? undefined
-      : url;
+  const local = localPath(url);
   try {
     if (local !== undefined) {
       copyFileSync(local, file);

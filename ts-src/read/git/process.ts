@@ -93,6 +93,12 @@ export interface Remote {
   reporter: Reporter;
 }
 
+/** What git says of a server that may answer later. */
+function passingFault(stderr: string): 'refused' | 'passing' | undefined {
+  if (refused.test(stderr)) return 'refused';
+  return passing.test(stderr) ? 'passing' : undefined;
+}
+
 /**
  * Runs git where a server takes part: what passes is tried again, and who asks us to slow down is given time. `args`
  * gets the URL as git may have it: without a login.
@@ -110,8 +116,7 @@ export async function patiently(
       git(args(ask.url), { ...options, env: { ...ask.env, ...options.env }, signal }),
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest / 60_000} minutes` };
-    const why =
-      o.code === 0 ? undefined : refused.test(o.stderr) ? 'refused' : passing.test(o.stderr) ? 'passing' : undefined;
+    const why = o.code === 0 ? undefined : passingFault(o.stderr);
     const seconds = why && waits[why][tried];
     if (!why || seconds === undefined) return o;
     reporter.waiting?.(

@@ -3,6 +3,13 @@ import { patiently, unreachable, type Reporter } from './process.ts';
 
 const isCommit = (v: string): boolean => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
 
+/** What ls-remote is asked for to find a branch, a tag (peeled) or HEAD. */
+function patternsOf(version: string | undefined): string[] {
+  if (version === undefined) return ['HEAD'];
+  if (version.startsWith('refs/')) return [version];
+  return [`refs/heads/${version}`, `refs/tags/${version}`, `refs/tags/${version}^{}`];
+}
+
 /** The commit that a branch, tag (peeled) or HEAD is now. */
 export async function resolveRef(
   url: string,
@@ -23,15 +30,7 @@ export async function resolveRefs(
   const refs = new Map<string, string>();
   // A command line has its limits; a release repository may have thousands of tags.
   for (let i = 0; i < asked.length; i += 200) {
-    const patterns = asked
-      .slice(i, i + 200)
-      .flatMap((v) =>
-        v === undefined
-          ? ['HEAD']
-          : v.startsWith('refs/')
-            ? [v]
-            : [`refs/heads/${v}`, `refs/tags/${v}`, `refs/tags/${v}^{}`],
-      );
+    const patterns = asked.slice(i, i + 200).flatMap(patternsOf);
     const listed = await patiently((at) => ['ls-remote', '--', at, ...patterns], {}, { url, reporter });
     if (listed.code !== 0) return unreachable({ url, reporter }, listed);
     for (const line of listed.stdout.split('\n')) {

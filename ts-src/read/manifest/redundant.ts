@@ -23,13 +23,14 @@ export function redundant(
   }
   for (const d of repeated) {
     const tags = seen.get(id(d))!;
-    const others =
-      d.tag === 'depend'
-        ? ['build_depend', 'build_export_depend', 'exec_depend', 'depend twice']
-        : d.tag === 'test_depend' && format === 1
-          ? ['build_depend', 'run_depend']
-          : [];
+    const others = impliedTags(d.tag, format);
     const clash = others.filter((t) => tags.has(t)).map((t) => (t === 'depend twice' ? 'depend' : t));
     if (clash.length) fault(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join('>, <')}> says`, d.line);
   }
+}
+
+/** Tags that one must not stand beside. */
+function impliedTags(tag: Dependency['tag'], format: number): string[] {
+  if (tag === 'depend') return ['build_depend', 'build_export_depend', 'exec_depend', 'depend twice'];
+  return tag === 'test_depend' && format === 1 ? ['build_depend', 'run_depend'] : [];
 }
