@@ -6,7 +6,7 @@ import { checkCasc } from '../../ts-src/deploy/jcasc.ts';
 import { toolsetOf, whyDue } from '../../ts-src/deploy/toolset.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { root } from '../e2e/helpers.ts';
-import { scratch, given, answersOf, messages } from './deploy-answers.ts';
+import { scratch, answersOf, messages } from './deploy-answers.ts';
 
 describe("the agents' image", () => {
   const pool = { organization: 'acme', architecture: 'amd64' };
