@@ -1,27 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Distro } from '../model/distro.ts';
 import { hostName, installPrefix } from '../model/names.ts';
 import { sha256 } from '../model/digest.ts';
 import { renderSources } from '../render/sources.ts';
-import type { State } from '../publish/state.ts';
 import { environmentScript } from './environment.ts';
-import type { Inputs } from './inputs.ts';
+import type { Facts } from './facts.ts';
 import { machineUnits } from './machine.ts';
-import type { ImageTarget } from './target.ts';
 import { scripts } from './scripts.ts';
-
-/** What an image's configuration is made of. */
-export interface Facts {
-  distro: Distro;
-  image: ImageTarget;
-  inputs: Inputs;
-  channel: string;
-  stateId: string;
-  state: State;
-  /** Where machines reach the channel's repository, its suite and its public key. */
-  repository: { uri: string; suite: string; key: string };
-}
 
 /** Digest of what distro.yaml says of an image and of the files that it names. */
 export const specDigest = ({ image, inputs }: Pick<Facts, 'image' | 'inputs'>): string =>

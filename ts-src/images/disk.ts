@@ -8,7 +8,7 @@ import { exists } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import { writeBmap } from './bmap.ts';
-import type { Facts } from './config.ts';
+import type { Facts } from './facts.ts';
 import { normalizeExt4 } from './ext4.ts';
 import { toolFailed, type RenderOptions, type Rendered } from './rendered.ts';
 import { labels } from './machine.ts';

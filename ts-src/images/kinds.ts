@@ -3,7 +3,7 @@ import { bad, good, type Result } from '../model/diagnostics.ts';
 import type { ImageKind } from '../model/images.ts';
 import { dockerName, dockerTag, imageFile, imageVersion } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
-import type { Facts } from './config.ts';
+import type { Facts } from './facts.ts';
 import { renderDisk } from './disk.ts';
 import { writeDockerTar } from './docker.ts';
 import { toolFailed, type Rendered, type RenderOptions } from './rendered.ts';

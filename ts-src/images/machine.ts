@@ -1,6 +1,6 @@
 import { hostName, installPrefix } from '../model/names.ts';
 import type { ImageSpec } from '../model/images.ts';
-import type { Facts } from './config.ts';
+import type { Facts } from './facts.ts';
 import { tarOf } from './tar-writer.ts';
 import type { ImageTarget } from './target.ts';
 import { scripts } from './scripts.ts';

@@ -1,7 +1,12 @@
-import type { Distro } from './distro.ts';
 import type { Target } from './plan.ts';
 
 /** All names of artifacts are made here and nowhere else. */
+
+/** What distro.yaml says of names. */
+export interface NamingRules {
+  organization: string;
+  naming: { package: string; prefix: string };
+}
 
 const fill = (pattern: string, values: Record<string, string>): string =>
   pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => (Object.hasOwn(values, key) ? values[key]! : whole));
@@ -23,19 +28,19 @@ export function isPinnedPackage(text: string): boolean {
 export const debianize = (name: string): string => name.toLowerCase().replaceAll('_', '-');
 
 /** The Debian names of a distribution's packages: its pattern is filled once but for the name. */
-export function debianNames(distro: Distro, distribution: string): (name: string) => string {
+export function debianNames(distro: NamingRules, distribution: string): (name: string) => string {
   const parts = fill(distro.naming.package, {
     organization: distro.organization,
     distribution: debianize(distribution),
   }).split('{name}');
   return (name) => parts.join(debianize(name));
 }
-export const debianPackage = (distro: Distro, distribution: string, name: string): string =>
+export const debianPackage = (distro: NamingRules, distribution: string, name: string): string =>
   debianNames(distro, distribution)(name);
 /** The package that has setup.sh of a distribution's prefix; all others depend on it. */
-export const environmentPackage = (distro: Distro, distribution: string): string =>
+export const environmentPackage = (distro: NamingRules, distribution: string): string =>
   debianPackage(distro, distribution, 'environment');
-export const installPrefix = (distro: Distro, distribution: string): string =>
+export const installPrefix = (distro: NamingRules, distribution: string): string =>
   fill(distro.naming.prefix, { organization: distro.organization, distribution });
 export const underlayPackage = (pattern: string, name: string): string => fill(pattern, { name: debianize(name) });
 

@@ -3,8 +3,8 @@ import { aptSuite } from '../model/names.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { someOf } from '../render/table.ts';
-import type { HeldPackage } from './channel.ts';
 import { selectPublished, type Reason } from './selection.ts';
+import type { HeldPackage } from './state.ts';
 
 export interface SuiteInput {
   /** Whether a package that is not in this run still belongs to the distribution. */

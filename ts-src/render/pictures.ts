@@ -1,5 +1,5 @@
+import type { TaskResult } from '../model/result.ts';
 import { escapeMarkup } from './markup.ts';
-import type { ReportTask } from './report.ts';
 import { stateColor } from './states.ts';
 import { duration } from './summary.ts';
 
@@ -14,17 +14,19 @@ const text = (x: number, y: number, content: string, more = ''): string =>
 const picture = (width: number, height: number, parts: readonly string[]): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width)}" height="${Math.ceil(height)}">\n<rect width="100%" height="100%" fill="#ffffff"/>\n${parts.join('\n')}\n</svg>\n`;
 
+type DrawnTask = TaskResult & { needs: readonly string[] };
+
 interface Box {
-  task: ReportTask;
+  task: DrawnTask;
   x: number;
   y: number;
   width: number;
 }
 
 /** Columns by the longest chain of needs, each as wide as its longest name. Linear in packages and edges. */
-function layOut(tasks: readonly ReportTask[]): { boxes: Map<string, Box>; width: number; height: number } {
+function layOut(tasks: readonly DrawnTask[]): { boxes: Map<string, Box>; width: number; height: number } {
   const depth = new Map<string, number>();
-  const columns: ReportTask[][] = [];
+  const columns: DrawnTask[][] = [];
   for (const t of tasks) {
     const at = Math.max(0, ...t.needs.map((n) => (depth.get(n) ?? -1) + 1));
     depth.set(t.name, at);
@@ -44,7 +46,7 @@ function layOut(tasks: readonly ReportTask[]): { boxes: Map<string, Box>; width:
 }
 
 /** What needs what in one scope; what another need brings along is not drawn again. */
-export function renderNeeds(tasks: readonly ReportTask[]): string {
+export function renderNeeds(tasks: readonly DrawnTask[]): string {
   const builds = tasks.filter((t) => t.kind === 'build');
   const { boxes, width, height } = layOut(builds);
   const below = new Map<string, Set<string>>();
@@ -76,7 +78,7 @@ export function renderNeeds(tasks: readonly ReportTask[]): string {
 }
 
 /** What ran when, in as many rows as ran at once; undefined where nothing ran. */
-export function renderTimeline(tasks: readonly ReportTask[]): string | undefined {
+export function renderTimeline(tasks: readonly DrawnTask[]): string | undefined {
   const ran = tasks
     .flatMap((t) =>
       t.started === undefined || t.finished === undefined ? [] : [{ t, from: t.started, to: t.finished }],
