@@ -1,6 +1,6 @@
 // npm run test:fast: the unit tests that need no more than Node and git.
 import { defineConfig } from 'vitest/config';
-import { textFiles } from './vitest.config.mjs';
+import { lateWorkers, textFiles } from './vitest.config.mjs';
 
 /** These run a compiler, Java, gpg, moto, archive tools or zsh; `npm test` runs them. */
 const needTools = ['ami', 'docs-publication', 'interface', 'farm', 'prefix', 's3', 'signing', 'sources'];
@@ -13,5 +13,7 @@ export default defineConfig({
     include: ['test/unit/**/*.test.ts'],
     exclude: needTools.map((name) => `test/unit/${name}.test.ts`),
     testTimeout: 600_000,
+    reporters: ['default', lateWorkers],
+    globalSetup: ['test/fast-setup.mjs'],
   },
 });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { commands } from '../../ts-src/cli/all.ts';
 import { knownCause, tellingPart } from '../../ts-src/render/log.ts';
 
 const root = join(__dirname, '../..');
@@ -39,6 +40,16 @@ describe('the command line', () => {
       '/nowhere/distro.yaml: error: there is no such file [distro-missing]\n    run slipway in a distro repository, name its file with --distro, or make one with `slipway init`\n1 error, 0 warnings\n',
     );
   });
+});
+
+it('every command is named in README or a page of the docs', () => {
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const text = ['README.md', ...pages.map((name) => `docs/${name}`)]
+    .map((name) => readFileSync(join(root, name), 'utf8'))
+    .join('\n');
+  expect(Object.keys(commands).filter((name) => !new RegExp(`\\bslipway ${name}\\b|\`${name}\``).test(text))).toEqual(
+    [],
+  );
 });
 
 it('every diagnostic is explained in the docs', () => {
