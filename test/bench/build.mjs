@@ -157,22 +157,8 @@ export default async function bench({ runs, cold, note }) {
   return rows;
 }
 
-/**
- * The large real chain from an empty store beside colcon: same packages, root, compilers at once and compiler flags.
- */
-async function coldChain(note) {
-  const folder = join(cache, 'chain');
-  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), {
-    settings: noeticSettings,
-    distribution: { packages: largePackages },
-  });
-  mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
-  if (!existsSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'))) {
-    note('making the base');
-    slipway(folder, 'build', 'catkin');
-  }
-  const plan = JSON.parse(slipway(folder, 'plan', '--json').stdout).scopes[0];
-  const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
+/** colcon in a folder of its own, from PyPI. */
+function installColcon() {
   const tool = join(cache, 'colcon');
   if (!existsSync(join(tool, 'bin/colcon')))
     execFileSync(
@@ -199,8 +185,13 @@ async function coldChain(note) {
   // The packages' generators and colcon itself take the system's EmPy: a newer one would break genmsg.
   for (const f of readdirSync(tool))
     if (/^(em|emlib|emhelp|emdoc)\.py$|^empy/.test(f)) rmSync(join(tool, f), { recursive: true });
-  note(`colcon builds ${plan.packages.length} packages`);
-  const theirs = withRoot(folder, (at, base, inside) => {
+  return tool;
+}
+
+/** Seconds that colcon takes for a plan's packages, in a root with the same system packages. */
+function colconSeconds(folder, plan, tool) {
+  const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
+  return withRoot(folder, (at, base, inside) => {
     for (const [from, to] of [
       [base.lists, 'var/lib/apt/lists'],
       [join(folder, '.slipway/archives'), 'var/cache/apt/archives'],
@@ -236,6 +227,26 @@ async function coldChain(note) {
       'cd /; eval "$(dpkg-buildflags --export=sh)"; export PYTHONPATH=/colcon MAKEFLAGS=-j2 CMAKE_PREFIX_PATH=/usr; python3 /colcon/bin/colcon build --merge-install --install-base /opt/acme/noetic --base-paths /src --parallel-workers 2 --metas /colcon.meta --cmake-args -DCMAKE_BUILD_TYPE=None -DBUILD_TESTING=OFF -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 >/build.log 2>&1 || { tail -50 /build.log; exit 1; }',
     ).seconds;
   });
+}
+
+/**
+ * The large real chain from an empty store beside colcon: same packages, root, compilers at once and compiler flags.
+ */
+async function coldChain(note) {
+  const folder = join(cache, 'chain');
+  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), {
+    settings: noeticSettings,
+    distribution: { packages: largePackages },
+  });
+  mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
+  if (!existsSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'))) {
+    note('making the base');
+    slipway(folder, 'build', 'catkin');
+  }
+  const plan = JSON.parse(slipway(folder, 'plan', '--json').stdout).scopes[0];
+  const tool = installColcon();
+  note(`colcon builds ${plan.packages.length} packages`);
+  const theirs = colconSeconds(folder, plan, tool);
   note(`colcon: ${theirs.toFixed(0)} s; slipway builds them from an empty store`);
   rmSync(join(folder, '.slipway/store'), { recursive: true, force: true });
   const ours = slipway(folder, 'build', '-w', '2', '-j', '2').seconds;

@@ -2,21 +2,22 @@
 // compiler and apt would say made up. Run in a distro repository: `node fill.cjs DISTRO LOCK`.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { stampOf } from '../../ts-src/model/names.ts';
 import type { BuildRecord, TestRecord } from '../../ts-src/model/result.ts';
 import { finishDeferred } from '../../ts-src/io/deferred.ts';
 import { makeLock } from '../../ts-src/read/lockfile.ts';
 import { renderLock } from '../../ts-src/render/lock.ts';
-import { baseSources, underlaySources } from '../../ts-src/sandbox/archive.ts';
+import { wantedBase } from '../../ts-src/sandbox/base-system.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
-import { packagesInRoot } from '../../ts-src/engine/task-graph.ts';
-import { readAndPlan } from '../../ts-src/cli/planning.ts';
+import { packagesInRoot, type TaskGraph } from '../../ts-src/engine/task-graph.ts';
+import type { ResolvedTask } from '../../ts-src/engine/task-keys.ts';
+import { readAndPlan, type Planned } from '../../ts-src/cli/planning.ts';
 import { recordRun } from '../../ts-src/engine/runs.ts';
-import { openSession, shareResolved } from '../../ts-src/engine/session.ts';
+import { openSession, shareResolved, type Session } from '../../ts-src/engine/session.ts';
 
-const [distro, lockFile] = process.argv.slice(2) as [string, string];
+const [distro = '', lockFile = ''] = process.argv.slice(2);
 const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
 
 /** A base that nothing enters: its digests are what keys need. */
@@ -54,34 +55,24 @@ function systemSet(names: readonly string[]): string[] {
   return [...set].sort();
 }
 
-async function fill(): Promise<void> {
+/** Plans with every source pinned to a commit and a tree that are made up, and writes the lock that says so. */
+async function lockedPlan(): Promise<Planned> {
   const unlocked = await readAndPlan({ distro }, []);
   if (!unlocked.ok) throw new Error(JSON.stringify(unlocked.diagnostics.slice(0, 5)));
   for (const d of unlocked.value.distributions)
     for (const p of d.packages.values()) p.source = { ...p.source, commit: sha1(p.repository), tree: sha1(p.name) };
   writeFileSync(lockFile, renderLock(makeLock(stampOf(Date.now()), unlocked.value.distributions, {})));
-
   const planned = await readAndPlan({ distro, lock: lockFile }, []);
   if (!planned.ok) throw new Error('the locked plan failed');
-  const { workspace, plan, distributions, lock } = planned.value;
+  return planned.value;
+}
+
+/** A session on the plan, with a base for each target and an apt that answers at once. */
+async function openFilled({ workspace, plan, distributions, lock }: Planned): Promise<Session> {
   const state = resolve(workspace.state);
-  for (const target of plan.scopes.flatMap((s) => s.targets)) {
-    const platform = workspace.distro.platforms[target.platform]!;
-    const sources = { ...baseSources(platform, workspace.root), underlays: underlaySources(platform, workspace.root) };
-    makeBase(
-      state,
-      `${target.platform}-${target.architecture}`,
-      sha256(
-        JSON.stringify([
-          platform.os,
-          platform.release,
-          target.architecture,
-          platform.include,
-          sources.lines,
-          sources.underlays,
-        ]),
-      ),
-    );
+  for (const { platform: name, architecture } of plan.scopes.flatMap((s) => s.targets)) {
+    const platform = workspace.distro.platforms[name];
+    if (platform) makeBase(state, `${name}-${architecture}`, wantedBase(workspace.root, platform, architecture).wanted);
   }
   const session = await openSession(
     {
@@ -105,8 +96,7 @@ async function fill(): Promise<void> {
     },
   );
   if (!('graphs' in session)) throw new Error(JSON.stringify(session.diagnostics));
-  const { store, graphs: runs, taskKeys: settler } = session;
-  for (const system of new Set(runs.map((graph) => graph.system))) {
+  for (const system of new Set(session.graphs.map((graph) => graph.system))) {
     const resolve = system.resolve.bind(system);
     const asked = new Set<string>();
     system.resolve = (names) => {
@@ -116,78 +106,96 @@ async function fill(): Promise<void> {
       return resolve(names);
     };
   }
-  const object = join(state, 'object');
-  mkdirSync(dirname(object), { recursive: true });
-  const put = (name: string, text: string) => store.putText(name, text);
-  for (const graph of runs) {
-    for (const [n, p] of graph.scope.packages.entries()) {
-      if (p.blocked !== undefined || packagesInRoot(graph, n).some((d) => !graph.records[d])) continue;
-      const settled = await settler.resolveKey(graph, n);
-      if (typeof settled === 'string') throw new Error(settled);
-      const id = `${graph.id} ${p.name}`;
-      const face = (what: string) => sha256(`${id} ${what}`);
-      const record: BuildRecord = {
-        schema: 4,
-        key: settled.key,
-        package: p.name,
-        version: `${p.version}-0acme${plan.stamp}`,
-        debs: [await put(`${p.debian}_1_amd64.deb`, `deb of ${id}`)],
-        files: await put('files.json', `["${id}"]`),
-        systemDepends: [],
-        interface: {
-          api: face('api'),
-          tool: face('tool'),
-          code: face('code'),
-          full: face('full'),
-          loads: n % 3 === 0,
-          offers: n % 10 === 0,
-        },
-        abi: face('abi').slice(0, 16),
-        requires: [],
-        inputs: settled.inputs(),
-        system: [],
-        roots: {},
-        milliseconds: 10_000,
-      };
-      await store.putRecord(record);
-      graph.records[n] = record;
-    }
-    const log = await put('log', 'log');
-    for (const [n, p] of graph.scope.packages.entries()) {
-      if (packagesInRoot(graph, graph.count + n).some((d) => !graph.records[d])) continue;
-      const settled = await settler.resolveKey(graph, graph.count + n);
-      if (typeof settled === 'string') throw new Error(settled);
-      const record: TestRecord = {
-        schema: 4,
-        key: settled.key,
-        package: p.name,
-        outcome: 'passed',
-        tests: 3,
-        failures: 0,
-        skipped: 0,
-        failed: [],
-        flaky: [],
-        attempts: 1,
-        log,
-        inputs: settled.inputs(),
-        milliseconds: 5000,
-      };
-      await store.putTest(record);
-      graph.tests[n] = record;
-    }
+  return session;
+}
+
+/** The task's key, where all in its root was built. */
+async function keyOf({ taskKeys }: Session, graph: TaskGraph, task: number): Promise<ResolvedTask | undefined> {
+  if (packagesInRoot(graph, task).some((d) => !graph.records[d])) return undefined;
+  const resolved = await taskKeys.resolveKey(graph, task);
+  if (typeof resolved === 'string') throw new Error(resolved);
+  return resolved;
+}
+
+async function fillBuilds(session: Session, graph: TaskGraph): Promise<void> {
+  const { store } = session;
+  for (const [n, p] of graph.scope.packages.entries()) {
+    const resolved = p.blocked === undefined ? await keyOf(session, graph, n) : undefined;
+    if (!resolved) continue;
+    const id = `${graph.id} ${p.name}`;
+    const face = (what: string) => sha256(`${id} ${what}`);
+    const record: BuildRecord = {
+      schema: 4,
+      key: resolved.key,
+      package: p.name,
+      version: `${p.version}-0acme${session.input.plan.stamp}`,
+      debs: [await store.putText(`${p.debian}_1_amd64.deb`, `deb of ${id}`)],
+      files: await store.putText('files.json', `["${id}"]`),
+      systemDepends: [],
+      interface: {
+        api: face('api'),
+        tool: face('tool'),
+        code: face('code'),
+        full: face('full'),
+        loads: n % 3 === 0,
+        offers: n % 10 === 0,
+      },
+      abi: face('abi').slice(0, 16),
+      requires: [],
+      inputs: resolved.inputs(),
+      system: [],
+      roots: {},
+      milliseconds: 10_000,
+    };
+    await store.putRecord(record);
+    graph.records[n] = record;
   }
-  for (const system of new Set(runs.map((graph) => graph.system))) system.save();
+}
+
+async function fillTests(session: Session, graph: TaskGraph): Promise<void> {
+  const { store } = session;
+  const log = await store.putText('log', 'log');
+  for (const [n, p] of graph.scope.packages.entries()) {
+    const resolved = await keyOf(session, graph, graph.count + n);
+    if (!resolved) continue;
+    const record: TestRecord = {
+      schema: 4,
+      key: resolved.key,
+      package: p.name,
+      outcome: 'passed',
+      tests: 3,
+      failures: 0,
+      skipped: 0,
+      failed: [],
+      flaky: [],
+      attempts: 1,
+      log,
+      inputs: resolved.inputs(),
+      milliseconds: 5000,
+    };
+    await store.putTest(record);
+    graph.tests[n] = record;
+  }
+}
+
+async function fill(): Promise<void> {
+  const planned = await lockedPlan();
+  const session = await openFilled(planned);
+  const { graphs } = session;
+  mkdirSync(session.input.state, { recursive: true });
+  for (const graph of graphs) {
+    await fillBuilds(session, graph);
+    await fillTests(session, graph);
+  }
+  for (const system of new Set(graphs.map((graph) => graph.system))) system.save();
   await shareResolved(session);
   await recordRun(session);
   finishDeferred();
-  console.log(
-    runs
-      .map(
-        (graph) =>
-          `${graph.id}: ${graph.records.filter(Boolean).length} builds, ${graph.tests.filter(Boolean).length} tests`,
-      )
-      .join('\n'),
+  const counts = graphs.map(
+    ({ id, records, tests }) =>
+      `${id}: ${records.filter(Boolean).length} builds, ${tests.filter(Boolean).length} tests`,
   );
+  console.log(counts.join('\n'));
 }
 
 await fill();

@@ -12,17 +12,10 @@ const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
 const lanes = [10, 20, 50, 100];
 
-export default async function bench({ runs, note }) {
-  const folder = join(cache, 'jenkins');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  symlinkSync(join(shared, 'rosdistro'), join(folder, 'rosdistro'));
-  writeFileSync(
-    join(folder, 'distro.yaml'),
-    'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {jazzy: {platforms: [noble], sources: release, cache: rosdistro/jazzy/jazzy-cache.yaml.gz}}\nplatforms: {noble: {os: ubuntu, release: noble}}\nrosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]\n',
-  );
+/** Runs the scheduling against measured durations, with some seeds: rows by seed and number of lanes. */
+function simulated(folder, seeds) {
   const results = [];
-  for (let seed = 1; seed <= Math.max(5, runs); seed++) {
+  for (let seed = 1; seed <= seeds; seed++) {
     const r = spawnSync(
       'node',
       [
@@ -42,6 +35,67 @@ export default async function bench({ runs, note }) {
     if (r.status !== 0) throw new Error(r.stderr.slice(-1000));
     results.push(JSON.parse(r.stdout));
   }
+  return results;
+}
+
+/** What the vars cost the controller with some number of lanes. `bound`: seconds that no schedule goes below. */
+async function controllerRows(folder, n, seconds, bound) {
+  const r = await jenkins(folder, `lanes-${n}`, {
+    jenkinsfile: `Map farm = null\nnode('slipway') { farm = slipwaySchedule.read(readFile('${join(folder, 'schedule')}'), ['*': 'slipway']); farm.program = slipwayProgram.name() }\nslipwayBuild(farm, [lanes: ${n}])\necho("done \${farm.done} failed \${farm.failed}")\n`,
+    scmUrl: folder,
+    agents: Array.from({ length: n }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })),
+    checkEvery: 100,
+    simulated: { seconds, agentStart: 30_000, step: 700, agentIdle: 300_000 },
+  });
+  if (r.result !== 'SUCCESS') throw new Error(`${r.failure}\n${r.trace}`);
+  const count = seconds.length;
+  return [
+    { name: `controller.${n}.flow_nodes_per_package`, value: r.flowNodes / count, meaning: `with ${n} lanes` },
+    {
+      name: `controller.${n}.log_bytes_per_package`,
+      value: r.logBytes / count,
+      meaning: 'bytes of log that pass through the controller',
+    },
+    {
+      name: `controller.${n}.program_bytes`,
+      value: r.programBytes,
+      meaning: `the largest of ${r.serialisations} serialised programs`,
+    },
+    { name: `controller.${n}.groovy_s`, value: r.groovySeconds, meaning: 'seconds of Groovy in all' },
+    {
+      name: `controller.${n}.schedule_vs_bound`,
+      value: r.seconds / bound,
+      meaning: 'times the bound, as the vars themselves schedule, the start of the agent that plans counted too',
+    },
+  ];
+}
+
+/** What lanes without work cost the controller in an hour, and how soon they see work. */
+async function idleRows(folder) {
+  const idle = [];
+  for (const n of [3, 10, 50]) idle.push({ lanes: n, ...(await idleHour(join(folder, 'idle'), n)) });
+  const rows = idle.flatMap(({ lanes: n, nodesPerHour, wakeSeconds }) => [
+    {
+      name: `controller.${n}.idle_nodes_per_hour`,
+      value: nodesPerHour,
+      meaning: `for each of ${n} lanes, at most 100`,
+    },
+    { name: `controller.${n}.idle_wake_s`, value: wakeSeconds, meaning: 'until the first in line takes an agent' },
+  ]);
+  const worst = Math.max(...idle.map((i) => i.nodesPerHour));
+  return [...rows, { name: 'controller.idle_nodes_per_hour', value: worst, meaning: 'the worst of these' }];
+}
+
+export default async function bench({ runs, note }) {
+  const folder = join(cache, 'jenkins');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(join(shared, 'rosdistro'), join(folder, 'rosdistro'));
+  writeFileSync(
+    join(folder, 'distro.yaml'),
+    'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {jazzy: {platforms: [noble], sources: release, cache: rosdistro/jazzy/jazzy-cache.yaml.gz}}\nplatforms: {noble: {os: ubuntu, release: noble}}\nrosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]\n',
+  );
+  const results = simulated(folder, Math.max(5, runs));
   const rows = lanes.map((n, i) => {
     const of = (key) => results.map((r) => r[i][key]);
     return {
@@ -53,34 +107,7 @@ export default async function bench({ runs, note }) {
   const seconds = JSON.parse(readFileSync(join(folder, 'schedule.seconds'), 'utf8'));
   for (const n of [50, 100]) {
     note(`the vars on Jenkins' interpreter: ${seconds.length} tasks, ${n} lanes`);
-    const r = await jenkins(folder, `lanes-${n}`, {
-      jenkinsfile: `Map farm = null\nnode('slipway') { farm = slipwaySchedule.read(readFile('${join(folder, 'schedule')}'), ['*': 'slipway']); farm.program = slipwayProgram.name() }\nslipwayBuild(farm, [lanes: ${n}])\necho("done \${farm.done} failed \${farm.failed}")\n`,
-      scmUrl: folder,
-      agents: Array.from({ length: n }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })),
-      checkEvery: 100,
-      simulated: { seconds, agentStart: 30_000, step: 700, agentIdle: 300_000 },
-    });
-    if (r.result !== 'SUCCESS') throw new Error(`${r.failure}\n${r.trace}`);
-    const count = seconds.length;
-    rows.push(
-      { name: `controller.${n}.flow_nodes_per_package`, value: r.flowNodes / count, meaning: `with ${n} lanes` },
-      {
-        name: `controller.${n}.log_bytes_per_package`,
-        value: r.logBytes / count,
-        meaning: 'bytes of log that pass through the controller',
-      },
-      {
-        name: `controller.${n}.program_bytes`,
-        value: r.programBytes,
-        meaning: `the largest of ${r.serialisations} serialised programs`,
-      },
-      { name: `controller.${n}.groovy_s`, value: r.groovySeconds, meaning: 'seconds of Groovy in all' },
-      {
-        name: `controller.${n}.schedule_vs_bound`,
-        value: r.seconds / results[0][lanes.indexOf(n)].bound,
-        meaning: 'times the bound, as the vars themselves schedule, the start of the agent that plans counted too',
-      },
-    );
+    rows.push(...(await controllerRows(folder, n, seconds, results[0][lanes.indexOf(n)].bound)));
   }
   for (const key of ['flow_nodes_per_package', 'log_bytes_per_package', 'program_bytes', 'groovy_s']) {
     const worst = rows.filter((r) => r.name.endsWith(`.${key}`));
@@ -91,22 +118,7 @@ export default async function bench({ runs, note }) {
     });
   }
   note('lanes that wait for an hour');
-  const idle = [];
-  for (const n of [3, 10, 50]) idle.push({ lanes: n, ...(await idleHour(join(folder, 'idle'), n)) });
-  for (const { lanes: n, nodesPerHour, wakeSeconds } of idle)
-    rows.push(
-      {
-        name: `controller.${n}.idle_nodes_per_hour`,
-        value: nodesPerHour,
-        meaning: `for each of ${n} lanes, at most 100`,
-      },
-      { name: `controller.${n}.idle_wake_s`, value: wakeSeconds, meaning: 'until the first in line takes an agent' },
-    );
-  rows.push({
-    name: 'controller.idle_nodes_per_hour',
-    value: Math.max(...idle.map((i) => i.nodesPerHour)),
-    meaning: 'the worst of these',
-  });
+  rows.push(...(await idleRows(folder)));
   rows.push(await noopNightly(note));
   return rows;
 }

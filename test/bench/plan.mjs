@@ -1,25 +1,10 @@
 // Planning all of Jazzy beside the floor and beside the peers: whole processes on the same files, in turns.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { bundle, median, root, run, timed } from './common.mjs';
-
-const cache = '/var/tmp/slipway-bench';
-const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
-const pinned = [
-  'catkin_pkg==1.1.1',
-  'rosdistro==1.1.0',
-  'ros_buildfarm==4.1.0',
-  'colcon-core==0.21.3',
-  'colcon-ros==0.5.0',
-  'colcon-package-information',
-  'colcon-package-selection',
-  'colcon-recursive-crawl',
-  'colcon-cmake',
-  'colcon-output',
-  'setuptools<80',
-];
+import { bundle, median, run, timed } from './common.mjs';
+import { cache, makePeers, shared } from './peers.mjs';
 
 const settings = (distributions) => `organization: acme
 index: rosdistro/index-v4.yaml
@@ -105,91 +90,23 @@ function tenfold(folder, load) {
   writeFileSync(join(folder, 'cache.yaml'), text);
 }
 
-export default async function bench({ runs, note }) {
-  if (!existsSync(join(shared, 'peers')))
-    throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
-  const { load, YAML11_SCHEMA } = await import('js-yaml');
-  /** @returns {any} */
-  const yaml = (text) => load(text, { schema: YAML11_SCHEMA });
-  const jazzy = (more) => ({ jazzy: { platforms: ['noble', 'bookworm'], sources: 'release', ...more } });
-  const folder = workspace('jazzy', jazzy({ cache: 'rosdistro/jazzy/jazzy-cache.yaml.gz' }));
-  // The floor runs where its two libraries are.
-  const floor = join(folder, 'floor');
-  mkdirSync(floor, { recursive: true });
-  writeFileSync(join(floor, 'floor.mjs'), readFileSync(join(shared, 'peers/floor.mjs')));
-  symlinkSync(join(root, 'node_modules'), join(floor, 'node_modules'));
-  const venv = join(cache, 'venv-plan');
-  const python = join(venv, 'bin/python');
-  if (!existsSync(join(venv, 'made'))) {
-    note('making a virtual environment with the peers');
-    rmSync(venv, { recursive: true, force: true });
-    execFileSync('python3', ['-m', 'venv', venv]);
-    execFileSync(python, ['-m', 'pip', 'install', '--quiet', ...pinned], { stdio: 'inherit' });
-    writeFileSync(join(venv, 'made'), '');
-  }
-  const farm = join(folder, 'farm');
-  cpSync(join(shared, 'peers/farm'), farm, { recursive: true });
-  execFileSync('chmod', ['-R', 'u+w', farm]);
-  const index = join(folder, 'index-v4.yaml');
-  writeFileSync(
-    index,
-    readFileSync(join(shared, 'peers/index-v4.yaml'), 'utf8').replaceAll('PATH', join(shared, 'rosdistro')),
-  );
-  writeFileSync(
-    join(farm, 'index.yaml'),
-    readFileSync(join(farm, 'index.yaml'), 'utf8').replace(
-      /^rosdistro_index_url:.*$/m,
-      `rosdistro_index_url: file://${index}`,
-    ),
-  );
-  const rosEnvironment = {
-    ...process.env,
-    ROS_VERSION: '2',
-    ROS_DISTRO: 'jazzy',
-    ROS_PYTHON_VERSION: '3',
-    ROSDISTRO_INDEX_URL: `file://${index}`,
-    PATH: `${join(venv, 'bin')}:${process.env.PATH}`,
-    COLCON_LOG_PATH: '/dev/null',
-  };
-  const peers = {
-    floor: () =>
-      timed('node', ['floor.mjs', 'jazzy', 'js-yaml', 'saxes', '0'], {
-        cwd: floor,
-        env: { ...process.env, CACHE: join(shared, 'rosdistro/jazzy/jazzy-cache.yaml.gz') },
-      }).seconds,
-    ros_buildfarm: () =>
-      timed(python, [join(shared, 'peers/e_farm_parts.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy'], {
-        env: rosEnvironment,
-      }).seconds,
-    job_generation: () =>
-      timed(
-        python,
-        [
-          join(venv, 'bin/generate_release_jobs.py'),
-          `file://${join(farm, 'index.yaml')}`,
-          'jazzy',
-          'default',
-          '--groovy-script',
-          join(folder, 'jobs.groovy'),
-          '--dry-run',
-        ],
-        { env: rosEnvironment },
-      ).seconds,
-  };
+/** What takes part in the comparison: the seconds of each run, by what ran. */
+const noSeconds = () => ({
+  ours: [],
+  first: [],
+  second: [],
+  disk: [],
+  ten: [],
+  floor: [],
+  ros_buildfarm: [],
+  job_generation: [],
+  colcon: [],
+  catkin_pkg: [],
+});
 
-  const seconds = {
-    ours: [],
-    first: [],
-    second: [],
-    disk: [],
-    ten: [],
-    floor: [],
-    ros_buildfarm: [],
-    job_generation: [],
-    colcon: [],
-    catkin_pkg: [],
-  };
-  note("the cache: ours, the floor, ros_buildfarm's planning parts, its job generation");
+const jazzy = (more) => ({ jazzy: { platforms: ['noble', 'bookworm'], sources: 'release', ...more } });
+
+function measureCache(folder, peers, seconds, runs) {
   for (let i = 0; i < runs; i++) {
     for (let j = 0; j < 6; j++) {
       seconds.ours.push(plan(folder, 2, { fresh: true }).seconds);
@@ -198,11 +115,11 @@ export default async function bench({ runs, note }) {
     seconds.ros_buildfarm.push(peers.ros_buildfarm());
     if (i < 2) seconds.job_generation.push(peers.job_generation());
   }
-  const megabytes = memory(folder);
+}
 
-  note('the second plan, after a dependency of ament_cmake_core changed');
+/** The second plan of a folder whose cache changed by one dependency. `text`: the cache. */
+function measureSecond(text, seconds, runs) {
   const changing = workspace('jazzy-changing', jazzy({ cache: 'cache.yaml.gz' }));
-  const text = cacheText('jazzy');
   const changed = text.replace(/(\n {2}ament_cmake_core: .*?)(<export>)/, '$1<depend>ament_package</depend>$2');
   if (changed === text) throw new Error('ament_cmake_core was not found in the cache');
   for (let i = 0; i < 6 * runs; i++) {
@@ -217,8 +134,10 @@ export default async function bench({ runs, note }) {
     )
       throw new Error('the second plan is not what a cold plan gives');
   }
+}
 
-  note('ten times Jazzy');
+/** Plans of ten times Jazzy; gives the seconds of one Jazzy in the same form. */
+function measureTenfold(text, yaml, seconds, runs) {
   const ten = workspace('jazzy-ten', jazzy({ cache: 'cache.yaml' }));
   tenfold(ten, yaml);
   const one = workspace('jazzy-one', jazzy({ cache: 'cache.yaml' }));
@@ -228,8 +147,10 @@ export default async function bench({ runs, note }) {
     seconds.ten.push(plan(ten, 2, { fresh: true }).seconds);
     single.push(plan(one, 2, { fresh: true }).seconds);
   }
+  return single;
+}
 
-  note('package.xml files on disk: ours, colcon list, catkin_pkg');
+function measureDisk(text, yaml, { python, venv, rosEnvironment }, seconds, runs) {
   const disk = workspace('jazzy-disk', {
     jazzy: { platforms: ['noble', 'bookworm'], folders: ['src'], ros_version: 2 },
   });
@@ -257,6 +178,9 @@ export default async function bench({ runs, note }) {
         }).seconds,
       );
   }
+}
+
+function rowsOf(seconds, single, megabytes, note) {
   // Of what ran in turns each is held against its neighbour: a machine's hour passes over both.
   const inTurns = (a, b) => median(a.map((s, i) => s / b[i]));
   const m = Object.fromEntries(Object.entries(seconds).map(([k, v]) => [k, median(v)]));
@@ -305,4 +229,26 @@ export default async function bench({ runs, note }) {
       meaning: "of the first plan's time for the second, after one dependency changed (at most 0.5)",
     },
   ];
+}
+
+export default async function bench({ runs, note }) {
+  if (!existsSync(join(shared, 'peers')))
+    throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
+  const { load, YAML11_SCHEMA } = await import('js-yaml');
+  /** @returns {any} */
+  const yaml = (text) => load(text, { schema: YAML11_SCHEMA });
+  const folder = workspace('jazzy', jazzy({ cache: 'rosdistro/jazzy/jazzy-cache.yaml.gz' }));
+  const peers = makePeers(folder, note);
+  const seconds = noSeconds();
+  note("the cache: ours, the floor, ros_buildfarm's planning parts, its job generation");
+  measureCache(folder, peers, seconds, runs);
+  const megabytes = memory(folder);
+  const text = cacheText('jazzy');
+  note('the second plan, after a dependency of ament_cmake_core changed');
+  measureSecond(text, seconds, runs);
+  note('ten times Jazzy');
+  const single = measureTenfold(text, yaml, seconds, runs);
+  note('package.xml files on disk: ours, colcon list, catkin_pkg');
+  measureDisk(text, yaml, peers, seconds, runs);
+  return rowsOf(seconds, single, megabytes, note);
 }

@@ -1,20 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/query/simulate.ts';
 import {
-  cache,
-  debs,
   discard,
   example,
   execute,
@@ -33,7 +22,9 @@ interface Edit {
   inside?: true;
   apply: (source: string, n: number) => void;
 }
+
 const contents = contentsOf as (folder: string) => Record<string, string>;
+
 const built = (folder: string) =>
   Object.entries(states(folder))
     .filter(([, s]) => s === 'built')
@@ -113,6 +104,59 @@ describe('incremental builds of the example through random edits', () => {
   });
 });
 
+/** Upgrades a root from the channel `old` to the one in `out/apt`: each part by itself, then all; what apt did. */
+async function upgradeInRoot(folder: string, old: string): Promise<string> {
+  const root = join(folder, 'root');
+  const script = join(folder, 'upgrade.sh');
+  // Inside: the old channel is installed; then each part of the upgrade by itself, the other one held; then all of
+  // it.
+  writeFileSync(
+    script,
+    `set -e
+n() { dpkg-query -W -f '\${Version}\\n' "$1"; }
+m=$(n acme-mini-acme-math) d=$(n acme-mini-acme-drive)
+sed -i 's#/old#/new#' /etc/apt/sources.list.d/slipway.list
+apt-get update -qq 2>/dev/null
+for part in math drive; do
+  other=drive; [ $part = math ] || other=math
+  apt-mark hold acme-mini-acme-$other >/dev/null
+  if apt-get install -y acme-mini-acme-$part >/tmp/said 2>&1; then echo "TAKEN $part"; else grep -q 'held\\|unmet\\|but it is not' /tmp/said && echo "refused $part"; fi
+  apt-mark unhold acme-mini-acme-$other >/dev/null
+done
+[ "$(n acme-mini-acme-math)" = "$m" ] && [ "$(n acme-mini-acme-drive)" = "$d" ]
+apt-get dist-upgrade -y >/dev/null 2>&1
+[ "$(n acme-mini-acme-math)" != "$m" ] && [ "$(n acme-mini-acme-drive)" != "$d" ] && echo "whole taken"
+. /opt/acme/mini/setup.sh; drive 4 >/dev/null && echo runs
+`,
+  );
+  const mirror = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  )
+    .split('\n')
+    .find((l) => l.endsWith(' Debian Debian'))!
+    .split(' ')[0]!;
+  const hooks = [
+    `--setup-hook=mkdir -p "$1/repo" && cp -r ${old} "$1/repo/old" && cp -r ${join(folder, 'out/apt')} "$1/repo/new"`,
+    '--customize-hook=echo "deb [trusted=yes] file:/repo/old bookworm-mini main" > "$1/etc/apt/sources.list.d/slipway.list"',
+    '--customize-hook=chroot "$1" apt-get update -qq',
+    '--customize-hook=chroot "$1" apt-get install -y -qq acme-mini-acme-drive acme-mini-ros-workspace',
+    `--customize-hook=cp ${script} "$1/upgrade.sh" && chroot "$1" sh /upgrade.sh > ${join(folder, 'said')} 2>&1`,
+  ];
+  const ran = await execute('mmdebstrap', [
+    '--variant=apt',
+    '--quiet',
+    '--mode=root',
+    ...hooks,
+    'bookworm',
+    root,
+    `deb ${mirror} bookworm main`,
+  ]);
+  rmSync(root, { recursive: true, force: true });
+  return existsSync(join(folder, 'said')) ? readFileSync(join(folder, 'said'), 'utf8') : ran.stderr;
+}
+
 describe('the ABI names in packages', () => {
   const folder = example('abi');
   afterAll(() => discard(folder));
@@ -137,57 +181,7 @@ describe('the ABI names in packages', () => {
     const second = await slipway(['build', '--distribution', 'mini'], folder);
     expect(second.code, second.stderr).toBe(0);
     expect(built(folder)).toEqual(['acme_drive', 'acme_math']);
-    const root = join(folder, 'root');
-    const script = join(folder, 'upgrade.sh');
-    // Inside: the old channel is installed; then each part of the upgrade by itself, the other one held; then all of
-    // it.
-    writeFileSync(
-      script,
-      `set -e
-n() { dpkg-query -W -f '\${Version}\\n' "$1"; }
-m=$(n acme-mini-acme-math) d=$(n acme-mini-acme-drive)
-sed -i 's#/old#/new#' /etc/apt/sources.list.d/slipway.list
-apt-get update -qq 2>/dev/null
-for part in math drive; do
-  other=drive; [ $part = math ] || other=math
-  apt-mark hold acme-mini-acme-$other >/dev/null
-  if apt-get install -y acme-mini-acme-$part >/tmp/said 2>&1; then echo "TAKEN $part"; else grep -q 'held\\|unmet\\|but it is not' /tmp/said && echo "refused $part"; fi
-  apt-mark unhold acme-mini-acme-$other >/dev/null
-done
-[ "$(n acme-mini-acme-math)" = "$m" ] && [ "$(n acme-mini-acme-drive)" = "$d" ]
-apt-get dist-upgrade -y >/dev/null 2>&1
-[ "$(n acme-mini-acme-math)" != "$m" ] && [ "$(n acme-mini-acme-drive)" != "$d" ] && echo "whole taken"
-. /opt/acme/mini/setup.sh; drive 4 >/dev/null && echo runs
-`,
-    );
-    const mirror = execFileSync(
-      'apt-get',
-      ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-      { encoding: 'utf8' },
-    )
-      .split('\n')
-      .find((l) => l.endsWith(' Debian Debian'))!
-      .split(' ')[0]!;
-    const hooks = [
-      `--setup-hook=mkdir -p "$1/repo" && cp -r ${old} "$1/repo/old" && cp -r ${join(folder, 'out/apt')} "$1/repo/new"`,
-      '--customize-hook=echo "deb [trusted=yes] file:/repo/old bookworm-mini main" > "$1/etc/apt/sources.list.d/slipway.list"',
-      '--customize-hook=chroot "$1" apt-get update -qq',
-      '--customize-hook=chroot "$1" apt-get install -y -qq acme-mini-acme-drive acme-mini-ros-workspace',
-      `--customize-hook=cp ${script} "$1/upgrade.sh" && chroot "$1" sh /upgrade.sh > ${join(folder, 'said')} 2>&1`,
-    ];
-    const ran = await execute('mmdebstrap', [
-      '--variant=apt',
-      '--quiet',
-      '--mode=root',
-      ...hooks,
-      'bookworm',
-      root,
-      `deb ${mirror} bookworm main`,
-    ]);
-    expect(existsSync(join(folder, 'said')) ? readFileSync(join(folder, 'said'), 'utf8') : ran.stderr).toBe(
-      'refused math\nrefused drive\nwhole taken\nruns\n',
-    );
-    rmSync(root, { recursive: true, force: true });
+    expect(await upgradeInRoot(folder, old)).toBe('refused math\nrefused drive\nwhole taken\nruns\n');
 
     const after = resultOf(folder).find((r) => r.name === 'acme_math')! as unknown as { key: string };
     const told = await slipway(['abi', before.key, after.key], folder);
@@ -201,112 +195,4 @@ apt-get dist-upgrade -y >/dev/null 2>&1
     expect(detailed.stdout).toContain('abidiff on /opt/acme/mini/lib');
     expect(detailed.stdout).toContain('double acme_math::twice(double)');
   });
-});
-
-describe('tests as tasks', () => {
-  const folder = example('tests');
-  afterAll(() => discard(folder));
-  const math = join(folder, 'src/robot/acme_math');
-  const testsOf = () =>
-    Object.fromEntries(
-      resultOf(folder)
-        .filter((r) => r.id.endsWith(':test'))
-        .map((r) => [r.name, `${r.state}: ${r.reason.split('\n')[0]}`]),
-    );
-
-  it('run in roots of their own with test dependencies, give JUnit, are kept, and stop nobody', async () => {
-    appendFileSync(
-      join(math, 'CMakeLists.txt'),
-      '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\n  add_test(NAME network COMMAND sh -c "! getent hosts example.org")\nendif()\n',
-    );
-    mkdirSync(join(math, 'test'));
-    writeFileSync(
-      join(math, 'test/test_angle.cpp'),
-      '#include <acme_math/angle.hpp>\n#include <cmath>\nint main() { return std::fabs(acme_math::normalize(7.0) - 0.716814692820414) < 1e-9 ? 0 : 1; }\n',
-    );
-    const teleop = join(folder, 'src/robot/acme_teleop');
-    mkdirSync(join(teleop, 'test'));
-    writeFileSync(
-      join(teleop, 'test/test_teleop.py'),
-      'from acme_teleop import main\nimport pytest\n\ndef test_import():\n    assert main\n\n@pytest.mark.skip(reason="not here")\ndef test_skipped():\n    pass\n',
-    );
-    sources(folder);
-    const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', 'acme_teleop'], folder);
-    expect(ran.code, ran.stderr).toBe(0);
-    expect(testsOf()).toEqual({
-      acme_math: 'passed: new or changed inputs',
-      acme_teleop: 'passed: new or changed inputs',
-    });
-    expect(existsSync(join(folder, 'out/apt'))).toBe(false);
-    expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_teleop.xml'), 'utf8')).toMatch(
-      /tests="2" failures="0" errors="0" skipped="1"/,
-    );
-    const again = await slipway(['test', '--distribution', 'mini', 'acme_math', 'acme_teleop'], folder);
-    expect(again.stderr).toMatch(
-      /8 packages and the tests of 2 packages in .*: \d+ cached|7 packages and the tests of 2 packages in .*: 9 cached/,
-    );
-  });
-
-  it('a failing test is no failing build; it is kept as failed, runs again when asked, and what passes then is flaky', async () => {
-    writeFileSync(
-      join(math, 'test/test_angle.cpp'),
-      '#include <cstdio>\nint main() { if (std::FILE * f = std::fopen("/tmp/second", "r")) { std::fclose(f); return 0; } std::fclose(std::fopen("/tmp/second", "w")); std::puts("first time"); return 1; }\n',
-    );
-    sources(folder);
-    const failed = await slipway(['build', '--test', '--distribution', 'mini', 'acme_drive', 'acme_math'], folder);
-    expect(failed.code).toBe(1);
-    expect(states(folder)).toMatchObject({ acme_drive: 'built' });
-    expect(testsOf().acme_math).toMatch(
-      /^failed: 1 of 2 tests failed, angle\.angle first|^failed: 1 of 2 tests failed/,
-    );
-    expect(debs(folder).some((d) => d.includes('acme-mini-acme-math_'))).toBe(true);
-    const kept = await slipway(['test', '--distribution', 'mini', 'acme_math'], folder);
-    expect(kept.code).toBe(1);
-    expect(testsOf().acme_math).toMatch(/^failed: cached: 1 of 2 tests failed/);
-    const retried = await slipway(
-      ['test', '--distribution', 'mini', 'acme_math', '--retest', '--retries', '1'],
-      folder,
-    );
-    expect(retried.code, retried.stderr).toBe(0);
-    expect(testsOf().acme_math).toMatch(/^passed: flaky: .*angle/);
-    expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8')).toContain(
-      'flaky: it failed and then passed',
-    );
-  });
-
-  it('a test that hangs is stopped when its time is up', async () => {
-    writeFileSync(join(math, 'test/test_angle.cpp'), '#include <unistd.h>\nint main() { sleep(1000); }\n');
-    sources(folder);
-    const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', '--timeout', '12s'], folder);
-    expect(ran.code).toBe(1);
-    expect(testsOf().acme_math).toMatch(/^failed: 1 of 2 tests failed|^failed: .*tests failed/);
-  });
-});
-
-it('what an untrusted run makes is read by no trusted one', async () => {
-  const folder = example('untrusted');
-  try {
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math'], folder)).code).toBe(0);
-    appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// of a stranger\n');
-    sources(folder);
-    const channel = readdirSync(join(folder, '.slipway/store/channels'));
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-1'], folder)).code).toBe(
-      0,
-    );
-    expect(built(folder)).toEqual(['acme_math']);
-    expect(readdirSync(join(folder, '.slipway/store/channels'))).toEqual(channel);
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-1'], folder)).code).toBe(
-      0,
-    );
-    expect(built(folder)).toEqual([]);
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-2'], folder)).code).toBe(
-      0,
-    );
-    expect(built(folder)).toEqual(['acme_math']);
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math'], folder)).code).toBe(0);
-    expect(built(folder)).toEqual(['acme_math']);
-    expect(existsSync(cache)).toBe(true);
-  } finally {
-    await discard(folder);
-  }
 });

@@ -89,22 +89,12 @@ describe('lanes', () => {
   }, 300_000);
 });
 
-it('the vars and the program have one policy: batches, pauses, and names that are near', async () => {
-  const random = randoms(19);
+/** Options of the vars, and words that are near to them or far from them. */
+const names = ['lanes', 'label', 'labels', 'hold', 'hours', 'keep', 'notify', 'notifyMaintainers', 'publish', 'tests'];
+
+function misspelled(random: () => number): string[] {
   const upTo = (n: number) => Math.floor(random() * n);
-  const names = [
-    'lanes',
-    'label',
-    'labels',
-    'hold',
-    'hours',
-    'keep',
-    'notify',
-    'notifyMaintainers',
-    'publish',
-    'tests',
-  ];
-  const words = Array.from({ length: 300 }, () => {
+  return Array.from({ length: 300 }, () => {
     const letters = (names[upTo(names.length)] ?? '').split('');
     for (let edit = upTo(4); edit >= 0; edit--) {
       const at = upTo(letters.length);
@@ -116,22 +106,14 @@ it('the vars and the program have one policy: batches, pauses, and names that ar
     }
     return letters.join('') || 'x';
   });
-  const schedules = Array.from({ length: 40 }, () => {
-    const count = 1 + upTo(60);
-    const seconds = Array.from({ length: count }, () => upTo(50));
-    const path = seconds.map((s) => s + upTo(2000)).sort((a, b) => b - a);
-    return {
-      lanes: 1 + upTo(8),
-      columns: { seconds, path, waits: seconds.map(() => 0), dependents: seconds.map(() => '-') },
-    };
-  });
-  const looks = Array.from({ length: 60 }, () => ({ lane: upTo(3), place: upTo(2) * upTo(3) }));
-  const lanes = [1, 3, 9, 10, 50];
+}
 
-  writeFileSync(join(folder, 'words'), words.join('\n'));
-  schedules.forEach((s, i) => writeFileSync(join(folder, `s${i}`), scheduleText(s.columns)));
-  const ran = await jenkins(folder, 'policy', {
-    jenkinsfile: `
+/** A pipeline that prints what the vars say: the nearest names, the batches of each schedule, and pauses of lanes. */
+const policyPipeline = (
+  schedules: readonly { lanes: number }[],
+  looks: readonly { lane: number; place: number }[],
+  lanes: readonly number[],
+): string => `
       List words = []
       List schedules = []
       node('slipway') {
@@ -160,7 +142,28 @@ it('the vars and the program have one policy: batches, pauses, and names that ar
           found = found + ' ' + slipwayBatch.pause(farm, 0, look.substring(0, 1), look.substring(2).toInteger())
         }
       }
-      echo('pauses' + found)`,
+      echo('pauses' + found)`;
+
+it('the vars and the program have one policy: batches, pauses, and names that are near', async () => {
+  const random = randoms(19);
+  const upTo = (n: number) => Math.floor(random() * n);
+  const words = misspelled(random);
+  const schedules = Array.from({ length: 40 }, () => {
+    const count = 1 + upTo(60);
+    const seconds = Array.from({ length: count }, () => upTo(50));
+    const path = seconds.map((s) => s + upTo(2000)).sort((a, b) => b - a);
+    return {
+      lanes: 1 + upTo(8),
+      columns: { seconds, path, waits: seconds.map(() => 0), dependents: seconds.map(() => '-') },
+    };
+  });
+  const looks = Array.from({ length: 60 }, () => ({ lane: upTo(3), place: upTo(2) * upTo(3) }));
+  const lanes = [1, 3, 9, 10, 50];
+
+  writeFileSync(join(folder, 'words'), words.join('\n'));
+  schedules.forEach((s, i) => writeFileSync(join(folder, `s${i}`), scheduleText(s.columns)));
+  const ran = await jenkins(folder, 'policy', {
+    jenkinsfile: policyPipeline(schedules, looks, lanes),
     scmUrl: folder,
     agents: [{ name: 'a', labels: 'slipway' }],
     checkEvery: 0,

@@ -22,6 +22,19 @@ const git = (cwd: string, ...args: string[]) =>
 const folder = example('architectures');
 afterAll(() => discard(folder));
 
+/** The first bytes of the library in a package: they say for how many bits it is. */
+const firstBytes = (deb: string): string =>
+  execFileSync(
+    'sh',
+    [
+      '-c',
+      'dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards "*/libacme_math.so" | head -c 5 | od -An -tx1',
+      'sh',
+      deb,
+    ],
+    { encoding: 'utf8' },
+  ).trim();
+
 /**
  * Two machines of two architectures: this one's processor runs i386 too, so the second one only has to say that it is
  * such a machine.
@@ -85,19 +98,7 @@ it('a nightly for two architectures: each is planned, built and tested on its ow
     expect(first.log).toContain(`building mini/bookworm-${architecture}/acme_drive\n`);
   const packages = execFileSync('find', [join(folder, 'agents'), '-name', '*acme-math_*.deb'], { encoding: 'utf8' });
   for (const architecture of ['amd64', 'i386']) expect(packages).toContain(`_${architecture}.deb`);
-  const library = packages.split('\n').find((f) => f.endsWith('_i386.deb'))!;
-  expect(
-    execFileSync(
-      'sh',
-      [
-        '-c',
-        'dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards "*/libacme_math.so" | head -c 5 | od -An -tx1',
-        'sh',
-        library,
-      ],
-      { encoding: 'utf8' },
-    ).trim(),
-  ).toBe('7f 45 4c 46 01');
+  expect(firstBytes(packages.split('\n').find((f) => f.endsWith('_i386.deb')) ?? '')).toBe('7f 45 4c 46 01');
   const suites = execFileSync('find', [join(folder, 'agents'), '-path', '*bookworm-mini/main/binary-*/Packages'], {
     encoding: 'utf8',
   });
