@@ -38983,6 +38983,25 @@ run "ecs_needs_two_subnets" {
   expect_failures = [var.subnet_ids, var.image, var.launch_type]
 }
 
+run "ecs_on_instances" {
+  command = plan
+  variables {
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+    domain          = "jenkins.acme.example"
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1", "subnet-2"]
+    launch_type     = "EC2"
+  }
+  module { source = "./modules/controller-ecs" }
+  assert {
+    condition = (
+      aws_ecs_task_definition.jenkins.requires_compatibilities == toset(["EC2"]) &&
+      !aws_ecs_service.jenkins.network_configuration[0].assign_public_ip
+    )
+    error_message = "Instances of a cluster have addresses of their own."
+  }
+}
+
 run "lightsail" {
   command = apply
   variables {

@@ -33,8 +33,8 @@ const sleeps = (seconds: number) => ({ cmake: `execute_process(COMMAND sleep ${s
 const tiny = {
   base: {},
   // Both can be built at once: a second agent is wanted.
-  left: { manifest: '<depend>base</depend>', ...sleeps(20) },
-  right: { manifest: '<depend>base</depend>', ...sleeps(20) },
+  left: { manifest: '<depend>base</depend>', ...sleeps(45) },
+  right: { manifest: '<depend>base</depend>', ...sleeps(45) },
   top: { manifest: '<depend>left</depend><depend>right</depend>' },
 };
 
@@ -140,9 +140,8 @@ describe('a pool of agents on spot instances', () => {
     await until(() => fleet.machines.size > 0);
     await until(() => runsOn('left') !== undefined && log().includes('building tiny/bookworm-amd64/right'));
     const lost = runsOn('left') ?? '';
-    // Two minutes of AWS are three seconds here: less than the task takes.
-    await fleet.interrupt(lost, 3000);
-    expect(fleet.hasDrained(lost)).toBe(true);
+    // The two minutes of AWS are over before the task is.
+    await fleet.interrupt(lost);
     await until(() => log().includes(`Agent ${lost} went away`));
     const b = await built;
     expect(b.result, `${b.failure}\n${b.trace}\n${b.log.slice(-4000)}`).toBe('SUCCESS');

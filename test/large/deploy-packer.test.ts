@@ -1,7 +1,7 @@
 // The job that makes the image of agents on AWS, on Jenkins' interpreter: Packer and Ansible really run, against an sshd in
 // a Debian root, with moto as AWS. Packer of Debian is one before 1.7: it has its plugins built in and knows no `init`.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cache, execute } from '../e2e/helpers.ts';
@@ -78,6 +78,10 @@ beforeAll(async () => {
   ]);
   expect(made.code, made.stderr).toBe(0);
   rmSync(join(farm, 'packer/plugins.pkr.hcl'));
+  // Nor does it know this setting of instances that start from the image.
+  const template = join(farm, 'packer/agent.pkr.hcl');
+  const written = readFileSync(template, 'utf8').replace(/^.*imds_support .*\n/m, '');
+  writeFileSync(template, written);
   writeFileSync(join(farm, 'secrets/GIT_TOKEN'), `${planted}\n`);
   git('init', '-q', '-b', 'main', '.');
   git('add', '.');

@@ -76,12 +76,17 @@ export class Fleet {
     return { desired: Number(textIn(group, 'DesiredCapacity')), instances };
   }
 
-  /** AWS takes an instance back: first the notice, later the instance. The group starts another in its place. */
-  async interrupt(id: string, after: number): Promise<void> {
+  /**
+   * AWS takes an instance back: first the notice, and what is two minutes there once the watcher has seen it. The group
+   * starts another in its place.
+   */
+  async interrupt(id: string): Promise<void> {
     const machine = this.machines.get(id);
     if (!machine) throw new Error(`there is no instance ${id}`);
     machine.notice = true;
-    await pause(after);
+    for (let i = 0; i < 600 && !this.hasDrained(id); i++) await pause(100);
+    if (!this.hasDrained(id)) throw new Error(`${id} has not seen its notice`);
+    await pause(1000);
     await this.aws.query('ec2', 'TerminateInstances', { 'InstanceId.1': id });
   }
 
