@@ -1,5 +1,5 @@
-// npm run check: types and lint (oxlint with TypeScript's checker), types of the plain JavaScript, format and the bundle,
-// side by side. Says what is wrong and ends with 1.
+// npm run check: types and lint (oxlint with TypeScript's checker), types of the plain JavaScript, format and the
+// bundle, side by side. Says what is wrong and ends with 1.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,6 @@
-// npm run release -- X.Y.Z: makes the commit and the tag of a release; nothing is pushed. The version goes to package.json,
-// to the tags that the documentation names and into the bundle; the changelog's "Unreleased" becomes its section.
+// npm run release -- X.Y.Z: makes the commit and the tag of a release; nothing is pushed. The version goes to
+// package.json, to the tags that the documentation names and into the bundle; the changelog's "Unreleased" becomes its
+// section.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Installs what the tests need, as root; a plain user is told what is missing. At the end it removes what the tests made
-// outside of their own folders, unless SLIPWAY_KEEP_TEST_CACHE is set.
+// Installs what the tests need, as root; a plain user is told what is missing. At the end it removes what the tests
+// made outside of their own folders, unless SLIPWAY_KEEP_TEST_CACHE is set.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

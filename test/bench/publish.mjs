@@ -1,5 +1,5 @@
-// npm run bench -- publish: first publication, a switch of 20 packages, promotion and rollback of 2,000 packages for two
-// architectures, beside aptly on the same packages; with --cold to a bucket behind 50 ms of latency, too.
+// npm run bench -- publish: first publication, a switch of 20 packages, promotion and rollback of 2,000 packages for
+// two architectures, beside aptly on the same packages; with --cold to a bucket behind 50 ms of latency, too.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

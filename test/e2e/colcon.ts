@@ -3,7 +3,9 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, wr
 import { join } from 'node:path';
 import { execute, type Ran } from './helpers.ts';
 
-/** Each package is built and tested by itself, upon what is installed. Its lines: name, exit codes of build and test. */
+/**
+ * Each package is built and tested by itself, upon what is installed. Its lines: name, exit codes of build and test.
+ */
 const script = `set -u
 export HOME=/ws/home LC_ALL=C.UTF-8 TZ=UTC PATH=/usr/bin:/bin ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
 export XML_CATALOG_FILES="file:///ws/schemas/catalog.xml file:///etc/xml/catalog" MAKEFLAGS=-j2 AMENT_TRACE_SETUP_FILES=

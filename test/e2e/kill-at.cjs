@@ -1,5 +1,6 @@
-// Loaded into slipway before it begins: kills it, as kill -9 does, before the write of the number that KILL_AT says. Writes are all
-// calls that change what lies on the disk, but for folders where work goes on that nobody looks into after a kill.
+// Loaded into slipway before it begins: kills it, as kill -9 does, before the write of the number that KILL_AT says.
+// Writes are all calls that change what lies on the disk, but for folders where work goes on that nobody looks into
+// after a kill.
 const fs = require('node:fs');
 const at = Number(process.env.KILL_AT);
 let writes = 0;

@@ -68,9 +68,10 @@ async function compile() {
 
 /**
  * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef,
- * job, env, agents ({name, labels, env}), fleet (a folder, see harness/Fleet.java), events ({when, times, wait, do}), credentials, approver, checkEvery, hurry, speed, simulated,
- * sandboxed (simulated, on the simulated clock), trusted (as a global library, outside the sandbox), durability (what the job had when it began), vars (another
- * folder of them). Gives what Jenkins would show of it.
+ * job, env, agents ({name, labels, env}), fleet (a folder, see harness/Fleet.java), events ({when, times, wait, do}),
+ * credentials, approver, checkEvery, hurry, speed, simulated, sandboxed (simulated, on the simulated clock), trusted
+ * (as a global library, outside the sandbox), durability (what the job had when it began), vars (another folder of
+ * them). Gives what Jenkins would show of it.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);

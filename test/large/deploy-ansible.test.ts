@@ -1,4 +1,5 @@
-// The Ansible role in Debian 12 and 13 roots, reached by SSH as machines are: twice, and the second run changes nothing.
+// The Ansible role in Debian 12 and 13 roots, reached by SSH as machines are: twice, and the second run changes
+// nothing.
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,

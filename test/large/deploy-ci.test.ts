@@ -1,5 +1,5 @@
-// The examples for other CI servers: their form by the schemas of GitHub and GitLab (check-jsonschema brings them), their
-// commands by the program's own help.
+// The examples for other CI servers: their form by the schemas of GitHub and GitLab (check-jsonschema brings them),
+// their commands by the program's own help.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

@@ -1,6 +1,6 @@
-// The farm of `slipway deploy init` on one machine: its own compose.yaml, Dockerfiles and scripts in a real Docker. Only the
-// base image of the controller is a stand-in (test/large/controller): it checks how the image starts Jenkins, with which
-// user, environment and volumes, and how the agent reaches it; it does not check what Jenkins makes of them.
+// The farm of `slipway deploy init` on one machine: its own compose.yaml, Dockerfiles and scripts in a real Docker.
+// Only the base image of the controller is a stand-in (test/large/controller): it checks how the image starts Jenkins,
+// with which user, environment and volumes, and how the agent reaches it; it does not check what Jenkins makes of them.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

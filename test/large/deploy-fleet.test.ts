@@ -1,6 +1,6 @@
-// Agents that come and go: a nightly on Jenkins' interpreter, whose agents are instances of an autoscaling group of moto
-// that Terraform made. It grows from zero, loses an instance in the middle of a task after a spot notice, and shrinks to
-// zero. Builds are real.
+// Agents that come and go: a nightly on Jenkins' interpreter, whose agents are instances of an autoscaling group of
+// moto that Terraform made. It grows from zero, loses an instance in the middle of a task after a spot notice, and
+// shrinks to zero. Builds are real.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// The job that makes the image of agents on AWS, on Jenkins' interpreter: Packer and Ansible really run, against an sshd in
-// a Debian root, with moto as AWS. Packer of Debian is one before 1.7: it has its plugins built in and knows no `init`.
+// The job that makes the image of agents on AWS, on Jenkins' interpreter: Packer and Ansible really run, against an
+// sshd in a Debian root, with moto as AWS. Packer of Debian is one before 1.7: it has its plugins built in and knows no
+// `init`.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

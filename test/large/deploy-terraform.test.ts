@@ -1,5 +1,6 @@
-// terraform/ of the folder: `terraform test` with a mocked provider, then the whole farm on moto: applied, planned again,
-// destroyed. The agents' image and its pointer are moved there as the image job does. checkov looks at all of it.
+// terraform/ of the folder: `terraform test` with a mocked provider, then the whole farm on moto: applied, planned
+// again, destroyed. The agents' image and its pointer are moved there as the image job does. checkov looks at all of
+// it.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -129,8 +130,8 @@ for n in ('GIT_TOKEN', 'SIGNING_KEY', 'AGENT_SSH_KEY'):
 client('autoscaling').set_desired_capacity(AutoScalingGroupName='acme-amd64', DesiredCapacity=0)
 client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='ami-785db401', Type='String', Overwrite=True)`);
     const told = await plan();
-    // moto keeps forwarded_values of a distribution that has a cache policy: that difference is its own, with the policy of
-    // the bucket, which names the distribution.
+    // moto keeps forwarded_values of a distribution that has a cache policy: that difference is its own, with the
+    // policy of the bucket, which names the distribution.
     const own =
       /^module\.storage\.(aws_cloudfront_distribution|data\.aws_iam_policy_document|aws_s3_bucket_policy)\.packages /;
     const changed = [...told.matchAll(/^ {2}# (\S+) will be (.*)$/gm)].map(([, what, how]) => `${what} ${how}`);

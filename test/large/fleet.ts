@@ -1,6 +1,6 @@
-// A stand-in of Jenkins' plugin ec2-fleet, on real autoscaling groups (of moto): it sizes the group by what waits, gives
-// Jenkins a node for each instance, and removes nodes that are idle, as the settings in jcasc/aws/agents.yaml say. What the
-// plugin itself does is not tested here; that a group, these settings and the pipelines work together is.
+// A stand-in of Jenkins' plugin ec2-fleet, on real autoscaling groups (of moto): it sizes the group by what waits,
+// gives Jenkins a node for each instance, and removes nodes that are idle, as the settings in jcasc/aws/agents.yaml
+// say. What the plugin itself does is not tested here; that a group, these settings and the pipelines work together is.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';

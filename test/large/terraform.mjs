@@ -1,5 +1,5 @@
-// Terraform and its one provider for the tests, and moto as AWS. Neither Terraform nor the provider is in a registry that
-// tests use, so both are taken from this machine, and what is missing is told.
+// Terraform and its one provider for the tests, and moto as AWS. Neither Terraform nor the provider is in a registry
+// that tests use, so both are taken from this machine, and what is missing is told.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

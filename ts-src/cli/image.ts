@@ -109,8 +109,9 @@ async function build(
   if (diagnostics.some(isError)) return bad(...diagnostics);
   if (values.json) return good(`${JSON.stringify(built)}\n`, diagnostics);
   for (const { record, cached, files } of built) {
+    const took = cached ? 'nothing to do' : `made in ${Math.round(record.milliseconds / 1000)} s`;
     writeMessage(
-      `${record.name} ${record.version} ${record.architecture} from state ${shortId(record.state)}: ${cached ? 'nothing to do' : `made in ${Math.round(record.milliseconds / 1000)} s`}\n`,
+      `${record.name} ${record.version} ${record.architecture} from state ${shortId(record.state)}: ${took}\n`,
     );
     if (!files.length) writeMessage(`no file of ${record.name} was asked for\n`);
   }

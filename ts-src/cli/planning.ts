@@ -263,7 +263,10 @@ async function changedSince(
   return compared.ok ? good(changedIn(compared.value.changes)) : compared;
 }
 
-/** All that is planned now, with tests where a selection has them, beside what a commit of the distro repository planned. */
+/**
+ * All that is planned now, with tests where a selection has them, beside what a commit of the distro repository
+ * planned.
+ */
 export async function compareWith(
   inputs: Inputs,
   ref: string,

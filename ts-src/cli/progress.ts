@@ -34,8 +34,9 @@ export function makeProgress(
     const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round((done / Math.max(1, total)) * 20);
+    const time = remaining > 1000 ? `, about ${duration(remaining)} left` : '';
     lines.unshift(
-      `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${remaining > 1000 ? `, about ${duration(remaining)} left` : ''}${note ? `  ${note}` : ''}`,
+      `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${time}${note ? `  ${note}` : ''}`,
     );
     for (const l of lines) write(`${printable(l).slice(0, width - 1)}\n`);
     shown = lines.length;

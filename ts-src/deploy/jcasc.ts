@@ -5,7 +5,8 @@ import { Locator, parseYaml } from '../read/yaml.ts';
 /**
  * The parts of configuration as code that deploy/ uses, written from the plugins' documentation and their
  * configurators. A key that is not here is refused: Jenkins would refuse to start on one that it does not know. A file
- * that says `# slipway: unchecked` is left alone; Jenkins itself has the whole schema, at /configuration-as-code/schema.
+ * that says `# slipway: unchecked` is left alone; Jenkins itself has the whole schema, at
+ * /configuration-as-code/schema.
  */
 const text = z.string();
 const flag = z.boolean();

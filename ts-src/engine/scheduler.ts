@@ -57,10 +57,10 @@ export interface Outlook {
 }
 
 /**
- * Decides when each task is looked up and done. A task is resolved as soon as all in its root is known: then its key is,
- * and so whether the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on one
- * machine; `runScheduled` does one task, where another program schedules. A failure stops what depends on it and nothing
- * else.
+ * Decides when each task is looked up and done. A task is resolved as soon as all in its root is known: then its key
+ * is, and so whether the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on
+ * one machine; `runScheduled` does one task, where another program schedules. A failure stops what depends on it and
+ * nothing else.
  */
 export class Scheduler {
   private readonly ready: Ready[] = [];

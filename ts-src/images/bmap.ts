@@ -38,7 +38,9 @@ function mapped(file: string): { size: number; ranges: { first: number; last: nu
   return { size, ranges };
 }
 
-/** Writes a block map (bmap-tools' format 2.0): flashing then writes only blocks that hold something, and checks them. */
+/**
+ * Writes a block map (bmap-tools' format 2.0): flashing then writes only blocks that hold something, and checks them.
+ */
 export async function writeBmap(raw: string, target: string): Promise<void> {
   const { size, ranges } = mapped(raw);
   const count = ranges.reduce((n, r) => n + r.last - r.first + 1, 0);

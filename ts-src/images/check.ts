@@ -103,8 +103,8 @@ const firmwares: Record<string, { program: string; machine: string[]; files: str
 const longest = 20 * 60_000;
 
 /**
- * Starts the disk in qemu, by software: KVM may be there and not work. The unit of the image tells on the serial console
- * what came of its checks, with the word that this machine alone was started with. The disk is not written.
+ * Starts the disk in qemu, by software: KVM may be there and not work. The unit of the image tells on the serial
+ * console what came of its checks, with the word that this machine alone was started with. The disk is not written.
  */
 async function checkDisk(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
   const known = firmwares[input.record.architecture];

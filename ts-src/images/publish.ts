@@ -50,8 +50,8 @@ interface ImageIndex {
 export const imagesUri = (repository: string): string => repository.replace(/\/apt\/?(\?|$)/, '/images$1');
 
 /**
- * Publishes what was built of an image. Each kind is started first, where it was not yet; where one is not good, nothing
- * is published. Files come first, then the registry's tags, then the channel's index.
+ * Publishes what was built of an image. Each kind is started first, where it was not yet; where one is not good,
+ * nothing is published. Files come first, then the registry's tags, then the channel's index.
  */
 export async function publishImage(input: PublishInput): Promise<Result<string[]>> {
   const checked = await checkAll(input);
@@ -189,8 +189,8 @@ const isIndex = (value: unknown): value is ImageIndex =>
   Array.isArray(value.images);
 
 /**
- * Adds entries to a channel's index: one clear-signed file, which is replaced only where it is as it was read. The plain
- * one beside it is for whoever has no GnuPG.
+ * Adds entries to a channel's index: one clear-signed file, which is replaced only where it is as it was read. The
+ * plain one beside it is for whoever has no GnuPG.
  */
 async function writeIndex(
   place: Endpoint,

@@ -9,8 +9,8 @@ export interface Reached {
 }
 
 /**
- * What images need of the store. An image stays while its channel has its state, while it is published, and for the days
- * after it was built.
+ * What images need of the store. An image stays while its channel has its state, while it is published, and for the
+ * days after it was built.
  */
 export async function reachedByImages(
   store: Store,

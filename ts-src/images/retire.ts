@@ -71,8 +71,8 @@ export async function usedImages(aws: Aws): Promise<Map<string, string>> {
 }
 
 /**
- * The AMIs of an image beyond the newest `keep` of a region and architecture, and which of these stay because they are used, shared or
- * the one that the parameter names. Nothing but images with our tags is looked at.
+ * The AMIs of an image beyond the newest `keep` of a region and architecture, and which of these stay because they are
+ * used, shared or the one that the parameter names. Nothing but images with our tags is looked at.
  */
 export async function retiring(
   settings: NonNullable<ImageSpec['ami']>,

@@ -16,7 +16,9 @@ import { placeOwn } from './system.ts';
 /** What a root is made of. */
 export interface RootPlan {
   own: readonly OwnPackage[];
-  /** `name=version`, sorted: what the packages of the image take of the platform, and what a machine takes beside it. */
+  /**
+   * `name=version`, sorted: what the packages of the image take of the platform, and what a machine takes beside it.
+   */
   system: readonly string[];
   machine: readonly string[];
   /** What a machine has beside the configuration of every image. */

@@ -25,7 +25,9 @@ export const containsName = (text: string, name: string): boolean => {
   return false;
 };
 
-/** Headers of a Python distribution's metadata that programs read; the others, and the text below them, are for people. */
+/**
+ * Headers of a Python distribution's metadata that programs read; the others, and the text below them, are for people.
+ */
 const readHeaders =
   /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
 

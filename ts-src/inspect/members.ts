@@ -23,7 +23,9 @@ export interface AllowedPaths {
   links: ReadonlyMap<string, string>;
 }
 
-/** Where links may lead in every package: libraries and data of the system, nothing that changes or decides anything. */
+/**
+ * Where links may lead in every package: libraries and data of the system, nothing that changes or decides anything.
+ */
 const systemTargets = ['/usr/lib', '/usr/lib64', '/usr/include', '/usr/share', '/lib', '/lib64'];
 
 /** Folders of a package of the distribution, and the files of the system that distro.yaml lets it have. */

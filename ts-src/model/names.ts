@@ -104,7 +104,9 @@ export const stampOf = (milliseconds: number): string =>
 export const imageFile = (name: string, version: string, architecture: string, ending: string): string =>
   `${name}_${version}_${architecture}.${ending}`;
 
-/** An image's version: the stamp of its state, and the beginning of its key, as settings and the base may change too. */
+/**
+ * An image's version: the stamp of its state, and the beginning of its key, as settings and the base may change too.
+ */
 export const imageVersion = (stamp: string, key: string): string => `${stamp}-${key.slice(0, 8)}`;
 
 /** An AMI's name: its parts are letters, digits and `.+-_`, which EC2 allows but for `+`. */

@@ -7,8 +7,9 @@ export interface StoredFile {
 
 /**
  * What a package shows to others, as SHA-256 of its files, sorted: `inspect/interface.ts` says what counts and
- * why. `api`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its build,
- * all of it but the code in shared libraries; `code`: that code too, sources without comments; `full`: every byte.
+ * why. `api`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its
+ * build, all of it but the code in shared libraries; `code`: that code too, sources without comments; `full`: every
+ * byte.
  */
 export interface Interface {
   api: string;

@@ -11,7 +11,10 @@ export function greatest(values: Int32Array | Uint8Array, numbers: readonly numb
   return found;
 }
 
-/** Says how deep each package lies, of `count` in the distribution. Packages that need each other to run lie equally deep: below all of them. */
+/**
+ * Says how deep each package lies, of `count` in the distribution. Packages that need each other to run lie equally
+ * deep: below all of them.
+ */
 export function findDepths(sequence: readonly Node[], count: number): void {
   const depth = new Int32Array(count).fill(-1);
   let late = false;

@@ -8,9 +8,9 @@ import type { Facts, FactsOf } from './settings-facts.ts';
 const order: Change[] = ['added', 'removed', 'up', 'down', 'changed', 'rebuilt'];
 
 /**
- * Two plans beside each other, with what distro.yaml says of their packages where that is given. A package is rebuilt where it is itself as it was, but something in its build's root is
- * not (an upper bound: a change that stays inside a package rebuilds that package alone). Linear in the size of the
- * roots.
+ * Two plans beside each other, with what distro.yaml says of their packages where that is given. A package is rebuilt
+ * where it is itself as it was, but something in its build's root is not (an upper bound: a change that stays inside a
+ * package rebuilds that package alone). Linear in the size of the roots.
  */
 export function comparePlans(before: Plan, after: Plan, facts?: { before: FactsOf; after: FactsOf }): ScopeChange[] {
   const id = (s: Scope) => `${s.distribution} ${s.platform}`;

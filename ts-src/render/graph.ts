@@ -171,7 +171,15 @@ export function renderSvg(drawing: Drawing): string {
   const boxes = drawing.nodes.map((n, i) => {
     const at = layout.boxes[i]!;
     const chosen = n.named ? 'named' : 'needed';
-    return `<g class="${n.blocked ? 'blocked' : chosen}"><title>${escape(`${n.label} ${n.note}`)}</title><rect x="${number(at.x - at.width / 2)}" y="${number(at.y - boxHeight / 2)}" width="${number(at.width)}" height="${boxHeight}" rx="5"/><text x="${number(at.x)}" y="${number(at.y - 3)}">${escape(n.label)}</text><text class="note" x="${number(at.x)}" y="${number(at.y + 13)}">${escape(n.note)}</text></g>`;
+    const x = number(at.x);
+    const left = number(at.x - at.width / 2);
+    const top = number(at.y - boxHeight / 2);
+    return [
+      `<g class="${n.blocked ? 'blocked' : chosen}"><title>${escape(`${n.label} ${n.note}`)}</title>`,
+      `<rect x="${left}" y="${top}" width="${number(at.width)}" height="${boxHeight}" rx="5"/>`,
+      `<text x="${x}" y="${number(at.y - 3)}">${escape(n.label)}</text>`,
+      `<text class="note" x="${x}" y="${number(at.y + 13)}">${escape(n.note)}</text></g>`,
+    ].join('');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>

@@ -7,12 +7,14 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
   for (const c of cases) suites.set(c.suite, [...(suites.get(c.suite) ?? []), c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites>'];
   for (const [suite, list] of [...suites].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const title = escape(suite === name ? name : `${name}.${suite}`);
+    const seconds = list.reduce((sum, c) => sum + c.seconds, 0);
     const count = (result: TestCase['result']) => list.filter((c) => c.result === result).length;
     lines.push(
-      `  <testsuite name="${escape(suite === name ? name : `${name}.${suite}`)}" tests="${list.length}" failures="${count('failed')}" errors="0" skipped="${count('skipped')}" time="${list.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`,
+      `  <testsuite name="${title}" tests="${list.length}" failures="${count('failed')}" errors="0" skipped="${count('skipped')}" time="${seconds.toFixed(3)}">`,
     );
     for (const c of list) {
-      const open = `    <testcase classname="${escape(suite === name ? name : `${name}.${suite}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const open = `    <testcase classname="${title}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const output = outputOf(c);
       const inner = [
         ...(c.result === 'failed'

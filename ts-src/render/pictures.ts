@@ -70,8 +70,11 @@ export function renderNeeds(tasks: readonly DrawnTask[]): string {
         `<path d="M${x1.toFixed(0)},${y1} C${(x1 + 20).toFixed(0)},${y1} ${(x - 20).toFixed(0)},${y2} ${x.toFixed(0)},${y2}" fill="none" stroke="#999999"/>`,
       );
     }
+    const color = stateColor(task.state);
+    const title = escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ''}`);
+    const size = `width="${wide.toFixed(0)}" height="20" rx="4"`;
     nodes.push(
-      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ''}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text(x + 6, y + 14, task.name)}</g>`,
+      `<g><title>${title}</title><rect x="${x.toFixed(0)}" y="${y}" ${size} fill="${color}" fill-opacity="0.3" stroke="${color}"/>${text(x + 6, y + 14, task.name)}</g>`,
     );
   }
   return picture(width, height, [...edges, ...nodes]);
@@ -97,7 +100,10 @@ export function renderTimeline(tasks: readonly DrawnTask[]): string | undefined 
     const wide = Math.max(2, x(to) - x(from) - 1);
     const y = 24 + row * 26;
     const label = t.kind === 'build' ? t.name : `${t.kind} ${t.name}`;
-    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text(x(from) + 4, y + 15, label) : ''}</g>`;
+    const title = escapeMarkup(`${t.id}: ${t.state}, ${duration(to - from)}`);
+    const shown = wide > label.length * characterWidth + 8 ? text(x(from) + 4, y + 15, label) : '';
+    const size = `width="${wide.toFixed(1)}" height="22" rx="3"`;
+    return `<g><title>${title}</title><rect x="${x(from).toFixed(1)}" y="${y}" ${size} fill="${stateColor(t.state)}" fill-opacity="0.4"/>${shown}</g>`;
   });
   const height = free.length * 26 + 34;
   const lines = Array.from({ length: 9 }, (_, i) => {

@@ -13,8 +13,10 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
     const targets = scope.targets.map(
       (t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === 'default' ? '' : `, ${t.variant}`}`,
     );
+    const repositories = new Set(building.map((p) => p.repository)).size;
+    const from = plural(repositories, 'repository').replace('repositorys', 'repositories');
     lines.push(
-      `${scope.distribution} on ${targets.join('; ') || scope.platform}: ${plural(building.length, 'package')} from ${plural(new Set(building.map((p) => p.repository)).size, 'repository').replace('repositorys', 'repositories')} into ${scope.prefix}`,
+      `${scope.distribution} on ${targets.join('; ') || scope.platform}: ${plural(building.length, 'package')} from ${from} into ${scope.prefix}`,
     );
     const width = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
@@ -22,10 +24,11 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
       const system = [...p.systemBuild, ...(p.impliedBuild ?? [])];
       const needs = p.build.length + system.length;
       const first = p.build.length > shown ? p.build : [...p.build, ...system];
+      const needed = needs ? `; needs ${someOf(first, shown, needs)}` : '';
       const known = p.mustBeCached ? 'from the store' : (states?.(scope, p) ?? '');
       const state = p.blocked ? `blocked: ${p.blocked}` : known;
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown, needs)}` : ''}${state ? `; ${state}` : ''}`,
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed}${state ? `; ${state}` : ''}`,
       );
     }
     lines.push('');

@@ -43,9 +43,10 @@ export function renderReport(report: Report): Record<string, string> {
     })),
   ];
   const log = (t: ReportTask) => (t.log === undefined ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }]);
+  const begun = new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19);
   const html = renderTemplate(page, {
     title: escapeMarkup(report.title),
-    when: `${new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19)} UTC, ${duration(report.finished - report.begun)}, stamp ${escapeMarkup(report.stamp)}`,
+    when: `${begun} UTC, ${duration(report.finished - report.begun)}, stamp ${escapeMarkup(report.stamp)}`,
     counts: taskStates.flatMap((state) => {
       const count = tasks.filter((t) => t.state === state).length;
       return count ? [{ state, count: String(count) }] : [];

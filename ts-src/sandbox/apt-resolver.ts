@@ -23,7 +23,9 @@ export type Resolved = Record<string, string>;
 
 const noPackages: SystemSet = { digest: sha256(''), packages: () => Promise.resolve([]) };
 
-/** System packages of one base: which versions a set of names takes. apt decides; its answers are kept with the base. */
+/**
+ * System packages of one base: which versions a set of names takes. apt decides; its answers are kept with the base.
+ */
 export class AptResolver {
   /** Names → digest of their set; those that apt refuses → its words. */
   private readonly resolved: Map<string, string>;

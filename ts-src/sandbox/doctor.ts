@@ -79,8 +79,11 @@ export function describeMachine(state: string): { lines: string[]; findings: Fin
     ? `counted by control groups (version ${groups[0]?.version ?? 1})`
     : 'for each process (this machine gives slipway no control group of memory)';
   const counting = groups.some((h) => h.controllers.includes('pids')) || countsProcesses();
+  const processes = counting
+    ? `${limits.processes} processes`
+    : 'processes are not limited (Linux before 6.14, no control group)';
   const lines = [
-    `limits of a task: ${sizeText(limits.memory)} of memory, ${counted}; ${counting ? `${limits.processes} processes` : 'processes are not limited (Linux before 6.14, no control group)'}; ${sizeText(limits.temporary)} in /tmp; ${sizeText(defaultDisk(at))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`,
+    `limits of a task: ${sizeText(limits.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits.temporary)} in /tmp; ${sizeText(defaultDisk(at))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`,
   ];
   const findings: Finding[] = [];
   try {

@@ -7,8 +7,8 @@ export interface OpenFiles {
 }
 
 /**
- * What processes hold open of removed files, of those that have a folder mounted at /build. Undefined where none of them
- * can be looked at (containers of a daemon, for a plain user).
+ * What processes hold open of removed files, of those that have a folder mounted at /build. Undefined where none of
+ * them can be looked at (containers of a daemon, for a plain user).
  */
 export async function removedFiles(folder: string): Promise<OpenFiles | undefined> {
   const seen = new Map<string, number>();

@@ -67,7 +67,9 @@ export class Store {
     return stored;
   }
 
-  /** Whether the object of this machine's own store is what its name says: of the right size it may still be damaged. */
+  /**
+   * Whether the object of this machine's own store is what its name says: of the right size it may still be damaged.
+   */
   private async isSound(digest: string): Promise<boolean> {
     const path = this.blobs.local(this.own(this.object(digest)));
     return this.verified.has(digest) || (path !== undefined && (await sha256File(path)) === digest);

@@ -1,5 +1,5 @@
-// What the test needs of a controller: the address that compose asks for health, agent.jar, the secret that the script in
-// init.groovy.d gives to the agent, and one command at a time for the agent. The test posts commands to /task.
+// What the test needs of a controller: the address that compose asks for health, agent.jar, the secret that the script
+// in init.groovy.d gives to the agent, and one command at a time for the agent. The test posts commands to /task.
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -15,7 +15,8 @@ export interface Abi {
  * run time; and those names that it requires: of what it needs directly, and of what these don't require themselves. So
  * a package that was built against another interface, however far below, can't be installed with this one.
  *
- * `linked`: Debian packages whose libraries it links. Those not declared are required too, but are no part of the package's own name: plans don't know them.
+ * `linked`: Debian packages whose libraries it links. Those not declared are required too, but are no part of the
+ * package's own name: plans don't know them.
  */
 export function abiOf(graph: TaskGraph, n: number, api: string, linked: readonly string[]): Abi {
   const p = graph.scope.packages[n]!;

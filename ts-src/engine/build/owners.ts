@@ -6,7 +6,9 @@ export class FileOwners {
   private readonly listed = new WeakMap<TaskGraph, Set<string>>();
   constructor(private readonly store: Store) {}
 
-  /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
+  /**
+   * Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others.
+   */
   async claim(graph: TaskGraph, n: number, files: readonly string[]): Promise<string | undefined> {
     const name = graph.scope.packages[n]!.name;
     await this.readOthers(graph, n);

@@ -28,7 +28,9 @@ export interface PackedFile {
   policy: DebPolicy;
 }
 
-/** What packing gave: the binary package first. That one is not yet checked: whoever keeps it unpacks it and does so. */
+/**
+ * What packing gave: the binary package first. That one is not yet checked: whoever keeps it unpacks it and does so.
+ */
 export interface Packed {
   files: PackedFile[];
   /** Where its debug symbols lie. */

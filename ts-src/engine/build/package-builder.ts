@@ -174,8 +174,8 @@ export class PackageBuilder {
   }
 
   /**
-   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is unpacked,
-   * where what depends on it will take it from.
+   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is
+   * unpacked, where what depends on it will take it from.
    */
   private async keep(
     request: BuildRequest,
