@@ -18648,7 +18648,9 @@ var Store = class {
     this.verified.add(digest4);
     return stored2;
   }
-  /** Whether the object of this machine's own store is what its name says: of the right size it may still be damaged. */
+  /**
+   * Whether the object of this machine's own store is what its name says: of the right size it may still be damaged.
+   */
   async isSound(digest4) {
     const path2 = this.blobs.local(this.own(this.object(digest4)));
     return this.verified.has(digest4) || path2 !== void 0 && await sha256File(path2) === digest4;
@@ -26471,8 +26473,9 @@ function describeMachine(state) {
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
+  const processes = counting ? `${limits2.processes} processes` : "processes are not limited (Linux before 6.14, no control group)";
   const lines = [
-    `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${counting ? `${limits2.processes} processes` : "processes are not limited (Linux before 6.14, no control group)"}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at2))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
+    `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at2))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
   ];
   const findings = [];
   try {
@@ -29995,12 +29998,14 @@ function renderJunit(name6, cases) {
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
   for (const [suite2, list9] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const title = escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`);
+    const seconds = list9.reduce((sum, c) => sum + c.seconds, 0);
     const count3 = (result2) => list9.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" tests="${list9.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list9.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${title}" tests="${list9.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${seconds.toFixed(3)}">`
     );
     for (const c of list9) {
-      const open3 = `    <testcase classname="${escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const open3 = `    <testcase classname="${title}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const output = outputOf(c);
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
@@ -30159,8 +30164,11 @@ function renderNeeds(tasks) {
         `<path d="M${x1.toFixed(0)},${y1} C${(x1 + 20).toFixed(0)},${y1} ${(x - 20).toFixed(0)},${y2} ${x.toFixed(0)},${y2}" fill="none" stroke="#999999"/>`
       );
     }
+    const color = stateColor(task.state);
+    const title = escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`);
+    const size3 = `width="${wide.toFixed(0)}" height="20" rx="4"`;
     nodes.push(
-      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text3(x + 6, y + 14, task.name)}</g>`
+      `<g><title>${title}</title><rect x="${x.toFixed(0)}" y="${y}" ${size3} fill="${color}" fill-opacity="0.3" stroke="${color}"/>${text3(x + 6, y + 14, task.name)}</g>`
     );
   }
   return picture(width5, height, [...edges, ...nodes]);
@@ -30182,7 +30190,10 @@ function renderTimeline(tasks) {
     const wide = Math.max(2, x(to) - x(from) - 1);
     const y = 24 + row * 26;
     const label = t.kind === "build" ? t.name : `${t.kind} ${t.name}`;
-    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text3(x(from) + 4, y + 15, label) : ""}</g>`;
+    const title = escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`);
+    const shown5 = wide > label.length * characterWidth + 8 ? text3(x(from) + 4, y + 15, label) : "";
+    const size3 = `width="${wide.toFixed(1)}" height="22" rx="3"`;
+    return `<g><title>${title}</title><rect x="${x(from).toFixed(1)}" y="${y}" ${size3} fill="${stateColor(t.state)}" fill-opacity="0.4"/>${shown5}</g>`;
   });
   const height = free.length * 26 + 34;
   const lines = Array.from({ length: 9 }, (_, i) => {
@@ -30206,9 +30217,10 @@ function renderReport(report2) {
     }))
   ];
   const log = (t) => t.log === void 0 ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }];
+  const begun = new Date(report2.begun).toISOString().replace("T", " ").slice(0, 19);
   const html = renderTemplate(report_default3, {
     title: escapeMarkup(report2.title),
-    when: `${new Date(report2.begun).toISOString().replace("T", " ").slice(0, 19)} UTC, ${duration2(report2.finished - report2.begun)}, stamp ${escapeMarkup(report2.stamp)}`,
+    when: `${begun} UTC, ${duration2(report2.finished - report2.begun)}, stamp ${escapeMarkup(report2.stamp)}`,
     counts: taskStates.flatMap((state) => {
       const count3 = tasks.filter((t) => t.state === state).length;
       return count3 ? [{ state, count: String(count3) }] : [];
@@ -30423,8 +30435,9 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round(done / Math.max(1, total) * 20);
+    const time2 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
     lines.unshift(
-      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
+      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
     );
     for (const l of lines) write3(`${printable(l).slice(0, width5 - 1)}
 `);
@@ -32843,7 +32856,9 @@ var FileOwners = class {
     this.store = store2;
   }
   listed = /* @__PURE__ */ new WeakMap();
-  /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
+  /**
+   * Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others.
+   */
   async claim(graph2, n, files) {
     const name6 = graph2.scope.packages[n].name;
     await this.readOthers(graph2, n);
@@ -33408,8 +33423,8 @@ var PackageBuilder = class {
     }
   }
   /**
-   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is unpacked,
-   * where what depends on it will take it from.
+   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is
+   * unpacked, where what depends on it will take it from.
    */
   async keep(request, { files, debugPaths: debugPaths2 }) {
     const { store: store2 } = this.options;
@@ -36644,11 +36659,17 @@ async function show(opened, name6, json2) {
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read3.value, now);
-  if (json2)
-    return good(
-      `${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf3(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
-`
-    );
+  if (json2) {
+    const told8 = states.map(({ state, ...s }) => ({
+      ...s,
+      ...sizeOf3(state),
+      who: state?.who,
+      from: state?.from,
+      forced: state?.forced
+    }));
+    return good(`${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: told8 })}
+`);
+  }
   const table3 = renderTable(
     ["state", "age", "kind", "packages", "size", "who", "from"],
     states.map(({ id, when, kind, state }) => [
@@ -43877,7 +43898,15 @@ function renderSvg(drawing) {
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
     const chosen = n.named ? "named" : "needed";
-    return `<g class="${n.blocked ? "blocked" : chosen}"><title>${escape3(`${n.label} ${n.note}`)}</title><rect x="${number7(at2.x - at2.width / 2)}" y="${number7(at2.y - boxHeight / 2)}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number7(at2.x)}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text><text class="note" x="${number7(at2.x)}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`;
+    const x = number7(at2.x);
+    const left = number7(at2.x - at2.width / 2);
+    const top = number7(at2.y - boxHeight / 2);
+    return [
+      `<g class="${n.blocked ? "blocked" : chosen}"><title>${escape3(`${n.label} ${n.note}`)}</title>`,
+      `<rect x="${left}" y="${top}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/>`,
+      `<text x="${x}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text>`,
+      `<text class="note" x="${x}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`
+    ].join("");
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width5}" height="${height}" viewBox="0 0 ${width5} ${height}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -47147,8 +47176,9 @@ async function build3(opened, names4, values, kinds4) {
   if (values.json) return good(`${JSON.stringify(built)}
 `, diagnostics);
   for (const { record: record3, cached: cached3, files } of built) {
+    const took = cached3 ? "nothing to do" : `made in ${Math.round(record3.milliseconds / 1e3)} s`;
     writeMessage(
-      `${record3.name} ${record3.version} ${record3.architecture} from state ${shortId(record3.state)}: ${cached3 ? "nothing to do" : `made in ${Math.round(record3.milliseconds / 1e3)} s`}
+      `${record3.name} ${record3.version} ${record3.architecture} from state ${shortId(record3.state)}: ${took}
 `
     );
     if (!files.length) writeMessage(`no file of ${record3.name} was asked for
@@ -47450,8 +47480,10 @@ function renderPlan(plan2, states) {
     const targets = scope2.targets.map(
       (t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === "default" ? "" : `, ${t.variant}`}`
     );
+    const repositories = new Set(building.map((p) => p.repository)).size;
+    const from = plural(repositories, "repository").replace("repositorys", "repositories");
     lines.push(
-      `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${plural(new Set(building.map((p) => p.repository)).size, "repository").replace("repositorys", "repositories")} into ${scope2.prefix}`
+      `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${from} into ${scope2.prefix}`
     );
     const width5 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope2.packages.entries()) {
@@ -47459,10 +47491,11 @@ function renderPlan(plan2, states) {
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
       const first2 = p.build.length > shown4 ? p.build : [...p.build, ...system];
+      const needed2 = needs ? `; needs ${someOf(first2, shown4, needs)}` : "";
       const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       const state = p.blocked ? `blocked: ${p.blocked}` : known3;
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width5)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first2, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width5)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");

@@ -149,10 +149,16 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read.value, now);
-  if (json)
-    return good(
-      `${JSON.stringify({ name, ...read.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}\n`,
-    );
+  if (json) {
+    const told = states.map(({ state, ...s }) => ({
+      ...s,
+      ...sizeOf(state),
+      who: state?.who,
+      from: state?.from,
+      forced: state?.forced,
+    }));
+    return good(`${JSON.stringify({ name, ...read.value.file, keys, promotions: blocks, states: told })}\n`);
+  }
   const table = renderTable(
     ['state', 'age', 'kind', 'packages', 'size', 'who', 'from'],
     states.map(({ id, when, kind, state }) => [
