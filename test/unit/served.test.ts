@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { moveChecked } from '../../ts-src/publish/checked.ts';
 import type { LocalFile, Placed } from '../../ts-src/publish/endpoint.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { keyHealth, trySigning } from '../../ts-src/publish/key-health.ts';
+import { rehearsePublication } from '../../ts-src/publish/rehearsal.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel } from '../../ts-src/publish/state.ts';
 import { openStore, type Store } from '../../ts-src/store/store.ts';
@@ -48,6 +49,25 @@ describe('keys', () => {
     expect(await tried('acme', Date.now())).toEqual([]);
     expect(await tried('ending', Date.now() + 31 * day)).toEqual(['key-expired']);
     expect(await tried('nobody', Date.now())).toEqual(['signing-key']);
+  });
+});
+
+describe('a rehearsal of a publication', () => {
+  it('tells of keys and places together, and writes nothing that clients read', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const sound = join(folder, 'sound');
+    const places = [new FolderEndpoint(join(file, 'apt')), new FolderEndpoint(sound)];
+    const told = await rehearsePublication({ kind: 'keyring', home, keys: ['nobody'] }, places, Date.now());
+    expect(told.map((d) => `${d.severity} ${d.code}`)).toEqual(['error signing-key', 'error publish-place']);
+    expect(told[1]?.message).toContain(`nothing can be published to ${file}`);
+    expect(readdirSync(sound)).toEqual(['.slipway']);
+    const expiring = await rehearsePublication(
+      { kind: 'keyring', home, keys: ['ending'] },
+      places.slice(1),
+      Date.now(),
+    );
+    expect(expiring.map((d) => `${d.severity} ${d.code}`)).toEqual(['warning key-expiring']);
   });
 });
 

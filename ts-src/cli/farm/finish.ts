@@ -34,6 +34,7 @@ import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
 import { closeRun, lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
+import { rehearse } from './rehearse.ts';
 import { farmOptions, openRun } from './work.ts';
 import { untilStopped } from '../../io/signals.ts';
 
@@ -139,12 +140,19 @@ export const publish = defineCommand({
   usage: 'publish --run ID --store URI --output DIR',
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
 SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
+With --try nothing is published: a text is signed and every place is tried, so that what is wrong is known before the run is built.
 An untrusted run publishes nothing.`,
-  options: { ...farmOptions, ...runOptions, ...outputOption },
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    ...outputOption,
+    try: { type: 'boolean', help: 'only see whether the key signs and the places can be written' },
+  },
   async run(values) {
     const limits = limitsOf('publish', values);
     if (!limits) return exit.usage;
     const secret = keyFromEnvironment(process.env);
+    if (values.try === true) return rehearse(values, secret);
     const stop = untilStopped();
     const opened = await openRun('publish', values, limits, stop.signal, 'publish');
     if (!opened) return exit.failed;

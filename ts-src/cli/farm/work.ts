@@ -73,7 +73,7 @@ export const farmState = (values: Pick<FarmValues, 'state'>): string =>
 export type Purpose = 'work' | 'publish' | 'report';
 
 /** The run that the options name; undefined after its faults were told. */
-async function loadNamed(verb: string, values: FarmValues): Promise<Loaded | undefined> {
+export async function loadNamed(verb: string, values: FarmValues): Promise<Loaded | undefined> {
   if (values.run === undefined || values.store === undefined) {
     writeMessage(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
