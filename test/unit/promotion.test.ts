@@ -40,7 +40,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function publish(name: string, debs: MadeDeb[], tests: State['tests'] = {}): Promise<string> {
+type Deb = MadeDeb & { abi?: string; requires?: string[] };
+
+async function publish(name: string, debs: Deb[], tests: State['tests'] = {}): Promise<string> {
   const suites: Suites = {};
   for (const deb of debs) {
     const file = await store.put(makeDeb(folder, deb));
@@ -48,8 +50,8 @@ async function publish(name: string, debs: MadeDeb[], tests: State['tests'] = {}
       version: deb.version,
       key: file.sha256,
       files: [file],
-      abi: '',
-      requires: [],
+      abi: deb.abi ?? '',
+      requires: deb.requires ?? [],
     };
   }
   const moved = await withSigner({ kind: 'keyring', home, keys: ['acme'] }, async (signer) =>
@@ -136,6 +138,39 @@ describe('promotion', () => {
     expect(ran.stdout).toMatch(/versions +FAILS .*acme-tool .* is not above/);
     expect(ran.stdout).toMatch(/architectures +FAILS +bookworm-d\/arm64 lacks acme-more/);
     expect(ran.stdout).toMatch(/installable +FAILS .*acme-tool needs acme-lost \| acme-gone \(>= 2\)/);
+  });
+
+  it('does not count a test that passed on the same build before, or after a retry, and names it', async () => {
+    const tests = (tool: 'passed' | 'failed', more: 'flaky' | 'failed', last: 'passed' | 'failed') => ({
+      'bookworm-d/amd64': { 'acme-tool': tool, 'acme-more': more, 'acme-last': last },
+    });
+    const debs = (n: number) => [
+      { name: 'acme-tool', version: stamped('1.0', 1) },
+      { name: 'acme-more', version: stamped('1.0', n) },
+      { name: 'acme-last', version: stamped('1.0', n) },
+    ];
+    await publish('shaky', debs(1), tests('passed', 'flaky', 'passed'));
+    await publish('shaky', debs(2), tests('failed', 'failed', 'failed'));
+    const to = ['--repository', served('calm')];
+    const refused = await cli('promote', 'shaky', 'calm', '-n', ...to);
+    expect(refused.code).toBe(1);
+    // It was built anew since it passed.
+    expect(refused.stdout).toMatch(/tests +FAILS +bookworm-d\/amd64: tests of acme-last fail newly$/m);
+    await publish('shaky', debs(3), tests('failed', 'failed', 'passed'));
+    const passes = await cli('promote', 'shaky', 'calm', '-n', ...to);
+    expect(passes.code, passes.stdout).toBe(0);
+    expect(passes.stdout).toMatch(/known to be flaky: bookworm-d\/amd64: acme-more, bookworm-d\/amd64: acme-tool$/m);
+  });
+
+  it('refuses a package whose ABI no other has, though no dependency names it', async () => {
+    const tool = { name: 'acme-tool', version: stamped('1.0', 1), requires: ['acme-base-abi-1'] };
+    await publish('torn', [tool, { name: 'acme-base', version: stamped('1.0', 1), abi: 'acme-base-abi-2' }]);
+    const to = ['--repository', served('whole')];
+    const refused = await cli('promote', 'torn', 'whole', '-n', ...to);
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toMatch(/abi +FAILS +bookworm-d\/amd64: acme-tool was built against acme-base-abi-1/);
+    await publish('torn', [tool, { name: 'acme-base', version: stamped('1.0', 2), abi: 'acme-base-abi-1' }]);
+    expect((await cli('promote', 'torn', 'whole', '-n', ...to)).code).toBe(0);
   });
 
   it('tells of wrong names, states and channels, all before anything is done', async () => {

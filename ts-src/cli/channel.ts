@@ -137,15 +137,15 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
   for (const to of await channelNames(store)) {
     const rules = rulesOf(workspace.distro, to);
     if (to === name || !rules.from.length || !mayComeFrom(rules, name)) continue;
-    const judged = await judgePromotion(
-      store,
-      found.value.state,
-      await openChannel(store, to),
+    const judged = await judgePromotion(store, {
+      from: read.value,
+      ...found.value,
+      to: await openChannel(store, to),
       rules,
       now,
-      undefined,
-      await archivesOf(opened, found.value.state, rules),
-    );
+      approvedBy: undefined,
+      archives: await archivesOf(opened, found.value.state, rules),
+    });
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read.value, now);

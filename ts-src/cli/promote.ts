@@ -67,7 +67,16 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store, target.value, places.value, suiteNames(state));
     const approvedBy = values['approved-by'];
     const archives = await archivesOf(opened.value, state, rules);
-    const judged = await judgePromotion(store, state, to, rules, Date.now(), approvedBy, archives);
+    const judged = await judgePromotion(store, {
+      from: source.value,
+      id,
+      state,
+      to,
+      rules,
+      now: Date.now(),
+      approvedBy,
+      archives,
+    });
     const text = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ''}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}\n`);
     else writeOutput(`state ${shortId(id)} of ${names[0]} to ${names[1]}:\n${text}`);

@@ -30,6 +30,7 @@ export const channelRules = z.strictObject({
   percent: z.number().min(0).max(100).optional().describe('Least part of the packages that the channel has now'),
   architectures: z.boolean().default(true).describe('Each architecture has every package'),
   installable: z.boolean().default(true).describe('What packages need of each other is there'),
+  abi: z.boolean().default(true).describe('Each package finds the ABI that it was built against'),
   archive: z
     .boolean()
     .default(false)
@@ -58,6 +59,7 @@ export const publishSettings = z.strictObject({
     .default(7)
     .describe('Days for which no index and no package goes away after a state that had it was replaced'),
   sha512: z.boolean().default(false).describe('Release files have SHA512 digests, too'),
+  contents: z.boolean().default(false).describe('Each suite has Contents indices, which apt-file reads'),
   keyring: z
     .boolean()
     .default(false)

@@ -19,6 +19,8 @@ export interface Candidate {
   now: number;
   /** Those of the target's packages. */
   targetStanzas?: Record<string, string[]>;
+  /** States that the state's channel had before it, the last one first: what their tests gave. */
+  history?: readonly Pick<State, 'suites' | 'tests'>[];
   /** Packages of the platforms' archives, by suite with architecture, where they are asked for. */
   archives?: Record<string, string[] | undefined>;
   /** Who approves of it. */
@@ -43,6 +45,7 @@ export function judge(rules: ChannelRules, candidate: Candidate): Verdict[] {
     ...(rules.percent === undefined ? [] : [percentReached(rules.percent, candidate)]),
     ...(rules.architectures ? [architecturesComplete(suites)] : []),
     ...(rules.installable ? [installable(candidate)] : []),
+    ...(rules.abi ? [abiClosed(suites)] : []),
     ...(rules.archive ? [archiveHasAll(candidate.archives ?? {}, candidate)] : []),
     ...(rules.upgrade ? [upgradeKeeps(candidate)] : []),
     ...(rules.nothing_lost ? [nothingLost(candidate)] : []),
@@ -124,15 +127,41 @@ function nothingLost({ state, target }: Candidate): Verdict {
 }
 
 /** A test that failed in the target already, or is known to be flaky, does not count. */
-function testsHold({ state, target }: Candidate): Verdict {
-  const faults = Object.entries(state.tests).flatMap(([suite, tests]) =>
-    Object.entries(tests)
-      .filter(
-        ([name, outcome]) => outcome === 'failed' && !['failed', 'flaky'].includes(target?.tests[suite]?.[name] ?? ''),
-      )
-      .map(([name]) => `${suite}: tests of ${name} fail newly`),
+function testsHold(candidate: Candidate): Verdict {
+  const { state, target } = candidate;
+  const failing = Object.entries(state.tests).flatMap(([suite, tests]) =>
+    Object.entries(tests).flatMap(([name, outcome]) =>
+      outcome === 'failed' && !['failed', 'flaky'].includes(target?.tests[suite]?.[name] ?? '')
+        ? [{ suite, name, flaky: wasFlaky(candidate, suite, name) }]
+        : [],
+    ),
   );
-  return verdict('tests', faults, 'no test fails that did not fail in the target');
+  const faults = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
+  const flaky = failing.filter((f) => f.flaky).map((f) => `${f.suite}: ${f.name}`);
+  const beside = flaky.length ? `; known to be flaky: ${someOf(flaky, most)}` : '';
+  return verdict('tests', faults, `no test fails that did not fail in the target${beside}`);
+}
+
+/** Whether tests of a package were flaky in a former state, or passed there on the very build that they fail on now. */
+function wasFlaky({ state, history = [] }: Candidate, suite: string, name: string): boolean {
+  const key = state.suites[suite]?.[name]?.key;
+  return history.some(({ suites, tests }) => {
+    const outcome = tests[suite]?.[name];
+    return outcome === 'flaky' || (outcome === 'passed' && key !== undefined && suites[suite]?.[name]?.key === key);
+  });
+}
+
+/** Each package finds the ABI that it was built against, whatever dependencies are called. */
+function abiClosed(suites: Suites): Verdict {
+  const faults = Object.entries(suites).flatMap(([suite, packages]) => {
+    const given = new Set(Object.values(packages).map((held) => held.abi));
+    return Object.entries(packages).flatMap(([debian, { requires }]) =>
+      requires
+        .filter((abi) => !given.has(abi))
+        .map((abi) => `${suite}: ${debian} was built against ${abi}, which no package has`),
+    );
+  });
+  return verdict('abi', faults, 'each package finds the ABI that it was built against');
 }
 
 function oldEnough(hours: number, { state, now }: Candidate): Verdict {

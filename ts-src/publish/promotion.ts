@@ -57,16 +57,33 @@ export interface Judged {
   passed: boolean;
 }
 
+/** Former states in which a test that fails is looked up. */
+const lookedBack = 20;
+
+/** States that a channel had before one of them, as far as a failing test is looked up there; none where none fails. */
+async function historyOf(store: Store, from: OpenChannel, id: string, state: State): Promise<State[]> {
+  if (!Object.values(state.tests).some((tests) => Object.values(tests).includes('failed'))) return [];
+  const at = from.file.states.findIndex((s) => s.id === id) + 1;
+  const states = await store.many(from.file.states.slice(at, at + lookedBack), (s) => readState(store, s.id));
+  return states.flatMap((s) => s ?? []);
+}
+
+export interface JudgeInput {
+  from: OpenChannel;
+  /** The state of `from` that is to be promoted. */
+  id: string;
+  state: State;
+  to: OpenChannel;
+  rules: ChannelRules;
+  now: number;
+  approvedBy: string | undefined;
+  /** Packages of the platforms' archives, by suite with architecture, where the rules ask for them. */
+  archives: Record<string, string[] | undefined> | undefined;
+}
+
 /** Every criterion's verdict on a state that is to be promoted. */
-export async function judgePromotion(
-  store: Store,
-  state: State,
-  to: OpenChannel,
-  rules: ChannelRules,
-  now: number,
-  approvedBy: string | undefined,
-  archives?: Record<string, string[] | undefined>,
-): Promise<Judged> {
+export async function judgePromotion(store: Store, input: JudgeInput): Promise<Judged> {
+  const { from, id, state, to, rules, now, approvedBy, archives } = input;
   const own = { ...state, suites: withoutKeyring(state.suites) };
   const target = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
   const verdicts = judge(rules, {
@@ -77,6 +94,7 @@ export async function judgePromotion(
     targetStanzas: to.head ? await stanzasOf(store, to.head) : {},
     now,
     approvedBy,
+    history: rules.tests ? await historyOf(store, from, id, state) : [],
     ...(archives ? { archives } : {}),
   });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
