@@ -386,8 +386,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options7 = {}) {
   const limit = options7.limit ?? 256 << 20;
-  return new Promise((resolve25, reject) => {
-    if (options7.signal?.aborted) return resolve25({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve26, reject) => {
+    if (options7.signal?.aborted) return resolve26({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options7.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options7.log, "a");
     const output = options7.inherit || options7.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -431,7 +431,7 @@ function run(command2, args, options7 = {}) {
       options7.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve25(outcome);
+      else resolve26(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -485,11 +485,11 @@ function writeAll(handle, bytes) {
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }
-async function parallel(items, width5, work2) {
+async function parallel(items, width6, work2) {
   const results = new Array(items.length);
   let next2 = 0;
   await Promise.all(
-    Array.from({ length: Math.min(width5, items.length) }, async () => {
+    Array.from({ length: Math.min(width6, items.length) }, async () => {
       for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
     })
   );
@@ -5524,7 +5524,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve25, reject) => {
+        return new Promise((resolve26, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5543,7 +5543,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve25({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve26({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5554,7 +5554,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve25({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve26({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -7764,9 +7764,9 @@ function representYamlBinary(object3) {
   for (let index = 0; index < object3.length; index++) binary += String.fromCharCode(object3[index]);
   return btoa(binary);
 }
-function makeUtcDate(year, month2, day4, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date3 = new Date(Date.UTC(year, month2, day4, hour, minute, second, fraction));
-  date3.setUTCFullYear(year, month2, day4);
+function makeUtcDate(year, month2, day5, hour = 0, minute = 0, second = 0, fraction = 0) {
+  const date3 = new Date(Date.UTC(year, month2, day5, hour, minute, second, fraction));
+  date3.setUTCFullYear(year, month2, day5);
   return date3;
 }
 function resolveYamlTimestamp(source2) {
@@ -7775,10 +7775,10 @@ function resolveYamlTimestamp(source2) {
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
   const month2 = +match[2] - 1;
-  const day4 = +match[3];
+  const day5 = +match[3];
   if (!match[4]) {
-    const date4 = makeUtcDate(year, month2, day4);
-    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month2 || date4.getUTCDate() !== day4) return NOT_RESOLVED;
+    const date4 = makeUtcDate(year, month2, day5);
+    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month2 || date4.getUTCDate() !== day5) return NOT_RESOLVED;
     return date4;
   }
   const hour = +match[4];
@@ -7791,8 +7791,8 @@ function resolveYamlTimestamp(source2) {
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date3 = makeUtcDate(year, month2, day4, hour, minute, second, fraction);
-  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month2 || date3.getUTCDate() !== day4) return NOT_RESOLVED;
+  const date3 = makeUtcDate(year, month2, day5, hour, minute, second, fraction);
+  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month2 || date3.getUTCDate() !== day5) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
@@ -13584,7 +13584,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve25) {
+function isRecursive(inst, stack, resolve26) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13594,7 +13594,7 @@ function isRecursive(inst, stack, resolve25) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve25);
+      const answer3 = isRecursive(child, stack, resolve26);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -13605,7 +13605,7 @@ function isRecursive(inst, stack, resolve25) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve25) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve26) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -13669,7 +13669,7 @@ function isRecursive(inst, stack, resolve25) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve25 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve26 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -17124,6 +17124,7 @@ var init_channels = __esm({
       percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
       architectures: boolean3().default(true).describe("Each architecture has every package"),
       installable: boolean3().default(true).describe("What packages need of each other is there"),
+      abi: boolean3().default(true).describe("Each package finds the ABI that it was built against"),
       archive: boolean3().default(false).describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
       upgrade: boolean3().default(true).describe("An upgrade removes no package that the channel has"),
       nothing_lost: boolean3().default(true).describe("No package that the channel has is lost"),
@@ -17141,6 +17142,7 @@ var init_channels = __esm({
       keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
       grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
       sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
+      contents: boolean3().default(false).describe("Each suite has Contents indices, which apt-file reads"),
       keyring: boolean3().default(false).describe("Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt"),
       valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
@@ -17351,7 +17353,7 @@ var init_distro = __esm({
       submodules: array(string3().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), "a URL of a git repository")).default([]).describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
       tracks: array(track).default([]),
       channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
-      publish: publishSettings.default({ to: [], grace_days: 7, sha512: false, keyring: false }),
+      publish: publishSettings.default({ to: [], grace_days: 7, sha512: false, contents: false, keyring: false }),
       docs: docsSettings.default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 }).describe("Documentation of the packages"),
       naming: strictObject({
         package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(
@@ -18021,7 +18023,7 @@ var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
 var import_node_fs104 = require("node:fs");
-var import_node_util3 = require("node:util");
+var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
 init_diagnostics();
@@ -18429,8 +18431,8 @@ async function withMutex(path2, work2, waiting2) {
 }
 function holdMutex(path2, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve25, reject) => {
-    const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
+  return new Promise((resolve26, reject) => {
+    const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
     });
@@ -18438,12 +18440,13 @@ function holdMutex(path2, waiting2) {
     holder2.on("error", reject);
     holder2.on("exit", (code) => reject(new Error(`flock ended with ${code}`)));
     holder2.stdin.on("error", () => void 0);
+    holder2.stdin.write("\n");
     holder2.stdout.once("data", () => {
       clearTimeout(timer);
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve25(() => void holder2.stdin.end());
+      resolve26(() => void holder2.stdin.end());
     });
   });
 }
@@ -19731,9 +19734,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words5.length < 1e4) words5 += text8;
   });
-  const ended = new Promise((resolve25, reject) => {
+  const ended = new Promise((resolve26, reject) => {
     child.on("error", reject);
-    child.on("close", resolve25);
+    child.on("close", resolve26);
   });
   ended.catch(() => void 0);
   try {
@@ -22410,7 +22413,7 @@ function passingFault(stderr) {
 }
 async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
   const ask3 = askFor(url2, submodule === true);
-  for (let tried = 0; ; tried++) {
+  for (let tried2 = 0; ; tried2++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
@@ -22418,12 +22421,12 @@ async function patiently(args, options7, { url: url2, submodule, reporter: repor
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : passingFault(o.stderr);
-    const seconds = why && waits[why][tried];
+    const seconds = why && waits[why][tried2];
     if (!why || seconds === void 0) return o;
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve25) => setTimeout(resolve25, seconds * 1e3));
+    await new Promise((resolve26) => setTimeout(resolve26, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -26542,7 +26545,7 @@ async function examine(driver, systems) {
     });
   if (!findings.length && driver === "unshare") {
     const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-    const tried = await run("unshare", [
+    const tried2 = await run("unshare", [
       ...user2,
       "--mount",
       "--propagation",
@@ -26556,17 +26559,17 @@ async function examine(driver, systems) {
       "sh",
       plain2 ? ",userxattr" : ""
     ]);
-    if (tried.code !== 0)
+    if (tried2.code !== 0)
       findings.push({
-        what: `this machine does not let roots be made: ${tried.stderr.trim().split("\n").pop()}`,
+        what: `this machine does not let roots be made: ${tried2.stderr.trim().split("\n").pop()}`,
         fix: "in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker"
       });
   }
   return findings;
 }
 async function refusedNamespaces() {
-  const tried = await run("unshare", ["--user", "--map-root-user", "true"]);
-  return tried.code === 0 ? void 0 : tried.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried.code}`;
+  const tried2 = await run("unshare", ["--user", "--map-root-user", "true"]);
+  return tried2.code === 0 ? void 0 : tried2.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried2.code}`;
 }
 async function missingTools(driver, plan2) {
   const plain2 = process.getuid() !== 0;
@@ -26659,6 +26662,7 @@ init_process();
 
 // ts-src/publish/deb.ts
 var import_node_crypto6 = require("node:crypto");
+var import_node_zlib6 = require("node:zlib");
 init_process();
 init_names();
 function fieldOf(stanza, name6) {
@@ -26726,12 +26730,12 @@ async function readAlone(path2, name6) {
 async function unpackTogether(kind, archives) {
   if (!archives.length) return [];
   const mark2 = (0, import_node_crypto6.randomBytes)(32);
-  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
-  const between = Buffer.from(packed3.stdout, "latin1");
+  const between = await packMark(kind, mark2);
+  if (!between) return void 0;
   const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
   const done = await run(program, args, { input, encoding: "latin1" });
-  if (packed3.code !== 0 || done.code !== 0) return void 0;
+  if (done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
   let from = 0;
@@ -26740,6 +26744,11 @@ async function unpackTogether(kind, archives) {
     from = at2 + mark2.length;
   }
   return parts2.length === archives.length ? parts2 : void 0;
+}
+async function packMark(kind, mark2) {
+  if (kind === "gz") return (0, import_node_zlib6.gzipSync)(mark2);
+  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
+  return packed3.code === 0 ? Buffer.from(packed3.stdout, "latin1") : void 0;
 }
 async function repackDeb(file3, target2, { from, to, seconds }) {
   let parts2;
@@ -26844,18 +26853,24 @@ function readRelease(text8) {
 }
 var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
 
+// ts-src/publish/contents.ts
+var import_node_util3 = require("node:util");
+var import_node_zlib8 = require("node:zlib");
+init_diagnostics();
+init_process();
+
 // ts-src/publish/package-index.ts
 var import_node_util2 = require("node:util");
-var import_node_zlib6 = require("node:zlib");
+var import_node_zlib7 = require("node:zlib");
 init_process();
 init_digest();
 var heldData = (name6, data) => ({
   file: { name: name6, sha256: sha256(data), size: data.length },
   data
 });
-var gzipped = (0, import_node_util2.promisify)(import_node_zlib6.gzip);
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib7.gzip);
 var xz = async (data) => {
-  const packed3 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
+  const packed3 = await run("xz", ["-q", "-0", "-T1", "-c"], { input: data, encoding: "latin1" });
   if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
   return Buffer.from(packed3.stdout, "latin1");
 };
@@ -26887,13 +26902,108 @@ async function readPacked(store2, packed3) {
   }
   return packed3?.length && found2.length === packed3.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain2, packed: packed3 }) {
-  const path2 = `main/binary-${key.slice(key.lastIndexOf("/") + 1)}/`;
-  return [plain2, ...packed3].map(({ file: file3, data }) => ({ path: `${path2}${file3.name}`, data, sha256: file3.sha256 }));
+function filesOf2({ key, plain: plain2, packed: packed3, contents: contents3 }) {
+  const architecture3 = key.slice(key.lastIndexOf("/") + 1);
+  const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
+  const names4 = `main/Contents-${architecture3}`;
+  return [
+    ...[plain2, ...packed3].map((held) => at2(`main/binary-${architecture3}/${held.file.name}`, held)),
+    ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
+  ];
+}
+var objectsOf = ({ plain: plain2, packed: packed3, contents: contents3 }) => [
+  plain2,
+  ...packed3,
+  ...contents3 ? [contents3.packed] : []
+];
+
+// ts-src/publish/contents.ts
+var gzipped2 = (0, import_node_util3.promisify)(import_node_zlib8.gzip);
+var gunzipped = (0, import_node_util3.promisify)(import_node_zlib8.gunzip);
+function renderContents(places) {
+  const owners = /* @__PURE__ */ new Map();
+  for (const { section, name: name6, paths: paths2 } of places) {
+    for (const path2 of paths2) {
+      const of = owners.get(path2);
+      if (of) of.push(`${section}/${name6}`);
+      else owners.set(path2, [`${section}/${name6}`]);
+    }
+  }
+  const lines = [...owners].sort((a, b) => compare(a[0], b[0]));
+  return lines.map(([path2, of]) => `${path2.padEnd(59)} ${of.sort(compare).join(",")}
+`).join("");
+}
+function readContents(text8) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const line2 of text8.split("\n")) {
+    const [, path2, owners] = /^(.*\S) +(\S+)$/.exec(line2) ?? [];
+    if (path2 === void 0 || owners === void 0) continue;
+    for (const owner of owners.split(",")) {
+      const name6 = owner.slice(owner.lastIndexOf("/") + 1);
+      const of = found2.get(name6);
+      if (of) of.push(path2);
+      else found2.set(name6, [path2]);
+    }
+  }
+  return found2;
+}
+var isLine = (path2) => path2 !== "" && path2 === path2.trim() && !/[\0-\x1f\x7f]/.test(path2);
+async function filesIn(path2) {
+  const paths2 = [];
+  try {
+    await readDataPart(path2, (member) => {
+      if (member.kind !== "folder" && isLine(member.path)) paths2.push(member.path);
+      return void 0;
+    });
+  } catch (e) {
+    if (!(e instanceof PackageFileError)) throw e;
+  }
+  return paths2;
+}
+var nameOf = (file3) => file3.name.split("_")[0] ?? "";
+async function formerly(store2, key, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  for (const state of former) {
+    const file3 = state?.contents?.[key];
+    const data = file3 && await store2.readData(file3);
+    if (!state || !data) continue;
+    const paths2 = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString("utf8"));
+    for (const held of Object.values(state.suites[key] ?? {}))
+      for (const deb2 of held.files) known3.set(deb2.sha256, paths2.get(nameOf(deb2)) ?? []);
+  }
+  return known3;
+}
+var width2 = 4;
+async function readContentsIndex(store2, file3) {
+  const data = await store2.readData(file3);
+  if (!data) return void 0;
+  const plain2 = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData("Contents", plain2), packed: { file: file3, data } };
+}
+async function makeContents(store2, suites, former, entries) {
+  const all = {};
+  const read3 = /* @__PURE__ */ new Map();
+  for (const [key, packages] of Object.entries(suites)) {
+    const known3 = await formerly(store2, key, former);
+    const files = Object.values(packages).flatMap((held) => held.files);
+    const missing = files.filter((file3) => !known3.has(file3.sha256) && !read3.has(file3.sha256));
+    await parallel(missing, width2, async (file3) => {
+      const path2 = await store2.path(file3);
+      read3.set(file3.sha256, path2 === void 0 ? [] : await filesIn(path2));
+    });
+    const places = files.map((file3) => ({
+      section: fieldOf(entries.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
+      name: nameOf(file3),
+      paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
+    }));
+    const plain2 = heldData("Contents", Buffer.from(renderContents(places)));
+    all[key] = { plain: plain2, packed: heldData("Contents.gz", await gzipped2(plain2.data, { level: 6 })) };
+  }
+  return all;
 }
 
 // ts-src/publish/draft.ts
-async function makeIndices(store2, suites, former) {
+async function makeIndices(store2, suites, former, withContents) {
   const known3 = await knownEntries(store2, suites, former);
   const missing = /* @__PURE__ */ new Map();
   for (const packages of Object.values(suites))
@@ -26927,9 +27037,12 @@ async function makeIndices(store2, suites, former) {
     forms2.catch(() => void 0);
     return { key, plain: plain2, entries, forms: forms2 };
   });
+  const contents3 = withContents ? await makeContents(store2, suites, former, known3) : {};
   return good({
     lost: lost3,
-    finish: () => Promise.all(begun.map(async ({ forms: forms2, ...index }) => ({ ...index, packed: await forms2 })))
+    finish: () => Promise.all(
+      begun.map(async ({ forms: forms2, ...index }) => ({ ...index, packed: await forms2, contents: contents3[index.key] }))
+    )
   });
 }
 var packedOf = (state) => Object.fromEntries(
@@ -26960,10 +27073,13 @@ async function indicesOf(store2, state) {
       return [];
     }
     const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read3.data);
-    return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries }];
+    const listed = state.contents?.[key];
+    const contents3 = listed && await readContentsIndex(store2, listed);
+    if (listed && !contents3) lost3.push(key);
+    return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
   });
   if (!lost3.length) return good(found2.flat());
-  const made2 = await makeIndices(store2, state.suites, []);
+  const made2 = await makeIndices(store2, state.suites, [], state.contents !== void 0);
   const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
   const faults4 = lost3.filter(
     (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256
@@ -26976,7 +27092,7 @@ async function indicesOf(store2, state) {
         })
       )
     );
-  await store2.putObjects(all.flatMap((i) => [i.plain, ...i.packed]));
+  await store2.putObjects(all.flatMap(objectsOf));
   return good(all);
 }
 
@@ -27067,7 +27183,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/state.ts
-var import_node_zlib7 = require("node:zlib");
+var import_node_zlib9 = require("node:zlib");
 init_digest();
 init_names();
 var channelFile = (name6) => `channels/${name6}.json`;
@@ -27134,14 +27250,14 @@ function sortedValue(value2) {
 function stateText(state) {
   const text8 = JSON.stringify(sortedKeys(state));
   const id = sha256(text8);
-  return { id, name: stateFile(id), data: (0, import_node_zlib7.gzipSync)(text8, { level: 1 }) };
+  return { id, name: stateFile(id), data: (0, import_node_zlib9.gzipSync)(text8, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text8 = (0, import_node_zlib7.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    const text8 = (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: 1 << 30 });
     return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
   } catch {
     return void 0;
@@ -27238,10 +27354,10 @@ function suitesIn(indices) {
   }
   return [...suites.values()];
 }
-async function stagePool(store2, endpoint, pool, known3) {
+async function stagePool(store2, endpoint, pool, known3, looks2) {
   const lost3 = [];
   const faults4 = [];
-  const wanted = pool.filter((p) => !known3.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
+  const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
     const name6 = filename.slice(filename.lastIndexOf("/") + 1);
     const path2 = await store2.path({ name: name6, sha256: digest4, size: size3 });
@@ -27314,8 +27430,9 @@ var resignState = (input) => {
   return stageState({ ...input, renew: true, pooled: there }, fields, Promise.resolve());
 };
 var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.path, file3.sha256)}`;
+var writtenOf = ({ files }) => files.filter((f) => !f.unwritten);
 async function placeHashed(endpoint, suite2) {
-  const files = suite2.files.map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
+  const files = writtenOf(suite2).map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
   const placed = await endpoint.placeAll(files);
   const damaged = files.filter((_, i) => placed[i] === "other");
   for (const { name: name6 } of damaged) await endpoint.remove(name6);
@@ -27333,7 +27450,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
   await hashed;
   if (!await pooled) return good(void 0);
   await endpoint.putAll([
-    ...suite2.files.map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
+    ...writtenOf(suite2).map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
     { name: `${folder}/InRelease`, data: Buffer.from(signed.value) }
   ]);
   return good(void 0);
@@ -27341,7 +27458,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 async function switchSuites(endpoint, staged) {
   const changed2 = staged.filter((s) => s.release);
   const plain2 = staged.flatMap(({ name: name6, files, release: release2 }) => [
-    ...files.map((f) => ({
+    ...writtenOf({ files }).map((f) => ({
       name: `dists/${name6}/${f.path}`,
       data: f.data,
       like: `dists/${name6}/${byHashPath(f.path, f.sha256)}`
@@ -27377,8 +27494,10 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
   const { store: store2 } = outlet;
   const { head, headId } = channel2;
   const wanted = await suitesWithKey(channel2, draft.suites, outlet);
-  if (head && headId && sameSuites(head.suites, wanted)) return bring(channel2, headId, head, outlet, false);
-  const made2 = await makeIndices(store2, wanted, [head, await fromState(store2, draft)]);
+  const withContents = outlet.settings.contents === true;
+  const same2 = head && sameSuites(head.suites, wanted) && withContents === (head.contents !== void 0);
+  if (same2 && headId) return bring(channel2, headId, head, outlet, false);
+  const made2 = await makeIndices(store2, wanted, [head, await fromState(store2, draft)], withContents);
   if (!made2.ok) return made2;
   if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
   const { lock: lock2, ...rest2 } = draft;
@@ -27394,15 +27513,17 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     suites,
     indices: Object.fromEntries(indices.map((index) => [index.key, index.plain.file])),
     packed: Object.fromEntries(indices.map((index) => [index.key, index.packed.map((p) => p.file)])),
+    ...withContents ? { contents: contentsOf(indices) } : {},
     versions,
     lock: written?.file ?? storedLock,
     when: outlet.now
   };
   const { id, ...text8 } = stateText(state);
-  const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...written ? [written] : []];
+  const objects = [...indices.flatMap(objectsOf), ...written ? [written] : []];
   await store2.putObjects(objects, text8);
-  return bringIndices(channel2, { id, state, indices }, outlet, false);
+  return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
 }
+var contentsOf = (indices) => Object.fromEntries(indices.flatMap(({ key, contents: contents3 }) => contents3 ? [[key, contents3.packed.file]] : []));
 async function suitesWithKey(channel2, given, outlet) {
   const suites = withoutKeyring(given);
   const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
@@ -27416,7 +27537,7 @@ async function fromState(store2, draft) {
 }
 async function bring(channel2, id, state, outlet, renew2) {
   const indices = await indicesOf(outlet.store, state);
-  return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value }, outlet, renew2) : indices;
+  return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value, looks: true }, outlet, renew2) : indices;
 }
 async function renewFormer(channel2, outlet) {
   const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
@@ -27448,12 +27569,12 @@ function bringIndices(channel2, what, outlet, renew2) {
   };
   return run2(outlet.endpoints);
 }
-async function bringAll(channel2, { id, state, indices }, outlet, renew2) {
+async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet, renew2) {
   const { store: store2, endpoints } = outlet;
   const suites = suitesIn(indices);
   const staged = [];
   for (const endpoint of endpoints) {
-    const at2 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, renew: renew2 });
+    const at2 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 });
     if (!at2.ok) return at2;
     if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
     staged.push({ endpoint, suites: at2.value.suites });
@@ -27473,7 +27594,20 @@ async function bringAll(channel2, { id, state, indices }, outlet, renew2) {
     await endpoint.switched?.(switched.value);
   }
   await finishSwitch(store2, claimed);
-  return good({ id, state, lost: [], changed: changed2 });
+  return good({ id, state, lost: [], changed: changed2 }, changed2 ? clockFaults(channel2, outlet.now) : []);
+}
+var day = 864e5;
+function clockFaults(channel2, now) {
+  const days = Math.floor(((channel2.head?.when ?? now) - now) / day);
+  return days < 1 ? [] : [
+    warning(
+      "clock-behind",
+      `this machine's clock is ${days} days behind the one that published '${channel2.name}' last: machines that have that state keep it`,
+      {
+        hint: `where this clock is wrong, set it and run \`slipway channel renew ${channel2.name}\`; where the other one was, all is well`
+      }
+    )
+  ];
 }
 var moved = (name6) => bad(
   error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
@@ -27481,13 +27615,13 @@ var moved = (name6) => bad(
   })
 );
 async function stageAt(input) {
-  const { endpoint, channel: channel2, id, state, suites, outlet, renew: renew2 } = input;
+  const { endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 } = input;
   const { store: store2, signer, settings: settings3, now } = outlet;
   const key = Buffer.from(signer.publicKey);
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve25) => packagesAre = resolve25);
+  const pooled = new Promise((resolve26) => packagesAre = resolve26);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -27496,7 +27630,7 @@ async function stageAt(input) {
   staging.catch(() => void 0);
   let brought;
   try {
-    brought = await stagePool(store2, endpoint, [...pool.values()], knownPool(channel2, endpoint));
+    brought = await stagePool(store2, endpoint, [...pool.values()], await knownPool(channel2, endpoint), looks2);
   } finally {
     packagesAre(brought?.ok === true && !brought.value.length);
   }
@@ -27507,9 +27641,12 @@ async function stageAt(input) {
   if (faults4.length) return bad(...faults4);
   return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
 }
-function knownPool(channel2, endpoint) {
+async function knownPool(channel2, endpoint) {
   const known3 = /* @__PURE__ */ new Set();
   if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
+  const names4 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
+  const served = await parallel([...names4], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
+  if (served.some((seen) => readRelease(seen?.data.toString("utf8") ?? "").state !== channel2.headId)) return known3;
   for (const packages of Object.values(channel2.head?.suites ?? {}))
     for (const held of Object.values(packages)) for (const file3 of held.files) known3.add(file3.sha256);
   return known3;
@@ -27666,7 +27803,7 @@ var import_node_fs33 = require("node:fs");
 var import_node_path38 = require("node:path");
 
 // ts-src/io/gzip.ts
-var import_node_zlib8 = require("node:zlib");
+var import_node_zlib10 = require("node:zlib");
 var largestBlock = 65535;
 function storedGzip(data) {
   const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
@@ -27678,7 +27815,7 @@ function storedGzip(data) {
     header2.writeUInt16LE(~block7.length & largestBlock, 3);
     parts2.push(header2, block7);
   }
-  return Buffer.concat([...parts2, (0, import_node_zlib8.gzipSync)(data, { level: 1 }).subarray(-8)]);
+  return Buffer.concat([...parts2, (0, import_node_zlib10.gzipSync)(data, { level: 1 }).subarray(-8)]);
 }
 
 // ts-src/publish/environment.ts
@@ -27933,11 +28070,11 @@ function paragraphs(text8) {
   }
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
-function wrapped(text8, width5) {
+function wrapped(text8, width6) {
   const lines = [];
   let line2 = "";
   for (const word3 of text8.split(" ").filter(Boolean)) {
-    if (line2 && line2.length + 1 + word3.length > width5) {
+    if (line2 && line2.length + 1 + word3.length > width6) {
       lines.push(line2);
       line2 = word3;
     } else line2 = line2 ? `${line2} ${word3}` : word3;
@@ -28386,15 +28523,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve25) => {
+  return new Promise((resolve26) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve25(void 0));
-    child.once("exit", () => resolve25(void 0));
+    child.once("error", () => resolve26(void 0));
+    child.once("exit", () => resolve26(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve25({
+      (said) => resolve26({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -28584,8 +28721,8 @@ function keyFromEnvironment(env) {
 }
 
 // ts-src/publish/key-health.ts
-var day = 864e5;
-var notice = 60 * day;
+var day2 = 864e5;
+var notice = 60 * day2;
 async function keyHealth(publicKey, now) {
   const keys = await keysOf2(publicKey);
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
@@ -28601,12 +28738,12 @@ async function keysOf2(publicKey) {
 }
 async function trySigning(key, now) {
   if (key.kind === "made") return [];
-  const tried = await withSigner(key, async (signer) => {
+  const tried2 = await withSigner(key, async (signer) => {
     const health = await keyHealth(signer.publicKey, now);
     const signed = await signer.sign("a try\n", "clearsign");
     return signed.ok || health.some(isError) ? good(health) : signed;
   });
-  return tried.ok ? tried.value : tried.diagnostics;
+  return tried2.ok ? tried2.value : tried2.diagnostics;
 }
 function keysIn(colons) {
   const keys = [];
@@ -28654,7 +28791,7 @@ function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
     told8.push(
       warning(
         "key-expiring",
-        `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day)} days`,
+        `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day2)} days`,
         { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
       )
     );
@@ -28850,8 +28987,8 @@ function suiteOf(graph2, before, input, diagnostics) {
 }
 function told4(graph2, former, reasons2, holding, elsewhere) {
   const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf4 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
-  const list9 = (all) => someOf(all.map(nameOf4), 8);
+  const nameOf5 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const list9 = (all) => someOf(all.map(nameOf5), 8);
   const diagnostics = [];
   const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -28860,7 +28997,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
       warning(
         "held-back",
         `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list9(back)}: ${list9(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
-        { hint: `build too: ${holding.map(nameOf4).join(" ")}; or leave them out of the repository with --partial` }
+        { hint: `build too: ${holding.map(nameOf5).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
   }
@@ -28869,7 +29006,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
       diagnostics.push(
         warning(
           "held-back",
-          `'${nameOf4(r.package)}' was built, but is held back from the repository: it needs '${nameOf4(r.by)}', which is not there`
+          `'${nameOf5(r.package)}' was built, but is held back from the repository: it needs '${nameOf5(r.by)}', which is not there`
         )
       );
     if (r.kind === "left-out")
@@ -28970,6 +29107,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     now: input.now
   });
   if (!moved3.ok) return moved3;
+  diagnostics.push(...moved3.diagnostics);
   if (moved3.value.lost.length) return good({ sources: [], lost: lostKeys(moved3.value.lost) });
   const [first2] = input.endpoints;
   return good({ sources: first2 ? sourcesOf(first2, next2, [...names4], signer) : [], lost: [] });
@@ -29024,7 +29162,8 @@ var repositorySettings = (distro) => ({
   organization: distro.organization,
   sha512: distro.publish.sha512,
   validDays: distro.publish.valid_days,
-  keyring: distro.publish.keyring
+  keyring: distro.publish.keyring,
+  contents: distro.publish.contents
 });
 
 // ts-src/publish/folder-endpoint.ts
@@ -29761,9 +29900,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve25) => {
+    await new Promise((resolve26) => {
       this.wake = () => {
-        if (!this.resolving) resolve25();
+        if (!this.resolving) resolve26();
       };
       this.wake();
     });
@@ -29777,10 +29916,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve25) => {
+    const finished = new Promise((resolve26) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve25();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve26();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -30115,7 +30254,7 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
 var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
-var picture = (width5, height, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width5)}" height="${Math.ceil(height)}">
+var picture = (width6, height, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width6)}" height="${Math.ceil(height)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts2.join("\n")}
 </svg>
@@ -30133,16 +30272,16 @@ function layOut(tasks) {
   let height = 0;
   for (const column of columns2) {
     if (!column) continue;
-    const width5 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
-    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width5 }));
+    const width6 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
+    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width6 }));
     height = Math.max(height, column.length * 26);
-    x += width5 + 34;
+    x += width6 + 34;
   }
   return { boxes, width: x, height: height + 20 };
 }
 function renderNeeds(tasks) {
   const builds = tasks.filter((t) => t.kind === "build");
-  const { boxes, width: width5, height } = layOut(builds);
+  const { boxes, width: width6, height } = layOut(builds);
   const below2 = /* @__PURE__ */ new Map();
   for (const t of builds) {
     const all = /* @__PURE__ */ new Set();
@@ -30171,7 +30310,7 @@ function renderNeeds(tasks) {
       `<g><title>${title}</title><rect x="${x.toFixed(0)}" y="${y}" ${size3} fill="${color}" fill-opacity="0.3" stroke="${color}"/>${text3(x + 6, y + 14, task.name)}</g>`
     );
   }
-  return picture(width5, height, [...edges, ...nodes]);
+  return picture(width6, height, [...edges, ...nodes]);
 }
 function renderTimeline(tasks) {
   const ran = tasks.flatMap(
@@ -30180,8 +30319,8 @@ function renderTimeline(tasks) {
   if (!ran.length) return void 0;
   const begun = Math.min(...ran.map((r) => r.from));
   const ended = Math.max(...ran.map((r) => r.to));
-  const width5 = Math.min(8e3, Math.max(1160, ran.length * 14));
-  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width5 - 20) + 10;
+  const width6 = Math.min(8e3, Math.max(1160, ran.length * 14));
+  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width6 - 20) + 10;
   const free = [];
   const bars = ran.map(({ t, from, to }) => {
     let row = free.findIndex((end2) => end2 <= from);
@@ -30200,7 +30339,7 @@ function renderTimeline(tasks) {
     const at2 = begun + (ended - begun) * i / 8;
     return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
-  return picture(width5, height, [...lines, ...bars]);
+  return picture(width6, height, [...lines, ...bars]);
 }
 
 // ts-src/render/report.ts
@@ -30430,7 +30569,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
   const draw = () => {
     clear();
-    const width5 = process.stderr.columns || 80;
+    const width6 = process.stderr.columns || 80;
     const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
     const remaining = Math.max(0, left - spent) / workers;
@@ -30439,7 +30578,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write3(`${printable(l).slice(0, width5 - 1)}
+    for (const l of lines) write3(`${printable(l).slice(0, width6 - 1)}
 `);
     shown5 = lines.length;
   };
@@ -31017,8 +31156,8 @@ init_digest();
 var import_node_fs47 = require("node:fs");
 var import_node_path56 = require("node:path");
 init_process();
-var nameOf = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
-var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf(tree)));
+var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
+var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
 var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path56.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder, work2) {
   const archive = (0, import_node_path56.join)(work2, `${tree}.tar.gz`);
@@ -31041,12 +31180,12 @@ async function keepSource(store2, tree, folder, work2) {
     throw Object.assign(new Error(`tar could not pack ${folder}: ${packed3.stderr.trim().split("\n").pop()}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
-  await store2.writeJson(nameOf(tree), await store2.put(archive));
+  await store2.writeJson(nameOf2(tree), await store2.put(archive));
   (0, import_node_fs47.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
-  const stored2 = await store2.readJson(nameOf(tree));
+  const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
   (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
@@ -31261,7 +31400,7 @@ function modulesOf(prefix, files, generated) {
 }
 
 // ts-src/inspect/pages.ts
-var import_node_zlib9 = require("node:zlib");
+var import_node_zlib11 = require("node:zlib");
 var mostFiles3 = 5e4;
 var largestFile2 = 64 << 20;
 var mostBytes2 = 512 << 20;
@@ -31285,7 +31424,7 @@ async function takePages(root, skip) {
 var magic2 = "slipway-pages-1\n";
 function packPages(files) {
   const list9 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
-  return (0, import_node_zlib9.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
+  return (0, import_node_zlib11.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
@@ -31293,7 +31432,7 @@ function unpackPages(packed3) {
   let list9;
   let at2;
   try {
-    whole3 = (0, import_node_zlib9.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
+    whole3 = (0, import_node_zlib11.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole3.indexOf(10, magic2.length);
     if (!whole3.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
     list9 = JSON.parse(whole3.toString("utf8", magic2.length, at2++));
@@ -32436,7 +32575,7 @@ function pluginsIn(xml) {
 }
 
 // ts-src/engine/docs/results.ts
-var import_node_zlib10 = require("node:zlib");
+var import_node_zlib12 = require("node:zlib");
 init_digest();
 var largest4 = 64 << 20;
 async function readDocResults(build4) {
@@ -32457,7 +32596,7 @@ function inventoryLines(base642) {
   let at2 = 0;
   for (let line2 = 0; line2 < 4; line2++) at2 = data.indexOf(10, at2) + 1;
   try {
-    return (0, import_node_zlib10.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
+    return (0, import_node_zlib12.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
   } catch {
     return [base642];
   }
@@ -34027,9 +34166,9 @@ var import_node_path72 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
-var nameOf2 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
+var nameOf3 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
-  const name6 = nameOf2(base.digest, base.archive);
+  const name6 = nameOf3(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs59.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path72.join)(work2, "base.tar.gz");
@@ -34052,7 +34191,7 @@ async function keepBase(store2, base, work2) {
   });
 }
 async function toldBase(store2, state, platform3, wanted) {
-  const stored2 = await store2.readJson(nameOf2(wanted.digest, wanted.archive));
+  const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
   return good(baseIn((0, import_node_path72.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
@@ -34100,7 +34239,7 @@ async function storedBase(request) {
 }
 async function fetchBase(request, folder) {
   const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
-  const stored2 = await store2.readJson(nameOf2(wanted.digest, wanted.archive));
+  const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", name6, wanted.digest);
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
@@ -35629,7 +35768,7 @@ async function buildAll(values, planned3, wanted) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost3 = /* @__PURE__ */ new Set();
-  const nameOf4 = namesByDebian(planned3);
+  const nameOf5 = namesByDebian(planned3);
   for (let attempt = 0; ; attempt++) {
     const channel2 = await openChannel(store2, folderChannel(output), true);
     const session2 = await openSession(input, {
@@ -35662,8 +35801,8 @@ async function buildAll(values, planned3, wanted) {
       settings: repositorySettings(workspace.distro),
       partial: isPartial(planned3),
       leaveOut: values.partial === true,
-      belongs: (scope2, debian2) => nameOf4(scope2, debian2) !== void 0,
-      nameOf: nameOf4
+      belongs: (scope2, debian2) => nameOf5(scope2, debian2) !== void 0,
+      nameOf: nameOf5
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
       const code = await finish(values, planned3, session2, wanted, published, begun);
@@ -36043,6 +36182,7 @@ function judge(rules2, candidate) {
     ...rules2.percent === void 0 ? [] : [percentReached(rules2.percent, candidate)],
     ...rules2.architectures ? [architecturesComplete(suites)] : [],
     ...rules2.installable ? [installable(candidate)] : [],
+    ...rules2.abi ? [abiClosed(suites)] : [],
     ...rules2.archive ? [archiveHasAll(candidate.archives ?? {}, candidate)] : [],
     ...rules2.upgrade ? [upgradeKeeps(candidate)] : [],
     ...rules2.nothing_lost ? [nothingLost(candidate)] : [],
@@ -36108,13 +36248,33 @@ function nothingLost({ state, target: target2 }) {
   });
   return verdict("nothing_lost", faults4, "nothing that the target has is lost");
 }
-function testsHold({ state, target: target2 }) {
-  const faults4 = Object.entries(state.tests).flatMap(
-    ([suite2, tests]) => Object.entries(tests).filter(
-      ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name6] ?? "")
-    ).map(([name6]) => `${suite2}: tests of ${name6} fail newly`)
+function testsHold(candidate) {
+  const { state, target: target2 } = candidate;
+  const failing = Object.entries(state.tests).flatMap(
+    ([suite2, tests]) => Object.entries(tests).flatMap(
+      ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name6] ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
+    )
   );
-  return verdict("tests", faults4, "no test fails that did not fail in the target");
+  const faults4 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
+  const flaky = failing.filter((f) => f.flaky).map((f) => `${f.suite}: ${f.name}`);
+  const beside = flaky.length ? `; known to be flaky: ${someOf(flaky, most3)}` : "";
+  return verdict("tests", faults4, `no test fails that did not fail in the target${beside}`);
+}
+function wasFlaky({ state, history = [] }, suite2, name6) {
+  const key = state.suites[suite2]?.[name6]?.key;
+  return history.some(({ suites, tests }) => {
+    const outcome = tests[suite2]?.[name6];
+    return outcome === "flaky" || outcome === "passed" && key !== void 0 && suites[suite2]?.[name6]?.key === key;
+  });
+}
+function abiClosed(suites) {
+  const faults4 = Object.entries(suites).flatMap(([suite2, packages]) => {
+    const given = new Set(Object.values(packages).map((held) => held.abi));
+    return Object.entries(packages).flatMap(
+      ([debian2, { requires }]) => requires.filter((abi2) => !given.has(abi2)).map((abi2) => `${suite2}: ${debian2} was built against ${abi2}, which no package has`)
+    );
+  });
+  return verdict("abi", faults4, "each package finds the ABI that it was built against");
 }
 function oldEnough(hours, { state, now }) {
   const age = (now - state.when) / 36e5;
@@ -36187,7 +36347,15 @@ async function stanzasOf(store2, state) {
     all[suite2] = (await entriesOf(store2, index)).map((e) => e.text);
   return all;
 }
-async function judgePromotion(store2, state, to, rules2, now, approvedBy, archives) {
+var lookedBack = 20;
+async function historyOf2(store2, from, id, state) {
+  if (!Object.values(state.tests).some((tests) => Object.values(tests).includes("failed"))) return [];
+  const at2 = from.file.states.findIndex((s) => s.id === id) + 1;
+  const states = await store2.many(from.file.states.slice(at2, at2 + lookedBack), (s) => readState(store2, s.id));
+  return states.flatMap((s) => s ?? []);
+}
+async function judgePromotion(store2, input) {
+  const { from, id, state, to, rules: rules2, now, approvedBy, archives } = input;
   const own3 = { ...state, suites: withoutKeyring(state.suites) };
   const target2 = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
   const verdicts = judge(rules2, {
@@ -36198,6 +36366,7 @@ async function judgePromotion(store2, state, to, rules2, now, approvedBy, archiv
     targetStanzas: to.head ? await stanzasOf(store2, to.head) : {},
     now,
     approvedBy,
+    history: rules2.tests ? await historyOf2(store2, from, id, state) : [],
     ...archives ? { archives } : {}
   });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
@@ -36263,10 +36432,10 @@ async function rollBack(input, outlet) {
 }
 
 // ts-src/publish/retention.ts
-var day2 = 864e5;
+var day3 = 864e5;
 function expiredStates(states, keep2, graceDays, now) {
   if (keep2 === void 0) return [];
-  return states.filter((_, i) => i >= keep2 && i > 0 && now - states[i - 1].when > graceDays * day2);
+  return states.filter((_, i) => i >= keep2 && i > 0 && now - states[i - 1].when > graceDays * day3);
 }
 var dropStates = (store2, channel2, expired) => store2.replaceJson(
   channelFile(channel2.name),
@@ -36290,7 +36459,7 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
           continue;
         }
         const found2 = before[name6] ?? now;
-        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name6, size: size3 });
+        if (now - found2 >= graceDays * day3) swept.removed.push({ name: name6, size: size3 });
         else {
           since[name6] = found2;
           swept.waiting++;
@@ -36333,6 +36502,8 @@ async function markAll(store2, channel2, endpoint) {
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
       for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
         files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
+      const contents3 = state.contents?.[key];
+      if (contents3) files.add(`dists/${suite2}/${byHashPath("main/Contents", contents3.sha256)}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -36647,15 +36818,15 @@ async function show(opened, name6, json2) {
   for (const to of await channelNames(store2)) {
     const rules2 = rulesOf2(workspace.distro, to);
     if (to === name6 || !rules2.from.length || !mayComeFrom(rules2, name6)) continue;
-    const judged = await judgePromotion(
-      store2,
-      found2.value.state,
-      await openChannel(store2, to),
-      rules2,
+    const judged = await judgePromotion(store2, {
+      from: read3.value,
+      ...found2.value,
+      to: await openChannel(store2, to),
+      rules: rules2,
       now,
-      void 0,
-      await archivesOf(opened, found2.value.state, rules2)
-    );
+      approvedBy: void 0,
+      archives: await archivesOf(opened, found2.value.state, rules2)
+    });
     blocks.push({ to, verdicts: judged.verdicts });
   }
   const { keys, notes } = await servedKeys(opened, read3.value, now);
@@ -39380,7 +39551,7 @@ var import_node_fs72 = require("node:fs");
 var import_node_path89 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
-var day3 = 864e5;
+var day4 = 864e5;
 function toolsetOf(root) {
   const digest4 = (0, import_node_crypto11.createHash)("sha256");
   try {
@@ -39407,7 +39578,7 @@ function whyDue(named7, image2, pool, toolset, days, now) {
     return `${named7} is no image of this farm's agents`;
   if (image2.tags["slipway:image"] === void 0 && image2.tags["slipway-toolset"] !== toolset)
     return `the role or Packer's files have changed since ${named7} was made`;
-  const age = Math.floor((now - Date.parse(image2.created)) / day3);
+  const age = Math.floor((now - Date.parse(image2.created)) / day4);
   return age >= days ? `${named7} is ${age} days old` : void 0;
 }
 
@@ -40548,7 +40719,7 @@ async function writeFolder(output, make) {
 }
 
 // ts-src/docs/history.ts
-var nameOf3 = (distribution3) => `documentation-history/${distribution3}.json`;
+var nameOf4 = (distribution3) => `documentation-history/${distribution3}.json`;
 var remembered3 = 50;
 var isMeasured = (v) => {
   if (typeof v !== "object" || v === null) return false;
@@ -40556,7 +40727,7 @@ var isMeasured = (v) => {
   return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
 };
 async function readHistory(store2, distribution3) {
-  const value2 = await store2.readJson(nameOf3(distribution3));
+  const value2 = await store2.readJson(nameOf4(distribution3));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
     Object.entries(value2).map(([name6, list9]) => [
@@ -40577,7 +40748,7 @@ async function addHistory(store2, stamp, packages) {
       history[name6] = [...own3, now].slice(-remembered3);
     }
     await store2.writeJson(
-      nameOf3(distribution3),
+      nameOf4(distribution3),
       Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
     );
   }
@@ -40708,7 +40879,7 @@ function documentedOn(distro, plan2) {
 var import_node_crypto12 = require("node:crypto");
 var import_node_fs77 = require("node:fs");
 var import_node_path95 = require("node:path");
-var import_node_zlib11 = require("node:zlib");
+var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_names();
@@ -40744,8 +40915,8 @@ async function closeRun(store2, run2) {
   const open3 = await store2.readJson(name6);
   if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
 }
-var packed = (value2) => (0, import_node_zlib11.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib11.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
   const copy2 = (0, import_node_path95.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
@@ -40762,7 +40933,7 @@ async function cached2(store2, state, name6, is) {
 var largest7 = 512 << 20;
 function unzipped3(data) {
   try {
-    return (0, import_node_zlib11.gunzipSync)(data, { maxOutputLength: largest7 });
+    return (0, import_node_zlib13.gunzipSync)(data, { maxOutputLength: largest7 });
   } catch {
     return void 0;
   }
@@ -41309,10 +41480,10 @@ function told6(fault3) {
 }
 function stateOf2(stamp, digest4, packages) {
   const sum = (of) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
-  const [day4, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
+  const [day5, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
   return {
     path: stateFolder(stamp, digest4),
-    name: `${day4.slice(0, 4)}-${day4.slice(4, 6)}-${day4.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
+    name: `${day5.slice(0, 4)}-${day5.slice(4, 6)}-${day5.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
     digest: digest4,
     packages: packages.length,
     documented: sum((p) => p.record?.coverage.documented),
@@ -43846,9 +44017,9 @@ function layered(drawing, widths) {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
   for (const [a, b] of drawing.edges) graph2.setEdge(index.get(a), index.get(b));
   Uo.layout(graph2);
-  const { width: width5 = 100, height = 100 } = graph2.graph();
+  const { width: width6 = 100, height = 100 } = graph2.graph();
   return {
-    width: width5,
+    width: width6,
     height,
     boxes: drawing.nodes.map((_, i) => graph2.node(String(i))),
     lines: graph2.edges().map((e) => graph2.edge(e).points)
@@ -43871,13 +44042,13 @@ function columns(drawing, widths) {
       layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
     );
     layer.sort((a, b) => mean.get(a) - mean.get(b) || a - b);
-    const width5 = Math.max(0, ...layer.map((n) => widths[n]));
+    const width6 = Math.max(0, ...layer.map((n) => widths[n]));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width5 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
+      boxes[n] = { x: x + width6 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
     });
     height = Math.max(height, 90 + layer.length * (boxHeight + 10));
-    x += width5 + 90;
+    x += width6 + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
     const [from, to] = [boxes[index.get(a)], boxes[index.get(b)]];
@@ -43891,7 +44062,7 @@ function columns(drawing, widths) {
 function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
-  const [width5, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
+  const [width6, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number7 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
@@ -43908,7 +44079,7 @@ function renderSvg(drawing) {
       `<text class="note" x="${x}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`
     ].join("");
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width5}" height="${height}" viewBox="0 0 ${width5} ${height}" role="img" aria-label="${escape3(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width6}" height="${height}" viewBox="0 0 ${width6} ${height}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
@@ -46116,12 +46287,12 @@ var import_node_child_process5 = require("node:child_process");
 var import_node_crypto16 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
-var width2 = 8;
+var width3 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve25) => {
-    child.once("error", () => resolve25(127));
-    child.once("close", (code2) => resolve25(code2 ?? 128));
+  const ended = new Promise((resolve26) => {
+    child.once("error", () => resolve26(127));
+    child.once("close", (code2) => resolve26(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -46171,7 +46342,7 @@ async function writeSnapshot(aws, request, size3) {
     changed2++;
     const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults4.push(e)).finally(() => running2.delete(put));
     running2.add(put);
-    if (running2.size >= width2) await Promise.race(running2);
+    if (running2.size >= width3) await Promise.race(running2);
     if (faults4.length) break;
   }
   await Promise.all(running2);
@@ -47485,7 +47656,7 @@ function renderPlan(plan2, states) {
     lines.push(
       `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${from} into ${scope2.prefix}`
     );
-    const width5 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
+    const width6 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope2.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
@@ -47495,7 +47666,7 @@ function renderPlan(plan2, states) {
       const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       const state = p.blocked ? `blocked: ${p.blocked}` : known3;
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width5)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width6)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -47605,7 +47776,16 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const archives = await archivesOf(opened.value, state, rules2);
-    const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy, archives);
+    const judged = await judgePromotion(store2, {
+      from: source2.value,
+      id,
+      state,
+      to,
+      rules: rules2,
+      now: Date.now(),
+      approvedBy,
+      archives
+    });
     const text8 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
@@ -48543,10 +48723,58 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 
 // ts-src/cli/farm/finish.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
+
+// ts-src/cli/farm/rehearse.ts
+var import_node_path118 = require("node:path");
+init_diagnostics();
+
+// ts-src/publish/rehearsal.ts
+init_diagnostics();
+init_faults();
+var tried = ".slipway/tried";
+async function rehearsePublication(key, endpoints, now) {
+  const told8 = await trySigning(key, now);
+  for (const endpoint of endpoints) {
+    try {
+      await endpoint.read("key.asc");
+      await endpoint.put(tried, Buffer.from("\n"));
+    } catch (e) {
+      const fault3 = environmentFault(e);
+      if (fault3 === void 0) throw e;
+      told8.push(
+        error("publish-place", `nothing can be published to ${endpoint.where}: ${fault3}`, {
+          hint: "see `publish.to` in distro.yaml, or `repository` of the pipeline"
+        })
+      );
+    }
+  }
+  return told8;
+}
+
+// ts-src/cli/farm/rehearse.ts
+async function rehearse(values, secret2) {
+  const loaded = await loadNamed("publish", values);
+  if (!loaded) return exit.failed;
+  const { bundle, state } = loaded;
+  const { channel: channel2 } = bundle.pipeline;
+  if (bundle.untrusted !== void 0 || channel2 === void 0) {
+    writeMessage(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing
+`);
+    return exit.failed;
+  }
+  const { distro } = bundle;
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path118.join)((0, import_node_path118.resolve)(values.output ?? "out"), "apt"));
+  const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
+  const told8 = await rehearsePublication(key, endpoints, Date.now());
+  showDiagnostics(told8);
+  return told8.some(isError) ? exit.failed : exit.ok;
+}
+
+// ts-src/cli/farm/finish.ts
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var oneLine2 = (text8) => printable(text8.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
@@ -48579,14 +48807,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path118.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path119.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path118.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path119.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -48617,18 +48845,25 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path118.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path119.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
 SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
+With --try nothing is published: a text is signed and every place is tried, so that what is wrong is known before the run is built.
 An untrusted run publishes nothing.`,
-  options: { ...farmOptions, ...runOptions, ...outputOption },
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    ...outputOption,
+    try: { type: "boolean", help: "only see whether the key signs and the places can be written" }
+  },
   async run(values) {
     const limits2 = limitsOf("publish", values);
     if (!limits2) return exit.usage;
     const secret2 = keyFromEnvironment(process.env);
+    if (values.try === true) return rehearse(values, secret2);
     const stop = untilStopped();
     const opened = await openRun("publish", values, limits2, stop.signal, "publish");
     if (!opened) return exit.failed;
@@ -48667,7 +48902,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path118.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path119.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -48770,7 +49005,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path118.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path119.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -48801,8 +49036,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path118.relative)(process.cwd(), (0, import_node_path118.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path118.join)(output, log);
+  const inside = (0, import_node_path119.relative)(process.cwd(), (0, import_node_path119.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path119.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -48875,7 +49110,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path118.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path119.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -48888,7 +49123,7 @@ function readLog(file3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -48914,7 +49149,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path119.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path120.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -49241,11 +49476,11 @@ async function developedAndReleased(planned3) {
   showDiagnostics(sorted(faults4));
   return { packages: rows, partial: faults4.length > 0 };
 }
-var width3 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
+var width4 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
-  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width3)}  ${q3.help}`).join("\n"),
+  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width4)}  ${q3.help}`).join("\n"),
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -49669,7 +49904,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -49718,7 +49953,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path120.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path121.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -49808,8 +50043,10 @@ async function collect2(opened, days, dry) {
     const channel2 = await openChannel(opened, name6.slice("channels/".length).replace(/\.json$/, ""));
     const states = await opened.many(channel2.file.states, ({ id }) => readState(opened, id));
     for (const { id } of channel2.file.states) listed.add(id);
-    for (const state of states)
-      keep2([...Object.values(state?.indices ?? {}), ...Object.values(state?.packed ?? {}).flat(), state?.lock]);
+    for (const state of states) {
+      const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, lock: lock2 } = state ?? {};
+      keep2([...Object.values(indices), ...Object.values(packed3).flat(), ...Object.values(contents3), lock2]);
+    }
     for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
       for (const suite2 of Object.values(suites ?? {}))
         for (const held of Object.values(suite2)) {
@@ -49902,7 +50139,7 @@ var schema4 = defineCommand({
 });
 
 // ts-src/cli/help.ts
-var width4 = 100;
+var width5 = 100;
 function wrap(text8, columns2) {
   const lines = [];
   let line2 = "";
@@ -49919,7 +50156,7 @@ function table2(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
-    const lines = wrap(r, width4 - left - 4);
+    const lines = wrap(r, width5 - left - 4);
     const first2 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
     return `${first2}${lines.join(`
@@ -49932,7 +50169,7 @@ function prose(text8) {
   for (const block7 of text8.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
-      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width4).join("\n"));
+      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width5).join("\n"));
       run2 = [];
     };
     for (const line2 of block7.split("\n")) {
@@ -50061,10 +50298,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs101 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path121.join)(output, "logs");
+  const root = (0, import_node_path122.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
@@ -50075,7 +50312,7 @@ function logsIn(output) {
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path121.join)(root, entry);
+    const path2 = (0, import_node_path122.join)(root, entry);
     const status = (0, import_node_fs101.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -50106,12 +50343,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path121.join)((0, import_node_path121.resolve)(findDistro(values), ".."), "out") : (0, import_node_path121.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path122.join)((0, import_node_path122.resolve)(findDistro(values), ".."), "out") : (0, import_node_path122.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path121.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path122.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -50123,7 +50360,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path121.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path122.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -50186,7 +50423,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs102 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -50203,7 +50440,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs102.realpathSync)((0, import_node_path122.join)(root, path2));
+    const file3 = (0, import_node_fs102.realpathSync)((0, import_node_path123.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs102.realpathSync)(root)}/`) && (0, import_node_fs102.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -50248,8 +50485,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path122.join)((0, import_node_path122.resolve)(findDistro(values), ".."), "out") : (0, import_node_path122.resolve)(values.output);
-    const root = (0, import_node_path122.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path123.join)((0, import_node_path123.resolve)(findDistro(values), ".."), "out") : (0, import_node_path123.resolve)(values.output);
+    const root = (0, import_node_path123.join)(output, "apt");
     if (!(0, import_node_fs102.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
@@ -50279,7 +50516,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/shell.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -50366,7 +50603,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path123.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path124.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -50407,7 +50644,7 @@ async function buildBelow(values, planned3, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path123.join)(planned3.workspace.root, "out"),
+    output: (0, import_node_path124.join)(planned3.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -50500,7 +50737,7 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options7, allowPositionals: true });
+    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options7, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command2.options));

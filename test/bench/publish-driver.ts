@@ -1,15 +1,15 @@
 // Publishes packages of a folder to a repository, as the pipelines do but without builds: for benchmarks, and for tests
-// that kill it. `node driver.cjs FOLDER CHANNEL LIST REPOSITORY`: FOLDER holds `store` and GnuPG's `gpg`; LIST is a
-// JSON file of suites with architecture, each a list of packages' paths.
+// that kill it. `node driver.cjs FOLDER CHANNEL LIST REPOSITORY [contents]`: FOLDER holds `store` and GnuPG's `gpg`; LIST
+// is a JSON file of suites with architecture, each a list of packages' paths.
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { openEndpoint } from '../../ts-src/publish/endpoints.ts';
 import { moveChannel } from '../../ts-src/publish/publication.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel, restoreChannel, type Suites } from '../../ts-src/publish/state.ts';
 import { openStore } from '../../ts-src/store/store.ts';
 
-const [folder, name, list, repository] = process.argv.slice(2) as [string, string, string, string];
+const [folder = '', name = '', list = '', repository = '', contents] = process.argv.slice(2);
 
 async function main(): Promise<number> {
   const store = await openStore(`file:${join(folder, 'store')}`, folder, join(folder, 'state'), undefined);
@@ -21,7 +21,7 @@ async function main(): Promise<number> {
   for (const [suite, files] of Object.entries(given)) {
     suites[suite] = Object.fromEntries(
       files.map((file) => {
-        const [debian, version] = basename(file.name).split('_') as [string, string];
+        const [debian = '', version = ''] = file.name.split('_');
         return [debian, { version, key: file.sha256, files: [file], abi: '', requires: [] }];
       }),
     );
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
         store,
         endpoints: [endpoint],
         signer,
-        settings: { organization: 'acme', sha512: false, validDays: undefined },
+        settings: { organization: 'acme', sha512: false, validDays: undefined, contents: contents === 'contents' },
         now: Date.now(),
       },
     ),

@@ -1,6 +1,17 @@
 // What publication must stand: kill -9 at every write, many suites, and clients that update all the while.
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
@@ -171,6 +182,53 @@ describe('a repository that aptly wrote', () => {
     expect(after.code, after.stderr).toBe(0);
     expect(after.stderr).not.toMatch(/^[EW]:/m);
     expect((await client.run('apt-cache', 'policy', `${suites[0]}-tool`)).stdout).toContain('Candidate: 2.0');
+  });
+});
+
+describe('apt-file', () => {
+  it('finds the package that has a file', async () => {
+    const at = join(folder, 'listed');
+    const ran = await execute(
+      process.execPath,
+      [driver, folder, 'listed', join(folder, 'one.json'), at, 'contents'],
+      {},
+    );
+    expect(ran.code, ran.stderr).toBe(0);
+    // Unpacked beside this machine's system, whose apt would download Debian's indices otherwise.
+    const debs = join(folder, 'apt-file');
+    const tree = join(debs, 'root');
+    mkdirSync(tree, { recursive: true });
+    const lists = ['moreutils', 'moreutils-xs'].map((name) => `liblist-${name}-perl`);
+    const names = ['apt-file', 'libapt-pkg-perl', 'libexporter-tiny-perl', 'libregexp-assemble-perl', ...lists];
+    execFileSync('apt-get', ['-q', 'download', ...names], { cwd: debs, stdio: 'ignore' });
+    for (const deb of readdirSync(debs).filter((name) => name.endsWith('.deb')))
+      execFileSync('dpkg-deb', ['-x', join(debs, deb), tree]);
+    const client = AptClient.below(folder);
+    client.sources(
+      `Types: deb\nURIs: file://${at}\nSuites: ${suites.join(' ')}\nComponents: main\nSigned-By: ${at}/key.asc\n`,
+    );
+    const conf = join(client.root, 'apt.conf');
+    appendFileSync(
+      conf,
+      `\n${readFileSync(join(tree, 'etc/apt/apt.conf.d/50apt-file.conf'), 'utf8')}Dir::Etc::apt-file-main "${tree}/etc/apt/apt-file.conf";\n`,
+    );
+    const update = await client.run('apt-get', 'update');
+    expect(update.code, update.stderr).toBe(0);
+    expect(update.stderr).not.toMatch(/^[EW]:/m);
+    const libraries = execFileSync('sh', ['-c', 'ls -d "$1"/usr/share/perl5 "$1"/usr/lib/*/perl5/*', 'sh', tree], {
+      encoding: 'utf8',
+    });
+    const args = libraries
+      .trim()
+      .split('\n')
+      .map((folder) => `-I${folder}`);
+    const found = await execute('perl', [...args, join(tree, 'usr/bin/apt-file'), 'search', 'opt/acme/bookworm-b'], {
+      env: { APT_CONFIG: conf },
+    });
+    expect(found.code, found.stderr).toBe(0);
+    expect([...new Set(found.stdout.trim().split('\n'))].sort()).toEqual(
+      ['same', 'tool'].map((name) => `bookworm-b-${name}: /opt/acme/bookworm-b-${name}`),
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -63,18 +64,20 @@ const draftOf = (suites: Suites): Draft => ({
   verdicts: [],
 });
 
-async function publish(name: string, suites: Suites, endpoint: Endpoint, now = Date.now()) {
+async function publish(name: string, suites: Suites, endpoint: Endpoint, now = Date.now(), contents = false) {
   const channel = await restoreChannel(store, await openChannel(store, name, true), [endpoint], ['bookworm-d']);
   return withSigner(key, (signer) =>
     moveChannel(channel, draftOf(suites), {
       store,
       endpoints: [endpoint],
       signer,
-      settings: { organization: 'acme', sha512: true, validDays: undefined },
+      settings: { organization: 'acme', sha512: true, validDays: undefined, contents },
       now,
     }),
   );
 }
+
+const objectOf = (digest: string): [string, string] => [digest.slice(0, 2), digest];
 
 const sources = (at: string, suite: string) =>
   `Types: deb\nURIs: file://${at}\nSuites: ${suite}\nComponents: main\nSigned-By: ${at}/key.asc\n`;
@@ -221,6 +224,99 @@ describe('a channel in a folder', () => {
         encoding: 'utf8',
       }).split(' ')[0],
     ).toBe(/^ ([0-9a-f]{64}) \d+ main\/binary-amd64\/Packages$/m.exec(readFileSync(inRelease, 'utf8'))![1]);
+  });
+
+  it('is whole after the next publication where it was emptied', async () => {
+    const at = join(folder, 'emptied');
+    const endpoint = new FolderEndpoint(at);
+    const base = { name: 'base', version: '1.0' };
+    await publish('e', await suitesOf([base, { name: 'tool', version: '1.0' }]), endpoint);
+    rmSync(at, { recursive: true });
+    const next = await suitesOf([base, { name: 'tool', version: '2.0' }]);
+    expect(await publish('e', next, endpoint)).toMatchObject({ ok: true, value: { changed: true } });
+    const client = AptClient.below(folder);
+    client.sources(sources(at, 'bookworm-d'));
+    expect((await client.run('apt-get', 'update')).code).toBe(0);
+    const got = await client.run('apt-get', 'install', '--download-only', 'base', 'tool');
+    expect(got.code, got.stderr).toBe(0);
+  });
+
+  it('reaches clients whatever clock a publication had, once one with the right clock follows', async () => {
+    const at = join(folder, 'clocks');
+    const endpoint = new FolderEndpoint(at);
+    const client = AptClient.below(folder);
+    client.sources(sources(at, 'bookworm-d'));
+    const year = 365 * 86_400_000;
+    const told = async (version: string, shift: number) => {
+      const moved = await publish('clocks', await suitesOf([{ name: 'tool', version }]), endpoint, Date.now() + shift);
+      expect(moved).toMatchObject({ ok: true, value: { changed: true } });
+      return moved.diagnostics.map((d) => d.code);
+    };
+    const candidate = async () => {
+      const ran = await client.run('apt-get', 'update');
+      const policy = await client.run('apt-cache', 'policy', 'tool');
+      return [ran.code, /Candidate: (\S+)/.exec(policy.stdout)?.[1]];
+    };
+    expect(await told('1.0', 0)).toEqual([]);
+    expect(await candidate()).toEqual([0, '1.0']);
+    // Behind: no client fails, none hears of it, and the run says so.
+    expect(await told('2.0', -year)).toEqual(['clock-behind']);
+    expect(await candidate()).toEqual([0, '1.0']);
+    expect(await told('3.0', 0)).toEqual([]);
+    expect(await candidate()).toEqual([0, '3.0']);
+    // Ahead: apt takes nothing from the future; the next publication is as if it had never been.
+    expect(await told('4.0', year)).toEqual([]);
+    expect(await candidate()).toEqual([100, '3.0']);
+    expect(await told('5.0', 0)).toEqual(['clock-behind']);
+    expect(await candidate()).toEqual([0, '5.0']);
+  });
+
+  it('says which package has which file, where that is asked for', async () => {
+    const at = join(folder, 'listed');
+    const endpoint = new FolderEndpoint(at);
+    const debs = (tool: string) => [
+      { name: 'base', version: '1.0' },
+      { name: 'tool', version: tool },
+    ];
+    const listing = async () => {
+      const client = AptClient.below(folder);
+      client.sources(sources(at, 'bookworm-d'));
+      // As apt-file's own configuration has it.
+      appendFileSync(
+        join(client.root, 'apt.conf'),
+        'Acquire::IndexTargets::deb::Contents-deb { MetaKey "$(COMPONENT)/Contents-$(ARCHITECTURE)"; ShortDescription "Contents-$(ARCHITECTURE)"; Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Contents (deb)"; DefaultEnabled "true"; };\n',
+      );
+      const ran = await client.run('apt-get', 'update');
+      expect(ran.code, ran.stderr).toBe(0);
+      const found = await client.run('apt-get', 'indextargets', '--format', '$(FILENAME)', 'Created-By: Contents-deb');
+      const [file = ''] = found.stdout.split('\n').filter((f) => f.includes('amd64') && existsSync(f));
+      const lines = execFileSync('/usr/lib/apt/apt-helper', ['cat-file', file], { encoding: 'utf8' });
+      return [...lines.matchAll(/^(\S+) +(\S+)$/gm)].map((m) => [m[1], m[2]]);
+    };
+    const both = [
+      ['opt/acme/base', 'misc/base'],
+      ['opt/acme/tool', 'misc/tool'],
+    ];
+    await publish('listed', await suitesOf(debs('1.0')), endpoint);
+    // The same packages with the setting: a state of its own.
+    const first = await publish('listed', await suitesOf(debs('1.0')), endpoint, Date.now(), true);
+    expect(first).toMatchObject({ ok: true, value: { changed: true } });
+    expect(await listing()).toEqual(both);
+    // What a former state lists is not read again: the package could not be.
+    const suites = await suitesOf(debs('2.0'));
+    for (const held of Object.values(suites['bookworm-d/amd64'] ?? {}))
+      if (held.version === '1.0') rmSync(join(folder, 'store/objects', ...objectOf(held.files[0]?.sha256 ?? '')));
+    expect(await publish('listed', suites, endpoint, Date.now(), true)).toMatchObject({ ok: true });
+    expect(await listing()).toEqual(both);
+    const { head } = await openChannel(store, 'listed');
+    const { sha256 = '' } = head?.contents?.['bookworm-d/amd64'] ?? {};
+    expect(existsSync(join(at, 'dists/bookworm-d/main/by-hash/SHA256', sha256))).toBe(true);
+    // One that the store lost is made again, of packages that are there.
+    const again = await suitesOf(debs('2.0'));
+    rmSync(join(folder, 'store/objects', ...objectOf(sha256)));
+    rmSync(at, { recursive: true });
+    expect(await publish('listed', again, endpoint, Date.now(), true)).toMatchObject({ ok: true });
+    expect(await listing()).toEqual(both);
   });
 
   it('is known from what it serves where its file is lost or damaged', async () => {

@@ -138,8 +138,10 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     const channel = await openChannel(opened, name.slice('channels/'.length).replace(/\.json$/, ''));
     const states = await opened.many(channel.file.states, ({ id }) => readState(opened, id));
     for (const { id } of channel.file.states) listed.add(id);
-    for (const state of states)
-      keep([...Object.values(state?.indices ?? {}), ...Object.values(state?.packed ?? {}).flat(), state?.lock]);
+    for (const state of states) {
+      const { indices = {}, packed = {}, contents = {}, lock } = state ?? {};
+      keep([...Object.values(indices), ...Object.values(packed).flat(), ...Object.values(contents), lock]);
+    }
     for (const suites of [channel.former, ...states.map((s) => s?.suites)])
       for (const suite of Object.values(suites ?? {}))
         for (const held of Object.values(suite)) {

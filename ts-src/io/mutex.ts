@@ -19,7 +19,7 @@ export async function withMutex<T>(path: string, work: () => Promise<T>, waiting
 export function holdMutex(path: string, waiting?: () => void): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true });
   return new Promise((resolve, reject) => {
-    const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
+    const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'cat'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       detached: true,
     });
@@ -27,6 +27,8 @@ export function holdMutex(path: string, waiting?: () => void): Promise<() => voi
     holder.on('error', reject);
     holder.on('exit', (code) => reject(new Error(`flock ended with ${code}`)));
     holder.stdin.on('error', () => undefined);
+    // cat gives it back once it runs, which is when the lock is held.
+    holder.stdin.write('\n');
     holder.stdout.once('data', () => {
       clearTimeout(timer);
       holder.removeAllListeners('exit');

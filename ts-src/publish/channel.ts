@@ -158,6 +158,7 @@ async function publishRuns(
     now: input.now,
   });
   if (!moved.ok) return moved;
+  diagnostics.push(...moved.diagnostics);
   if (moved.value.lost.length) return good({ sources: [], lost: lostKeys(moved.value.lost) });
   const [first] = input.endpoints;
   return good({ sources: first ? sourcesOf(first, next, [...names], signer) : [], lost: [] });

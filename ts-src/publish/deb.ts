@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { controlFaults, controlText } from '../inspect/deb.ts';
 import { readMember, writeAr } from '../io/ar.ts';
 import { debParts, PackageFileError, readControlPart, withoutRights } from '../io/deb.ts';
@@ -100,12 +101,12 @@ async function readAlone(path: string, name: string): Promise<string | undefined
 async function unpackTogether(kind: Compression, archives: readonly Buffer[]): Promise<Buffer[] | undefined> {
   if (!archives.length) return [];
   const mark = randomBytes(32);
-  const packed = await run(programs[kind], ['-q', '-c'], { input: mark, encoding: 'latin1' });
-  const between = Buffer.from(packed.stdout, 'latin1');
+  const between = await packMark(kind, mark);
+  if (!between) return undefined;
   const [program = '', ...args] = withoutRights([programs[kind], '-q', '-d', '-c']);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
   const done = await run(program, args, { input, encoding: 'latin1' });
-  if (packed.code !== 0 || done.code !== 0) return undefined;
+  if (done.code !== 0) return undefined;
   const output = Buffer.from(done.stdout, 'latin1');
   const parts: Buffer[] = [];
   let from = 0;
@@ -114,6 +115,12 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
     from = at + mark.length;
   }
   return parts.length === archives.length ? parts : undefined;
+}
+
+async function packMark(kind: Compression, mark: Buffer): Promise<Buffer | undefined> {
+  if (kind === 'gz') return gzipSync(mark);
+  const packed = await run(programs[kind], ['-q', '-c'], { input: mark, encoding: 'latin1' });
+  return packed.code === 0 ? Buffer.from(packed.stdout, 'latin1') : undefined;
 }
 
 /**

@@ -4,7 +4,16 @@ import { parallel } from '../io/process.ts';
 import type { Store } from '../store/store.ts';
 import { controlStanzas } from './deb.ts';
 import { packageEntry, readPackages, renderPackages, type Entry } from './indices.ts';
-import { entriesOf, heldData, packIndex, readIndex, readPacked, type PackageIndex } from './package-index.ts';
+import { makeContents, readContentsIndex } from './contents.ts';
+import {
+  entriesOf,
+  heldData,
+  objectsOf,
+  packIndex,
+  readIndex,
+  readPacked,
+  type PackageIndex,
+} from './package-index.ts';
 import type { State, Suites } from './state.ts';
 
 /** Index texts of a draft, whose compressed forms are still being made. */
@@ -23,6 +32,7 @@ export async function makeIndices(
   store: Store,
   suites: Suites,
   former: readonly (State | undefined)[],
+  withContents: boolean,
 ): Promise<Result<BegunIndices>> {
   const known = await knownEntries(store, suites, former);
   const missing = new Map<string, StoredFile>();
@@ -60,9 +70,13 @@ export async function makeIndices(
     forms.catch(() => undefined);
     return { key, plain, entries, forms };
   });
+  const contents = withContents ? await makeContents(store, suites, former, known) : {};
   return good({
     lost,
-    finish: () => Promise.all(begun.map(async ({ forms, ...index }) => ({ ...index, packed: await forms }))),
+    finish: () =>
+      Promise.all(
+        begun.map(async ({ forms, ...index }) => ({ ...index, packed: await forms, contents: contents[index.key] })),
+      ),
   });
 }
 
@@ -104,10 +118,13 @@ export async function indicesOf(store: Store, state: State): Promise<Result<Pack
       return [];
     }
     const packed = (await readPacked(store, state.packed?.[key])) ?? (await packIndex(read.data));
-    return [{ key, plain: { file, data: read.data }, packed, entries: read.entries }];
+    const listed = state.contents?.[key];
+    const contents = listed && (await readContentsIndex(store, listed));
+    if (listed && !contents) lost.push(key);
+    return [{ key, plain: { file, data: read.data }, packed, entries: read.entries, contents }];
   });
   if (!lost.length) return good(found.flat());
-  const made = await makeIndices(store, state.suites, []);
+  const made = await makeIndices(store, state.suites, [], state.contents !== undefined);
   const all = made.ok && !made.value.lost.length ? await made.value.finish() : [];
   const faults = lost.filter(
     (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256,
@@ -120,6 +137,6 @@ export async function indicesOf(store: Store, state: State): Promise<Result<Pack
         }),
       ),
     );
-  await store.putObjects(all.flatMap((i) => [i.plain, ...i.packed]));
+  await store.putObjects(all.flatMap(objectsOf));
   return good(all);
 }

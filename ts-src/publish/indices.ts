@@ -7,6 +7,8 @@ export interface IndexFile {
   path: string;
   data: Buffer;
   sha256: string;
+  /** The Release file names it, but only its compressed form is there: apt looks for the name of the plain one. */
+  unwritten?: boolean;
 }
 
 /** Where a package's file lies in the pool: by its source, as Debian's archive has it. */

@@ -1,11 +1,12 @@
-import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { parallel } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { indicesOf, makeIndices } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
+import { readRelease } from './indices.ts';
 import { withKeyring, withoutKeyring } from './keyring.ts';
-import { heldData, type HeldData, type PackageIndex } from './package-index.ts';
+import { heldData, objectsOf, type HeldData, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import {
   resignState,
@@ -71,8 +72,10 @@ export async function moveChannel(
   const { store } = outlet;
   const { head, headId } = channel;
   const wanted = await suitesWithKey(channel, draft.suites, outlet);
-  if (head && headId && sameSuites(head.suites, wanted)) return bring(channel, headId, head, outlet, false);
-  const made = await makeIndices(store, wanted, [head, await fromState(store, draft)]);
+  const withContents = outlet.settings.contents === true;
+  const same = head && sameSuites(head.suites, wanted) && withContents === (head.contents !== undefined);
+  if (same && headId) return bring(channel, headId, head, outlet, false);
+  const made = await makeIndices(store, wanted, [head, await fromState(store, draft)], withContents);
   if (!made.ok) return made;
   if (made.value.lost.length) return good({ id: undefined, state: undefined, lost: made.value.lost, changed: false });
   const { lock, ...rest } = draft;
@@ -89,15 +92,19 @@ export async function moveChannel(
     suites,
     indices: Object.fromEntries(indices.map((index) => [index.key, index.plain.file])),
     packed: Object.fromEntries(indices.map((index) => [index.key, index.packed.map((p) => p.file)])),
+    ...(withContents ? { contents: contentsOf(indices) } : {}),
     versions,
     lock: written?.file ?? storedLock,
     when: outlet.now,
   };
   const { id, ...text } = stateText(state);
-  const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...(written ? [written] : [])];
+  const objects = [...indices.flatMap(objectsOf), ...(written ? [written] : [])];
   await store.putObjects(objects, text);
-  return bringIndices(channel, { id, state, indices }, outlet, false);
+  return bringIndices(channel, { id, state, indices, looks: false }, outlet, false);
 }
+
+const contentsOf = (indices: readonly PackageIndex[]): Record<string, StoredFile> =>
+  Object.fromEntries(indices.flatMap(({ key, contents }) => (contents ? [[key, contents.packed.file]] : [])));
 
 /** The packages, with those that have the channel's own key where that is asked for. */
 async function suitesWithKey(channel: OpenChannel, given: Suites, outlet: Outlet): Promise<Suites> {
@@ -122,7 +129,9 @@ export async function bring(
   renew: boolean,
 ): Promise<Result<Moved>> {
   const indices = await indicesOf(outlet.store, state);
-  return indices.ok ? bringIndices(channel, { id, state, indices: indices.value }, outlet, renew) : indices;
+  return indices.ok
+    ? bringIndices(channel, { id, state, indices: indices.value, looks: true }, outlet, renew)
+    : indices;
 }
 
 /**
@@ -158,6 +167,8 @@ interface Brought {
   id: string;
   state: State;
   indices: readonly PackageIndex[];
+  /** Packages that the head has are looked at, too: one that an endpoint lost is brought there again. */
+  looks: boolean;
 }
 
 function bringIndices(channel: OpenChannel, what: Brought, outlet: Outlet, renew: boolean): Promise<Result<Moved>> {
@@ -173,7 +184,7 @@ function bringIndices(channel: OpenChannel, what: Brought, outlet: Outlet, renew
 /** Stages at every endpoint, lists the state as the channel's head, and switches. */
 async function bringAll(
   channel: OpenChannel,
-  { id, state, indices }: Brought,
+  { id, state, indices, looks }: Brought,
   outlet: Outlet,
   renew: boolean,
 ): Promise<Result<Moved>> {
@@ -181,7 +192,7 @@ async function bringAll(
   const suites = suitesIn(indices);
   const staged: { endpoint: Endpoint; suites: StagedSuite[] }[] = [];
   for (const endpoint of endpoints) {
-    const at = await stageAt({ endpoint, channel, id, state, suites, outlet, renew });
+    const at = await stageAt({ endpoint, channel, id, state, suites, outlet, looks, renew });
     if (!at.ok) return at;
     if (at.value.lost.length) return good({ id: undefined, state: undefined, lost: at.value.lost, changed: false });
     staged.push({ endpoint, suites: at.value.suites });
@@ -201,7 +212,25 @@ async function bringAll(
     await endpoint.switched?.(switched.value);
   }
   await finishSwitch(store, claimed);
-  return good({ id, state, lost: [], changed });
+  return good({ id, state, lost: [], changed }, changed ? clockFaults(channel, outlet.now) : []);
+}
+
+const day = 86_400_000;
+
+/** apt takes no Release file that is older than the one it has: of a clock that is behind nobody would hear. */
+function clockFaults(channel: OpenChannel, now: number): Diagnostic[] {
+  const days = Math.floor(((channel.head?.when ?? now) - now) / day);
+  return days < 1
+    ? []
+    : [
+        warning(
+          'clock-behind',
+          `this machine's clock is ${days} days behind the one that published '${channel.name}' last: machines that have that state keep it`,
+          {
+            hint: `where this clock is wrong, set it and run \`slipway channel renew ${channel.name}\`; where the other one was, all is well`,
+          },
+        ),
+      ];
 }
 
 const moved = (name: string): Result<never> =>
@@ -218,11 +247,12 @@ interface StageInput {
   state: State;
   suites: SuiteFiles[];
   outlet: Outlet;
+  looks: boolean;
   renew: boolean;
 }
 
 async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[]; lost: string[] }>> {
-  const { endpoint, channel, id, state, suites, outlet, renew } = input;
+  const { endpoint, channel, id, state, suites, outlet, looks, renew } = input;
   const { store, signer, settings, now } = outlet;
   // The public key comes first: what is signed can be checked from its first moment.
   const key = Buffer.from(signer.publicKey);
@@ -237,7 +267,7 @@ async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[
   staging.catch(() => undefined);
   let brought: Result<string[]> | undefined;
   try {
-    brought = await stagePool(store, endpoint, [...pool.values()], knownPool(channel, endpoint));
+    brought = await stagePool(store, endpoint, [...pool.values()], await knownPool(channel, endpoint), looks);
   } finally {
     packagesAre(brought?.ok === true && !brought.value.length);
   }
@@ -249,10 +279,16 @@ async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[
   return good({ suites: results.flatMap((r) => (r.ok ? [r.value] : [])), lost: [] });
 }
 
-/** Packages of the channel's head, by digest: they are at its endpoints unless it was never brought there. */
-function knownPool(channel: OpenChannel, endpoint: Endpoint): Set<string> {
+/**
+ * Packages of the channel's head, by digest: they are where it is served. A repository that was emptied, or brought back
+ * from a backup, serves something else.
+ */
+async function knownPool(channel: OpenChannel, endpoint: Endpoint): Promise<Set<string>> {
   const known = new Set<string>();
   if (channel.file.switching || !channel.file.endpoints.includes(endpoint.id)) return known;
+  const names = new Set(Object.keys(channel.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf('/'))));
+  const served = await parallel([...names], endpoint.width, (name) => endpoint.read(`dists/${name}/InRelease`));
+  if (served.some((seen) => readRelease(seen?.data.toString('utf8') ?? '').state !== channel.headId)) return known;
   for (const packages of Object.values(channel.head?.suites ?? {}))
     for (const held of Object.values(packages)) for (const file of held.files) known.add(file.sha256);
   return known;

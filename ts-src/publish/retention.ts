@@ -122,6 +122,8 @@ async function markAll(
       const path = `main/binary-${key.slice(suite.length + 1)}/Packages`;
       for (const { sha256 } of [index, ...(state.packed?.[key] ?? [])])
         files.add(`dists/${suite}/${byHashPath(path, sha256)}`);
+      const contents = state.contents?.[key];
+      if (contents) files.add(`dists/${suite}/${byHashPath('main/Contents', contents.sha256)}`);
     }
     for (const suite of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite}`, suite, files);
   }

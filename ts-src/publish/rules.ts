@@ -32,4 +32,5 @@ export const repositorySettings = (distro: Pick<Distro, 'organization' | 'publis
   sha512: distro.publish.sha512,
   validDays: distro.publish.valid_days,
   keyring: distro.publish.keyring,
+  contents: distro.publish.contents,
 });

@@ -15,6 +15,8 @@ export interface Settings {
   validDays: number | undefined;
   /** Each suite has a package with the keys. */
   keyring?: boolean;
+  /** Each suite has Contents indices, for apt-file. */
+  contents?: boolean;
 }
 
 /** One suite of a state with its indices in all forms, and the packages that these name. */
@@ -58,18 +60,19 @@ export function suitesIn(indices: readonly PackageIndex[]): SuiteFiles[] {
 }
 
 /**
- * Brings packages to an endpoint's pool. `known`: digests of those that a state has which is there already; they are
- * looked at where that costs nothing. Gives digests that the store lost.
+ * Brings packages to an endpoint's pool. `known`: digests of those that a state has which is there already; with
+ * `looks` they are looked at where that takes no request. Gives digests that the store lost.
  */
 export async function stagePool(
   store: Store,
   endpoint: Endpoint,
   pool: readonly Entry[],
   known: ReadonlySet<string>,
+  looks: boolean,
 ): Promise<Result<string[]>> {
   const lost: string[] = [];
   const faults: Diagnostic[] = [];
-  const wanted = pool.filter((p) => !known.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
+  const wanted = pool.filter((p) => !known.has(p.sha256) || (looks && endpoint.has(p.filename, p.size) === false));
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest, size }) => {
     const name = filename.slice(filename.lastIndexOf('/') + 1);
     const path = await store.path({ name, sha256: digest, size });
@@ -179,9 +182,11 @@ export const resignState = (input: Omit<SuiteInput, 'renew' | 'pooled'>): Promis
 const hashedName = (suite: SuiteFiles, file: IndexFile): string =>
   `dists/${suite.name}/${byHashPath(file.path, file.sha256)}`;
 
+const writtenOf = ({ files }: { files: readonly IndexFile[] }): IndexFile[] => files.filter((f) => !f.unwritten);
+
 /** By-hash files are named by their content: one with another was damaged. */
 async function placeHashed(endpoint: Endpoint, suite: SuiteFiles): Promise<void> {
-  const files = suite.files.map((f) => ({ name: hashedName(suite, f), data: f.data, sha256: f.sha256 }));
+  const files = writtenOf(suite).map((f) => ({ name: hashedName(suite, f), data: f.data, sha256: f.sha256 }));
   const placed = await endpoint.placeAll(files);
   const damaged = files.filter((_, i) => placed[i] === 'other');
   for (const { name } of damaged) await endpoint.remove(name);
@@ -205,7 +210,7 @@ async function stageState(
   await hashed;
   if (!(await pooled)) return good(undefined);
   await endpoint.putAll([
-    ...suite.files.map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite, f) })),
+    ...writtenOf(suite).map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite, f) })),
     { name: `${folder}/InRelease`, data: Buffer.from(signed.value) },
   ]);
   return good(undefined);
@@ -215,7 +220,7 @@ async function stageState(
 export async function switchSuites(endpoint: Endpoint, staged: readonly StagedSuite[]): Promise<Result<string[]>> {
   const changed = staged.filter((s) => s.release);
   const plain = staged.flatMap(({ name, files, release }) => [
-    ...files.map((f) => ({
+    ...writtenOf({ files }).map((f) => ({
       name: `dists/${name}/${f.path}`,
       data: f.data,
       like: `dists/${name}/${byHashPath(f.path, f.sha256)}`,

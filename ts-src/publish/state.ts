@@ -45,6 +45,8 @@ export interface State {
   indices: Record<string, StoredFile>;
   /** The same compressed, `Packages.gz` and so on. States of former versions of Slipway lack them. */
   packed?: Record<string, StoredFile[]>;
+  /** By suite with architecture its compressed Contents index, where these were asked for. */
+  contents?: Record<string, StoredFile>;
   /** The highest version that the channel ever held, where it is another than what `suites` has. */
   versions: Versions;
   /** What the tests of packages gave, where they were run, by suite with architecture. */

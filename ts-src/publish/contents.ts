@@ -1,0 +1,135 @@
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { compare } from '../model/diagnostics.ts';
+import { PackageFileError, readDataPart } from '../io/deb.ts';
+import { parallel } from '../io/process.ts';
+import type { StoredFile } from '../model/result.ts';
+import type { Store } from '../store/store.ts';
+import { fieldOf } from './deb.ts';
+import type { Entry } from './indices.ts';
+import { heldData, type HeldData } from './package-index.ts';
+import type { State, Suites } from './state.ts';
+
+const gzipped = promisify(gzip);
+const gunzipped = promisify(gunzip);
+
+/** The Contents index of a suite and architecture: which package has which file. Only the compressed form is served. */
+export interface ContentsIndex {
+  plain: HeldData;
+  packed: HeldData;
+}
+
+/** Files of packages, without the first slash, by the digest of the package. */
+type Listed = Map<string, readonly string[]>;
+
+/** Where a package's files stand in a Contents index: its section and name. */
+interface Place {
+  section: string;
+  name: string;
+  paths: readonly string[];
+}
+
+/** The text of a Contents index: a line for each path, with all packages that have it. */
+export function renderContents(places: readonly Place[]): string {
+  const owners = new Map<string, string[]>();
+  for (const { section, name, paths } of places) {
+    for (const path of paths) {
+      const of = owners.get(path);
+      if (of) of.push(`${section}/${name}`);
+      else owners.set(path, [`${section}/${name}`]);
+    }
+  }
+  const lines = [...owners].sort((a, b) => compare(a[0], b[0]));
+  return lines.map(([path, of]) => `${path.padEnd(59)} ${of.sort(compare).join(',')}\n`).join('');
+}
+
+/** Paths by the name of the package, of an index that `renderContents` wrote. */
+export function readContents(text: string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const line of text.split('\n')) {
+    const [, path, owners] = /^(.*\S) +(\S+)$/.exec(line) ?? [];
+    if (path === undefined || owners === undefined) continue;
+    for (const owner of owners.split(',')) {
+      const name = owner.slice(owner.lastIndexOf('/') + 1);
+      const of = found.get(name);
+      if (of) of.push(path);
+      else found.set(name, [path]);
+    }
+  }
+  return found;
+}
+
+/** A path that no line can hold: a name's end, or its beginning, could not be told. */
+const isLine = (path: string): boolean => path !== '' && path === path.trim() && !/[\0-\x1f\x7f]/.test(path);
+
+/** All but folders that a package installs; none of a file that can't be read, which indices never name. */
+async function filesIn(path: string): Promise<string[]> {
+  const paths: string[] = [];
+  try {
+    await readDataPart(path, (member) => {
+      if (member.kind !== 'folder' && isLine(member.path)) paths.push(member.path);
+      return undefined;
+    });
+  } catch (e) {
+    if (!(e instanceof PackageFileError)) throw e;
+  }
+  return paths;
+}
+
+const nameOf = (file: StoredFile): string => file.name.split('_')[0] ?? '';
+
+/** What Contents indices of former states say of packages that are still the same. */
+async function formerly(store: Store, key: string, former: readonly (State | undefined)[]): Promise<Listed> {
+  const known: Listed = new Map();
+  for (const state of former) {
+    const file = state?.contents?.[key];
+    const data = file && (await store.readData(file));
+    if (!state || !data) continue;
+    const paths = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString('utf8'));
+    for (const held of Object.values(state.suites[key] ?? {}))
+      for (const deb of held.files) known.set(deb.sha256, paths.get(nameOf(deb)) ?? []);
+  }
+  return known;
+}
+
+/** Packages that are listed at once: each is decompressed by a process. */
+const width = 4;
+
+/** A Contents index that the store has; undefined where it was lost. */
+export async function readContentsIndex(store: Store, file: StoredFile): Promise<ContentsIndex | undefined> {
+  const data = await store.readData(file);
+  if (!data) return undefined;
+  const plain = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData('Contents', plain), packed: { file, data } };
+}
+
+/**
+ * Makes the Contents index of each suite and architecture. Only packages that no former state lists are read. `entries`:
+ * what the package indices say, by digest.
+ */
+export async function makeContents(
+  store: Store,
+  suites: Suites,
+  former: readonly (State | undefined)[],
+  entries: ReadonlyMap<string, Entry>,
+): Promise<Record<string, ContentsIndex>> {
+  const all: Record<string, ContentsIndex> = {};
+  const read: Listed = new Map();
+  for (const [key, packages] of Object.entries(suites)) {
+    const known = await formerly(store, key, former);
+    const files = Object.values(packages).flatMap((held) => held.files);
+    const missing = files.filter((file) => !known.has(file.sha256) && !read.has(file.sha256));
+    await parallel(missing, width, async (file) => {
+      const path = await store.path(file);
+      read.set(file.sha256, path === undefined ? [] : await filesIn(path));
+    });
+    const places = files.map((file): Place => ({
+      section: fieldOf(entries.get(file.sha256)?.text ?? '', 'Section') ?? 'misc',
+      name: nameOf(file),
+      paths: known.get(file.sha256) ?? read.get(file.sha256) ?? [],
+    }));
+    const plain = heldData('Contents', Buffer.from(renderContents(places)));
+    all[key] = { plain, packed: heldData('Contents.gz', await gzipped(plain.data, { level: 6 })) };
+  }
+  return all;
+}
