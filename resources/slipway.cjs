@@ -25754,27 +25754,16 @@ function jobNames(names4) {
     return free;
   });
 }
-function renderJobDsl(input) {
-  const names4 = jobNames([
-    publishingFolder,
-    "distro-requests",
-    ...input.repositories.map((r) => r.name),
-    ...input.farmUrl === void 0 ? [] : ["agents-image"]
-  ]);
-  const farm = { url: input.farmUrl, name: names4[names4.length - 1] ?? "" };
-  const publishing = `${input.folder}/${publishingFolder}`;
-  const title = `Robot software of ${input.organization}`;
-  const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
-  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? "main")}`;
+var onGithub = (url2) => /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2);
+function jobsOf(input) {
   const credentials3 = input.credentials === void 0 ? [] : [{ credentialsId: groovy(input.credentials) }];
-  const onGithub = (url2) => /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2);
-  const job = (path2, url2, title2, of) => {
+  return (path2, url2, title, of) => {
     const github = onGithub(url2);
     const [, owner = "", repository2 = ""] = github ?? [];
     return {
       path: groovy(`${input.folder}/${path2}`),
       id: groovy(`slipway-${input.folder}-${of.id}`),
-      title: groovy(title2),
+      title: groovy(title),
       tags: of.tags === true,
       github: github ? [
         {
@@ -25789,6 +25778,20 @@ function renderJobDsl(input) {
       git: github ? [] : [{ url: groovy(url2), credentials: credentials3 }]
     };
   };
+}
+function renderJobDsl(input) {
+  const names4 = jobNames([
+    publishingFolder,
+    "distro-requests",
+    ...input.repositories.map((r) => r.name),
+    ...input.farmUrl === void 0 ? [] : ["agents-image"]
+  ]);
+  const farm = { url: input.farmUrl, name: names4[names4.length - 1] ?? "" };
+  const publishing = `${input.folder}/${publishingFolder}`;
+  const title = `Robot software of ${input.organization}`;
+  const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
+  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? "main")}`;
+  const job = jobsOf(input);
   return renderTemplate(jobs_default, {
     folder: groovy(input.folder),
     title: groovy(title),
@@ -27185,39 +27188,13 @@ init_process();
 // ts-src/publish/state.ts
 var import_node_zlib9 = require("node:zlib");
 init_digest();
-init_names();
-var channelFile = (name6) => `channels/${name6}.json`;
-var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
-var shortId = (id) => id.slice(0, 16);
-function sameSuites(a, b) {
-  return equal(a, b);
-}
-function equal(a, b) {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [x, y] = [Object.entries(a), new Map(Object.entries(b))];
-  return x.every(([key, value2]) => equal(value2, y.get(key))) && [...y].every(([key, value2]) => value2 === void 0 || Object.hasOwn(a, key));
-}
+
+// ts-src/publish/canonical.ts
 var isRecord = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
-function orderedSuites(suites) {
-  const ordered2 = {};
-  for (const suite2 of Object.keys(suites).sort()) {
-    const packages = suites[suite2] ?? {};
-    const of = {};
-    for (const debian2 of Object.keys(packages).sort()) {
-      const held = packages[debian2];
-      if (!held) continue;
-      const { abi: abi2, files, key, needs, requires, version: version3 } = held;
-      const ordered3 = files.map(({ name: name6, sha256: digest4, size: size3 }) => ({ name: name6, sha256: digest4, size: size3 }));
-      of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
-    }
-    ordered2[suite2] = of;
-  }
-  known2.add(ordered2);
-  return ordered2;
-}
 var known2 = /* @__PURE__ */ new WeakSet();
+function noteSorted(value2) {
+  known2.add(value2);
+}
 function sortedKeys(value2) {
   const sorted4 = sortedValue(value2);
   known2.add(sorted4);
@@ -27247,6 +27224,67 @@ function sortedValue(value2) {
   keys.forEach((key, at2) => copy2[key] = parts2[at2]);
   return Object.fromEntries(keys.sort().map((key) => [key, copy2[key]]));
 }
+
+// ts-src/publish/suites.ts
+init_names();
+function sameSuites(a, b) {
+  return equal(a, b);
+}
+function equal(a, b) {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [Object.entries(a), new Map(Object.entries(b))];
+  return x.every(([key, value2]) => equal(value2, y.get(key))) && [...y].every(([key, value2]) => value2 === void 0 || Object.hasOwn(a, key));
+}
+function orderedSuites(suites) {
+  const ordered2 = {};
+  for (const suite2 of Object.keys(suites).sort()) {
+    const packages = suites[suite2] ?? {};
+    const of = {};
+    for (const debian2 of Object.keys(packages).sort()) {
+      const held = packages[debian2];
+      if (!held) continue;
+      const { abi: abi2, files, key, needs, requires, version: version3 } = held;
+      const ordered3 = files.map(({ name: name6, sha256: digest4, size: size3 }) => ({ name: name6, sha256: digest4, size: size3 }));
+      of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
+    }
+    ordered2[suite2] = of;
+  }
+  noteSorted(ordered2);
+  return ordered2;
+}
+var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
+function highest(before, suites) {
+  const all = { ...before };
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const of = { ...all[suite2] };
+    for (const [debian2, { version: version3 }] of Object.entries(packages)) {
+      const held = of[debian2];
+      if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
+    }
+    all[suite2] = of;
+  }
+  return all;
+}
+function otherVersions(before, suites) {
+  const all = {};
+  for (const [suite2, versions] of Object.entries(before)) {
+    const held = suites[suite2];
+    const of = {};
+    for (const [debian2, version3] of Object.entries(versions)) {
+      const now = held?.[debian2]?.version;
+      if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
+    }
+    if (Object.keys(of).length) all[suite2] = of;
+  }
+  return all;
+}
+
+// ts-src/publish/state.ts
+var channelFile = (name6) => `channels/${name6}.json`;
+var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
+var shortId = (id) => id.slice(0, 16);
 function stateText(state) {
   const text8 = JSON.stringify(sortedKeys(state));
   const id = sha256(text8);
@@ -27290,32 +27328,6 @@ async function finishSwitch(store2, channel2) {
 async function reread(store2, channel2) {
   const { tag } = await store2.readTagged(channelFile(channel2.name));
   return { ...channel2, tag };
-}
-var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
-function highest(before, suites) {
-  const all = { ...before };
-  for (const [suite2, packages] of Object.entries(suites)) {
-    const of = { ...all[suite2] };
-    for (const [debian2, { version: version3 }] of Object.entries(packages)) {
-      const held = of[debian2];
-      if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
-    }
-    all[suite2] = of;
-  }
-  return all;
-}
-function otherVersions(before, suites) {
-  const all = {};
-  for (const [suite2, versions] of Object.entries(before)) {
-    const held = suites[suite2];
-    const of = {};
-    for (const [debian2, version3] of Object.entries(versions)) {
-      const now = held?.[debian2]?.version;
-      if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
-    }
-    if (Object.keys(of).length) all[suite2] = of;
-  }
-  return all;
 }
 var versionsOf2 = (state) => highest(state.versions, state.suites);
 async function restoreChannel(store2, channel2, endpoints, suites) {

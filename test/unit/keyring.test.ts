@@ -7,7 +7,8 @@ import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { withoutKeyring } from '../../ts-src/publish/keyring.ts';
 import { moveChannel } from '../../ts-src/publish/publication.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
-import { openChannel, type Suites } from '../../ts-src/publish/state.ts';
+import { openChannel } from '../../ts-src/publish/state.ts';
+import type { Suites } from '../../ts-src/publish/suites.ts';
 import { openStore, type Store } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb } from '../e2e/apt-client.ts';
 

@@ -18,10 +18,13 @@ import { raiseVersions } from './raise.ts';
 import { withSigner, type Signer, type SigningKey } from './signing.ts';
 import type { Settings } from './staging.ts';
 import { suiteOf } from './suite.ts';
-import { restoreChannel, type OpenChannel, type State, type Suites } from './state.ts';
+import { restoreChannel, type OpenChannel, type State } from './state.ts';
+import type { Suites } from './suites.ts';
 
-export { heldIn, openChannel } from './state.ts';
-export type { HeldPackage, OpenChannel } from './state.ts';
+export { openChannel } from './state.ts';
+export { heldIn } from './suites.ts';
+export type { OpenChannel } from './state.ts';
+export type { HeldPackage } from './suites.ts';
 
 /** The channel of a folder of one's own, which nothing else publishes to. */
 export const folderChannel = (output: string): string => `folder-${sha256(output).slice(0, 16)}`;

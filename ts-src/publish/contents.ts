@@ -8,7 +8,8 @@ import type { Store } from '../store/store.ts';
 import { fieldOf } from './deb.ts';
 import type { Entry } from './indices.ts';
 import { heldData, type HeldData } from './package-index.ts';
-import type { State, Suites } from './state.ts';
+import type { State } from './state.ts';
+import type { Suites } from './suites.ts';
 
 const gzipped = promisify(gzip);
 const gunzipped = promisify(gunzip);

@@ -14,7 +14,8 @@ import {
   readPacked,
   type PackageIndex,
 } from './package-index.ts';
-import type { State, Suites } from './state.ts';
+import type { State } from './state.ts';
+import type { Suites } from './suites.ts';
 
 /** Index texts of a draft, whose compressed forms are still being made. */
 export interface BegunIndices {

@@ -22,7 +22,8 @@ import { renderEnvironmentDocs } from '../render/environment-docs.ts';
 import { prefixFiles, type Prefix } from '../render/prefix.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
-import type { HeldPackage, OpenChannel } from './state.ts';
+import type { OpenChannel } from './state.ts';
+import type { HeldPackage } from './suites.ts';
 
 /** What the package of a prefix's own files is made of. */
 export interface EnvironmentInput {

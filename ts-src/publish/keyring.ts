@@ -8,7 +8,8 @@ import { debFile, stampOf, stampSeconds } from '../model/names.ts';
 import { compareDebianVersions, versionAbove } from '../plan/versions.ts';
 import { renderSources } from '../render/sources.ts';
 import type { Store } from '../store/store.ts';
-import type { HeldPackage, OpenChannel, Suites } from './state.ts';
+import type { OpenChannel } from './state.ts';
+import type { HeldPackage, Suites } from './suites.ts';
 
 /** What keys of keyring packages begin with: no build has made them. */
 const mark = 'keyring:';

@@ -18,18 +18,8 @@ import {
   type Settings,
   type StagedSuite,
 } from './staging.ts';
-import {
-  claimHead,
-  finishSwitch,
-  otherVersions,
-  readState,
-  sameSuites,
-  orderedSuites,
-  stateText,
-  type OpenChannel,
-  type State,
-  type Suites,
-} from './state.ts';
+import { claimHead, finishSwitch, readState, stateText, type OpenChannel, type State } from './state.ts';
+import { otherVersions, sameSuites, orderedSuites, type Suites } from './suites.ts';
 
 /** Where a channel is served, and how it is signed. */
 export interface Outlet {

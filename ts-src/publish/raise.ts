@@ -5,7 +5,7 @@ import type { StoredFile } from '../model/result.ts';
 import { compareDebianVersions, versionAbove } from '../plan/versions.ts';
 import type { Store } from '../store/store.ts';
 import { repackDeb } from './deb.ts';
-import type { HeldPackage, Suites, Versions } from './state.ts';
+import type { HeldPackage, Suites, Versions } from './suites.ts';
 
 export interface Raised {
   suites: Suites;

@@ -6,7 +6,8 @@ import { run } from '../io/process.ts';
 import { renderSources } from '../render/sources.ts';
 import type { Endpoint } from './endpoint.ts';
 import { sameFiles } from './raise.ts';
-import type { State, Suites } from './state.ts';
+import type { State } from './state.ts';
+import type { Suites } from './suites.ts';
 
 /** One package of each suite and architecture that a client is to download: one that is new, else any. */
 export function samplesOf(

@@ -1,28 +1,11 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { sha256 } from '../model/digest.ts';
-import { channelSuite } from '../model/names.ts';
-import type { Scope, Target } from '../model/plan.ts';
 import type { StoredFile } from '../model/result.ts';
-import { compareDebianVersions } from '../plan/versions.ts';
 import type { Store } from '../store/store.ts';
+import { sortedKeys } from './canonical.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readRelease } from './indices.ts';
-
-/** One package as a state holds it. */
-export interface HeldPackage {
-  version: string;
-  key: string;
-  files: StoredFile[];
-  abi: string;
-  requires: string[];
-  /** Packages of the distribution that it needs to run, by Debian name. */
-  needs?: string[];
-}
-
-/** Packages by suite with architecture (`channelSuite`) and Debian package. */
-export type Suites = Record<string, Record<string, HeldPackage>>;
-/** The highest version that a channel ever held, by suite with architecture and Debian package. */
-export type Versions = Record<string, Record<string, string>>;
+import { highest, type Suites, type Versions } from './suites.ts';
 
 /** What a criterion came to when a state was promoted. */
 export interface Verdict {
@@ -92,80 +75,6 @@ const stateFile = (id: string): string => `states/${id.slice(0, 2)}/${id}.json.g
 
 /** As much of an id as paths and people use. */
 export const shortId = (id: string): string => id.slice(0, 16);
-
-/** Whether the same packages are in the same suites, whoever published them. */
-export function sameSuites(a: Suites, b: Suites): boolean {
-  return equal(a, b);
-}
-
-/** Whether two plain values say the same; `undefined` is as if it were not there. */
-function equal(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [x, y] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];
-  return (
-    x.every(([key, value]) => equal(value, y.get(key))) &&
-    [...y].every(([key, value]) => value === undefined || Object.hasOwn(a, key))
-  );
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The same packages by sorted names, each with its fields in order: what most of a state's text is. */
-export function orderedSuites(suites: Suites): Suites {
-  const ordered: Suites = {};
-  for (const suite of Object.keys(suites).sort()) {
-    const packages = suites[suite] ?? {};
-    const of: Suites[string] = {};
-    for (const debian of Object.keys(packages).sort()) {
-      const held = packages[debian];
-      if (!held) continue;
-      const { abi, files, key, needs, requires, version } = held;
-      const ordered = files.map(({ name, sha256: digest, size }) => ({ name, sha256: digest, size }));
-      of[debian] = { abi, files: ordered, key, ...(needs ? { needs } : {}), requires, version };
-    }
-    ordered[suite] = of;
-  }
-  known.add(ordered);
-  return ordered;
-}
-
-/** What `sortedKeys` gave: it is not looked at again. */
-const known = new WeakSet<object>();
-
-/** The same value with sorted keys, so that JSON of it is canonical. What is sorted already is not copied. */
-export function sortedKeys<T extends object>(value: T): T {
-  const sorted = sortedValue(value) as T;
-  known.add(sorted);
-  return sorted;
-}
-
-function sortedValue(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    const items: unknown[] = value;
-    if (!items.some((item) => typeof item === 'object')) return value;
-    const sorted = items.map(sortedValue);
-    return sorted.every((v, i) => v === items[i]) ? value : sorted;
-  }
-  if (!isRecord(value) || known.has(value)) return value;
-  const keys = Object.keys(value);
-  let same = true;
-  let last = '';
-  const parts: unknown[] = [];
-  for (const key of keys) {
-    const part = value[key];
-    const sorted = typeof part === 'object' ? sortedValue(part) : part;
-    parts.push(sorted);
-    same &&= sorted === part && last <= key;
-    last = key;
-  }
-  if (same) return value;
-  const copy: Record<string, unknown> = {};
-  keys.forEach((key, at) => (copy[key] = parts[at]));
-  return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
-}
 
 /** A state's text, its id, and where the store has it. */
 export interface StateText {
@@ -247,41 +156,6 @@ export async function finishSwitch(store: Store, channel: OpenChannel): Promise<
 async function reread(store: Store, channel: OpenChannel): Promise<OpenChannel> {
   const { tag } = await store.readTagged<ChannelFile>(channelFile(channel.name));
   return { ...channel, tag };
-}
-
-/** Finds what a channel held at the highest, by suite and Debian package. */
-export const heldIn =
-  (versions: Versions) =>
-  (scope: Scope, target: Target, debian: string): string | undefined =>
-    versions[channelSuite(scope.distribution, target)]?.[debian];
-
-/** The highest of each. */
-export function highest(before: Versions, suites: Suites): Versions {
-  const all: Versions = { ...before };
-  for (const [suite, packages] of Object.entries(suites)) {
-    const of = { ...all[suite] };
-    for (const [debian, { version }] of Object.entries(packages)) {
-      const held = of[debian];
-      if (held === undefined || (held !== version && compareDebianVersions(version, held) > 0)) of[debian] = version;
-    }
-    all[suite] = of;
-  }
-  return all;
-}
-
-/** What a state says of versions beside its suites: of those before it, packages that are gone, or were higher. */
-export function otherVersions(before: Versions, suites: Suites): Versions {
-  const all: Versions = {};
-  for (const [suite, versions] of Object.entries(before)) {
-    const held = suites[suite];
-    const of: Record<string, string> = {};
-    for (const [debian, version] of Object.entries(versions)) {
-      const now = held?.[debian]?.version;
-      if (now === undefined || (now !== version && compareDebianVersions(version, now) > 0)) of[debian] = version;
-    }
-    if (Object.keys(of).length) all[suite] = of;
-  }
-  return all;
 }
 
 const versionsOf = (state: State): Versions => highest(state.versions, state.suites);

@@ -4,7 +4,7 @@ import type { TaskGraph } from '../engine/task-graph.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { someOf } from '../render/table.ts';
 import { selectPublished, type Reason } from './selection.ts';
-import type { HeldPackage } from './state.ts';
+import type { HeldPackage } from './suites.ts';
 
 export interface SuiteInput {
   /** Whether a package that is not in this run still belongs to the distribution. */

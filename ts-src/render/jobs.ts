@@ -40,24 +40,14 @@ export function jobNames(names: readonly string[]): string[] {
   });
 }
 
-/** The farm's jobs as a Job DSL script. */
-export function renderJobDsl(input: JobsInput): string {
-  // The farm's own job comes last: no job of a repository changes its name for it.
-  const names = jobNames([
-    publishingFolder,
-    'distro-requests',
-    ...input.repositories.map((r) => r.name),
-    ...(input.farmUrl === undefined ? [] : ['agents-image']),
-  ]);
-  const farm = { url: input.farmUrl, name: names[names.length - 1] ?? '' };
-  const publishing = `${input.folder}/${publishingFolder}`;
-  const title = `Robot software of ${input.organization}`;
-  const distro = `${input.distroUrl}${input.distroBranch === undefined ? '' : `#${input.distroBranch}`}`;
-  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? 'main')}`;
+/** Owner and name of a repository on GitHub. */
+const onGithub = (url: string): RegExpExecArray | null =>
+  /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url);
+
+/** Makes what the template needs of one job for the branches and pull requests of a repository. */
+function jobsOf(input: JobsInput) {
   const credentials = input.credentials === undefined ? [] : [{ credentialsId: groovy(input.credentials) }];
-  const onGithub = (url: string) =>
-    /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url);
-  const job = (
+  return (
     path: string,
     url: string,
     title: string,
@@ -85,6 +75,23 @@ export function renderJobDsl(input: JobsInput): string {
       git: github ? [] : [{ url: groovy(url), credentials }],
     };
   };
+}
+
+/** The farm's jobs as a Job DSL script. */
+export function renderJobDsl(input: JobsInput): string {
+  // The farm's own job comes last: no job of a repository changes its name for it.
+  const names = jobNames([
+    publishingFolder,
+    'distro-requests',
+    ...input.repositories.map((r) => r.name),
+    ...(input.farmUrl === undefined ? [] : ['agents-image']),
+  ]);
+  const farm = { url: input.farmUrl, name: names[names.length - 1] ?? '' };
+  const publishing = `${input.folder}/${publishingFolder}`;
+  const title = `Robot software of ${input.organization}`;
+  const distro = `${input.distroUrl}${input.distroBranch === undefined ? '' : `#${input.distroBranch}`}`;
+  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? 'main')}`;
+  const job = jobsOf(input);
   return renderTemplate(jobsTemplate, {
     folder: groovy(input.folder),
     title: groovy(title),

@@ -1,0 +1,92 @@
+import { channelSuite } from '../model/names.ts';
+import type { Scope, Target } from '../model/plan.ts';
+import type { StoredFile } from '../model/result.ts';
+import { compareDebianVersions } from '../plan/versions.ts';
+import { noteSorted } from './canonical.ts';
+
+/** One package as a state holds it. */
+export interface HeldPackage {
+  version: string;
+  key: string;
+  files: StoredFile[];
+  abi: string;
+  requires: string[];
+  /** Packages of the distribution that it needs to run, by Debian name. */
+  needs?: string[];
+}
+
+/** Packages by suite with architecture (`channelSuite`) and Debian package. */
+export type Suites = Record<string, Record<string, HeldPackage>>;
+/** The highest version that a channel ever held, by suite with architecture and Debian package. */
+export type Versions = Record<string, Record<string, string>>;
+
+/** Whether the same packages are in the same suites, whoever published them. */
+export function sameSuites(a: Suites, b: Suites): boolean {
+  return equal(a, b);
+}
+
+/** Whether two plain values say the same; `undefined` is as if it were not there. */
+function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];
+  return (
+    x.every(([key, value]) => equal(value, y.get(key))) &&
+    [...y].every(([key, value]) => value === undefined || Object.hasOwn(a, key))
+  );
+}
+
+/** The same packages by sorted names, each with its fields in order: what most of a state's text is. */
+export function orderedSuites(suites: Suites): Suites {
+  const ordered: Suites = {};
+  for (const suite of Object.keys(suites).sort()) {
+    const packages = suites[suite] ?? {};
+    const of: Suites[string] = {};
+    for (const debian of Object.keys(packages).sort()) {
+      const held = packages[debian];
+      if (!held) continue;
+      const { abi, files, key, needs, requires, version } = held;
+      const ordered = files.map(({ name, sha256: digest, size }) => ({ name, sha256: digest, size }));
+      of[debian] = { abi, files: ordered, key, ...(needs ? { needs } : {}), requires, version };
+    }
+    ordered[suite] = of;
+  }
+  noteSorted(ordered);
+  return ordered;
+}
+
+/** Finds what a channel held at the highest, by suite and Debian package. */
+export const heldIn =
+  (versions: Versions) =>
+  (scope: Scope, target: Target, debian: string): string | undefined =>
+    versions[channelSuite(scope.distribution, target)]?.[debian];
+
+/** The highest of each. */
+export function highest(before: Versions, suites: Suites): Versions {
+  const all: Versions = { ...before };
+  for (const [suite, packages] of Object.entries(suites)) {
+    const of = { ...all[suite] };
+    for (const [debian, { version }] of Object.entries(packages)) {
+      const held = of[debian];
+      if (held === undefined || (held !== version && compareDebianVersions(version, held) > 0)) of[debian] = version;
+    }
+    all[suite] = of;
+  }
+  return all;
+}
+
+/** What a state says of versions beside its suites: of those before it, packages that are gone, or were higher. */
+export function otherVersions(before: Versions, suites: Suites): Versions {
+  const all: Versions = {};
+  for (const [suite, versions] of Object.entries(before)) {
+    const held = suites[suite];
+    const of: Record<string, string> = {};
+    for (const [debian, version] of Object.entries(versions)) {
+      const now = held?.[debian]?.version;
+      if (now === undefined || (now !== version && compareDebianVersions(version, now) > 0)) of[debian] = version;
+    }
+    if (Object.keys(of).length) all[suite] = of;
+  }
+  return all;
+}
