@@ -52,6 +52,7 @@ data "aws_region" "here" {}
 data "aws_caller_identity" "me" {}
 
 resource "aws_efs_file_system" "home" {
+  # checkov:skip=CKV_AWS_184: AWS's own key
   encrypted = true
   lifecycle_policy { transition_to_ia = "AFTER_30_DAYS" }
   tags = { Name = "${var.name}-jenkins-home" }

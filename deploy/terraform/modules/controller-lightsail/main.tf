@@ -23,6 +23,7 @@ variable "bundle_id" {
 }
 
 data "aws_availability_zones" "here" {
+  # checkov:skip=CKV_AWS_394: the first is taken when the instance is made, which keeps it
   state = "available"
 }
 
@@ -40,6 +41,8 @@ resource "aws_lightsail_instance" "jenkins" {
     snapshot_time = "03:00"
     status        = "Enabled"
   }
+  # A zone that AWS adds replaces no instance.
+  lifecycle { ignore_changes = [availability_zone] }
 }
 
 resource "aws_lightsail_static_ip" "jenkins" {
