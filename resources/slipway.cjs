@@ -273,14 +273,14 @@ __export(files_exports, {
   writeTogether: () => writeTogether,
   writeWhole: () => writeWhole
 });
-function writeWhole(path2, data, options7 = {}) {
+function writeWhole(path2, data, options6 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options7.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options6.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -384,26 +384,26 @@ var init_sizes = __esm({
 });
 
 // ts-src/io/process.ts
-function run(command2, args, options7 = {}) {
-  const limit = options7.limit ?? 256 << 20;
+function run(command2, args, options6 = {}) {
+  const limit = options6.limit ?? 256 << 20;
   return new Promise((resolve26, reject) => {
-    if (options7.signal?.aborted) return resolve26({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options7.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options7.log, "a");
-    const output = options7.inherit || options7.terminal ? "inherit" : "pipe";
+    if (options6.signal?.aborted) return resolve26({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
+    const output = options6.inherit || options6.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
     const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options7.detached ?? false,
-      cwd: options7.cwd,
-      env: options7.env ?? process.env,
-      stdio: [inputOf(options7), output, output, ...options7.descriptors ?? []]
+      detached: options6.detached ?? false,
+      cwd: options6.cwd,
+      env: options6.env ?? process.env,
+      stdio: [inputOf(options6), output, output, ...options6.descriptors ?? []]
     });
     running.add(child);
-    const keep2 = log === void 0 ? void 0 : limitedLog(log, options7.logLimit ?? 64 << 20);
+    const keep2 = log === void 0 ? void 0 : limitedLog(log, options6.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
       try {
-        options7.onOutput(chunk);
+        options6.onOutput(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
@@ -414,7 +414,7 @@ function run(command2, args, options7 = {}) {
       let size3 = 0;
       child[name6]?.on("data", (chunk) => {
         if (keep2 && name6 === "stdout") return keep2(chunk);
-        if (options7.onOutput && name6 === "stdout") return give(chunk);
+        if (options6.onOutput && name6 === "stdout") return give(chunk);
         size3 += chunk.length;
         if (size3 <= limit) gathered[name6].push(chunk);
       });
@@ -424,18 +424,18 @@ function run(command2, args, options7 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options7.signal?.addEventListener("abort", stop, { once: true });
+    options6.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options7.signal?.removeEventListener("abort", stop);
+      options6.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
       else resolve26(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options7.keepInput) child.stdin?.destroy();
+      if (options6.keepInput) child.stdin?.destroy();
       if (keep2) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
@@ -453,12 +453,12 @@ function run(command2, args, options7 = {}) {
       (code, signal) => settle2({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options7.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options6.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options7.input !== void 0) {
-      child.stdin.end(options7.input);
+    if (options6.input !== void 0) {
+      child.stdin.end(options6.input);
     }
   });
 }
@@ -854,8 +854,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options7) {
-  options7 = Object.assign({}, defaultOptions, options7);
+function validate(xmlData, options6) {
+  options6 = Object.assign({}, defaultOptions, options6);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -906,7 +906,7 @@ function validate(xmlData, options7) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options7);
+          const isValid = validateAttributeString(attrStr, options6);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -934,13 +934,13 @@ function validate(xmlData, options7) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options7);
+          const isValid = validateAttributeString(attrStr, options6);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options7.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options6.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -1115,7 +1115,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options7) {
+function validateAttributeString(attrStr, options6) {
   const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches2.length; i++) {
@@ -1123,7 +1123,7 @@ function validateAttributeString(attrStr, options7) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
     } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options7.allowBooleanAttributes) {
+    } else if (matches2[i][3] === void 0 && !options6.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
     const attrName = matches2[i][2];
@@ -1366,26 +1366,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options7 = {}) {
-        this._limit = options7.limit || {};
+      constructor(options6 = {}) {
+        this._limit = options6.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options7.postCheck === "function" ? options7.postCheck : (r) => r;
+        this._postCheck = typeof options6.postCheck === "function" ? options6.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options7.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options7.namedEntities || null);
+        this._numericAllowed = options6.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options6.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options7.remove && Array.isArray(options7.remove) ? options7.remove : []);
-        this._leaveSet = new Set(options7.leave && Array.isArray(options7.leave) ? options7.leave : []);
-        const ncrCfg = parseNCRConfig(options7.ncr);
+        this._removeSet = new Set(options6.remove && Array.isArray(options6.remove) ? options6.remove : []);
+        this._leaveSet = new Set(options6.leave && Array.isArray(options6.leave) ? options6.leave : []);
+        const ncrCfg = parseNCRConfig(options6.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options7.onExternalEntity === "function" ? options7.onExternalEntity : null;
-        this._onInputEntity = typeof options7.onInputEntity === "function" ? options7.onInputEntity : null;
+        this._onExternalEntity = typeof options6.onExternalEntity === "function" ? options6.onExternalEntity : null;
+        this._onInputEntity = typeof options6.onInputEntity === "function" ? options6.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1832,8 +1832,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options7) {
-      const built = Object.assign({}, defaultOptions2, options7);
+    buildOptions = function(options6) {
+      const built = Object.assign({}, defaultOptions2, options6);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1963,9 +1963,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options7, xmlVersion) {
-        this.suppressValidationErr = !options7;
-        this.options = options7;
+      constructor(options6, xmlVersion) {
+        this.suppressValidationErr = !options6;
+        this.options = options6;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2483,29 +2483,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options7 = {}) {
-  options7 = Object.assign({}, consider, options7);
+function toNumber(str, options6 = {}) {
+  options6 = Object.assign({}, consider, options6);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options7.skipLike !== void 0 && options7.skipLike.test(trimmedStr)) return str;
+  else if (options6.skipLike !== void 0 && options6.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options7.unicode) {
+  if (options6.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options7.hex && hexRegex.test(trimmedStr)) {
+  if (options6.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options7.binary && binRegex.test(trimmedStr)) {
+  } else if (options6.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options7.octal && octRegex.test(trimmedStr)) {
+  } else if (options6.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options7);
+    return handleInfinity(str, num, options6);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options7);
+    return resolveEnotation(str, trimmedStr, options6);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2516,14 +2516,14 @@ function toNumber(str, options7 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options7.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options6.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options7.eNotation) return num;
+          if (options6.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2543,8 +2543,8 @@ function toNumber(str, options7 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options7) {
-  if (!options7.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options6) {
+  if (!options6.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2558,7 +2558,7 @@ function resolveEnotation(str, trimmedStr, options7) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options7.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options6.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2588,9 +2588,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options7) {
+function handleInfinity(str, num, options6) {
   const isPositive = num === Infinity;
-  switch (options7.infinity.toLowerCase()) {
+  switch (options6.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2662,9 +2662,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options7 = {}, data) {
+      constructor(pattern, options6 = {}, data) {
         this.pattern = pattern;
-        this.separator = options7.separator || ".";
+        this.separator = options6.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -3138,8 +3138,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options7 = {}) {
-        this.separator = options7.separator || ".";
+      constructor(options6 = {}) {
+        this.separator = options6.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -3154,7 +3154,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options7 = null) {
+      push(tagName, attrValues = null, namespace = null, options6 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -3183,7 +3183,7 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth2 = this.path.length;
-        const keep2 = options7 !== null ? options7.keep : null;
+        const keep2 = options6 !== null ? options6.keep : null;
         if (keep2 !== null && keep2 !== void 0 && keep2.length > 0 && attrValues) {
           for (let i = 0; i < keep2.length; i++) {
             const name6 = keep2[i];
@@ -4342,14 +4342,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options7) {
+function extractRawAttributes(prefixedAttrs, options6) {
   if (!prefixedAttrs) return {};
-  const attrs = options7.attributesGroupName ? prefixedAttrs[options7.attributesGroupName] : prefixedAttrs;
+  const attrs = options6.attributesGroupName ? prefixedAttrs[options6.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options7.attributeNamePrefix)) {
-      const rawName = key.substring(options7.attributeNamePrefix.length);
+    if (key.startsWith(options6.attributeNamePrefix)) {
+      const rawName = key.substring(options6.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -4369,25 +4369,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options7 = this.options;
+  const options6 = this.options;
   if (val !== void 0) {
-    if (options7.trimValues && !dontTrim) {
+    if (options6.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options7.jPath ? jPath.toString() : jPath;
-      const newval = options7.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options6.jPath ? jPath.toString() : jPath;
+      const newval = options6.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options7.trimValues) {
-        return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
+      } else if (options6.trimValues) {
+        return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options7.parseTagValue, options7.numberParseOptions);
+          return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
         } else {
           return val;
         }
@@ -4412,8 +4412,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options7 = this.options;
-  if (force === true || options7.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options6 = this.options;
+  if (force === true || options6.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches2 = getAllMatches(attrStr, attrsRegx);
     const len = matches2.length;
     const attrs = {};
@@ -4425,7 +4425,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options7.trimValues) val = val.trim();
+        if (options6.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4435,38 +4435,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options7.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options6.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options7.attributeNamePrefix + attrName;
+      let aName = options6.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options7.transformAttributeName) {
-          aName = options7.transformAttributeName(aName);
+        if (options6.transformAttributeName) {
+          aName = options6.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options7);
+        aName = sanitizeName(aName, options6);
         if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options7.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options6.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options7.parseAttributeValue, options7.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options6.parseAttributeValue, options6.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options7.allowBooleanAttributes) {
+        } else if (options6.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options7.attributesGroupName && !options7.preserveOrder) {
+    if (options6.attributesGroupName && !options6.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options7.attributesGroupName] = attrs;
+      attrCollection[options6.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4661,12 +4661,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options7) {
+function parseValue(val, shouldParse, options6) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options7);
+    else return toNumber(val, options6);
   } else {
     if (isExist(val)) {
       return val;
@@ -4675,7 +4675,7 @@ function parseValue(val, shouldParse, options7) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options7) {
+function transformTagName(fn2, tagName, tagExp, options6) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4683,14 +4683,14 @@ function transformTagName(fn2, tagName, tagExp, options7) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options7);
+  tagName = sanitizeName(tagName, options6);
   return { tagName, tagExp };
 }
-function sanitizeName(name6, options7) {
+function sanitizeName(name6, options6) {
   if (criticalProperties.includes(name6)) {
     throw new Error(`[SECURITY] Invalid name: "${name6}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
-    return options7.onDangerousProperty(name6);
+    return options6.onDangerousProperty(name6);
   }
   return name6;
 }
@@ -4708,8 +4708,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options7, externalEntities) {
-        this.options = options7;
+      constructor(options6, externalEntities) {
+        this.options = options6;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4767,9 +4767,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options7 = this.options;
-      const crlfPositions = options7.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options7.captureMetaData ? (newline, index) => {
+      const options6 = this.options;
+      const crlfPositions = options6.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options6.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4783,7 +4783,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options7.processEntities);
+      const docTypeReader = new DocTypeReader(options6.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4792,28 +4792,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options7.removeNSPrefix) {
+            if (options6.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options7.transformTagName, tagName, "", options7).tagName;
+            tagName = transformTagName(options6.transformTagName, tagName, "", options6).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options7.unpairedTagsSet.has(tagName)) {
+            if (tagName && options6.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options7.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options6.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options7.captureMetaData && currentNode) {
+            if (options6.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4828,26 +4828,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options7.ignoreDeclaration && tagData.tagName === "?xml" || options7.ignorePiTags) {
+            if (options6.ignoreDeclaration && tagData.tagName === "?xml" || options6.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options7.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options7.ignoreAttributes !== true) {
+              childNode.add(options6.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options6.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options7.captureMetaData) {
+              if (options6.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options7.commentPropName) {
+            if (options6.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options7.commentPropName, [{ [options7.textNodeName]: comment }]);
+              currentNode.add(options6.commentPropName, [{ [options6.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4862,14 +4862,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options7.cdataPropName) {
-              currentNode.add(options7.cdataPropName, [{ [options7.textNodeName]: tagExp }]);
+            if (options6.cdataPropName) {
+              currentNode.add(options6.cdataPropName, [{ [options6.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options7.textNodeName, val);
+              currentNode.add(options6.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result2 = readTagExp(xmlData, i, options7.removeNSPrefix);
+            let result2 = readTagExp(xmlData, i, options6.removeNSPrefix);
             if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4879,8 +4879,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result2.tagExp;
             let attrExpPresent = result2.attrExpPresent;
             let closeIndex = result2.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
-            if (options7.strictReservedNames && (tagName === options7.commentPropName || tagName === options7.cdataPropName || tagName === options7.textNodeName || tagName === options7.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
+            if (options6.strictReservedNames && (tagName === options6.commentPropName || tagName === options6.cdataPropName || tagName === options6.textNodeName || tagName === options6.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4889,7 +4889,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options7.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options6.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4914,18 +4914,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options7);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options6);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options7.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result2.closeIndex;
-              } else if (options7.unpairedTagsSet.has(tagName)) {
+              } else if (options6.unpairedTagsSet.has(tagName)) {
                 i = result2.closeIndex;
               } else {
                 const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4937,33 +4937,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options7.textNodeName, tagContent);
+              childNode.add(options6.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options7.captureMetaData) {
+              if (options6.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options7.transformTagName, tagName, tagExp, options7));
+                ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options7.captureMetaData) {
+                if (options6.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options7.unpairedTagsSet.has(tagName)) {
+              } else if (options6.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options7.captureMetaData) {
+                if (options6.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4972,7 +4972,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options7.maxNestedTags) {
+                if (this.tagsNodeStack.length > options6.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -5010,39 +5010,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options7, matcher2, readonlyMatcher) {
-  return compress(node2, options7, matcher2, readonlyMatcher);
+function prettify(node2, options6, matcher2, readonlyMatcher) {
+  return compress(node2, options6, matcher2, readonlyMatcher);
 }
-function compress(arr, options7, matcher2, readonlyMatcher) {
+function compress(arr, options6, matcher2, readonlyMatcher) {
   let text8;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options7.textNodeName) {
+    if (property !== void 0 && property !== options6.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options7.attributeNamePrefix
+        options6.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options7.textNodeName) {
+    if (property === options6.textNodeName) {
       if (text8 === void 0) text8 = tagObj[property];
       else text8 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options7, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options7);
-      if (Object.keys(val).length === 0 && options7.alwaysCreateTextNode) {
-        val[options7.textNodeName] = "";
+      let val = compress(tagObj[property], options6, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options6);
+      if (Object.keys(val).length === 0 && options6.alwaysCreateTextNode) {
+        val[options6.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options7);
-      } else if (Object.keys(val).length === 1 && val[options7.textNodeName] !== void 0 && !options7.alwaysCreateTextNode) {
-        val = val[options7.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options6);
+      } else if (Object.keys(val).length === 1 && val[options6.textNodeName] !== void 0 && !options6.alwaysCreateTextNode) {
+        val = val[options6.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options7.alwaysCreateTextNode) val[options7.textNodeName] = "";
+        if (options6.alwaysCreateTextNode) val[options6.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -5054,21 +5054,21 @@ function compress(arr, options7, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options7.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options6.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options7.textNodeName) {
+      if (property !== void 0 && property !== options6.textNodeName) {
         matcher2.pop();
       }
     }
   }
   if (typeof text8 === "string") {
-    if (text8.length > 0) compressedObj[options7.textNodeName] = text8;
-  } else if (text8 !== void 0) compressedObj[options7.textNodeName] = text8;
+    if (text8.length > 0) compressedObj[options6.textNodeName] = text8;
+  } else if (text8 !== void 0) compressedObj[options6.textNodeName] = text8;
   return compressedObj;
 }
 function propName(obj) {
@@ -5078,15 +5078,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options7) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options7.attributeNamePrefix) ? atrrName.substring(options7.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options7.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options7.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options6.attributeNamePrefix) ? atrrName.substring(options6.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options6.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -5094,8 +5094,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options7) {
     }
   }
 }
-function isLeafTag(obj, options7) {
-  const { textNodeName } = options7;
+function isLeafTag(obj, options6) {
+  const { textNodeName } = options6;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -5124,9 +5124,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options7) {
+      constructor(options6) {
         this.externalEntities = {};
-        this.options = buildOptions(options7);
+        this.options = buildOptions(options6);
       }
       /**
        * Parse XML dats to JS object 
@@ -5373,8 +5373,8 @@ var init_s3_blobs = __esm({
       constructor(place2) {
         this.place = place2;
         this.where = `s3://${place2.bucket}${place2.prefix ? `/${place2.prefix}` : ""} at ${place2.endpoint}`;
-        const options7 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options7) : new import_node_http.Agent(options7);
+        const options6 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options6) : new import_node_http.Agent(options6);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -7577,52 +7577,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options7) {
+function defineScalarTag(tagName, options6) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options7.implicit ?? false,
-    matchByTagPrefix: options7.matchByTagPrefix ?? false,
-    implicitFirstChars: options7.implicitFirstChars ?? null,
-    resolve: options7.resolve,
-    identify: options7.identify,
-    represent: options7.represent ?? ((data) => String(data)),
-    representTagName: options7.representTagName ?? (() => tagName)
+    implicit: options6.implicit ?? false,
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    implicitFirstChars: options6.implicitFirstChars ?? null,
+    resolve: options6.resolve,
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => String(data)),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options7) {
-  const carrierIsResult = options7.finalize === void 0;
+function defineSequenceTag(tagName, options6) {
+  const carrierIsResult = options6.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options7.matchByTagPrefix ?? false,
-    create: options7.create,
-    addItem: options7.addItem,
-    finalize: options7.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    create: options6.create,
+    addItem: options6.addItem,
+    finalize: options6.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options7.identify,
-    represent: options7.represent ?? ((data) => data),
-    representTagName: options7.representTagName ?? (() => tagName)
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => data),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options7) {
-  const carrierIsResult = options7.finalize === void 0;
+function defineMappingTag(tagName, options6) {
+  const carrierIsResult = options6.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options7.matchByTagPrefix ?? false,
-    create: options7.create,
-    addPair: options7.addPair,
-    has: options7.has,
-    keys: options7.keys,
-    get: options7.get,
-    finalize: options7.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options6.matchByTagPrefix ?? false,
+    create: options6.create,
+    addPair: options6.addPair,
+    has: options6.has,
+    keys: options6.keys,
+    get: options6.get,
+    finalize: options6.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options7.identify,
-    represent: options7.represent ?? ((data) => data),
-    representTagName: options7.representTagName ?? (() => tagName)
+    identify: options6.identify,
+    represent: options6.represent ?? ((data) => data),
+    representTagName: options6.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source2) {
@@ -7873,11 +7873,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string5, max) {
   return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark2, options7) {
+function makeSnippet(mark2, options6) {
   if (!mark2.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options7
+    ...options6
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -8300,10 +8300,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options7) {
+function constructFromEvents(events, options6) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options7,
+    ...options6,
     events,
     documents: [],
     eventIndex: 0,
@@ -9202,11 +9202,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options7) {
+function parseEvents(input, options6) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options7,
+    ...options6,
     input: `${input}\0`,
     length,
     position: 0,
@@ -9232,10 +9232,10 @@ function parseEvents(input, options7) {
   }
   return state.events;
 }
-function loadDocuments(input, options7 = {}) {
+function loadDocuments(input, options6 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options7
+    ...options6
   };
   const source2 = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -9245,8 +9245,8 @@ function loadDocuments(input, options7 = {}) {
     source: source2
   });
 }
-function load(input, options7) {
-  const documents = loadDocuments(input, options7);
+function load(input, options6) {
+  const documents = loadDocuments(input, options6);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -14798,11 +14798,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema5) {
-  const options7 = schema5.anyOf;
-  if (!Array.isArray(options7) || options7.length === 0 || schema5.type !== void 0)
+  const options6 = schema5.anyOf;
+  if (!Array.isArray(options6) || options6.length === 0 || schema5.type !== void 0)
     return;
   const types4 = [];
-  for (const option of options7) {
+  for (const option of options6) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -15629,14 +15629,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema5, ctx, json2, params) => {
       const def = schema5._zod.def;
       const isExclusive = def.inclusive === false;
-      const options7 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options6 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options7;
+        json2.oneOf = options6;
       } else {
-        json2.anyOf = options7;
+        json2.anyOf = options6;
       }
     };
     intersectionProcessor = (schema5, ctx, json2, params) => {
@@ -16050,10 +16050,10 @@ function strictObject(shape2, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options7, params) {
+function union(options6, params) {
   return new ZodUnion({
     type: "union",
-    options: options7,
+    options: options6,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -18022,7 +18022,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs104 = require("node:fs");
+var import_node_fs105 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -18985,14 +18985,14 @@ async function listLeft(root, path2, most7 = 1e4) {
   }
   return names4.sort((a, b) => a.name < b.name ? -1 : 1);
 }
-async function walkLeft(root, path2, options7 = {}) {
+async function walkLeft(root, path2, options6 = {}) {
   const found2 = [];
-  const most7 = options7.most ?? mostNames;
+  const most7 = options6.most ?? mostNames;
   const visit = async (folder, depth2) => {
     if (depth2 > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
     for (const { name: name6, kind } of await listLeft(root, folder, most7)) {
       const at2 = folder ? `${folder}/${name6}` : name6;
-      if (options7.skip?.(at2)) continue;
+      if (options6.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
       if (found2.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
@@ -22388,12 +22388,12 @@ var environment = () => ({
   GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
-var git = (args, options7 = {}) => run("git", options7.gitDir ? ["--git-dir", options7.gitDir, ...args] : args, {
-  ...options7.cwd ? { cwd: options7.cwd } : {},
-  ...options7.input === void 0 ? {} : { input: options7.input },
-  ...options7.signal ? { signal: options7.signal } : {},
-  ...options7.binary ? { encoding: "latin1" } : {},
-  env: { ...environment(), ...options7.env }
+var git = (args, options6 = {}) => run("git", options6.gitDir ? ["--git-dir", options6.gitDir, ...args] : args, {
+  ...options6.cwd ? { cwd: options6.cwd } : {},
+  ...options6.input === void 0 ? {} : { input: options6.input },
+  ...options6.signal ? { signal: options6.signal } : {},
+  ...options6.binary ? { encoding: "latin1" } : {},
+  env: { ...environment(), ...options6.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -22411,13 +22411,13 @@ function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
   return passing.test(stderr) ? "passing" : void 0;
 }
-async function patiently(args, options7, { url: url2, submodule, reporter: reporter2 }) {
+async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
   const ask3 = askFor(url2, submodule === true);
   for (let tried2 = 0; ; tried2++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask3.url), { ...options7, env: { ...ask3.env, ...options7.env }, signal })
+      git(args(ask3.url), { ...options6, env: { ...ask3.env, ...options6.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : passingFault(o.stderr);
@@ -22441,8 +22441,8 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options7) {
-  const out = await git(args, options7);
+async function told3(args, options6) {
+  const out = await git(args, options6);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
@@ -25071,19 +25071,19 @@ async function openWorkspace(values) {
   const root = (0, import_node_path28.resolve)(read3.value.root);
   return good({ ...read3.value, root, state: (0, import_node_path28.resolve)(read3.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options7 = {}) {
-  const inputs = await readValues(values, packages, options7);
+async function readAndPlan(values, packages, options6 = {}) {
+  const inputs = await readValues(values, packages, options6);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options7 = {}) {
-  const workspace = options7.workspace ? good(options7.workspace) : await openWorkspace(values);
+async function readValues(values, packages, options6 = {}) {
+  const workspace = options6.workspace ? good(options6.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options7.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options7);
+  const selection = { ...selectionOf(values, packages), ...options6.tests ? { tests: true } : {} };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options6);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
     const changed2 = await changedSince(inputs.value, values["changed-since"], selection);
@@ -25092,7 +25092,7 @@ async function readValues(values, packages, options7 = {}) {
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options7 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name6 of Object.keys(workspace.distro.distributions).sort()) {
@@ -25103,7 +25103,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options7 = {}) {
   }
   if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options7.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options6.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -25938,123 +25938,9 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_diagnostics();
-init_names();
-
-// ts-src/model/result.ts
-var isDone = (state) => state === "cached" || state === "built" || state === "passed";
-
-// ts-src/cli/build.ts
-init_files();
-init_process();
-
-// ts-src/render/log.ts
-var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
-var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most7 = 25) {
-  const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
-  const start2 = Math.max(
-    0,
-    lines.findLastIndex((l) => l.startsWith("== "))
-  );
-  const first2 = lines.findIndex(
-    (l, i) => i > start2 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
-  );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start2, first2 - 3);
-  return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
-}
-var short = (text8) => printable(text8.trim()).slice(0, 300);
-var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
-var rules = [
-  {
-    pattern: network,
-    say(match, log) {
-      const around = log.slice(Math.max(0, match.index - 2e3), match.index + 500);
-      const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "");
-      return {
-        cause: `it tried to fetch ${url2 ? short(url2) : "something"} while building, and builds have no network`,
-        hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args"
-      };
-    }
-  },
-  {
-    // CMake reports optional packages as warnings: only an error is a cause.
-    pattern: /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
-    say: (match) => ({
-      cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
-      hint: "declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root"
-    })
-  },
-  {
-    pattern: /fatal error: ([^:\s]+): No such file or directory/,
-    say: (match) => ({
-      cause: `the header ${short(match[1])} was not found`,
-      hint: "the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it"
-    })
-  },
-  {
-    pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
-    say: (match) => ({
-      cause: `the Python module '${match[1]}' was not found`,
-      hint: "the package that has it must be a dependency in package.xml"
-    })
-  },
-  {
-    pattern: /No space left on device/,
-    say: () => ({ cause: "the disk is full", hint: "make room and run the same command again: it continues" })
-  },
-  {
-    pattern: /Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/,
-    say: () => ({ cause: "the compiler ran out of memory", hint: "run fewer compilers at once (--jobs)" })
-  },
-  {
-    pattern: /^(\/[^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/m,
-    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
-  },
-  {
-    pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
-    say: (match) => ({
-      cause: `the linker did not find the library '${match[1]}'`,
-      hint: "the package that has it must be a dependency in package.xml"
-    })
-  },
-  {
-    pattern: /undefined reference to [`']([^'\n]+)'/,
-    say: (match) => ({
-      cause: `undefined reference to '${short(match[1])}'`,
-      hint: "a library that defines it is not linked, or was built without it"
-    })
-  },
-  {
-    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)/,
-    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
-  },
-  {
-    pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
-    say: (match) => ({
-      cause: `the program '${match[1]}' was not found`,
-      hint: "the package that has it must be a <buildtool_depend> or <build_depend> in package.xml"
-    })
-  },
-  {
-    pattern: /Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)+((?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt))(?::[^\n]*)?)/,
-    say: (match) => ({ cause: `Python stopped with ${short(match[1])}` })
-  },
-  {
-    pattern: /No rule to make target '([^'\n]+)', needed by '([^'\n]+)'/,
-    say: (match) => ({ cause: `there is no rule to make '${short(match[1])}', which '${short(match[2])}' needs` })
-  }
-];
-function knownCause(log) {
-  const plain2 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
-  for (const { pattern, say } of rules) {
-    const match = pattern.exec(plain2);
-    if (match) return say(match, plain2);
-  }
-  return void 0;
-}
 
 // ts-src/render/summary.ts
 var duration2 = (milliseconds) => {
@@ -26209,8 +26095,8 @@ function parseDeb822(text8) {
 }
 function baseSources(platform3, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options7 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options7 ? `[${options7}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options6 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options6 ? `[${options6}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform3;
   if (mirror) {
@@ -26256,11 +26142,11 @@ while read -r option; do
     FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
   done
 done`;
-function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, options7) {
+function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, options6) {
   const include = platform3.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform3.include];
   const args = [
     `--variant=${platform3.image ? "apt" : "buildd"}`,
-    `--mode=${options7.plain ? "unshare" : "root"}`,
+    `--mode=${options6.plain ? "unshare" : "root"}`,
     `--architectures=${architecture3}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -28522,7 +28408,7 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command2, args, options7) => run("nsenter", [...enter2, "--", command2, ...args], options7),
+    run: (command2, args, options6) => run("nsenter", [...enter2, "--", command2, ...args], options6),
     close: held.end
   };
 }
@@ -28574,7 +28460,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options7) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options7);
+var gpg = (at2, args, options6) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options6);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -28688,7 +28574,7 @@ async function signerOf(at2, keys) {
         return checked.ok ? good(signed.stdout) : checked;
       });
     },
-    run: (command2, args, options7 = {}) => at2.run(command2, args, { ...options7, env: { ...process.env, ...options7.env, GNUPGHOME: at2.home } })
+    run: (command2, args, options6 = {}) => at2.run(command2, args, { ...options6, env: { ...process.env, ...options6.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command: command2, publicKey }) {
@@ -29328,780 +29214,126 @@ var FolderEndpoint = class {
   }
 };
 
-// ts-src/cli/archive-check.ts
-var import_node_path46 = require("node:path");
+// ts-src/cli/build-end.ts
+var import_node_fs59 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_diagnostics();
+
+// ts-src/model/result.ts
+var isDone = (state) => state === "cached" || state === "built" || state === "passed";
+
+// ts-src/cli/build-end.ts
 init_files();
 
-// ts-src/plan/archive.ts
-init_diagnostics();
-function missingPackages(scope2, resolver, names4) {
-  const found2 = /* @__PURE__ */ new Map();
-  let near;
-  const look2 = (p, list9, tests) => {
-    for (const written of list9) {
-      const name6 = /^[^=:/<>( ]*/.exec(written)[0];
-      if (names4.has(name6)) continue;
-      let missing = found2.get(name6);
-      if (!missing) {
-        near ??= new NearNames(names4);
-        missing = {
-          name: name6,
-          ...originOf(p, name6, resolver),
-          neededBy: [],
-          testedBy: [],
-          near: likelyName(name6, near, names4)
-        };
-        found2.set(name6, missing);
-      }
-      const users2 = tests ? missing.testedBy : missing.neededBy;
-      if (users2.at(-1) !== p.name) users2.push(p.name);
-    }
-  };
-  for (const p of scope2.packages) {
-    look2(p, p.systemBuild, false);
-    look2(p, p.systemRun, false);
-    look2(p, p.systemTest, true);
-  }
-  return [...found2.values()].sort((a, b) => compare(a.name, b.name));
-}
-function originOf(p, name6, resolver) {
-  const number7 = resolver.evaluated.number.get(p.name);
-  for (const need of number7 === void 0 ? [] : resolver.evaluated.needs(number7)) {
-    const r = resolver.resolve(need);
-    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name6)) continue;
-    const rule = resolver.rosdepRule(r.key);
-    return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
-  }
-  return { key: void 0, file: void 0 };
-}
-function likelyName(name6, near, names4) {
-  const [typo] = near.of(name6, 1, 1);
-  if (typo !== void 0) return typo;
-  const bare = name6.replace(/^(?:python3?|lib)-?/, "");
-  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name6 && n.length > 2 && names4.has(n));
-  if (other !== void 0) return other;
-  const [similar] = near.of(name6, 1);
-  if (similar !== void 0) return similar;
-  const parts2 = name6.split("-");
-  for (let n = parts2.length - 1; n > 1; n--) {
-    const start2 = parts2.slice(0, n).join("-");
-    if (names4.has(start2)) return start2;
-  }
-  return void 0;
-}
-
-// ts-src/sandbox/archive-names.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
-init_files();
-var largestList = 512 * 1024 * 1024;
-function archiveNames(base) {
-  const kept3 = (0, import_node_path45.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
-  const known3 = readIf(kept3);
-  if (known3 !== void 0) return new Set(known3.split("\n"));
-  if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs40.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
-  if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
-  const names4 = /* @__PURE__ */ new Set();
-  for (const file3 of files) {
-    const path2 = (0, import_node_path45.join)(base.lists, file3);
-    if ((0, import_node_fs40.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs40.readFileSync)(path2, "latin1"), names4);
-  }
-  if (!names4.size) return void 0;
-  writeWhole(kept3, [...names4].sort().join("\n"), { sync: false });
-  return names4;
-}
-function addNames(list9, names4) {
-  const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list9); m; m = field.exec(list9)) {
-    if (m[1] === "Package") names4.add(m[2]);
-    else for (const provided of m[2].split(",")) names4.add(provided.trim().split(/[ (:]/)[0]);
-  }
-}
-function baseAtHand(state, platform3, architecture3) {
-  for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path45.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
-    if (base) return base;
-  }
-  return void 0;
-}
-
-// ts-src/cli/archive-check.ts
-var archiveCheck = (planned3) => (scope2, target2, names4) => {
-  const blocked = /* @__PURE__ */ new Map();
-  const resolver = planned3.resolvers[planned3.plan.scopes.indexOf(scope2)];
-  const missing = resolver ? missingPackages(scope2, resolver, names4) : [];
-  for (const m of missing)
-    for (const p of m.neededBy)
-      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned3.workspace)) };
-};
-function told5(m, scope2, target2, workspace) {
-  const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
-  const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path46.resolve)(workspace.root, m.file));
-  const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
-  return (m.neededBy.length ? error : warning)(
-    "system-missing",
-    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users2} (${scope2.distribution})`,
-    {
-      file: m.file ?? workspace.file,
-      line: line2,
-      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target2.os} ${target2.release} into a rosdep file before it, or name the packages in package_settings`
-    }
+// ts-src/render/log.ts
+var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
+var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
+function tellingPart(log, most7 = 25) {
+  const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
+  const start2 = Math.max(
+    0,
+    lines.findLastIndex((l) => l.startsWith("== "))
   );
+  const first2 = lines.findIndex(
+    (l, i) => i > start2 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
+  );
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start2, first2 - 3);
+  return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-function checkArchives(planned3) {
-  const check4 = archiveCheck(planned3);
-  const diagnostics = /* @__PURE__ */ new Map();
-  for (const scope2 of planned3.plan.scopes) {
-    const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
-    for (const target2 of architectures2.values()) {
-      const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
-      const names4 = base && archiveNames(base);
-      for (const d of names4 ? check4(scope2, target2, names4).diagnostics : []) diagnostics.set(d.message, d);
-    }
-  }
-  return [...diagnostics.values()];
-}
-
-// ts-src/cli/run-input.ts
-var runInputOf = (planned3) => ({
-  plan: planned3.plan,
-  distro: planned3.workspace.distro,
-  distroRoot: planned3.workspace.root,
-  state: planned3.workspace.state,
-  distributions: planned3.distributions,
-  lock: planned3.lock,
-  bases: {},
-  checkArchive: archiveCheck(planned3),
-  untrusted: void 0,
-  tested: () => false
-});
-
-// ts-src/engine/scheduler.ts
-init_urls();
-init_faults();
-
-// ts-src/engine/task-graph.ts
-init_names();
-
-// ts-src/engine/interface-digests.ts
-init_digest();
-var digest2 = (text8) => sha256(text8).slice(0, 32);
-var InterfaceDigests = class {
-  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
-    this.interfaceOf = interfaceOf3;
-    this.full = full;
-    this.runs = runs;
-    this.together = together2;
-  }
-  runs;
-  together;
-  known = {
-    api: /* @__PURE__ */ new Map(),
-    tool: /* @__PURE__ */ new Map(),
-    code: /* @__PURE__ */ new Map(),
-    full: /* @__PURE__ */ new Map()
-  };
-  loading = /* @__PURE__ */ new Map();
-  /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
-  ofBuild(n, isTool) {
-    if (this.full) return this.of(n, "full");
-    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
-  }
-  /** A package and its run closure. Every interface in it must be known. */
-  of(n, mode) {
-    const there = this.known[mode].get(n);
-    if (there !== void 0) return there;
-    const members2 = this.together.get(n) ?? [n];
-    if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
-      return this.keep(members2, mode, this.of(n, "code"));
-    const below2 = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
-    return this.keep(
-      members2,
-      mode,
-      digest2(
-        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below2].map((d) => this.of(d, mode)).sort().join(" ")}`
-      )
-    );
-  }
-  keep(members2, mode, id) {
-    for (const m of members2) this.known[mode].set(m, id);
-    return id;
-  }
-  /** Whether it, or anything that it needs to run, has something that loads shared libraries. */
-  loads(n) {
-    const there = this.loading.get(n);
-    if (there !== void 0) return there;
-    const members2 = this.together.get(n) ?? [n];
-    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => this.runs[m].some((d) => !members2.includes(d) && this.loads(d)));
-    for (const m of members2) this.loading.set(m, found2);
-    return found2;
-  }
-};
-
-// ts-src/engine/task-graph.ts
-var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
-var kinds2 = ["build", "test", "docs"];
-var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
-function makeTaskGraph(scope2, target2, base, { system, layers }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
-  const { packages } = scope2;
-  const closures = closuresOf(scope2);
-  const records = packages.map(() => void 0);
-  let priority;
-  return {
-    id: scopeId(scope2.distribution, target2),
-    scope: scope2,
-    target: target2,
-    base,
-    system,
-    layers,
-    closures,
-    count: packages.length,
-    lacking,
-    records,
-    tests: packages.map(() => void 0),
-    docs: packages.map(() => void 0),
-    sets: packages.map(() => void 0),
-    owners: /* @__PURE__ */ new Map(),
-    interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, full),
-    // Who does tasks that others schedule has no use for it.
-    get priority() {
-      return priority ??= [
-        ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
-        ...packages.map((p) => history(`${p.name} test`) ?? 15e3),
-        ...packages.map((p) => history(`${p.name} docs`) ?? 5e3)
-      ];
-    },
-    results: [
-      ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
-      ...packages.map(
-        (p) => tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
-      ),
-      ...packages.map(
-        (p) => documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
-      )
-    ]
-  };
-}
-var waiting = (id, p, kind) => ({
-  id,
-  name: p.name,
-  kind,
-  state: "waiting",
-  reason: ""
-});
-function packagesInRoot({ closures, count: count3 }, task) {
-  if (task < count3) return closures.root(task);
-  return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
-}
-function documentationNeeds(closures) {
-  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...closures.runtimeDependencies[n] ?? []])]);
-  const cycle = new Int32Array(all.length).fill(-1);
-  cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
-  return all.map((list9, n) => list9.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
-}
-function tasksBefore(graph2, testsStop) {
-  const { results, count: count3 } = graph2;
-  const documented = documentationNeeds(graph2.closures);
-  const needs = results.map((t, task) => {
-    if (!t) return [];
-    const docs2 = t.kind === "docs" && documented[task % count3] || [];
-    return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
-  });
-  if (!testsStop) return needs;
-  const all = needs.map((list9, task) => [
-    ...list9,
-    ...(task < 2 * count3 ? list9 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
-  ]);
-  const set = new Int32Array(all.length).fill(-1);
-  cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list9, task) => list9.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
-}
-
-// ts-src/engine/readiness.ts
-function packageReadiness(closures, isTask) {
-  const { build: build4, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
-  const count3 = build4.length;
-  const setOf = new Int32Array(count3).fill(-1);
-  const sets = [];
-  for (let n = 0; n < count3; n++) {
-    if (setOf[n] >= 0) continue;
-    const members2 = together2.get(n) ?? [n];
-    for (const m of members2) setOf[m] = 3 * count3 + sets.length;
-    sets.push(members2);
-  }
-  const usable3 = (packages) => packages.map((d) => setOf[d]);
-  return readiness([
-    ...build4.map(usable3),
-    ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable3(built), ...usable3(test3[n])] : []),
-    ...documentationNeeds(closures).map(
-      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable3(build4[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
-    ),
-    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable3(runs[m]).filter((s) => s !== 3 * count3 + i)]))
-  ]);
-}
-var readiness = (needs) => ({
-  pending: Uint32Array.from(needs, (n) => n.length),
-  dependents: inverse(needs)
-});
-
-// ts-src/engine/task-records.ts
-function takeRecord(graph2, task, taken2, cached3) {
-  if (taken2.kind === "build") setBuildRecord(graph2, task, taken2.record);
-  else if (taken2.kind === "test") graph2.tests[task - graph2.count] = taken2.record;
-  else graph2.docs[task % graph2.count] = taken2.record;
-  const t = graph2.results[task];
-  if (t && taken2.kind === "test") return takeTests(t, taken2.record, cached3);
-  if (t && taken2.kind === "docs") return takeDocs(t, taken2.record, cached3);
-  return usable2(t, cached3);
-}
-var usable2 = (t, cached3) => cached3 ? { state: "cached", reason: "unchanged" } : { state: "built", reason: t?.reason ?? "" };
-function setBuildRecord(graph2, n, record3) {
-  graph2.records[n] = record3;
-  Object.assign(graph2.results[n] ?? {}, { version: record3.version, debs: record3.debs });
-}
-function takeTests(t, record3, cached3) {
-  t.tests = {
-    tests: record3.tests,
-    failures: record3.failures,
-    skipped: record3.skipped,
-    flaky: record3.flaky.length,
-    ...record3.junit ? { junit: record3.junit.sha256 } : {}
-  };
-  if (record3.outcome === "failed") return { state: "failed", reason: `${earlier(cached3)}${failedTests(record3)}` };
-  const state = cached3 ? "cached" : "passed";
-  if (record3.outcome === "none") return { state, reason: "it has no tests" };
-  const flaky = record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ");
-  return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || "unchanged" };
-}
-function failedTests({ failures, tests, failed: failed5 }) {
-  const [first2] = failed5;
-  const named7 = first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : "";
-  return `${failures} of ${tests} tests failed${named7}`;
-}
-function takeDocs(t, record3, cached3) {
-  t.docs = { ...record3.coverage, warnings: record3.warnings };
-  const [first2] = record3.faults;
-  if (first2 !== void 0) {
-    const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
-    return { state: "failed", reason: `${earlier(cached3)}${first2}${more}` };
-  }
-  return usable2(t, cached3);
-}
-var earlier = (cached3) => cached3 ? "cached: " : "";
-
-// ts-src/engine/task-runner.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
-
-// ts-src/model/docs.ts
-var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
-var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
-var filesOfDocs = (record3) => [
-  record3.interface,
-  record3.facts,
-  record3.pages,
-  record3.log
-];
-var apiFolder = "api";
-var proseFolder = "doc";
-
-// ts-src/engine/store-repair.ts
-var import_node_path47 = require("node:path");
-
-// ts-src/engine/build/outcome.ts
-var made = (value2) => ({ state: "made", value: value2 });
-var failed2 = (reason) => ({ state: "failed", reason });
-var lost = (packages) => ({ state: "lost", packages });
-
-// ts-src/engine/store-repair.ts
-var StoreRepair = class {
-  constructor(options7) {
-    this.options = options7;
-  }
-  restoring = /* @__PURE__ */ new Map();
-  async run(graph2, work2) {
-    const { options: options7 } = this;
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options7.state);
-      let outcome;
-      try {
-        outcome = await work2(folder);
-      } finally {
-        await options7.driver.remove(folder);
-      }
-      if (outcome.state !== "lost") return outcome;
-      for (const d of outcome.packages) {
-        const fault3 = await this.restore(graph2, d);
-        if (fault3 !== void 0) return failed2(fault3);
-      }
-    }
-    return failed2("the store keeps losing what it needs: is its disk sound?");
-  }
-  /** Builds a package and keeps its record. */
-  async build(graph2, request) {
-    const outcome = await this.run(graph2, (work2) => this.options.builder.build({ ...request, work: work2 }));
-    if (outcome.state === "made") await this.options.store.putRecord(outcome.value);
-    return outcome;
-  }
-  /** Builds a package again whose files the store lost, once for all that need it. */
-  restore(graph2, d) {
-    const record3 = graph2.records[d];
-    let under = this.restoring.get(record3);
-    if (!under) this.restoring.set(record3, under = this.restoreNow(graph2, d));
-    return under;
-  }
-  async restoreNow(graph2, d) {
-    const { options: options7 } = this;
-    const p = packageOf(graph2, d);
-    options7.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options7.taskKeys.resolveKey(graph2, d);
-    if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path47.join)(options7.output, "logs", graph2.id, `${p.name}.log`);
-    const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
-    if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options7.restored(graph2, d, outcome.value);
-    return void 0;
-  }
-};
-
-// ts-src/engine/task-runner.ts
-var TaskRunner = class {
-  constructor(options7, reports) {
-    this.options = options7;
-    this.reports = reports;
-    this.repair = new StoreRepair({ ...options7, ...reports });
-  }
-  repair;
-  /** Looks a key up, in the hints first. */
-  async find(graph2, task, key) {
-    if (kindOf3(graph2, task) === "docs") return this.findDocs(graph2, task, key);
-    return kindOf3(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
-  }
-  async findDocs(graph2, task, key) {
-    const record3 = await this.docsOf(key);
-    if (record3 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record3 };
-    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
-  }
-  async docsOf(key) {
-    const record3 = await this.options.store.readJson(docsRecordName(key));
-    if (!isDocRecord(record3) || record3.key !== key) return void 0;
-    return this.options.store.holds(filesOfDocs(record3)) ? record3 : void 0;
-  }
-  async findTest(graph2, task, key) {
-    const { options: options7 } = this;
-    const hint = options7.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options7.store.getTest(key);
-    if (there && !options7.rebuild(packageOf(graph2, task).name) && !options7.retest(there))
-      return { kind: "test", record: there };
-    return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
-  }
-  async findBuild(graph2, task, key) {
-    const { options: options7 } = this;
-    const p = packageOf(graph2, task);
-    const hint = options7.hints.builds.get(key);
-    const record3 = hint && options7.store.holds(hint.debs) ? hint : await options7.store.get(key);
-    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
-    const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
-    if (record3 && !goesDown && !options7.rebuild(p.name)) return { kind: "build", record: record3 };
-    if (p.mustBeCached)
-      return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
-    if (goesDown) return { kind: "todo", reason: `packed anew: the channel holds ${held}` };
-    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
-  }
-  /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
-  async run(graph2, task, resolved, started) {
-    const { options: options7 } = this;
-    const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path48.join)(options7.state, "locks", resolved.key);
-    const outcome = await withMutex(
-      lock2,
-      async () => {
-        const another = await this.doneMeanwhile(graph2, task, resolved.key);
-        if (another) return another;
-        const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path48.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
-        started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path48.join)(options7.output, log));
-      },
-      () => this.reports.note(`${p.name}: another slipway does it; waiting`)
-    );
-    (0, import_node_fs41.rmSync)(lock2, { force: true });
-    return outcome;
-  }
-  async doneMeanwhile(graph2, task, key) {
-    const { options: options7 } = this;
-    const p = packageOf(graph2, task);
-    if (kindOf3(graph2, task) === "docs") {
-      const docs2 = options7.redocument(p.name) ? void 0 : await this.docsOf(key);
-      return docs2 && { kind: "docs", record: docs2, another: true };
-    }
-    if (options7.rebuild(p.name)) return void 0;
-    if (kindOf3(graph2, task) === "test") {
-      const record4 = await options7.store.getTest(key);
-      return record4 && !options7.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
-    }
-    const record3 = await options7.store.get(key);
-    const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
-    if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
-    return { kind: "build", record: record3, another: true };
-  }
-  async doNow(graph2, task, resolved, log) {
-    const { options: options7 } = this;
-    const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
-    if (kindOf3(graph2, task) === "build") {
-      const outcome2 = await this.repair.build(graph2, request);
-      if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
-      return { kind: "build", record: outcome2.value, another: false };
-    }
-    if (kindOf3(graph2, task) === "docs") {
-      const docs2 = await this.repair.run(graph2, (work2) => options7.builder.document({ ...request, work: work2 }));
-      if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
-      await options7.store.writeJson(docsRecordName(resolved.key), docs2.value);
-      return { kind: "docs", record: docs2.value, another: false };
-    }
-    const outcome = await this.repair.run(graph2, (work2) => options7.builder.test({ ...request, work: work2 }));
-    if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options7.store.putTest(outcome.value);
-    return { kind: "test", record: outcome.value, another: false };
-  }
-};
-
-// ts-src/engine/scheduler.ts
-var notesOnly = (say) => ({
-  started: () => void 0,
-  finished: () => void 0,
-  note: say
-});
-var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
-var Scheduler = class {
-  /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options7, graphs, alone = false) {
-    this.options = options7;
-    this.graphs = graphs;
-    this.runner = new TaskRunner(options7, {
-      note: (text8) => options7.progress.note(text8),
-      restored: (graph2, n, record3) => {
-        setBuildRecord(graph2, n, record3);
-        Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
-      }
-    });
-    for (const graph2 of graphs) {
-      this.waits.set(graph2, alone ? nobodyWaits : readinessOf(graph2, options7.testsStop));
-    }
-  }
-  ready = [];
-  waits = /* @__PURE__ */ new Map();
-  runner;
-  resolving = 0;
-  working = 0;
-  stopped = false;
-  wake = () => void 0;
-  /** Settles all that can be settled without doing anything. */
-  async start() {
-    for (const graph2 of this.graphs) {
-      graph2.scope.packages.forEach((p, n) => {
-        const why = p.blocked ?? graph2.lacking.get(p.name);
-        if (why !== void 0) this.finish(graph2, n, "blocked", why);
-      });
-      graph2.results.forEach((t, task) => {
-        if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
-      });
-    }
-    await new Promise((resolve26) => {
-      this.wake = () => {
-        if (!this.resolving) resolve26();
-      };
-      this.wake();
-    });
-    const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-    const kept3 = tasks.filter((t) => isDone(t.state)).length;
-    return {
-      cached: kept3,
-      todo: this.ready.length,
-      open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
-    };
-  }
-  /** Does all that is left, those on the longest remaining path first. */
-  async run() {
-    const finished = new Promise((resolve26) => {
-      this.wake = () => {
-        while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve26();
-      };
-    });
-    this.options.signal.addEventListener("abort", () => {
-      this.stopped = true;
-      this.wake();
-    });
-    if (this.options.signal.aborted) this.stopped = true;
-    this.wake();
-    await finished;
-    for (const graph2 of this.graphs)
-      for (const t of graph2.results)
-        if (t?.state === "waiting") Object.assign(t, { state: "stopped", reason: "the run was stopped before it" });
-  }
-  startNext() {
-    let best = 0;
-    this.ready.forEach((t, i) => {
-      const b = this.ready[best];
-      if (t.graph.priority[t.task] > b.graph.priority[b.task]) best = i;
-    });
-    const { graph: graph2, task, resolved } = this.ready.splice(best, 1)[0];
-    this.working++;
-    this.runTask(graph2, task, resolved).catch((e) => {
-      const left = e instanceof LeftBehindError || e instanceof PackageFileError;
-      const why = left ? `it left what can't be taken: ${e.message}` : environmentFault(e) ?? reportInternal(e);
-      this.finish(graph2, task, "failed", why);
-    }).finally(() => {
-      this.working--;
-      this.wake();
-    });
-  }
-  resolve(graph2, task) {
-    this.resolving++;
-    this.resolveNow(graph2, task).catch((e) => this.finish(graph2, task, "failed", environmentFault(e) ?? reportInternal(e))).finally(() => {
-      this.resolving--;
-      this.wake();
-    });
-  }
-  /** The packages of a task's root are known: finds its key, and whether the store has it. */
-  async resolveNow(graph2, task) {
-    const resolved = await this.options.taskKeys.resolveKey(graph2, task);
-    if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
-    const t = graph2.results[task];
-    t.key = resolved.key;
-    const found2 = await this.runner.find(graph2, task, resolved.key);
-    if (found2.kind === "failed") return this.finish(graph2, task, "failed", found2.reason);
-    if (found2.kind !== "todo") return this.finishWith(graph2, task, found2, true);
-    t.reason = found2.reason;
-    this.ready.push({ graph: graph2, task, resolved });
-  }
-  /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
-  async resolveTask(graph2, task) {
-    if (graph2.results[task]?.state === "waiting") {
-      await this.resolveNow(graph2, task);
-      this.ready.length = 0;
-      return graph2.results[task].state !== "waiting";
-    }
-    return isDone(graph2.results[task]?.state ?? "waiting");
-  }
-  /** Does one task whose root is known, for whoever schedules. */
-  async runScheduled(graph2, task) {
-    if (await this.resolveTask(graph2, task)) return;
-    if (graph2.results[task]?.state !== "waiting") return;
-    const settled2 = await this.options.taskKeys.resolveKey(graph2, task);
-    if (typeof settled2 === "string") this.finish(graph2, task, "failed", settled2);
-    else await this.runTask(graph2, task, settled2);
-  }
-  finishWith(graph2, task, record3, cached3) {
-    const { state, reason } = takeRecord(graph2, task, record3, cached3);
-    this.finish(graph2, task, state, reason);
-  }
-  /** Records a task's outcome, then releases or stops its dependents. Documentation that fails stops no other. */
-  finish(graph2, task, state, reason) {
-    const ended = [{ task, state, reason }];
-    for (const end2 of ended) {
-      const t = graph2.results[end2.task];
-      if (t?.state !== "waiting") continue;
-      Object.assign(t, { state: end2.state, reason: redacted(end2.reason), finished: this.options.now() });
-      this.options.progress.finished(t);
-      const failed5 = end2.state === "failed";
-      if (failed5 && this.options.failFast) this.stopped = true;
-      if (isDone(end2.state) || failed5 && t.kind === "docs") this.resolveDependents(graph2, end2.task);
-      else {
-        const why = stopReason(t, end2.state);
-        for (const d of this.dependentTasks(graph2, end2.task)) ended.push({ task: d, state: "stopped", reason: why });
-      }
-    }
-  }
-  /** Settles those that waited for nothing but this. */
-  resolveDependents(graph2, task) {
-    const { pending: left, dependents } = this.waits.get(graph2);
-    const done = [task];
-    for (const n of done) {
-      for (const d of dependents(n)) {
-        if (--left[d] > 0) continue;
-        if (d >= graph2.results.length) done.push(d);
-        else if (graph2.results[d]?.state === "waiting") this.resolve(graph2, d);
-      }
-    }
-  }
-  /** The tasks that wait for a task, or for what can't be used without it. */
-  dependentTasks(graph2, task) {
-    const { dependents } = this.waits.get(graph2);
-    const found2 = /* @__PURE__ */ new Set([task]);
-    for (const n of found2) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found2.add(d);
-    found2.delete(task);
-    return [...found2].filter((n) => n < graph2.results.length);
-  }
-  async runTask(graph2, task, resolved) {
-    const { options: options7 } = this;
-    const t = graph2.results[task];
-    const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options7.now();
-      t.log = log;
-      options7.progress.started(t);
-    });
-    if (outcome.kind !== "failed") return this.finishWith(graph2, task, outcome, outcome.another);
-    const stopped = options7.signal.aborted;
-    this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
-  }
-};
-function readinessOf(graph2, testsStop) {
-  if (testsStop) return readiness(tasksBefore(graph2, true));
-  return packageReadiness(graph2.closures, (task) => graph2.results[task] !== void 0);
-}
-function stopReason(t, state) {
-  if (t.kind === "test") return `the tests of '${t.name}' failed`;
-  if (state === "failed") return `'${t.name}' failed`;
-  return `'${t.name}' ${state === "blocked" ? "is blocked" : "was stopped"}`;
-}
-
-// ts-src/engine/session-scheduler.ts
-var schedulerOf = (session2, request) => new Scheduler(
+var short = (text8) => printable(text8.trim()).slice(0, 300);
+var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
+var rules = [
   {
-    driver: session2.driver,
-    state: session2.input.state,
-    store: session2.store,
-    taskKeys: session2.taskKeys,
-    builder: session2.builder,
-    output: request.output,
-    workers: request.workers ?? 1,
-    failFast: request.failFast ?? false,
-    testsStop: request.testsStop ?? session2.input.distro.tests.stop_dependents,
-    rebuild: request.rebuild ?? (() => false),
-    redocument: request.redocument ?? (() => false),
-    retest: (record3) => request.retest && record3.outcome === "failed",
-    channelVersion: session2.channelVersion,
-    hints: session2.hints,
-    progress: request.progress ?? notesOnly(session2.say),
-    signal: request.signal,
-    now: Date.now
+    pattern: network,
+    say(match, log) {
+      const around = log.slice(Math.max(0, match.index - 2e3), match.index + 500);
+      const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "");
+      return {
+        cause: `it tried to fetch ${url2 ? short(url2) : "something"} while building, and builds have no network`,
+        hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args"
+      };
+    }
   },
-  session2.graphs,
-  request.alone
-);
-
-// ts-src/io/signals.ts
-var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-function untilStopped(first2 = () => void 0) {
-  const abort = new AbortController();
-  const stop = () => {
-    if (!abort.signal.aborted) first2();
-    abort.abort();
-  };
-  for (const name6 of signals) process.on(name6, stop);
-  return { signal: abort.signal, done: () => signals.forEach((name6) => process.off(name6, stop)) };
+  {
+    // CMake reports optional packages as warnings: only an error is a cause.
+    pattern: /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
+    say: (match) => ({
+      cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
+      hint: "declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root"
+    })
+  },
+  {
+    pattern: /fatal error: ([^:\s]+): No such file or directory/,
+    say: (match) => ({
+      cause: `the header ${short(match[1])} was not found`,
+      hint: "the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it"
+    })
+  },
+  {
+    pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
+    say: (match) => ({
+      cause: `the Python module '${match[1]}' was not found`,
+      hint: "the package that has it must be a dependency in package.xml"
+    })
+  },
+  {
+    pattern: /No space left on device/,
+    say: () => ({ cause: "the disk is full", hint: "make room and run the same command again: it continues" })
+  },
+  {
+    pattern: /Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/,
+    say: () => ({ cause: "the compiler ran out of memory", hint: "run fewer compilers at once (--jobs)" })
+  },
+  {
+    pattern: /^(\/[^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/m,
+    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
+  },
+  {
+    pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
+    say: (match) => ({
+      cause: `the linker did not find the library '${match[1]}'`,
+      hint: "the package that has it must be a dependency in package.xml"
+    })
+  },
+  {
+    pattern: /undefined reference to [`']([^'\n]+)'/,
+    say: (match) => ({
+      cause: `undefined reference to '${short(match[1])}'`,
+      hint: "a library that defines it is not linked, or was built without it"
+    })
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)/,
+    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
+  },
+  {
+    pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
+    say: (match) => ({
+      cause: `the program '${match[1]}' was not found`,
+      hint: "the package that has it must be a <buildtool_depend> or <build_depend> in package.xml"
+    })
+  },
+  {
+    pattern: /Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)+((?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt))(?::[^\n]*)?)/,
+    say: (match) => ({ cause: `Python stopped with ${short(match[1])}` })
+  },
+  {
+    pattern: /No rule to make target '([^'\n]+)', needed by '([^'\n]+)'/,
+    say: (match) => ({ cause: `there is no rule to make '${short(match[1])}', which '${short(match[2])}' needs` })
+  }
+];
+function knownCause(log) {
+  const plain2 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  for (const { pattern, say } of rules) {
+    const match = pattern.exec(plain2);
+    if (match) return say(match, plain2);
+  }
+  return void 0;
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -30414,14 +29646,151 @@ function detailsOf(t) {
   return [t.buildType, ...t.repository === t.name ? [] : [t.repository]].map((text8) => `, ${text8}`).join("");
 }
 
+// ts-src/engine/task-graph.ts
+init_names();
+
+// ts-src/engine/interface-digests.ts
+init_digest();
+var digest2 = (text8) => sha256(text8).slice(0, 32);
+var InterfaceDigests = class {
+  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
+    this.interfaceOf = interfaceOf3;
+    this.full = full;
+    this.runs = runs;
+    this.together = together2;
+  }
+  runs;
+  together;
+  known = {
+    api: /* @__PURE__ */ new Map(),
+    tool: /* @__PURE__ */ new Map(),
+    code: /* @__PURE__ */ new Map(),
+    full: /* @__PURE__ */ new Map()
+  };
+  loading = /* @__PURE__ */ new Map();
+  /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
+  ofBuild(n, isTool) {
+    if (this.full) return this.of(n, "full");
+    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
+  }
+  /** A package and its run closure. Every interface in it must be known. */
+  of(n, mode) {
+    const there = this.known[mode].get(n);
+    if (there !== void 0) return there;
+    const members2 = this.together.get(n) ?? [n];
+    if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
+      return this.keep(members2, mode, this.of(n, "code"));
+    const below2 = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
+    return this.keep(
+      members2,
+      mode,
+      digest2(
+        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below2].map((d) => this.of(d, mode)).sort().join(" ")}`
+      )
+    );
+  }
+  keep(members2, mode, id) {
+    for (const m of members2) this.known[mode].set(m, id);
+    return id;
+  }
+  /** Whether it, or anything that it needs to run, has something that loads shared libraries. */
+  loads(n) {
+    const there = this.loading.get(n);
+    if (there !== void 0) return there;
+    const members2 = this.together.get(n) ?? [n];
+    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => this.runs[m].some((d) => !members2.includes(d) && this.loads(d)));
+    for (const m of members2) this.loading.set(m, found2);
+    return found2;
+  }
+};
+
+// ts-src/engine/task-graph.ts
+var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
+var kinds2 = ["build", "test", "docs"];
+var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
+function makeTaskGraph(scope2, target2, base, { system, layers }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
+  const { packages } = scope2;
+  const closures = closuresOf(scope2);
+  const records = packages.map(() => void 0);
+  let priority;
+  return {
+    id: scopeId(scope2.distribution, target2),
+    scope: scope2,
+    target: target2,
+    base,
+    system,
+    layers,
+    closures,
+    count: packages.length,
+    lacking,
+    records,
+    tests: packages.map(() => void 0),
+    docs: packages.map(() => void 0),
+    sets: packages.map(() => void 0),
+    owners: /* @__PURE__ */ new Map(),
+    interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, full),
+    // Who does tasks that others schedule has no use for it.
+    get priority() {
+      return priority ??= [
+        ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} test`) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} docs`) ?? 5e3)
+      ];
+    },
+    results: [
+      ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
+      ...packages.map(
+        (p) => tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
+      ),
+      ...packages.map(
+        (p) => documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
+      )
+    ]
+  };
+}
+var waiting = (id, p, kind) => ({
+  id,
+  name: p.name,
+  kind,
+  state: "waiting",
+  reason: ""
+});
+function packagesInRoot({ closures, count: count3 }, task) {
+  if (task < count3) return closures.root(task);
+  return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
+}
+function documentationNeeds(closures) {
+  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...closures.runtimeDependencies[n] ?? []])]);
+  const cycle = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
+  return all.map((list9, n) => list9.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+}
+function tasksBefore(graph2, testsStop) {
+  const { results, count: count3 } = graph2;
+  const documented = documentationNeeds(graph2.closures);
+  const needs = results.map((t, task) => {
+    if (!t) return [];
+    const docs2 = t.kind === "docs" && documented[task % count3] || [];
+    return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
+  });
+  if (!testsStop) return needs;
+  const all = needs.map((list9, task) => [
+    ...list9,
+    ...(task < 2 * count3 ? list9 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
+  ]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
+  return all.map((list9, task) => list9.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+}
+
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
-var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path49.join)(output, t.log)) : [];
+var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path45.join)(output, t.log)) : [];
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path49.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path45.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -30431,7 +29800,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path49.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path45.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -30448,7 +29817,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path49.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path45.join)(output, t.log)) : []
         }
       ];
     })
@@ -30467,14 +29836,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path49.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path45.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path49.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path45.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path49.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path45.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -30485,7 +29854,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path49.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path45.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30499,14 +29868,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path49.join)(output, name6), text8);
-  writeWhole((0, import_node_path49.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path45.join)(output, name6), text8);
+  writeWhole((0, import_node_path45.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs42.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs40.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -30564,365 +29933,6 @@ function verdictOf(history) {
   return history.length > 1 ? "it passed the time before" : "";
 }
 
-// ts-src/cli/progress.ts
-var doing = { build: "building", test: "testing", docs: "documenting" };
-function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write3 = (text8) => void process.stderr.write(text8);
-  const running2 = /* @__PURE__ */ new Map();
-  let done = 0;
-  let shown5 = 0;
-  const total = tasks.length;
-  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
-  let note = "";
-  const begun = now();
-  const clear = () => {
-    if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
-    shown5 = 0;
-  };
-  const draw = () => {
-    clear();
-    const width6 = process.stderr.columns || 80;
-    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
-    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
-    const remaining = Math.max(0, left - spent) / workers;
-    const bar = Math.round(done / Math.max(1, total) * 20);
-    const time2 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
-    lines.unshift(
-      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
-    );
-    for (const l of lines) write3(`${printable(l).slice(0, width6 - 1)}
-`);
-    shown5 = lines.length;
-  };
-  const timer = live ? setInterval(draw, 500) : void 0;
-  timer?.unref();
-  return {
-    started(t) {
-      running2.set(t.id, t);
-      if (live) draw();
-      else write3(printable(`${doing[t.kind]} ${t.id}
-`));
-    },
-    finished(t) {
-      running2.delete(t.id);
-      left -= expected(t);
-      done++;
-      if (live) clear();
-      if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
-      if (live) draw();
-    },
-    note(text8) {
-      if (live) {
-        note = text8;
-        draw();
-      } else write3(printable(`${text8}
-`));
-    },
-    close() {
-      clearInterval(timer);
-      if (live) clear();
-    }
-  };
-}
-
-// ts-src/cli/reproducible.ts
-var import_node_path52 = require("node:path");
-
-// ts-src/engine/reproducible.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path51 = require("node:path");
-init_files();
-init_process();
-
-// ts-src/inspect/differences.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
-
-// ts-src/inspect/elf-sections.ts
-function sectionAt(data, at2) {
-  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
-  try {
-    return search(data, at2);
-  } catch (e) {
-    if (e instanceof RangeError) return void 0;
-    throw e;
-  }
-}
-function search(data, at2) {
-  const wide = data[4] === 2;
-  const little = data[5] === 1;
-  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
-  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
-  const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
-  const table3 = word3(wide ? 40 : 32);
-  const [size3, count3, names4] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
-  const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
-  const strings = offset(names4);
-  for (let i = 0; i < count3; i++) {
-    const header2 = table3 + i * size3;
-    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
-    const name6 = strings + u32(header2);
-    return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
-  }
-  return void 0;
-}
-
-// ts-src/inspect/differences.ts
-var searched = 256 << 20;
-var kinds3 = [
-  [(s) => s.isSymbolicLink(), "a link"],
-  [(s) => s.isDirectory(), "a folder"],
-  [(s) => s.isFile(), "a file"]
-];
-function differencesOf(before, after) {
-  const [old, now] = [treeOf(before), treeOf(after)];
-  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
-    const [a, b] = [old.get(path2), now.get(path2)];
-    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path50.join)(before, path2), (0, import_node_path50.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
-  });
-}
-function treeOf(root) {
-  const found2 = /* @__PURE__ */ new Map();
-  const visit = (folder) => {
-    for (const name6 of (0, import_node_fs43.readdirSync)((0, import_node_path50.join)(root, folder)).sort()) {
-      const path2 = folder ? `${folder}/${name6}` : name6;
-      const stats = (0, import_node_fs43.lstatSync)((0, import_node_path50.join)(root, path2));
-      found2.set(path2, stats);
-      if (stats.isDirectory()) visit(path2);
-    }
-  };
-  visit("");
-  return found2;
-}
-function entryDifferences(before, after, a, b) {
-  const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
-  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
-  if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs43.readlinkSync)(before), (0, import_node_fs43.readlinkSync)(after)];
-    return from === to ? [] : [`leads to ${from}, then to ${to}`];
-  }
-  const found2 = [];
-  const mode = (s) => (s.mode & 4095).toString(8);
-  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
-  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
-  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
-  if (!a.isFile()) return found2;
-  if (Math.max(a.size, b.size) > searched) {
-    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
-    return found2;
-  }
-  const content = contentDifference((0, import_node_fs43.readFileSync)(before), (0, import_node_fs43.readFileSync)(after));
-  return content === void 0 ? found2 : [...found2, content];
-}
-function contentDifference(a, b) {
-  if (a.equals(b)) return void 0;
-  const at2 = firstDifference(a, b);
-  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
-  if (isText(a) && isText(b)) {
-    const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line2}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
-  }
-  const member = memberAt(a, at2);
-  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
-  const section = sectionAt(a, at2);
-  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
-}
-function firstDifference(a, b) {
-  const end2 = Math.min(a.length, b.length);
-  const block7 = 1 << 16;
-  let at2 = 0;
-  while (at2 + block7 <= end2 && a.subarray(at2, at2 + block7).equals(b.subarray(at2, at2 + block7))) at2 += block7;
-  while (at2 < end2 && a[at2] === b[at2]) at2++;
-  return at2;
-}
-var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
-var quoted = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
-function lineAt(data, at2) {
-  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
-  const end2 = data.indexOf(10, at2);
-  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
-}
-function memberAt(data, at2) {
-  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
-  let header2 = 8;
-  while (header2 + 60 <= data.length) {
-    const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
-    const end2 = header2 + 60 + size3 + size3 % 2;
-    if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
-    if (at2 < end2)
-      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
-    header2 = end2;
-  }
-  return void 0;
-}
-
-// ts-src/engine/reproducible.ts
-init_diagnostics();
-init_digest();
-init_names();
-async function checkReproducible(session2, options7) {
-  const all = session2.graphs.flatMap(
-    (graph2) => graph2.scope.packages.flatMap(
-      (_, number7) => graph2.records[number7] && options7.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
-    )
-  );
-  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options7.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
-  const chosen = options7.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options7.sample).map(({ task }) => task);
-  const found2 = [];
-  await parallel(chosen, options7.workers, async ({ graph: graph2, number: number7 }) => {
-    if (options7.signal.aborted) return;
-    options7.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
-    found2.push(await checkOne(session2, options7, graph2, number7));
-  });
-  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
-}
-async function checkOne(session2, options7, graph2, number7) {
-  const p = packageOf(graph2, number7);
-  const record3 = graph2.records[number7];
-  const repair = new StoreRepair({
-    ...session2,
-    state: session2.input.state,
-    output: options7.output,
-    note: session2.say,
-    restored: () => void 0
-  });
-  const log = (0, import_node_path51.join)(options7.output, "logs", graph2.id, `${p.name}.again.log`);
-  const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number7);
-    if (typeof resolved === "string") return failed2(resolved);
-    const stamp = stampIn(record3.version);
-    if (stamp === void 0) return failed2(`its version ${record3.version} has no stamp`);
-    const again = await session2.builder.repeat({
-      graph: graph2,
-      number: number7,
-      package: p,
-      resolved,
-      work: work2,
-      log,
-      repeat: { version: record3.version, stamp }
-    });
-    return again.state === "made" ? compareFiles(session2, options7, record3, again.value, work2) : again;
-  });
-  const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
-  return { id: graph2.id, name: p.name, ...result2 };
-}
-async function compareFiles(session2, options7, record3, files, work2) {
-  const differences = [];
-  let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path51.basename)(f), f]));
-  for (const [i, deb2] of record3.debs.entries()) {
-    const after = second.get(deb2.name);
-    second.delete(deb2.name);
-    if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
-    else if (await sha256File(after) !== deb2.sha256) {
-      const before = await session2.store.path(deb2);
-      if (before === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path51.join)(work2, `compare-${i}`));
-      if (typeof inside === "string") return failed2(inside);
-      differences.push(...inside);
-      report2 ??= await diffoscope(before, after, record3.package, options7);
-    }
-  }
-  for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
-  return made({
-    state: differences.length ? "different" : "equal",
-    differences,
-    ...report2 === void 0 ? {} : { report: report2 }
-  });
-}
-async function insideOf2(before, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path51.join)(folder, "before"), (0, import_node_path51.join)(folder, "after")];
-  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
-  for (const [file3, to] of [
-    [before, a],
-    [after, b]
-  ]) {
-    const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path51.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
-  }
-  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
-  const archive = {
-    path: deb2.name,
-    what: "differs, though its files are equal: their order or their compression does"
-  };
-  return found2.length ? found2 : [archive];
-}
-async function diffoscope(before, after, name6, options7) {
-  const timeout = AbortSignal.timeout(10 * 6e4);
-  const asked = await run(
-    "diffoscope",
-    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before, after],
-    { signal: AbortSignal.any([timeout, options7.signal]) }
-  );
-  if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path51.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs44.mkdirSync)((0, import_node_path51.join)(options7.output, "reproducible"), { recursive: true });
-  (0, import_node_fs44.writeFileSync)((0, import_node_path51.join)(options7.output, report2), asked.stdout);
-  return report2;
-}
-
-// ts-src/cli/reproducible.ts
-init_files();
-
-// ts-src/render/reproducible.ts
-var shownDifferences = 20;
-function renderReproducible(builds) {
-  const lines = [];
-  for (const b of builds) {
-    if (b.state === "equal") continue;
-    if (b.state === "failed")
-      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
-    else lines.push(`${b.id}/${b.name}: its second build differs`);
-    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
-    const more = b.differences.length - shownDifferences;
-    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
-    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
-  }
-  const equal2 = builds.filter((b) => b.state === "equal").length;
-  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
-  return `${lines.join("\n")}
-`;
-}
-
-// ts-src/cli/reproducible.ts
-var reproducibleOptions = {
-  "check-reproducible": {
-    type: "boolean",
-    help: "build the named packages once more in other conditions and compare every byte"
-  },
-  sample: {
-    type: "string",
-    value: "N",
-    help: "with --check-reproducible: only N of them, others on each day"
-  }
-};
-function checkOf(values) {
-  const asked = values["check-reproducible"] === true;
-  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
-  const sample = sampleOf(values.sample);
-  if (!asked || sample === "wrong") return "--sample takes a number from 1 on, and goes with --check-reproducible";
-  return { sample };
-}
-function sampleOf(value2) {
-  if (value2 === void 0) return void 0;
-  return /^[1-9]\d{0,5}$/.test(value2) ? Number(value2) : "wrong";
-}
-async function checkBuilds(session2, options7) {
-  const { output, signal } = options7;
-  const builds = await checkReproducible(session2, {
-    chosen: (graph2, number7) => "named" in packageOf(graph2, number7).why,
-    ...options7,
-    stamp: session2.input.plan.stamp,
-    started: (name6) => writeMessage(`building ${name6} once more
-`)
-  });
-  writeWhole((0, import_node_path52.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
-`);
-  writeMessage(renderReproducible(builds));
-  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
-}
-
 // ts-src/engine/runs.ts
 init_names();
 var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
@@ -30968,14 +29978,51 @@ function merged(now, known3) {
 init_diagnostics();
 init_names();
 
+// ts-src/sandbox/archive-names.ts
+var import_node_fs41 = require("node:fs");
+var import_node_path46 = require("node:path");
+init_files();
+var largestList = 512 * 1024 * 1024;
+function archiveNames(base) {
+  const kept3 = (0, import_node_path46.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known3 = readIf(kept3);
+  if (known3 !== void 0) return new Set(known3.split("\n"));
+  if (!exists(base.lists)) return void 0;
+  const files = (0, import_node_fs41.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
+  const names4 = /* @__PURE__ */ new Set();
+  for (const file3 of files) {
+    const path2 = (0, import_node_path46.join)(base.lists, file3);
+    if ((0, import_node_fs41.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs41.readFileSync)(path2, "latin1"), names4);
+  }
+  if (!names4.size) return void 0;
+  writeWhole(kept3, [...names4].sort().join("\n"), { sync: false });
+  return names4;
+}
+function addNames(list9, names4) {
+  const field = /^(Package|Provides): (.*)$/gm;
+  for (let m = field.exec(list9); m; m = field.exec(list9)) {
+    if (m[1] === "Package") names4.add(m[2]);
+    else for (const provided of m[2].split(",")) names4.add(provided.trim().split(/[ (:]/)[0]);
+  }
+}
+function baseAtHand(state, platform3, architecture3) {
+  for (const suffix of ["", "-docker"]) {
+    const base = readJson((0, import_node_path46.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    if (base) return base;
+  }
+  return void 0;
+}
+
 // ts-src/engine/history.ts
-var import_node_path53 = require("node:path");
+var import_node_path47 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path53.join)(state, "durations.json");
+    this.file = (0, import_node_path47.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -30997,12 +30044,12 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_files();
 init_process();
 var Packages = class {
@@ -31011,7 +30058,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path54.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path48.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -31036,18 +30083,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs45.mkdirSync)((0, import_node_path54.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path54.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs45.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path48.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs45.writeFileSync)((0, import_node_path54.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path48.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs45.writeFileSync)((0, import_node_path54.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path48.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -31057,19 +30104,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      (0, import_node_fs45.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs45.renameSync)(staged, target2);
+      (0, import_node_fs42.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs45.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs45.renameSync)(staged, target2);
+      (0, import_node_fs42.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs42.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -31082,7 +30129,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs45.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs42.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders2]);
@@ -31094,10 +30141,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs45.mkdirSync)((0, import_node_path54.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs45.writeFileSync)(
-      (0, import_node_path54.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs45.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.writeFileSync)(
+      (0, import_node_path48.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -31115,7 +30162,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder = (0, import_node_path54.dirname)(file3); folder !== "/"; folder = (0, import_node_path54.dirname)(folder)) {
+      for (let folder = (0, import_node_path48.dirname)(file3); folder !== "/"; folder = (0, import_node_path48.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
@@ -31124,8 +30171,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path52 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -31140,16 +30187,21 @@ function ownPackage(graph2, n) {
   };
 }
 
+// ts-src/engine/build/outcome.ts
+var made = (value2) => ({ state: "made", value: value2 });
+var failed2 = (reason) => ({ state: "failed", reason });
+var lost = (packages) => ({ state: "lost", packages });
+
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path49 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs46.writeFileSync)((0, import_node_path55.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path49.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -31159,21 +30211,21 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path51 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path56.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path50.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path56.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs47.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path50.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -31193,19 +30245,19 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs47.rmSync)(archive, { force: true });
+  (0, import_node_fs44.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options7 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
-  const out = await run("sh", [...args, ...options7]);
+  const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
+  const out = await run("sh", [...args, ...options6]);
   if (out.code === 0) return true;
-  (0, import_node_fs47.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -31219,7 +30271,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source2, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path57.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path51.join)(distroRoot, patch)], {
       cwd: source2,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -31228,9 +30280,9 @@ async function applyPatches(distroRoot, patches, source2, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path57.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path57.join)(state, "git", "archives.git"), (0, import_node_path57.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs48.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path51.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path51.join)(state, "git", "archives.git"), (0, import_node_path51.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -31240,16 +30292,16 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 var taken = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken.has(name6) ? `${name6}-source` : name6;
-async function prepareEnvironment(options7, packages, request, roots) {
+async function prepareEnvironment(options6, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs49.mkdirSync)((0, import_node_path58.dirname)(log), { recursive: true });
-  (0, import_node_fs49.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs46.mkdirSync)((0, import_node_path52.dirname)(log), { recursive: true });
+  (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.layers.root(system, request.common);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path58.join)(work2, "own");
+  const own3 = (0, import_node_path52.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.layers.status(layers.value),
@@ -31258,28 +30310,28 @@ async function prepareEnvironment(options7, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path58.join)(work2, "build");
-  const source2 = (0, import_node_path58.join)(build4, sourceFolder(p.name));
-  const fault3 = await bringSource(options7.state, options7.store, p, source2) ?? await applyPatches(options7.distroRoot, options7.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
+  const build4 = (0, import_node_path52.join)(work2, "build");
+  const source2 = (0, import_node_path52.join)(build4, sourceFolder(p.name));
+  const fault3 = await bringSource(options6.state, options6.store, p, source2) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path58.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path52.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
-function enterEnvironment(options7, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
+function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
   const { os, release: release2 } = graph2.target;
   const xz2 = os === "debian" || withoutZstd.includes(release2);
-  return options7.driver.enter({
+  return options6.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path58.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path52.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    limits: taskLimits(options7.state, options7.limits, options7.taskKeys.settingsOf(request.package.name).limits),
+    limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options7.jobs) : options7.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options6.jobs) : options6.jobs),
       SLIPWAY_COMPRESSION: xz2 ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: xz2 ? "1" : "3",
       ...env
@@ -31300,8 +30352,8 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options7, outcome, limit, log, what) {
-  if (limit.signal.aborted && !options7.signal.aborted) {
+function reasonOf(options6, outcome, limit, log, what) {
+  if (limit.signal.aborted && !options6.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
@@ -31314,11 +30366,11 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-var buildLimit = (options7, name6) => {
-  const own3 = options7.taskKeys.settingsOf(name6).limits?.minutes;
-  return own3 === void 0 ? timeLimit(options7.signal, options7.minutes) : timeLimit(options7.signal, own3, "limits.minutes in package_settings gives it longer");
+var buildLimit = (options6, name6) => {
+  const own3 = options6.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options6.signal, options6.minutes) : timeLimit(options6.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options7, name6, ofAll) => options7.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options7.minutes ? timeLimit(options7.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options7, name6);
+var testLimit = (options6, name6, ofAll) => options6.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options6.minutes ? timeLimit(options6.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options6, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -31337,8 +30389,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path56 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -31464,6 +30516,18 @@ function unpackPages(packed3) {
   }
   return files;
 }
+
+// ts-src/model/docs.ts
+var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
+var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
+var filesOfDocs = (record3) => [
+  record3.interface,
+  record3.facts,
+  record3.pages,
+  record3.log
+];
+var apiFolder = "api";
+var proseFolder = "doc";
 
 // resources/templates/docs/conf.py
 var conf_default = `"""Configuration of Sphinx: the package's own where it has one, then what the site needs."""
@@ -31961,7 +31025,7 @@ function docPage(page) {
 }
 
 // ts-src/render/doxyfile.ts
-var quoted2 = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var quoted = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 var preferred = [
   "EXTRACT_ALL = YES",
   "EXTRACT_STATIC = YES",
@@ -32037,12 +31101,12 @@ var required2 = [
   "NUM_PROC_THREADS = 1"
 ];
 function renderDoxyfile(input) {
-  const list9 = (values) => values.map(quoted2).join(" ");
+  const list9 = (values) => values.map(quoted).join(" ");
   return `${[
     ...preferred,
-    `PROJECT_NAME = ${quoted2(input.name)}`,
-    `PROJECT_NUMBER = ${quoted2(input.version)}`,
-    `PROJECT_BRIEF = ${quoted2(input.description)}`,
+    `PROJECT_NAME = ${quoted(input.name)}`,
+    `PROJECT_NUMBER = ${quoted(input.version)}`,
+    `PROJECT_BRIEF = ${quoted(input.description)}`,
     `INPUT = ${list9([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
     `STRIP_FROM_PATH = ${list9([...input.includes, input.source])}`,
     `STRIP_FROM_INC_PATH = ${list9([...input.includes, input.source])}`,
@@ -32129,14 +31193,14 @@ var docRecipeDigest = () => sha256(
 );
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/inspect/notices.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path53 = require("node:path");
 var mostFiles4 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -32149,7 +31213,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path59.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path53.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -32178,7 +31242,7 @@ function filesToRead(root) {
     const folder = folders2[at2] ?? "";
     let entries;
     try {
-      entries = (0, import_node_fs50.readdirSync)((0, import_node_path59.join)(root, folder), { withFileTypes: true });
+      entries = (0, import_node_fs47.readdirSync)((0, import_node_path53.join)(root, folder), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -32312,15 +31376,15 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function plannedControl(options7, request, system) {
-  const { distro, taskKeys } = options7;
+function plannedControl(options6, request, system) {
+  const { distro, taskKeys } = options6;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
-    version: versionOf2(options7, request),
+    version: versionOf2(options6, request),
     depends: sorted3([
-      environmentOf2(options7, request),
+      environmentOf2(options6, request),
       ...relationsOn(request, p.run),
       ...p.systemRun,
       ...systemBounds(p, system)
@@ -32351,10 +31415,10 @@ var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) 
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options7, request, source2, folder) {
-  const { distro, taskKeys } = options7;
-  const version3 = versionOf2(options7, request);
-  const stamp = stampOfBuild(options7, request);
+function writeRecipe(options6, request, source2, folder) {
+  const { distro, taskKeys } = options6;
+  const version3 = versionOf2(options6, request);
+  const stamp = stampOfBuild(options6, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings3 = taskKeys.settingsOf(p.name);
@@ -32406,23 +31470,23 @@ function systemFilesIn(source2, files) {
 `).join("") };
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs51.chmodSync)(folder, 493);
+  (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs48.chmodSync)(folder, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs51.writeFileSync)((0, import_node_path60.join)(folder, name6), data);
-    (0, import_node_fs51.chmodSync)((0, import_node_path60.join)(folder, name6), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path54.join)(folder, name6), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path54.join)(folder, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path60.join)(recipe2, "schemas"), manifestSchemas);
-function versionOf2(options7, { graph: graph2, package: p, repeat }) {
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path54.join)(recipe2, "schemas"), manifestSchemas);
+function versionOf2(options6, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options7.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options7.lockedVersion(graph2, p);
+  const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options6.lockedVersion(graph2, p);
   if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options7.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options6.stamp, heldEpoch + (down ? 1 : 0));
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -32434,16 +31498,16 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs51.realpathSync)((0, import_node_path60.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs51.realpathSync)(source2)}/`)) continue;
-      const stat2 = (0, import_node_fs51.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs51.readFileSync)(path2);
+      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path54.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs48.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs48.readFileSync)(path2);
     } catch {
     }
   }
   return void 0;
 }
-var stampOfBuild = (options7, request) => request.repeat?.stamp ?? stampOfVersion(versionOf2(options7, request)) ?? options7.stamp;
+var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf2(options6, request)) ?? options6.stamp;
 
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
@@ -32615,7 +31679,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path61 = require("node:path");
+var import_node_path55 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -32625,7 +31689,7 @@ var sections = [
   { title: "Headers", kinds: ["file"] }
 ];
 var kindOf4 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
-function renderApiOverview(name6, compounds, options7) {
+function renderApiOverview(name6, compounds, options6) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
@@ -32636,9 +31700,9 @@ function renderApiOverview(name6, compounds, options7) {
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
     ];
   });
-  const percent = options7.total ? Math.floor(100 * options7.documented / options7.total) : 100;
+  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
   return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
-<p class="lead">${options7.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options7.total ? `${options7.documented} of ${options7.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
 ${parts2.join("\n")}`;
 }
 var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
@@ -32658,7 +31722,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder = (0, import_node_path61.join)(environment3.build, "docs", "pages");
+  const folder = (0, import_node_path55.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
     if (page.path.startsWith(`${proseFolder}/`) && page.path.endsWith(".html")) page.data = withoutProblems(page.data);
@@ -32833,25 +31897,25 @@ function takePath(value2, take, where, notes) {
 }
 
 // ts-src/engine/docs/documentation.ts
-async function documentPackage(options7, packages, request) {
-  const begun = options7.now();
+async function documentPackage(options6, packages, request) {
+  const begun = options6.now();
   const { graph: graph2, number: number7 } = request;
   const tools2 = await graph2.system.resolve(documentationTools);
   if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
   const common3 = await tools2.packages();
   if (typeof common3 === "string") return failed2(`apt can't install the documentation tools: ${common3}`);
   const roots = graph2.closures.docsRoot(number7);
-  const prepared2 = await prepareEnvironment(options7, packages, { ...request, common: common3 }, roots);
+  const prepared2 = await prepareEnvironment(options6, packages, { ...request, common: common3 }, roots);
   if (prepared2.state !== "made") return prepared2;
   const environment3 = prepared2.value;
   const unpacked = await packages.unpack(ownPackage(graph2, number7));
   if (!unpacked) return { state: "lost", packages: [number7] };
-  const interfaces = await interfacesOf(options7, request);
+  const interfaces = await interfacesOf(options6, request);
   if (typeof interfaces === "string") return failed2(interfaces);
   const job = await jobOf(request, environment3, unpacked.files, interfaces);
-  writeInputs(options7, job);
-  const limit = timeLimit(options7.signal, options7.minutes);
-  const outcome = await enterEnvironment(options7, request, environment3, {
+  writeInputs(options6, job);
+  const limit = timeLimit(options6.signal, options6.minutes);
+  const outcome = await enterEnvironment(options6, request, environment3, {
     script: "docs.sh",
     steps: ["docs"],
     folder: `/build/${sourceFolder(request.package.name)}`,
@@ -32862,10 +31926,10 @@ async function documentPackage(options7, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed2(reasonOf(options7, outcome, limit, request.log, "the making of its documentation"));
+    return failed2(reasonOf(options6, outcome, limit, request.log, "the making of its documentation"));
   const results = await readDocResults(environment3.build);
   if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
-  return made(await recordOf2(options7, job, results, begun));
+  return made(await recordOf2(options6, job, results, begun));
 }
 async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
   const found2 = /* @__PURE__ */ new Map();
@@ -32895,20 +31959,20 @@ async function jobOf(request, environment3, files, interfaces) {
   };
   return { request, environment: environment3, installed: { ...installed, modules: modules2 }, wishes, parts: parts2, doxygen, sphinx, interfaces };
 }
-function writeInputs(options7, job) {
+function writeInputs(options6, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
   const source2 = `/build/${sourceFolder(p.name)}`;
   const { recipe: recipe2 } = environment3;
-  writeRecipe(options7, request, environment3.source, recipe2);
+  writeRecipe(options6, request, environment3.source, recipe2);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
   const inventories = [...interfaces].flatMap(
     ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
   );
-  const description = options7.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
   const own3 = wishes.doxyfile;
   write(recipe2, {
-    ...docRecipe(frameOf(options7.distro.organization, job)),
+    ...docRecipe(frameOf(options6.distro.organization, job)),
     ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -32943,24 +32007,24 @@ function writeInputs(options7, job) {
 }
 function write(folder, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path62.join)(folder, name6);
-    (0, import_node_fs52.mkdirSync)((0, import_node_path62.dirname)(path2), { recursive: true });
-    (0, import_node_fs52.chmodSync)((0, import_node_path62.dirname)(path2), 493);
-    (0, import_node_fs52.writeFileSync)(path2, data);
-    (0, import_node_fs52.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path56.join)(folder, name6);
+    (0, import_node_fs49.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
+    (0, import_node_fs49.chmodSync)((0, import_node_path56.dirname)(path2), 493);
+    (0, import_node_fs49.writeFileSync)(path2, data);
+    (0, import_node_fs49.chmodSync)(path2, 420);
   }
 }
-async function recordOf2(options7, job, results, begun) {
+async function recordOf2(options6, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
-  const { store: store2 } = options7;
+  const { store: store2 } = options6;
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages2 = await pagesOf(options7.distro.organization, job, results);
+  const pages2 = await pagesOf(options6.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path62.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs52.writeFileSync)(packed3, packPages(pages2));
+  const packed3 = (0, import_node_path56.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs49.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -32974,7 +32038,7 @@ async function recordOf2(options7, job, results, begun) {
       doxygen: job.doxygen,
       warnings: warnings.length - results.warnings.length + results.warning_count,
       told: warnings,
-      settings: documentationSettings(options7.distro, name6)
+      settings: documentationSettings(options6.distro, name6)
     }),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
@@ -32986,7 +32050,7 @@ async function recordOf2(options7, job, results, begun) {
     pages: await store2.put(packed3),
     log: await store2.put(request.log),
     inputs: request.resolved.inputs(),
-    milliseconds: Math.round(options7.now() - begun)
+    milliseconds: Math.round(options6.now() - begun)
   };
 }
 async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
@@ -33035,11 +32099,11 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path59 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path63 = require("node:path");
+var import_node_path57 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -33057,7 +32121,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path63.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path57.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -33079,26 +32143,26 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path58 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs53.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs53.readdirSync)((0, import_node_path64.join)(root, folder))) {
+      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path58.join)(root, folder))) {
         const path2 = `${folder}/${name6}`;
-        const stat2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(root, path2));
+        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path58.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs53.readlinkSync)((0, import_node_path64.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path58.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -33162,17 +32226,17 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path65.join)(environment3.build, "stage");
-async function finishPackages(options7, request, environment3, folder) {
+var stageOf = (environment3) => (0, import_node_path59.join)(environment3.build, "stage");
+async function finishPackages(options6, request, environment3, folder) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path65.join)(folder, "out");
+  const out = (0, import_node_path59.join)(folder, "out");
   const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number7, seen.api, linked);
-  const planned3 = plannedControl(options7, request, environment3.system);
+  const planned3 = plannedControl(options6, request, environment3.system);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture3 } = graph2.target;
@@ -33192,14 +32256,14 @@ async function finishPackages(options7, request, environment3, folder) {
       ...pythonNeeds(stage, staged.members, graph2.scope.prefix)
     ],
     // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
-    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned3.replaces, environmentOf2(options7, request)] : planned3.replaces,
+    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned3.replaces, environmentOf2(options6, request)] : planned3.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path65.join)(request.work, "packages");
-  (0, import_node_fs54.mkdirSync)(target2);
-  const seconds = stampSeconds(stampOfBuild(options7, request));
-  const finish3 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path65.join)(target2, debFile(c.package, c.version, architecture3));
+  const target2 = (0, import_node_path59.join)(request.work, "packages");
+  (0, import_node_fs51.mkdirSync)(target2);
+  const seconds = stampSeconds(stampOfBuild(options6, request));
+  const finish2 = async (from, c, allowed, more) => {
+    const path2 = (0, import_node_path59.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -33208,14 +32272,14 @@ async function finishPackages(options7, request, environment3, folder) {
     const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path65.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path59.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
-  const main2 = await finish3("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
+  const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
   const ids = await lines("build-ids");
-  const debug = await finish3("debug.deb", debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
+  const debug = await finish2("debug.deb", debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
   if (reason !== void 0) return failed2(reason);
   return made({ files: [main2, debug], debugPaths: debugPaths(ids), interface: seen, abi: abi2 });
@@ -33233,7 +32297,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs54.lstatSync)((0, import_node_path65.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path59.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -33261,11 +32325,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path61 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path66 = require("node:path");
+var import_node_path60 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -33279,7 +32343,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path66.basename)(path2);
+      const name6 = (0, import_node_path60.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -33440,29 +32504,29 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth2) => (0, import_node_fs55.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path67.join)(folder, e.name);
+  const visit = (folder, depth2) => (0, import_node_fs52.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path61.join)(folder, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs55.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs55.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options7) {
-    this.options = options7;
-    this.packages = new Packages(options7.state, options7.store);
-    this.owners = new FileOwners(options7.store);
+  constructor(options6) {
+    this.options = options6;
+    this.packages = new Packages(options6.state, options6.store);
+    this.owners = new FileOwners(options6.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { graph: graph2, number: number7 } = request;
-    const begun = options7.now();
+    const begun = options6.now();
     const roots = graph2.closures.root(number7);
-    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const unfit = systemBoundFault(request.package, prepared2.value.system);
     if (unfit !== void 0) return failed2(unfit);
@@ -33475,7 +32539,7 @@ var PackageBuilder = class {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf2(options7, request),
+      version: versionOf2(options6, request),
       ...parts2,
       interface: packed3.value.interface,
       abi: packed3.value.abi.name,
@@ -33483,7 +32547,7 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       system: prepared2.value.system,
       roots: rootsOf(graph2, number7, roots),
-      milliseconds: Math.round(options7.now() - begun)
+      milliseconds: Math.round(options6.now() - begun)
     };
     const clash = await this.owners.claim(graph2, number7, paths2);
     return clash === void 0 ? made(record3) : failed2(clash);
@@ -33493,29 +32557,29 @@ var PackageBuilder = class {
    * build there, whatever came of it. With a terminal it gets one of its own inside the root.
    */
   async shell(request, asked) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { closures } = request.graph;
     const roots = asked.tests ? closures.testRoot(request.number) : closures.root(request.number);
-    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const { source: source2, recipe: recipe2, build: build4, own: own3, layers } = prepared2.value;
-    const lacking = writeRecipe(options7, request, source2, recipe2);
+    const lacking = writeRecipe(options6, request, source2, recipe2);
     if (lacking !== void 0) return failed2(lacking);
     if (asked.tests) writeTestFiles(recipe2);
     const steps = asked.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
     const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked.command];
-    const outcome = await options7.driver.enter({
+    const outcome = await options6.driver.enter({
       root: { layers: [own3, ...layers] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path68.join)(request.work, "root-shell"),
+      work: (0, import_node_path62.join)(request.work, "root-shell"),
       terminal: true,
-      signal: options7.signal,
+      signal: options6.signal,
       binds: [
         { from: build4, to: "/build" },
         { from: recipe2, to: "/slipway", readOnly: true }
       ],
-      env: { SLIPWAY_JOBS: String(options7.jobs), TERM: process.env.TERM ?? "dumb" },
+      env: { SLIPWAY_JOBS: String(options6.jobs), TERM: process.env.TERM ?? "dumb" },
       command: [
         "sh",
         "-ec",
@@ -33540,12 +32604,12 @@ var PackageBuilder = class {
    * where no code of the package ran.
    */
   async compileAndPack(request, environment3) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { package: p, work: work2, log } = request;
-    const lacking = writeRecipe(options7, request, environment3.source, environment3.recipe);
+    const lacking = writeRecipe(options6, request, environment3.source, environment3.recipe);
     if (lacking !== void 0) return failed2(lacking);
-    const limit = buildLimit(options7, p.name);
-    const enter2 = (entry) => enterEnvironment(options7, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    const limit = buildLimit(options6, p.name);
+    const enter2 = (entry) => enterEnvironment(options6, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter2({
         script: "slipway.sh",
@@ -33553,11 +32617,11 @@ var PackageBuilder = class {
         folder: `/build/${sourceFolder(p.name)}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options7, built, limit, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path68.join)(work2, "pack");
-      (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path62.join)(work2, "pack");
+      (0, import_node_fs53.mkdirSync)((0, import_node_path62.join)(folder, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -33567,8 +32631,8 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed3.code !== 0) return failed2(reasonOf(options7, packed3, limit, log, "packing it"));
-      return await finishPackages(options7, request, environment3, folder);
+      if (packed3.code !== 0) return failed2(reasonOf(options6, packed3, limit, log, "packing it"));
+      return await finishPackages(options6, request, environment3, folder);
     } finally {
       limit.done();
     }
@@ -33605,26 +32669,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options7 } = this;
-    const begun = options7.now();
+    const { options: options6 } = this;
+    const begun = options6.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared2 = await prepareEnvironment(options7, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
-    if (options7.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options7.now() - begun)));
+    if (options6.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options7 } = this;
+    const { options: options6 } = this;
     const { log } = request;
-    writeRecipe(options7, request, environment3.source, environment3.recipe);
+    writeRecipe(options6, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = testLimit(options7, request.package.name, options7.distro.tests.minutes);
+    const limit = testLimit(options6, request.package.name, options6.distro.tests.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options7.retries),
+      SLIPWAY_TEST_RETRIES: String(options6.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options7, request, environment3, {
+    const outcome = await enterEnvironment(options6, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
       folder: `/build/${sourceFolder(request.package.name)}`,
@@ -33640,8 +32704,8 @@ var PackageBuilder = class {
       results: "results",
       outcome,
       log,
-      seconds: (options7.now() - begun) / 1e3,
-      reason: () => reasonOf(options7, outcome, limit, log, "the build of its tests")
+      seconds: (options6.now() - begun) / 1e3,
+      reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -33684,26 +32748,26 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/system-packages.ts
-var import_node_path74 = require("node:path");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path71 = require("node:path");
+var import_node_path65 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path63 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33723,8 +32787,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary = (0, import_node_path69.join)(work2, "mmdebstrap");
-  (0, import_node_fs57.mkdirSync)(temporary);
+  const temporary = (0, import_node_path63.join)(work2, "mmdebstrap");
+  (0, import_node_fs54.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -33742,8 +32806,8 @@ async function makeBaseArchive(base) {
       platform3,
       architecture3,
       base.sources,
-      (0, import_node_path69.join)(work2, "base.tar"),
-      (0, import_node_path69.join)(work2, "lists"),
+      (0, import_node_path63.join)(work2, "base.tar"),
+      (0, import_node_path63.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -33757,9 +32821,9 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs57.chmodSync)(temporary, 1023);
-  (0, import_node_fs57.mkdirSync)((0, import_node_path69.join)(temporary, "lists"));
-  (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(temporary, "lists"), 511);
+  (0, import_node_fs54.chmodSync)(temporary, 1023);
+  (0, import_node_fs54.mkdirSync)((0, import_node_path63.join)(temporary, "lists"));
+  (0, import_node_fs54.chmodSync)((0, import_node_path63.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command2 = mmdebstrapCommand(
@@ -33788,10 +32852,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary, "base.tar"), (0, import_node_path69.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path69.join)(work2, "lists")]);
-    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary, "lists"), (0, import_node_path69.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path69.join)(work2, "base.tar"), (0, import_node_path69.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path63.join)(temporary, "base.tar"), (0, import_node_path63.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path63.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path63.join)(temporary, "lists"), (0, import_node_path63.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path63.join)(work2, "base.tar"), (0, import_node_path63.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -33800,18 +32864,18 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path69.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path63.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs57.copyFileSync)(key, (0, import_node_path69.join)(folder, copy2));
-      (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(folder, copy2), 420);
+      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path63.join)(folder, copy2));
+      (0, import_node_fs54.chmodSync)((0, import_node_path63.join)(folder, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path69.dirname)(at2)) {
-    if (((0, import_node_fs57.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path63.dirname)(at2)) {
+    if (((0, import_node_fs54.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -33819,7 +32883,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs57.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs54.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -33848,16 +32912,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path70.join)(state, "bases");
-  (0, import_node_fs58.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path70.join)((0, import_node_fs58.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path64.join)(state, "bases");
+  (0, import_node_fs55.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path64.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder,
-    work: (0, import_node_path70.join)(folder, `new-${process.pid}`),
+    work: (0, import_node_path64.join)(folder, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33867,7 +32931,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path70.join)(folder, "lock"),
+    (0, import_node_path64.join)(folder, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33876,8 +32940,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder, wanted }) {
-  const base = readJson((0, import_node_path70.join)(folder, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path70.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path64.join)(folder, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path64.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33885,10 +32949,10 @@ function currentBase(request, { folder, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs58.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path70.join)(folder, entry));
-  const lists = (0, import_node_path70.join)(work2, "lists");
-  (0, import_node_fs58.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path70.join)(work2, "base.tar");
+  for (const entry of (0, import_node_fs55.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path64.join)(folder, entry));
+  const lists = (0, import_node_path64.join)(work2, "lists");
+  (0, import_node_fs55.mkdirSync)(lists, { recursive: true });
+  const tar = (0, import_node_path64.join)(work2, "base.tar");
   const shared = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared);
   if (failed5) {
@@ -33896,41 +32960,41 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked = await driver.unpack(tar, (0, import_node_path70.join)(work2, "root"));
+  const unpacked = await driver.unpack(tar, (0, import_node_path64.join)(work2, "root"));
   if (unpacked.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`));
   }
-  if (shared && (0, import_node_path70.basename)(shared.lists) === "lists") {
+  if (shared && (0, import_node_path64.basename)(shared.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path70.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path64.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs58.renameSync)(work2, final);
+  (0, import_node_fs55.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path70.join)(final, "root"),
-    lists: (0, import_node_path70.join)(final, "lists", "lists"),
-    tar: (0, import_node_path70.join)(final, "base.tar"),
+    root: (0, import_node_path64.join)(final, "root"),
+    lists: (0, import_node_path64.join)(final, "lists", "lists"),
+    tar: (0, import_node_path64.join)(final, "base.tar"),
     packages: [],
     made: shared?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path70.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path64.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path70.join)(folder, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path64.join)(folder, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path70.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path64.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
@@ -33983,13 +33047,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path70.join)(base.folder, "cache");
-  (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path64.join)(base.folder, "cache");
+  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
   return folder;
 };
 async function listsDigest(folder) {
-  const files = (0, import_node_fs58.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path70.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs58.statSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path70.basename)(f), await sha256File(f)]))));
+  const files = (0, import_node_fs55.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path64.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path64.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -34035,7 +33099,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path71.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path65.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -34087,7 +33151,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path71.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path65.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -34133,7 +33197,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path71.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path65.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -34141,7 +33205,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path71.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path65.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -34173,8 +33237,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -34182,9 +33246,9 @@ var nameOf3 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf3(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs59.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path72.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path72.join)(work2, "lists.tar.gz");
+  (0, import_node_fs56.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path66.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path66.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -34205,14 +33269,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path72.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path66.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder,
-  root: (0, import_node_path72.join)(folder, "root"),
-  lists: (0, import_node_path72.join)(folder, "lists"),
-  tar: (0, import_node_path72.join)(folder, "base.tar"),
+  root: (0, import_node_path66.join)(folder, "root"),
+  lists: (0, import_node_path66.join)(folder, "lists"),
+  tar: (0, import_node_path66.join)(folder, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -34226,11 +33290,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder = basesFolder(driver.name, state, name6, architecture3);
-  const kept3 = (0, import_node_path72.join)(folder, `kept-${folderName(wanted)}.json`);
+  const kept3 = (0, import_node_path66.join)(folder, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path72.join)(folder, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path66.join)(folder, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path72.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path66.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -34238,7 +33302,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path72.join)(folder, "lock"),
+    (0, import_node_path66.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -34256,25 +33320,25 @@ async function fetchBase(request, folder) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path72.join)(folder, `new-${process.pid}`);
+  const work2 = (0, import_node_path66.join)(folder, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path72.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs56.mkdirSync)((0, import_node_path66.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path72.join)(work2, "base.tar"),
+    (0, import_node_path66.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path72.join)(work2, "lists")
+    (0, import_node_path66.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path72.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked = await driver.unpack((0, import_node_path72.join)(work2, "base.tar"), (0, import_node_path72.join)(work2, "root"));
+  if (await sha256File((0, import_node_path66.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked = await driver.unpack((0, import_node_path66.join)(work2, "base.tar"), (0, import_node_path66.join)(work2, "root"));
   if (unpacked.code !== 0) return cannotUnpack(name6, unpacked);
-  const final = (0, import_node_path72.join)(folder, folderName(wanted));
+  const final = (0, import_node_path66.join)(folder, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs59.renameSync)(work2, final);
+  (0, import_node_fs56.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good(base) : prepared2;
@@ -34310,8 +33374,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -34346,16 +33410,16 @@ var SystemLayers = class {
     }
     return making;
   }
-  all = () => (0, import_node_path73.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path73.join)(this.all(), id);
+  all = () => (0, import_node_path67.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path67.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path73.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path67.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path73.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path67.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -34367,7 +33431,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path73.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path67.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -34382,7 +33446,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path73.join)(work2, "kept");
+    const keep2 = (0, import_node_path67.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -34415,18 +33479,18 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path73.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path67.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept3, work2) {
-    (0, import_node_fs60.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path73.join)(work2, "layer");
-    (0, import_node_fs60.mkdirSync)(staged);
-    (0, import_node_fs60.rmSync)((0, import_node_path73.join)(kept3, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs60.renameSync)(kept3, (0, import_node_path73.join)(staged, "root"));
-    writeWhole((0, import_node_path73.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs57.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path67.join)(work2, "layer");
+    (0, import_node_fs57.mkdirSync)(staged);
+    (0, import_node_fs57.rmSync)((0, import_node_path67.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path67.join)(staged, "root"));
+    writeWhole((0, import_node_path67.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-    (0, import_node_fs60.renameSync)(staged, this.folder(id));
+    (0, import_node_fs57.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
@@ -34440,7 +33504,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs60.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs57.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -34453,8 +33517,8 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path73.join)(this.state, "archives");
-    (0, import_node_fs60.mkdirSync)((0, import_node_path73.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path67.join)(this.state, "archives");
+    (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -34463,8 +33527,8 @@ var SystemLayers = class {
       const [name6 = "", version3 = ""] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path73.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs60.readdirSync)(this.archives());
+    return withMutex((0, import_node_path67.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs57.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -34498,12 +33562,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path73.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path67.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path74.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path68.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -34550,8 +33614,8 @@ async function shareAnswers(systems, store2) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -34644,7 +33708,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join65(set, other) {
+function join60(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -34693,7 +33757,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
-    for (const d of direct) join65(names4, this.namesOf(graph2, d));
+    for (const d of direct) join60(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -34753,7 +33817,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs61.readFileSync)((0, import_node_path75.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path69.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34803,7 +33867,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join65(names4, below2);
+      if (below2) join60(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -34835,72 +33899,72 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options7) {
+async function openSession(input, options6) {
   const { state, distro } = input;
-  const store2 = options7.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options6.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options7.driver,
+    driver: options6.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options7.limits.jobs,
-    minutes: options7.limits.minutes,
-    limits: options7.limits.task,
-    retries: options7.retries ?? distro.tests.retries,
-    channelVersion: options7.channelVersion,
+    jobs: options6.limits.jobs,
+    minutes: options6.limits.minutes,
+    limits: options6.limits.task,
+    retries: options6.retries ?? distro.tests.retries,
+    channelVersion: options6.channelVersion,
     lockedVersion: lockedVersions(input.lock),
-    signal: options7.signal,
+    signal: options6.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options7.hinted !== false)
+  if (options6.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record3] of index.builds) hints.builds.set(key, record3);
       for (const [key, record3] of index.tests) hints.tests.set(key, record3);
     }
   history.hint(hints.builds.values());
-  const prepared2 = await prepareScopes(input, options7, store2, history);
+  const prepared2 = await prepareScopes(input, options6, store2, history);
   if (!("graphs" in prepared2)) return prepared2;
   return {
-    say: options7.say,
+    say: options6.say,
     input,
-    driver: options7.driver,
+    driver: options6.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared2,
     history,
     hints,
-    channelVersion: options7.channelVersion
+    channelVersion: options6.channelVersion
   };
 }
-async function prepareScopes(input, options7, store2, history) {
+async function prepareScopes(input, options6, store2, history) {
   const { plan: plan2, distro } = input;
   const own3 = ownArchitecture();
   const diagnostics = [];
   const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
-  const request = { ...input, ...options7, store: store2, progress: options7.say };
+  const request = { ...input, ...options6, store: store2, progress: options6.say };
   const graphs = [];
   const lacking = /* @__PURE__ */ new Map();
   const skipped = matcher(distro.tests.skip);
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
       const id = `${target2.platform}-${target2.architecture}`;
-      const tells = options7.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options6.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
         waiting2.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
-      if (options7.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options6.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let opened = systems.get(id);
       if (!opened) {
         const system = await openSystem(request, target2, tells);
@@ -34933,14 +33997,136 @@ async function prepareScopes(input, options7, store2, history) {
   return diagnostics.length ? { diagnostics } : { graphs, waiting: waiting2, diagnostics: sorted([...lacking.values()]) };
 }
 
+// ts-src/engine/system-lock.ts
+var import_node_path70 = require("node:path");
+init_diagnostics();
+init_files();
+var file2 = (workspace) => (0, import_node_path70.join)(workspace.state, "platforms.json");
+function knownPlatforms(workspace) {
+  const known3 = readJson(file2(workspace)) ?? {};
+  return Object.fromEntries(
+    Object.entries(known3).filter(
+      ([id]) => Object.entries(workspace.distro.platforms).some(
+        ([name6, p]) => p.architectures.some((a) => id === `${name6}-${a}`)
+      )
+    )
+  );
+}
+async function platformsOf(workspace, runs) {
+  const platforms = {};
+  for (const graph2 of runs) {
+    const locked2 = platforms[`${graph2.target.platform}-${graph2.target.architecture}`] ??= {
+      base: graph2.base.digest,
+      archive: graph2.base.archive,
+      packages: {}
+    };
+    const sets = await Promise.all(
+      [...new Set(graph2.sets.filter((set, n) => set && graph2.records[n]))].map((set) => set.packages())
+    );
+    for (const p of [...graph2.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
+      const at2 = p.indexOf("=");
+      locked2.packages[p.slice(0, at2)] = p.slice(at2 + 1);
+    }
+  }
+  writeWhole(file2(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
+  return platforms;
+}
+function moved2(lock2, platforms) {
+  return Object.entries(platforms).flatMap(([id, now]) => {
+    const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
+    if (!then) return [];
+    const changes = Object.entries(now.packages).flatMap(
+      ([name6, version3]) => Object.hasOwn(then.packages, name6) && then.packages[name6] !== version3 ? [`${name6} ${then.packages[name6]} \u2192 ${version3}`] : []
+    );
+    if (!changes.length && then.base === now.base) return [];
+    const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
+    return [
+      warning(
+        "lock-moved",
+        `${id}: the archive has moved since the lock was made, so what is built is not the same: ${what}`,
+        { hint: "name a snapshot mirror of that time in the platform, or make the lock anew" }
+      )
+    ];
+  });
+}
+
+// ts-src/cli/build-end.ts
+async function lockOfRun(planned3, session2, channel2) {
+  const { workspace, plan: plan2, distributions } = planned3;
+  const platforms = await platformsOf(workspace, session2.graphs);
+  return lockText({ plan: plan2, distributions, platforms, versions: await versionsOfRun(planned3, session2, channel2) });
+}
+async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, store: store2 }, channel2) {
+  const versions = versionsOf3(graphs);
+  if (channel2 === void 0) return versions;
+  const environments = environmentsOf(workspace.distro, lock2);
+  return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
+}
+async function endBuild(values, planned3, session2, wanted, published, begun) {
+  const { workspace, plan: plan2 } = planned3;
+  const { output } = wanted;
+  const { graphs: runs, store: store2 } = session2;
+  const results = resultsOf(runs);
+  if (published.diagnostics.length) showDiagnostics(published.diagnostics);
+  const platforms = await platformsOf(workspace, runs);
+  if (planned3.lock) showDiagnostics(moved2(planned3.lock, platforms));
+  const verdicts = await judgeTests(runs, store2, plan2.stamp);
+  for (const t of results) {
+    const verdict2 = verdicts.get(t.id);
+    if (verdict2) t.reason += `
+${verdict2}`;
+  }
+  const versions = await versionsOfRun(planned3, session2, wanted.publishes ? folderChannel(output) : void 0);
+  showDiagnostics(
+    await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, versions, runs, store: store2, output, begun })
+  );
+  await recordRun(session2);
+  const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
+  const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
+  writeMessage(
+    renderSummary(
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path71.join)(output, t.log) } : t),
+      tails,
+      Date.now() - begun
+    )
+  );
+  for (const w of session2.waiting) writeMessage(`${w}
+`);
+  if (planned3.diagnostics.some(isError))
+    writeMessage(
+      `the distro repository has faults (${countFaults(planned3.diagnostics)}), told above: they count as a failed build
+`
+    );
+  if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
+`);
+  else if (published.sources.length) {
+    writeMessage(`report: ${(0, import_node_path71.join)(output, "report.html")}
+`);
+    writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
+    writeOutput(published.sources.join("\n"));
+    const closed = notForAll((0, import_node_path71.join)(output, "apt"));
+    if (closed)
+      writeMessage(
+        `
+note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read
+`
+      );
+  }
+  return failed5 ? exit.failed : exit.ok;
+}
+function notForAll(path2) {
+  const parts2 = path2.split("/");
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs59.statSync)(p).mode & 1) === 0);
+}
+
 // ts-src/cli/run-options.ts
 var import_node_os11 = require("node:os");
 init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -35043,8 +34229,8 @@ var Watch = class {
     return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
-  async count(options7) {
-    const counted = await this.du(["-s", "-x", "-c", ...options7, "--", ...this.folders]);
+  async count(options6) {
+    const counted = await this.du(["-s", "-x", "-c", ...options6, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === void 0 ? void 0 : Number(total);
@@ -35076,8 +34262,8 @@ var capabilities = [
   "AUDIT_WRITE",
   "SETFCAP"
 ];
-var docker = (args, options7 = {}) => run("docker", args, options7);
-var imageOf = (folder) => readIf((0, import_node_path76.join)(folder, marker))?.trim();
+var docker = (args, options6 = {}) => run("docker", args, options6);
+var imageOf = (folder) => readIf((0, import_node_path72.join)(folder, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -35134,10 +34320,10 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers, name6, work2) {
   for (const layer of [...layers].reverse()) {
-    const archive = (0, import_node_path76.join)(work2, "over.tar");
+    const archive = (0, import_node_path72.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs62.rmSync)(archive, { force: true });
+    (0, import_node_fs60.rmSync)(archive, { force: true });
     if (copied.code !== 0) return copied;
   }
   return void 0;
@@ -35155,18 +34341,18 @@ async function start({ log, signal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs62.mkdirSync)((0, import_node_path76.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs60.mkdirSync)((0, import_node_path72.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path76.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path72.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs62.writeFileSync)((0, import_node_path76.join)(keep2, marker), `${tag}
+  (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry, label) {
-  (0, import_node_fs62.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at2 = images.findIndex((i) => i !== void 0);
   const image2 = images[at2];
@@ -35204,11 +34390,11 @@ async function remove2(folder) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path76.dirname)(folder)}:/parent`,
+      `${(0, import_node_path72.dirname)(folder)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path76.basename)(folder)}`
+      `/parent/${(0, import_node_path72.basename)(folder)}`
     ]);
 }
 function dockerDriver(state) {
@@ -35225,8 +34411,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs62.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs62.writeFileSync)((0, import_node_path76.join)(folder, marker), `${tag}
+      (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -35240,8 +34426,8 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path73 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -35410,7 +34596,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain2, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs63.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
   const layers = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -35420,16 +34606,16 @@ function readRoot(reading, plain2, propagation, inside) {
 }
 function linkLayers(layers, work2) {
   return layers.map((layer, i) => {
-    (0, import_node_fs63.symlinkSync)(layer, (0, import_node_path77.join)(work2, `l${i}`));
+    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path73.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs63.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs63.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs63.symlinkSync)(keep2, (0, import_node_path77.join)(work2, "k"));
-  (0, import_node_fs63.symlinkSync)(`${keep2}.work`, (0, import_node_path77.join)(work2, "k.work"));
+  (0, import_node_fs61.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs61.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path73.join)(work2, "k"));
+  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path73.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain2) => ({
@@ -35442,7 +34628,7 @@ var enterEnvironment2 = (entry, limits2, group, plain2) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry, plain2, propagation, inside) {
-  (0, import_node_fs63.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
   const layers = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -35481,11 +34667,11 @@ async function enterRoot(entry, plain2, propagation, inside) {
 function unshareDriver() {
   const plain2 = process.getuid?.() !== 0;
   const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command2, options7) => run(
+  const inside = (namespaces, command2, options6) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
     // A session of its own: no terminal of ours is within reach, unless a person asked for that.
-    { ...options7, detached: options7?.terminal !== true }
+    { ...options6, detached: options6?.terminal !== true }
   );
   let known3;
   const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -35509,7 +34695,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs63.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs61.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -35596,61 +34782,8 @@ function limitsOf(verb, values) {
 }
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
-// ts-src/engine/system-lock.ts
-var import_node_path78 = require("node:path");
-init_diagnostics();
-init_files();
-var file2 = (workspace) => (0, import_node_path78.join)(workspace.state, "platforms.json");
-function knownPlatforms(workspace) {
-  const known3 = readJson(file2(workspace)) ?? {};
-  return Object.fromEntries(
-    Object.entries(known3).filter(
-      ([id]) => Object.entries(workspace.distro.platforms).some(
-        ([name6, p]) => p.architectures.some((a) => id === `${name6}-${a}`)
-      )
-    )
-  );
-}
-async function platformsOf(workspace, runs) {
-  const platforms = {};
-  for (const graph2 of runs) {
-    const locked2 = platforms[`${graph2.target.platform}-${graph2.target.architecture}`] ??= {
-      base: graph2.base.digest,
-      archive: graph2.base.archive,
-      packages: {}
-    };
-    const sets = await Promise.all(
-      [...new Set(graph2.sets.filter((set, n) => set && graph2.records[n]))].map((set) => set.packages())
-    );
-    for (const p of [...graph2.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
-      const at2 = p.indexOf("=");
-      locked2.packages[p.slice(0, at2)] = p.slice(at2 + 1);
-    }
-  }
-  writeWhole(file2(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
-  return platforms;
-}
-function moved2(lock2, platforms) {
-  return Object.entries(platforms).flatMap(([id, now]) => {
-    const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
-    if (!then) return [];
-    const changes = Object.entries(now.packages).flatMap(
-      ([name6, version3]) => Object.hasOwn(then.packages, name6) && then.packages[name6] !== version3 ? [`${name6} ${then.packages[name6]} \u2192 ${version3}`] : []
-    );
-    if (!changes.length && then.base === now.base) return [];
-    const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
-    return [
-      warning(
-        "lock-moved",
-        `${id}: the archive has moved since the lock was made, so what is built is not the same: ${what}`,
-        { hint: "name a snapshot mirror of that time in the platform, or make the lock anew" }
-      )
-    ];
-  });
-}
-
-// ts-src/cli/build.ts
-var options = {
+// ts-src/cli/build-options.ts
+var buildOptions2 = {
   ...distroOptions,
   ...selectionOptions,
   ...runOptions,
@@ -35688,6 +34821,997 @@ var options = {
   verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
   json: { type: "boolean", help: "the result as data on standard output" }
 };
+
+// ts-src/cli/pin-sources.ts
+init_diagnostics();
+init_process();
+async function pinSources(workspace, plan2) {
+  const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
+  const byUrl = /* @__PURE__ */ new Map();
+  for (const { source: source2 } of unpinned) {
+    const ofUrl = byUrl.get(source2.url) ?? /* @__PURE__ */ new Map();
+    byUrl.set(source2.url, ofUrl.set(placeOf(source2), source2));
+  }
+  const diagnostics = [];
+  const pinned = /* @__PURE__ */ new Map();
+  await parallel([...byUrl.values()], 8, async (sources) => {
+    const all = [...sources.values()];
+    if (all[0].ref === void 0) {
+      const trees = await pinFolder(all, workspace.state);
+      if (trees.ok) for (const source2 of trees.value) pinned.set(`${source2.url} ${placeOf(source2)}`, source2);
+      else diagnostics.push(...trees.diagnostics);
+      return;
+    }
+    for (const pin of await pinReleased(workspace, all, "all", reporter)) {
+      if (pin.ok) pinned.set(`${pin.value.source.url} ${placeOf(pin.value.source)}`, pin.value.source);
+      else diagnostics.push(...pin.diagnostics);
+    }
+  });
+  for (const p of unpinned) {
+    const source2 = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
+    if (source2) p.source = source2;
+    else p.blocked = "its sources can't be had";
+  }
+  return sorted(diagnostics);
+}
+var placeOf = (source2) => source2.ref ?? source2.path;
+
+// ts-src/cli/planned-names.ts
+init_names();
+var isPartial = (planned3) => planned3.plan.scopes.some(
+  (s) => s.packages.length < (planned3.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
+);
+function namesByDebian(planned3) {
+  const known3 = /* @__PURE__ */ new Map();
+  return ({ distribution: distribution3 }, debian2) => {
+    let names4 = known3.get(distribution3);
+    if (!names4) {
+      const debianOf = debianNames(planned3.workspace.distro, distribution3);
+      const packages = planned3.distributions.find((d) => d.name === distribution3)?.packages.keys() ?? [];
+      known3.set(distribution3, names4 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
+    }
+    return names4.get(debian2);
+  };
+}
+
+// ts-src/cli/archive-check.ts
+var import_node_path74 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/plan/archive.ts
+init_diagnostics();
+function missingPackages(scope2, resolver, names4) {
+  const found2 = /* @__PURE__ */ new Map();
+  let near;
+  const look2 = (p, list9, tests) => {
+    for (const written of list9) {
+      const name6 = /^[^=:/<>( ]*/.exec(written)[0];
+      if (names4.has(name6)) continue;
+      let missing = found2.get(name6);
+      if (!missing) {
+        near ??= new NearNames(names4);
+        missing = {
+          name: name6,
+          ...originOf(p, name6, resolver),
+          neededBy: [],
+          testedBy: [],
+          near: likelyName(name6, near, names4)
+        };
+        found2.set(name6, missing);
+      }
+      const users2 = tests ? missing.testedBy : missing.neededBy;
+      if (users2.at(-1) !== p.name) users2.push(p.name);
+    }
+  };
+  for (const p of scope2.packages) {
+    look2(p, p.systemBuild, false);
+    look2(p, p.systemRun, false);
+    look2(p, p.systemTest, true);
+  }
+  return [...found2.values()].sort((a, b) => compare(a.name, b.name));
+}
+function originOf(p, name6, resolver) {
+  const number7 = resolver.evaluated.number.get(p.name);
+  for (const need of number7 === void 0 ? [] : resolver.evaluated.needs(number7)) {
+    const r = resolver.resolve(need);
+    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name6)) continue;
+    const rule = resolver.rosdepRule(r.key);
+    return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
+  }
+  return { key: void 0, file: void 0 };
+}
+function likelyName(name6, near, names4) {
+  const [typo] = near.of(name6, 1, 1);
+  if (typo !== void 0) return typo;
+  const bare = name6.replace(/^(?:python3?|lib)-?/, "");
+  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name6 && n.length > 2 && names4.has(n));
+  if (other !== void 0) return other;
+  const [similar] = near.of(name6, 1);
+  if (similar !== void 0) return similar;
+  const parts2 = name6.split("-");
+  for (let n = parts2.length - 1; n > 1; n--) {
+    const start2 = parts2.slice(0, n).join("-");
+    if (names4.has(start2)) return start2;
+  }
+  return void 0;
+}
+
+// ts-src/cli/archive-check.ts
+var archiveCheck = (planned3) => (scope2, target2, names4) => {
+  const blocked = /* @__PURE__ */ new Map();
+  const resolver = planned3.resolvers[planned3.plan.scopes.indexOf(scope2)];
+  const missing = resolver ? missingPackages(scope2, resolver, names4) : [];
+  for (const m of missing)
+    for (const p of m.neededBy)
+      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
+  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned3.workspace)) };
+};
+function told5(m, scope2, target2, workspace) {
+  const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
+  const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path74.resolve)(workspace.root, m.file));
+  const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
+  return (m.neededBy.length ? error : warning)(
+    "system-missing",
+    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users2} (${scope2.distribution})`,
+    {
+      file: m.file ?? workspace.file,
+      line: line2,
+      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target2.os} ${target2.release} into a rosdep file before it, or name the packages in package_settings`
+    }
+  );
+}
+function checkArchives(planned3) {
+  const check4 = archiveCheck(planned3);
+  const diagnostics = /* @__PURE__ */ new Map();
+  for (const scope2 of planned3.plan.scopes) {
+    const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
+    for (const target2 of architectures2.values()) {
+      const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
+      const names4 = base && archiveNames(base);
+      for (const d of names4 ? check4(scope2, target2, names4).diagnostics : []) diagnostics.set(d.message, d);
+    }
+  }
+  return [...diagnostics.values()];
+}
+
+// ts-src/cli/run-input.ts
+var runInputOf = (planned3) => ({
+  plan: planned3.plan,
+  distro: planned3.workspace.distro,
+  distroRoot: planned3.workspace.root,
+  state: planned3.workspace.state,
+  distributions: planned3.distributions,
+  lock: planned3.lock,
+  bases: {},
+  checkArchive: archiveCheck(planned3),
+  untrusted: void 0,
+  tested: () => false
+});
+
+// ts-src/engine/scheduler.ts
+init_urls();
+init_faults();
+
+// ts-src/engine/readiness.ts
+function packageReadiness(closures, isTask) {
+  const { build: build4, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
+  const count3 = build4.length;
+  const setOf = new Int32Array(count3).fill(-1);
+  const sets = [];
+  for (let n = 0; n < count3; n++) {
+    if (setOf[n] >= 0) continue;
+    const members2 = together2.get(n) ?? [n];
+    for (const m of members2) setOf[m] = 3 * count3 + sets.length;
+    sets.push(members2);
+  }
+  const usable3 = (packages) => packages.map((d) => setOf[d]);
+  return readiness([
+    ...build4.map(usable3),
+    ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable3(built), ...usable3(test3[n])] : []),
+    ...documentationNeeds(closures).map(
+      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable3(build4[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
+    ),
+    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable3(runs[m]).filter((s) => s !== 3 * count3 + i)]))
+  ]);
+}
+var readiness = (needs) => ({
+  pending: Uint32Array.from(needs, (n) => n.length),
+  dependents: inverse(needs)
+});
+
+// ts-src/engine/task-records.ts
+function takeRecord(graph2, task, taken2, cached3) {
+  if (taken2.kind === "build") setBuildRecord(graph2, task, taken2.record);
+  else if (taken2.kind === "test") graph2.tests[task - graph2.count] = taken2.record;
+  else graph2.docs[task % graph2.count] = taken2.record;
+  const t = graph2.results[task];
+  if (t && taken2.kind === "test") return takeTests(t, taken2.record, cached3);
+  if (t && taken2.kind === "docs") return takeDocs(t, taken2.record, cached3);
+  return usable2(t, cached3);
+}
+var usable2 = (t, cached3) => cached3 ? { state: "cached", reason: "unchanged" } : { state: "built", reason: t?.reason ?? "" };
+function setBuildRecord(graph2, n, record3) {
+  graph2.records[n] = record3;
+  Object.assign(graph2.results[n] ?? {}, { version: record3.version, debs: record3.debs });
+}
+function takeTests(t, record3, cached3) {
+  t.tests = {
+    tests: record3.tests,
+    failures: record3.failures,
+    skipped: record3.skipped,
+    flaky: record3.flaky.length,
+    ...record3.junit ? { junit: record3.junit.sha256 } : {}
+  };
+  if (record3.outcome === "failed") return { state: "failed", reason: `${earlier(cached3)}${failedTests(record3)}` };
+  const state = cached3 ? "cached" : "passed";
+  if (record3.outcome === "none") return { state, reason: "it has no tests" };
+  const flaky = record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ");
+  return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || "unchanged" };
+}
+function failedTests({ failures, tests, failed: failed5 }) {
+  const [first2] = failed5;
+  const named7 = first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : "";
+  return `${failures} of ${tests} tests failed${named7}`;
+}
+function takeDocs(t, record3, cached3) {
+  t.docs = { ...record3.coverage, warnings: record3.warnings };
+  const [first2] = record3.faults;
+  if (first2 !== void 0) {
+    const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
+    return { state: "failed", reason: `${earlier(cached3)}${first2}${more}` };
+  }
+  return usable2(t, cached3);
+}
+var earlier = (cached3) => cached3 ? "cached: " : "";
+
+// ts-src/engine/task-runner.ts
+var import_node_fs62 = require("node:fs");
+var import_node_path76 = require("node:path");
+
+// ts-src/engine/store-repair.ts
+var import_node_path75 = require("node:path");
+var StoreRepair = class {
+  constructor(options6) {
+    this.options = options6;
+  }
+  restoring = /* @__PURE__ */ new Map();
+  async run(graph2, work2) {
+    const { options: options6 } = this;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const folder = newScratch(options6.state);
+      let outcome;
+      try {
+        outcome = await work2(folder);
+      } finally {
+        await options6.driver.remove(folder);
+      }
+      if (outcome.state !== "lost") return outcome;
+      for (const d of outcome.packages) {
+        const fault3 = await this.restore(graph2, d);
+        if (fault3 !== void 0) return failed2(fault3);
+      }
+    }
+    return failed2("the store keeps losing what it needs: is its disk sound?");
+  }
+  /** Builds a package and keeps its record. */
+  async build(graph2, request) {
+    const outcome = await this.run(graph2, (work2) => this.options.builder.build({ ...request, work: work2 }));
+    if (outcome.state === "made") await this.options.store.putRecord(outcome.value);
+    return outcome;
+  }
+  /** Builds a package again whose files the store lost, once for all that need it. */
+  restore(graph2, d) {
+    const record3 = graph2.records[d];
+    let under = this.restoring.get(record3);
+    if (!under) this.restoring.set(record3, under = this.restoreNow(graph2, d));
+    return under;
+  }
+  async restoreNow(graph2, d) {
+    const { options: options6 } = this;
+    const p = packageOf(graph2, d);
+    options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options6.taskKeys.resolveKey(graph2, d);
+    if (typeof resolved === "string") return resolved;
+    const log = (0, import_node_path75.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
+    const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
+    if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
+    options6.restored(graph2, d, outcome.value);
+    return void 0;
+  }
+};
+
+// ts-src/engine/task-runner.ts
+var TaskRunner = class {
+  constructor(options6, reports) {
+    this.options = options6;
+    this.reports = reports;
+    this.repair = new StoreRepair({ ...options6, ...reports });
+  }
+  repair;
+  /** Looks a key up, in the hints first. */
+  async find(graph2, task, key) {
+    if (kindOf3(graph2, task) === "docs") return this.findDocs(graph2, task, key);
+    return kindOf3(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
+  }
+  async findDocs(graph2, task, key) {
+    const record3 = await this.docsOf(key);
+    if (record3 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record3 };
+    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
+  }
+  async docsOf(key) {
+    const record3 = await this.options.store.readJson(docsRecordName(key));
+    if (!isDocRecord(record3) || record3.key !== key) return void 0;
+    return this.options.store.holds(filesOfDocs(record3)) ? record3 : void 0;
+  }
+  async findTest(graph2, task, key) {
+    const { options: options6 } = this;
+    const hint = options6.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options6.store.getTest(key);
+    if (there && !options6.rebuild(packageOf(graph2, task).name) && !options6.retest(there))
+      return { kind: "test", record: there };
+    return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
+  }
+  async findBuild(graph2, task, key) {
+    const { options: options6 } = this;
+    const p = packageOf(graph2, task);
+    const hint = options6.hints.builds.get(key);
+    const record3 = hint && options6.store.holds(hint.debs) ? hint : await options6.store.get(key);
+    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+    const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
+    if (record3 && !goesDown && !options6.rebuild(p.name)) return { kind: "build", record: record3 };
+    if (p.mustBeCached)
+      return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
+    if (goesDown) return { kind: "todo", reason: `packed anew: the channel holds ${held}` };
+    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
+  }
+  /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
+  async run(graph2, task, resolved, started) {
+    const { options: options6 } = this;
+    const p = packageOf(graph2, task);
+    const lock2 = (0, import_node_path76.join)(options6.state, "locks", resolved.key);
+    const outcome = await withMutex(
+      lock2,
+      async () => {
+        const another = await this.doneMeanwhile(graph2, task, resolved.key);
+        if (another) return another;
+        const kind = kindOf3(graph2, task);
+        const log = (0, import_node_path76.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        started(log);
+        return this.doNow(graph2, task, resolved, (0, import_node_path76.join)(options6.output, log));
+      },
+      () => this.reports.note(`${p.name}: another slipway does it; waiting`)
+    );
+    (0, import_node_fs62.rmSync)(lock2, { force: true });
+    return outcome;
+  }
+  async doneMeanwhile(graph2, task, key) {
+    const { options: options6 } = this;
+    const p = packageOf(graph2, task);
+    if (kindOf3(graph2, task) === "docs") {
+      const docs2 = options6.redocument(p.name) ? void 0 : await this.docsOf(key);
+      return docs2 && { kind: "docs", record: docs2, another: true };
+    }
+    if (options6.rebuild(p.name)) return void 0;
+    if (kindOf3(graph2, task) === "test") {
+      const record4 = await options6.store.getTest(key);
+      return record4 && !options6.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
+    }
+    const record3 = await options6.store.get(key);
+    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+    if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
+    return { kind: "build", record: record3, another: true };
+  }
+  async doNow(graph2, task, resolved, log) {
+    const { options: options6 } = this;
+    const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
+    if (kindOf3(graph2, task) === "build") {
+      const outcome2 = await this.repair.build(graph2, request);
+      if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
+      return { kind: "build", record: outcome2.value, another: false };
+    }
+    if (kindOf3(graph2, task) === "docs") {
+      const docs2 = await this.repair.run(graph2, (work2) => options6.builder.document({ ...request, work: work2 }));
+      if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
+      await options6.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      return { kind: "docs", record: docs2.value, another: false };
+    }
+    const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
+    if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
+    await options6.store.putTest(outcome.value);
+    return { kind: "test", record: outcome.value, another: false };
+  }
+};
+
+// ts-src/engine/scheduler.ts
+var notesOnly = (say) => ({
+  started: () => void 0,
+  finished: () => void 0,
+  note: say
+});
+var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
+var Scheduler = class {
+  /** `alone`: nothing is scheduled here, each task is asked for. */
+  constructor(options6, graphs, alone = false) {
+    this.options = options6;
+    this.graphs = graphs;
+    this.runner = new TaskRunner(options6, {
+      note: (text8) => options6.progress.note(text8),
+      restored: (graph2, n, record3) => {
+        setBuildRecord(graph2, n, record3);
+        Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
+      }
+    });
+    for (const graph2 of graphs) {
+      this.waits.set(graph2, alone ? nobodyWaits : readinessOf(graph2, options6.testsStop));
+    }
+  }
+  ready = [];
+  waits = /* @__PURE__ */ new Map();
+  runner;
+  resolving = 0;
+  working = 0;
+  stopped = false;
+  wake = () => void 0;
+  /** Settles all that can be settled without doing anything. */
+  async start() {
+    for (const graph2 of this.graphs) {
+      graph2.scope.packages.forEach((p, n) => {
+        const why = p.blocked ?? graph2.lacking.get(p.name);
+        if (why !== void 0) this.finish(graph2, n, "blocked", why);
+      });
+      graph2.results.forEach((t, task) => {
+        if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
+      });
+    }
+    await new Promise((resolve26) => {
+      this.wake = () => {
+        if (!this.resolving) resolve26();
+      };
+      this.wake();
+    });
+    const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
+    const kept3 = tasks.filter((t) => isDone(t.state)).length;
+    return {
+      cached: kept3,
+      todo: this.ready.length,
+      open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
+    };
+  }
+  /** Does all that is left, those on the longest remaining path first. */
+  async run() {
+    const finished = new Promise((resolve26) => {
+      this.wake = () => {
+        while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve26();
+      };
+    });
+    this.options.signal.addEventListener("abort", () => {
+      this.stopped = true;
+      this.wake();
+    });
+    if (this.options.signal.aborted) this.stopped = true;
+    this.wake();
+    await finished;
+    for (const graph2 of this.graphs)
+      for (const t of graph2.results)
+        if (t?.state === "waiting") Object.assign(t, { state: "stopped", reason: "the run was stopped before it" });
+  }
+  startNext() {
+    let best = 0;
+    this.ready.forEach((t, i) => {
+      const b = this.ready[best];
+      if (t.graph.priority[t.task] > b.graph.priority[b.task]) best = i;
+    });
+    const { graph: graph2, task, resolved } = this.ready.splice(best, 1)[0];
+    this.working++;
+    this.runTask(graph2, task, resolved).catch((e) => {
+      const left = e instanceof LeftBehindError || e instanceof PackageFileError;
+      const why = left ? `it left what can't be taken: ${e.message}` : environmentFault(e) ?? reportInternal(e);
+      this.finish(graph2, task, "failed", why);
+    }).finally(() => {
+      this.working--;
+      this.wake();
+    });
+  }
+  resolve(graph2, task) {
+    this.resolving++;
+    this.resolveNow(graph2, task).catch((e) => this.finish(graph2, task, "failed", environmentFault(e) ?? reportInternal(e))).finally(() => {
+      this.resolving--;
+      this.wake();
+    });
+  }
+  /** The packages of a task's root are known: finds its key, and whether the store has it. */
+  async resolveNow(graph2, task) {
+    const resolved = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
+    const t = graph2.results[task];
+    t.key = resolved.key;
+    const found2 = await this.runner.find(graph2, task, resolved.key);
+    if (found2.kind === "failed") return this.finish(graph2, task, "failed", found2.reason);
+    if (found2.kind !== "todo") return this.finishWith(graph2, task, found2, true);
+    t.reason = found2.reason;
+    this.ready.push({ graph: graph2, task, resolved });
+  }
+  /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
+  async resolveTask(graph2, task) {
+    if (graph2.results[task]?.state === "waiting") {
+      await this.resolveNow(graph2, task);
+      this.ready.length = 0;
+      return graph2.results[task].state !== "waiting";
+    }
+    return isDone(graph2.results[task]?.state ?? "waiting");
+  }
+  /** Does one task whose root is known, for whoever schedules. */
+  async runScheduled(graph2, task) {
+    if (await this.resolveTask(graph2, task)) return;
+    if (graph2.results[task]?.state !== "waiting") return;
+    const settled2 = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof settled2 === "string") this.finish(graph2, task, "failed", settled2);
+    else await this.runTask(graph2, task, settled2);
+  }
+  finishWith(graph2, task, record3, cached3) {
+    const { state, reason } = takeRecord(graph2, task, record3, cached3);
+    this.finish(graph2, task, state, reason);
+  }
+  /** Records a task's outcome, then releases or stops its dependents. Documentation that fails stops no other. */
+  finish(graph2, task, state, reason) {
+    const ended = [{ task, state, reason }];
+    for (const end2 of ended) {
+      const t = graph2.results[end2.task];
+      if (t?.state !== "waiting") continue;
+      Object.assign(t, { state: end2.state, reason: redacted(end2.reason), finished: this.options.now() });
+      this.options.progress.finished(t);
+      const failed5 = end2.state === "failed";
+      if (failed5 && this.options.failFast) this.stopped = true;
+      if (isDone(end2.state) || failed5 && t.kind === "docs") this.resolveDependents(graph2, end2.task);
+      else {
+        const why = stopReason(t, end2.state);
+        for (const d of this.dependentTasks(graph2, end2.task)) ended.push({ task: d, state: "stopped", reason: why });
+      }
+    }
+  }
+  /** Settles those that waited for nothing but this. */
+  resolveDependents(graph2, task) {
+    const { pending: left, dependents } = this.waits.get(graph2);
+    const done = [task];
+    for (const n of done) {
+      for (const d of dependents(n)) {
+        if (--left[d] > 0) continue;
+        if (d >= graph2.results.length) done.push(d);
+        else if (graph2.results[d]?.state === "waiting") this.resolve(graph2, d);
+      }
+    }
+  }
+  /** The tasks that wait for a task, or for what can't be used without it. */
+  dependentTasks(graph2, task) {
+    const { dependents } = this.waits.get(graph2);
+    const found2 = /* @__PURE__ */ new Set([task]);
+    for (const n of found2) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found2.add(d);
+    found2.delete(task);
+    return [...found2].filter((n) => n < graph2.results.length);
+  }
+  async runTask(graph2, task, resolved) {
+    const { options: options6 } = this;
+    const t = graph2.results[task];
+    const outcome = await this.runner.run(graph2, task, resolved, (log) => {
+      t.started = options6.now();
+      t.log = log;
+      options6.progress.started(t);
+    });
+    if (outcome.kind !== "failed") return this.finishWith(graph2, task, outcome, outcome.another);
+    const stopped = options6.signal.aborted;
+    this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
+  }
+};
+function readinessOf(graph2, testsStop) {
+  if (testsStop) return readiness(tasksBefore(graph2, true));
+  return packageReadiness(graph2.closures, (task) => graph2.results[task] !== void 0);
+}
+function stopReason(t, state) {
+  if (t.kind === "test") return `the tests of '${t.name}' failed`;
+  if (state === "failed") return `'${t.name}' failed`;
+  return `'${t.name}' ${state === "blocked" ? "is blocked" : "was stopped"}`;
+}
+
+// ts-src/engine/session-scheduler.ts
+var schedulerOf = (session2, request) => new Scheduler(
+  {
+    driver: session2.driver,
+    state: session2.input.state,
+    store: session2.store,
+    taskKeys: session2.taskKeys,
+    builder: session2.builder,
+    output: request.output,
+    workers: request.workers ?? 1,
+    failFast: request.failFast ?? false,
+    testsStop: request.testsStop ?? session2.input.distro.tests.stop_dependents,
+    rebuild: request.rebuild ?? (() => false),
+    redocument: request.redocument ?? (() => false),
+    retest: (record3) => request.retest && record3.outcome === "failed",
+    channelVersion: session2.channelVersion,
+    hints: session2.hints,
+    progress: request.progress ?? notesOnly(session2.say),
+    signal: request.signal,
+    now: Date.now
+  },
+  session2.graphs,
+  request.alone
+);
+
+// ts-src/io/signals.ts
+var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+function untilStopped(first2 = () => void 0) {
+  const abort = new AbortController();
+  const stop = () => {
+    if (!abort.signal.aborted) first2();
+    abort.abort();
+  };
+  for (const name6 of signals) process.on(name6, stop);
+  return { signal: abort.signal, done: () => signals.forEach((name6) => process.off(name6, stop)) };
+}
+
+// ts-src/cli/progress.ts
+var doing = { build: "building", test: "testing", docs: "documenting" };
+function makeProgress(tasks, live, verbose, expected, workers, now) {
+  const write3 = (text8) => void process.stderr.write(text8);
+  const running2 = /* @__PURE__ */ new Map();
+  let done = 0;
+  let shown5 = 0;
+  const total = tasks.length;
+  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
+  let note = "";
+  const begun = now();
+  const clear = () => {
+    if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
+    shown5 = 0;
+  };
+  const draw = () => {
+    clear();
+    const width6 = process.stderr.columns || 80;
+    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
+    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
+    const remaining = Math.max(0, left - spent) / workers;
+    const bar = Math.round(done / Math.max(1, total) * 20);
+    const time2 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
+    lines.unshift(
+      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
+    );
+    for (const l of lines) write3(`${printable(l).slice(0, width6 - 1)}
+`);
+    shown5 = lines.length;
+  };
+  const timer = live ? setInterval(draw, 500) : void 0;
+  timer?.unref();
+  return {
+    started(t) {
+      running2.set(t.id, t);
+      if (live) draw();
+      else write3(printable(`${doing[t.kind]} ${t.id}
+`));
+    },
+    finished(t) {
+      running2.delete(t.id);
+      left -= expected(t);
+      done++;
+      if (live) clear();
+      if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
+      if (live) draw();
+    },
+    note(text8) {
+      if (live) {
+        note = text8;
+        draw();
+      } else write3(printable(`${text8}
+`));
+    },
+    close() {
+      clearInterval(timer);
+      if (live) clear();
+    }
+  };
+}
+
+// ts-src/cli/reproducible.ts
+var import_node_path79 = require("node:path");
+
+// ts-src/engine/reproducible.ts
+var import_node_fs64 = require("node:fs");
+var import_node_path78 = require("node:path");
+init_files();
+init_process();
+
+// ts-src/inspect/differences.ts
+var import_node_fs63 = require("node:fs");
+var import_node_path77 = require("node:path");
+
+// ts-src/inspect/elf-sections.ts
+function sectionAt(data, at2) {
+  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
+  try {
+    return search(data, at2);
+  } catch (e) {
+    if (e instanceof RangeError) return void 0;
+    throw e;
+  }
+}
+function search(data, at2) {
+  const wide = data[4] === 2;
+  const little = data[5] === 1;
+  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
+  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
+  const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
+  const table3 = word3(wide ? 40 : 32);
+  const [size3, count3, names4] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
+  const strings = offset(names4);
+  for (let i = 0; i < count3; i++) {
+    const header2 = table3 + i * size3;
+    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
+    const name6 = strings + u32(header2);
+    return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
+  }
+  return void 0;
+}
+
+// ts-src/inspect/differences.ts
+var searched = 256 << 20;
+var kinds3 = [
+  [(s) => s.isSymbolicLink(), "a link"],
+  [(s) => s.isDirectory(), "a folder"],
+  [(s) => s.isFile(), "a file"]
+];
+function differencesOf(before, after) {
+  const [old, now] = [treeOf(before), treeOf(after)];
+  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
+    const [a, b] = [old.get(path2), now.get(path2)];
+    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
+    return entryDifferences((0, import_node_path77.join)(before, path2), (0, import_node_path77.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+  });
+}
+function treeOf(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  const visit = (folder) => {
+    for (const name6 of (0, import_node_fs63.readdirSync)((0, import_node_path77.join)(root, folder)).sort()) {
+      const path2 = folder ? `${folder}/${name6}` : name6;
+      const stats = (0, import_node_fs63.lstatSync)((0, import_node_path77.join)(root, path2));
+      found2.set(path2, stats);
+      if (stats.isDirectory()) visit(path2);
+    }
+  };
+  visit("");
+  return found2;
+}
+function entryDifferences(before, after, a, b) {
+  const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
+  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
+  if (a.isSymbolicLink()) {
+    const [from, to] = [(0, import_node_fs63.readlinkSync)(before), (0, import_node_fs63.readlinkSync)(after)];
+    return from === to ? [] : [`leads to ${from}, then to ${to}`];
+  }
+  const found2 = [];
+  const mode = (s) => (s.mode & 4095).toString(8);
+  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
+  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
+  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
+  if (!a.isFile()) return found2;
+  if (Math.max(a.size, b.size) > searched) {
+    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
+    return found2;
+  }
+  const content = contentDifference((0, import_node_fs63.readFileSync)(before), (0, import_node_fs63.readFileSync)(after));
+  return content === void 0 ? found2 : [...found2, content];
+}
+function contentDifference(a, b) {
+  if (a.equals(b)) return void 0;
+  const at2 = firstDifference(a, b);
+  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
+  if (isText(a) && isText(b)) {
+    const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
+    return `line ${line2}: ${quoted2(lineAt(a, at2))}, then ${quoted2(lineAt(b, at2))}`;
+  }
+  const member = memberAt(a, at2);
+  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
+  const section = sectionAt(a, at2);
+  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
+}
+function firstDifference(a, b) {
+  const end2 = Math.min(a.length, b.length);
+  const block7 = 1 << 16;
+  let at2 = 0;
+  while (at2 + block7 <= end2 && a.subarray(at2, at2 + block7).equals(b.subarray(at2, at2 + block7))) at2 += block7;
+  while (at2 < end2 && a[at2] === b[at2]) at2++;
+  return at2;
+}
+var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
+var quoted2 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
+function lineAt(data, at2) {
+  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
+  const end2 = data.indexOf(10, at2);
+  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
+}
+function memberAt(data, at2) {
+  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
+  let header2 = 8;
+  while (header2 + 60 <= data.length) {
+    const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
+    const end2 = header2 + 60 + size3 + size3 % 2;
+    if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
+    if (at2 < end2)
+      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
+    header2 = end2;
+  }
+  return void 0;
+}
+
+// ts-src/engine/reproducible.ts
+init_diagnostics();
+init_digest();
+init_names();
+async function checkReproducible(session2, options6) {
+  const all = session2.graphs.flatMap(
+    (graph2) => graph2.scope.packages.flatMap(
+      (_, number7) => graph2.records[number7] && options6.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
+    )
+  );
+  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options6.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
+  const chosen = options6.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options6.sample).map(({ task }) => task);
+  const found2 = [];
+  await parallel(chosen, options6.workers, async ({ graph: graph2, number: number7 }) => {
+    if (options6.signal.aborted) return;
+    options6.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
+    found2.push(await checkOne(session2, options6, graph2, number7));
+  });
+  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
+}
+async function checkOne(session2, options6, graph2, number7) {
+  const p = packageOf(graph2, number7);
+  const record3 = graph2.records[number7];
+  const repair = new StoreRepair({
+    ...session2,
+    state: session2.input.state,
+    output: options6.output,
+    note: session2.say,
+    restored: () => void 0
+  });
+  const log = (0, import_node_path78.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
+  const outcome = await repair.run(graph2, async (work2) => {
+    const resolved = await session2.taskKeys.resolveKey(graph2, number7);
+    if (typeof resolved === "string") return failed2(resolved);
+    const stamp = stampIn(record3.version);
+    if (stamp === void 0) return failed2(`its version ${record3.version} has no stamp`);
+    const again = await session2.builder.repeat({
+      graph: graph2,
+      number: number7,
+      package: p,
+      resolved,
+      work: work2,
+      log,
+      repeat: { version: record3.version, stamp }
+    });
+    return again.state === "made" ? compareFiles(session2, options6, record3, again.value, work2) : again;
+  });
+  const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
+  return { id: graph2.id, name: p.name, ...result2 };
+}
+async function compareFiles(session2, options6, record3, files, work2) {
+  const differences = [];
+  let report2;
+  const second = new Map(files.map((f) => [(0, import_node_path78.basename)(f), f]));
+  for (const [i, deb2] of record3.debs.entries()) {
+    const after = second.get(deb2.name);
+    second.delete(deb2.name);
+    if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
+    else if (await sha256File(after) !== deb2.sha256) {
+      const before = await session2.store.path(deb2);
+      if (before === void 0) return failed2(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path78.join)(work2, `compare-${i}`));
+      if (typeof inside === "string") return failed2(inside);
+      differences.push(...inside);
+      report2 ??= await diffoscope(before, after, record3.package, options6);
+    }
+  }
+  for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
+  return made({
+    state: differences.length ? "different" : "equal",
+    differences,
+    ...report2 === void 0 ? {} : { report: report2 }
+  });
+}
+async function insideOf2(before, after, deb2, folder) {
+  const [a, b] = [(0, import_node_path78.join)(folder, "before"), (0, import_node_path78.join)(folder, "after")];
+  (0, import_node_fs64.mkdirSync)(folder, { recursive: true });
+  for (const [file3, to] of [
+    [before, a],
+    [after, b]
+  ]) {
+    const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path78.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+  }
+  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
+  const archive = {
+    path: deb2.name,
+    what: "differs, though its files are equal: their order or their compression does"
+  };
+  return found2.length ? found2 : [archive];
+}
+async function diffoscope(before, after, name6, options6) {
+  const timeout = AbortSignal.timeout(10 * 6e4);
+  const asked = await run(
+    "diffoscope",
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before, after],
+    { signal: AbortSignal.any([timeout, options6.signal]) }
+  );
+  if (asked.code === 127 || !asked.stdout) return void 0;
+  const report2 = (0, import_node_path78.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs64.mkdirSync)((0, import_node_path78.join)(options6.output, "reproducible"), { recursive: true });
+  (0, import_node_fs64.writeFileSync)((0, import_node_path78.join)(options6.output, report2), asked.stdout);
+  return report2;
+}
+
+// ts-src/cli/reproducible.ts
+init_files();
+
+// ts-src/render/reproducible.ts
+var shownDifferences = 20;
+function renderReproducible(builds) {
+  const lines = [];
+  for (const b of builds) {
+    if (b.state === "equal") continue;
+    if (b.state === "failed")
+      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
+    else lines.push(`${b.id}/${b.name}: its second build differs`);
+    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
+    const more = b.differences.length - shownDifferences;
+    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
+    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
+  }
+  const equal2 = builds.filter((b) => b.state === "equal").length;
+  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
+  return `${lines.join("\n")}
+`;
+}
+
+// ts-src/cli/reproducible.ts
+var reproducibleOptions = {
+  "check-reproducible": {
+    type: "boolean",
+    help: "build the named packages once more in other conditions and compare every byte"
+  },
+  sample: {
+    type: "string",
+    value: "N",
+    help: "with --check-reproducible: only N of them, others on each day"
+  }
+};
+function checkOf(values) {
+  const asked = values["check-reproducible"] === true;
+  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
+  const sample = sampleOf(values.sample);
+  if (!asked || sample === "wrong") return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  return { sample };
+}
+function sampleOf(value2) {
+  if (value2 === void 0) return void 0;
+  return /^[1-9]\d{0,5}$/.test(value2) ? Number(value2) : "wrong";
+}
+async function checkBuilds(session2, options6) {
+  const { output, signal } = options6;
+  const builds = await checkReproducible(session2, {
+    chosen: (graph2, number7) => "named" in packageOf(graph2, number7).why,
+    ...options6,
+    stamp: session2.input.plan.stamp,
+    started: (name6) => writeMessage(`building ${name6} once more
+`)
+  });
+  writeWhole((0, import_node_path79.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+`);
+  writeMessage(renderReproducible(builds));
+  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
+}
+
+// ts-src/cli/build.ts
 var build2 = defineCommand({
   summary: "build packages and put them into a signed apt repository",
   usage: "build [PACKAGE|GLOB ...]",
@@ -35698,7 +35822,7 @@ is started again.
 
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: {
-    ...options,
+    ...buildOptions2,
     ...reproducibleOptions,
     test: { type: "boolean", help: "run the tests of the named packages, too" },
     partial: {
@@ -35714,7 +35838,7 @@ var test2 = defineCommand({
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
 too: catkin's and ament's, CTest, pytest. Their results are kept like builds, failures too: nothing runs again while nothing
 changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
-  options,
+  options: buildOptions2,
   run: (values, packages) => runBuild("test", values, packages, true)
 });
 async function runBuild(verb, values, packages, tests) {
@@ -35737,7 +35861,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned3.diagnostics);
   if (!planned3.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned3.value;
-  const output = values.output === void 0 ? (0, import_node_path79.join)(workspace.root, "out") : (0, import_node_path79.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path80.join)(workspace.root, "out") : (0, import_node_path80.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -35751,7 +35875,7 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs64.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs65.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned3.value, {
@@ -35803,7 +35927,7 @@ async function buildAll(values, planned3, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path79.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path80.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned3.lock),
@@ -35817,7 +35941,7 @@ async function buildAll(values, planned3, wanted) {
       nameOf: nameOf5
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await finish(values, planned3, session2, wanted, published, begun);
+      const code = await endBuild(values, planned3, session2, wanted, published, begun);
       if (!wanted.check || signal.aborted) return code;
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
@@ -35878,118 +36002,6 @@ async function runEngine(values, session2, wanted, rebuild) {
   }
   session2.history.learn(runs);
 }
-async function lockOfRun(planned3, session2, channel2) {
-  const { workspace, plan: plan2, distributions } = planned3;
-  const platforms = await platformsOf(workspace, session2.graphs);
-  return lockText({ plan: plan2, distributions, platforms, versions: await versionsOfRun(planned3, session2, channel2) });
-}
-async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, store: store2 }, channel2) {
-  const versions = versionsOf3(graphs);
-  if (channel2 === void 0) return versions;
-  const environments = environmentsOf(workspace.distro, lock2);
-  return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
-}
-async function finish(values, planned3, session2, wanted, published, begun) {
-  const { workspace, plan: plan2 } = planned3;
-  const { output } = wanted;
-  const { graphs: runs, store: store2 } = session2;
-  const results = resultsOf(runs);
-  if (published.diagnostics.length) showDiagnostics(published.diagnostics);
-  const platforms = await platformsOf(workspace, runs);
-  if (planned3.lock) showDiagnostics(moved2(planned3.lock, platforms));
-  const verdicts = await judgeTests(runs, store2, plan2.stamp);
-  for (const t of results) {
-    const verdict2 = verdicts.get(t.id);
-    if (verdict2) t.reason += `
-${verdict2}`;
-  }
-  const versions = await versionsOfRun(planned3, session2, wanted.publishes ? folderChannel(output) : void 0);
-  showDiagnostics(
-    await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, versions, runs, store: store2, output, begun })
-  );
-  await recordRun(session2);
-  const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
-  const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
-  writeMessage(
-    renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path79.join)(output, t.log) } : t),
-      tails,
-      Date.now() - begun
-    )
-  );
-  for (const w of session2.waiting) writeMessage(`${w}
-`);
-  if (planned3.diagnostics.some(isError))
-    writeMessage(
-      `the distro repository has faults (${countFaults(planned3.diagnostics)}), told above: they count as a failed build
-`
-    );
-  if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
-`);
-  else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path79.join)(output, "report.html")}
-`);
-    writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
-    writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path79.join)(output, "apt"));
-    if (closed)
-      writeMessage(
-        `
-note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read
-`
-      );
-  }
-  return failed5 ? exit.failed : exit.ok;
-}
-async function pinSources(workspace, plan2) {
-  const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
-  const byUrl = /* @__PURE__ */ new Map();
-  for (const { source: source2 } of unpinned) {
-    const ofUrl = byUrl.get(source2.url) ?? /* @__PURE__ */ new Map();
-    byUrl.set(source2.url, ofUrl.set(placeOf(source2), source2));
-  }
-  const diagnostics = [];
-  const pinned = /* @__PURE__ */ new Map();
-  await parallel([...byUrl.values()], 8, async (sources) => {
-    const all = [...sources.values()];
-    if (all[0].ref === void 0) {
-      const trees = await pinFolder(all, workspace.state);
-      if (trees.ok) for (const source2 of trees.value) pinned.set(`${source2.url} ${placeOf(source2)}`, source2);
-      else diagnostics.push(...trees.diagnostics);
-      return;
-    }
-    for (const pin of await pinReleased(workspace, all, "all", reporter)) {
-      if (pin.ok) pinned.set(`${pin.value.source.url} ${placeOf(pin.value.source)}`, pin.value.source);
-      else diagnostics.push(...pin.diagnostics);
-    }
-  });
-  for (const p of unpinned) {
-    const source2 = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
-    if (source2) p.source = source2;
-    else p.blocked = "its sources can't be had";
-  }
-  return sorted(diagnostics);
-}
-var placeOf = (source2) => source2.ref ?? source2.path;
-var isPartial = (planned3) => planned3.plan.scopes.some(
-  (s) => s.packages.length < (planned3.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
-);
-function namesByDebian(planned3) {
-  const known3 = /* @__PURE__ */ new Map();
-  return ({ distribution: distribution3 }, debian2) => {
-    let names4 = known3.get(distribution3);
-    if (!names4) {
-      const debianOf = debianNames(planned3.workspace.distro, distribution3);
-      const packages = planned3.distributions.find((d) => d.name === distribution3)?.packages.keys() ?? [];
-      known3.set(distribution3, names4 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
-    }
-    return names4.get(debian2);
-  };
-}
-function notForAll(path2) {
-  const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs64.statSync)(p).mode & 1) === 0);
-}
 
 // ts-src/cli/channel.ts
 init_diagnostics();
@@ -36039,8 +36051,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -36404,8 +36416,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path80.join)(input.folder, "incoming");
-    (0, import_node_fs65.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path81.join)(input.folder, "incoming");
+    (0, import_node_fs66.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -36579,12 +36591,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -36600,13 +36612,13 @@ async function archivePackages(store2, folder, id, locked2) {
 }
 function hereText(folder, id, locked2) {
   const here = readJson(
-    (0, import_node_path81.join)(folder, "bases", id, "current.json")
+    (0, import_node_path82.join)(folder, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs66.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs66.readFileSync)((0, import_node_path81.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs67.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs67.readFileSync)((0, import_node_path82.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -36617,7 +36629,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -36625,12 +36637,12 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path82.isAbsolute)(path2) ? path2 : (0, import_node_path82.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path83.isAbsolute)(path2) ? path2 : (0, import_node_path83.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
-  const [path2, options7] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options7}`;
+  const [path2, options6] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options6}`;
 }
 async function endpointsOf(distro, channel2, folder) {
   const uris = distro.publish.to.map((place2) => channelUri(place2, channel2));
@@ -36700,7 +36712,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path83.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path84.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -36728,7 +36740,7 @@ function withOutlet({ workspace, store: store2 }, endpoints, work2) {
 }
 
 // ts-src/cli/channel.ts
-var options2 = {
+var options = {
   ...channelOptions,
   ...placeOption,
   "dry-run": { type: "boolean", short: "n", help: "gc: say what would be removed" },
@@ -36742,7 +36754,7 @@ channels, or states written as CHANNEL@ID. gc takes states out of channels that 
 grace has passed. renew brings a channel's head to its repositories again and signs it anew: after a change of the key, before
 Valid-Until ends, or where a repository lost files.`,
   examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
-  options: options2,
+  options,
   async run(values, [what, ...names4]) {
     const opened = await openChannels(values);
     if (!opened.ok) {
@@ -36982,8 +36994,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
 var clean = defineCommand({
@@ -37011,7 +37023,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs67.existsSync)(state)) {
+    if (!(0, import_node_fs68.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -37022,34 +37034,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs67.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs68.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder = (0, import_node_path84.join)(state, part);
+      const folder = (0, import_node_path85.join)(state, part);
       const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs67.existsSync)((0, import_node_path84.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path84.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs68.existsSync)((0, import_node_path85.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path85.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path84.join)(state, "work");
-  if (!(0, import_node_fs67.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs67.readdirSync)(all)) {
+  const all = (0, import_node_path85.join)(state, "work");
+  if (!(0, import_node_fs68.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs68.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path84.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path85.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs68 = require("node:fs");
+var import_node_fs69 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -37115,7 +37127,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs68.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs69.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -37133,13 +37145,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path92 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -38410,8 +38422,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -38457,7 +38469,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs69.readdirSync)((0, import_node_path85.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs70.readdirSync)((0, import_node_path86.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -38491,8 +38503,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path86.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path86.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path87.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path87.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -38515,7 +38527,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path86.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path87.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -38523,7 +38535,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path86.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path87.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -38546,16 +38558,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path86.join)(root, "terraform");
-      if (!(0, import_node_fs70.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs70.existsSync)((0, import_node_path86.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder = (0, import_node_path87.join)(root, "terraform");
+      if (!(0, import_node_fs71.existsSync)(folder)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs71.existsSync)((0, import_node_path87.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs70.existsSync)((0, import_node_path86.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs71.existsSync)((0, import_node_path87.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -38563,7 +38575,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path86.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path87.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -39384,17 +39396,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord(folder, record3) {
-  writeWhole((0, import_node_path87.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path88.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord(folder) {
-  const text8 = readIf((0, import_node_path87.join)(folder, recordName));
+  const text8 = readIf((0, import_node_path88.join)(folder, recordName));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
@@ -39417,24 +39429,24 @@ function readRecord(folder) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs72 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder, base, next2) {
-  const scratch = (0, import_node_fs71.mkdtempSync)((0, import_node_path88.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs72.mkdtempSync)((0, import_node_path89.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path88.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path89.join)(folder, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs71.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs72.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -39452,17 +39464,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path88.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs71.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path89.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs72.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path88.join)(scratch, "left"), (0, import_node_path88.join)(scratch, "right")];
-  (0, import_node_fs71.writeFileSync)(left, from ?? "");
-  (0, import_node_fs71.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path89.join)(scratch, "left"), (0, import_node_path89.join)(scratch, "right")];
+  (0, import_node_fs72.writeFileSync)(left, from ?? "");
+  (0, import_node_fs72.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -39481,7 +39493,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_zod();
 init_files();
 
@@ -39562,8 +39574,8 @@ async function ssm(place2, action, input) {
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs72 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day4 = 864e5;
@@ -39571,9 +39583,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto11.createHash)("sha256");
   try {
     for (const folder of folders) {
-      const files = (0, import_node_fs72.readdirSync)((0, import_node_path89.join)(root, folder), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path89.join)(folder, name6)).filter((file3) => !(0, import_node_path89.basename)(file3).startsWith(".") && (0, import_node_fs72.lstatSync)((0, import_node_path89.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs73.readdirSync)((0, import_node_path90.join)(root, folder), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path90.join)(folder, name6)).filter((file3) => !(0, import_node_path90.basename)(file3).startsWith(".") && (0, import_node_fs73.lstatSync)((0, import_node_path90.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs72.readFileSync)((0, import_node_path89.join)(root, file3));
+        const text8 = (0, import_node_fs73.readFileSync)((0, import_node_path90.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -39790,7 +39802,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path90.resolve)(file3));
+  const text8 = readIf((0, import_node_path91.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -39808,7 +39820,7 @@ function imageOfManifest(file3) {
 async function agentImages(words5, values) {
   const [what = "list", given, ...more] = words5;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path90.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path91.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -39831,7 +39843,7 @@ async function agentImages(words5, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path90.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path91.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -39867,7 +39879,7 @@ async function perform(what, pool, id, keep2, values) {
 }
 
 // ts-src/cli/deploy.ts
-var options3 = {
+var options2 = {
   answers: { type: "string", value: "FILE", help: "init, update: a YAML file of answers" },
   yes: { type: "boolean", short: "y", help: "init: ask nothing, take the defaults for what the file does not answer" },
   apply: { type: "boolean", help: "update: write the changes, after you have seen them" },
@@ -39888,11 +39900,11 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
     "slipway deploy init farm --yes --answers farm.yaml",
     "slipway deploy update farm"
   ],
-  options: options3,
+  options: options2,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path91.resolve)(folder);
+    const root = (0, import_node_path92.resolve)(folder);
     if (more.length === 0 && what === "init") return init(root, folder, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -39903,7 +39915,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path91.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path92.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -39933,7 +39945,7 @@ async function init(root, folder, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs73.existsSync)((0, import_node_path91.join)(root, path2)));
+  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs74.existsSync)((0, import_node_path92.join)(root, path2)));
   if (taken2.length) {
     showDiagnostics([
       error("deploy-exists", `${taken2.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -39942,7 +39954,7 @@ async function init(root, folder, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path91.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path92.join)(root, path2), text8, { sync: false });
   writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -39989,8 +40001,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs73.rmSync)((0, import_node_path91.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path91.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs74.rmSync)((0, import_node_path92.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path92.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord(root);
@@ -40008,8 +40020,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path98 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -40101,8 +40113,8 @@ var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -40119,7 +40131,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs74 = require("node:fs");
+var import_node_fs75 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -40317,7 +40329,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -40371,7 +40383,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path92.posix.join(import_node_path92.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path93.posix.join(import_node_path93.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -40675,7 +40687,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs74.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs75.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -40708,28 +40720,28 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs75.existsSync)(output) || !(0, import_node_fs75.readdirSync)(output).length || (0, import_node_fs75.existsSync)((0, import_node_path93.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs76.existsSync)(output) || !(0, import_node_fs76.readdirSync)(output).length || (0, import_node_fs76.existsSync)((0, import_node_path94.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path93.join)((0, import_node_path93.dirname)(output), `.former-${process.pid}-${(0, import_node_path93.basename)(output)}`);
+  const former = (0, import_node_path94.join)((0, import_node_path94.dirname)(output), `.former-${process.pid}-${(0, import_node_path94.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path93.dirname)((0, import_node_path93.join)(staged, path2));
-      if (!folders2.has(folder)) (0, import_node_fs75.mkdirSync)(folder, { recursive: true });
+      const folder = (0, import_node_path94.dirname)((0, import_node_path94.join)(staged, path2));
+      if (!folders2.has(folder)) (0, import_node_fs76.mkdirSync)(folder, { recursive: true });
       folders2.add(folder);
-      (0, import_node_fs75.writeFileSync)((0, import_node_path93.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs76.writeFileSync)((0, import_node_path94.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs75.existsSync)(output)) (0, import_node_fs75.renameSync)(output, former);
-    (0, import_node_fs75.renameSync)(staged, output);
+    if ((0, import_node_fs76.existsSync)(output)) (0, import_node_fs76.renameSync)(output, former);
+    (0, import_node_fs76.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs75.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs75.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs76.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs76.rmSync)(former, { recursive: true, force: true });
   }
 }
 
@@ -40770,8 +40782,8 @@ async function addHistory(store2, stamp, packages) {
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path95 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -40811,8 +40823,8 @@ async function publishSite(endpoint, folder, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path94.join)(folder, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs76.statSync)(local2).size };
+      const local2 = (0, import_node_path95.join)(folder, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs77.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -40844,9 +40856,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path94.join)(endpoint.folder, "latest"));
-    (0, import_node_fs76.symlinkSync)(state.path, link);
-    (0, import_node_fs76.renameSync)(link, (0, import_node_path94.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path95.join)(endpoint.folder, "latest"));
+    (0, import_node_fs77.symlinkSync)(state.path, link);
+    (0, import_node_fs77.renameSync)(link, (0, import_node_path95.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -40858,7 +40870,7 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs76.rmSync)((0, import_node_path94.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs77.rmSync)((0, import_node_path95.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -40872,7 +40884,7 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs79 = require("node:fs");
+var import_node_fs80 = require("node:fs");
 
 // ts-src/docs/targets.ts
 function documentedOn(distro, plan2) {
@@ -40892,8 +40904,8 @@ function documentedOn(distro, plan2) {
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto12 = require("node:crypto");
-var import_node_fs77 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs78 = require("node:fs");
+var import_node_path96 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -40934,7 +40946,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path95.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path96.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -40961,7 +40973,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs77.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs78.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -40997,9 +41009,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path95.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path96.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path95.join)(root, path2))) writeWhole((0, import_node_path95.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path96.join)(root, path2))) writeWhole((0, import_node_path96.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -41021,7 +41033,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs77.readFileSync)((0, import_node_path95.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs78.readFileSync)((0, import_node_path96.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -41066,9 +41078,9 @@ function applyShard(graph2, part) {
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs78 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -41157,8 +41169,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path96.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path96.join)(process.env.XDG_STATE_HOME || (0, import_node_path96.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path97.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path97.join)(process.env.XDG_STATE_HOME || (0, import_node_path97.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -41183,7 +41195,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path96.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path97.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -41223,7 +41235,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs78.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs79.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -41285,7 +41297,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path96.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path97.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -41330,7 +41342,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path96.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path97.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -41349,7 +41361,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs79.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs80.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
@@ -41466,17 +41478,17 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path97.resolve)(values.output ?? (0, import_node_path97.join)(root, "docs"));
+  const output = (0, import_node_path98.resolve)(values.output ?? (0, import_node_path98.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs80.mkdirSync)((0, import_node_path97.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs81.mkdirSync)((0, import_node_path98.resolve)(output, ".."), { recursive: true });
   await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
   const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs80.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs81.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -41487,7 +41499,7 @@ async function makeDocs(values, opened, workers, signal) {
   const faults4 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== void 0 && !faults4.some(isError))
     faults4.push(...await publishAll(values.publish, opened, packages, output, state));
-  return finish2(values, opened, site, faults4, output, begun);
+  return finish(values, opened, site, faults4, output, begun);
 }
 function told6(fault3) {
   showDiagnostics([fault3]);
@@ -41555,7 +41567,7 @@ async function runTasks(values, session2, workers, output, signal) {
   session2.history.learn(session2.graphs);
 }
 var logFolder = (output) => `${output}.out`;
-function finish2(values, { session: session2, faulty }, site, faults4, output, begun) {
+function finish(values, { session: session2, faulty }, site, faults4, output, begun) {
   const results = resultsOf(session2.graphs);
   showDiagnostics(faults4);
   writeReports({
@@ -41574,10 +41586,10 @@ function finish2(values, { session: session2, faulty }, site, faults4, output, b
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path97.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path98.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path97.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path98.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -41607,7 +41619,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -41654,7 +41666,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path98.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path99.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -44148,14 +44160,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -44208,8 +44220,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_names();
 init_digest();
 
@@ -44634,9 +44646,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs81.mkdirSync)((0, import_node_path99.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs81.mkdirSync)((0, import_node_path99.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs81.writeFileSync)((0, import_node_path99.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs82.mkdirSync)((0, import_node_path100.join)(folder, "keys"), { recursive: true });
+  (0, import_node_fs82.mkdirSync)((0, import_node_path100.join)(folder, "files"));
+  const write3 = (name6, data) => (0, import_node_fs82.writeFileSync)((0, import_node_path100.join)(folder, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -44673,8 +44685,8 @@ function writeConfig(facts, folder, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -44746,7 +44758,7 @@ async function packOverlay(root, folder) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs82.lstatSync)((0, import_node_path100.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs83.lstatSync)((0, import_node_path101.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -44754,7 +44766,7 @@ async function packOverlay(root, folder) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path100.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path101.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -44859,13 +44871,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -44875,13 +44887,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs83 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs83.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs83.fstatSync)(handle);
+  const handle = (0, import_node_fs84.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs84.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -44894,7 +44906,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs83.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs84.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -44906,7 +44918,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs83.closeSync)(handle);
+    (0, import_node_fs84.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -44929,12 +44941,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs83.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs84.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -44959,13 +44971,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs84.openSync)(file3, "r+");
+  const handle = (0, import_node_fs85.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs84.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs85.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs84.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs85.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -44993,10 +45005,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs84.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs85.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs84.closeSync)(handle);
+    (0, import_node_fs85.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -45050,18 +45062,18 @@ function uuidOf(text8) {
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant3}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
 var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector;
-async function makeDisk(room, facts, root, options7) {
+async function makeDisk(room, facts, root, options6) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path101.join)(options7.folder, "disk");
-  (0, import_node_fs85.mkdirSync)(folder);
-  const { key, epoch } = options7;
+  const folder = (0, import_node_path102.join)(options6.folder, "disk");
+  (0, import_node_fs86.mkdirSync)(folder);
+  const { key, epoch } = options6;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs85.writeFileSync)((0, import_node_path101.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs86.writeFileSync)((0, import_node_path102.join)(folder, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -45100,8 +45112,8 @@ async function makeDisk(room, facts, root, options7) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path101.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs85.statSync)((0, import_node_path101.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path102.join)(folder, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs86.statSync)((0, import_node_path102.join)(folder, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -45119,7 +45131,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path101.join)(folder, "data.raw");
+  const file3 = (0, import_node_path102.join)(folder, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -45135,7 +45147,7 @@ async function makeData(folder, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path101.join)(folder, "disk.raw");
+  const raw = (0, import_node_path102.join)(folder, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -45156,7 +45168,7 @@ async function assemble2(folder, key, parts2) {
   for (const { part, at: start2 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path101.join)(folder, part.file)}`,
+      `if=${(0, import_node_path102.join)(folder, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start2 / align}`,
@@ -45167,15 +45179,15 @@ async function assemble2(folder, key, parts2) {
   }
   return good({ raw, folder });
 }
-async function renderDisk(room, facts, root, options7) {
-  const made2 = await makeDisk(room, facts, root, options7);
+async function renderDisk(room, facts, root, options6) {
+  const made2 = await makeDisk(room, facts, root, options6);
   if (!made2.ok) return made2;
   const { raw, folder } = made2.value;
-  const named7 = (ending) => (0, import_node_path101.join)(
-    options7.folder,
+  const named7 = (ending) => (0, import_node_path102.join)(
+    options6.folder,
     imageFile(
       facts.image.name,
-      imageVersion(facts.state.stamp, options7.key),
+      imageVersion(facts.state.stamp, options6.key),
       facts.image.target.architecture,
       ending
     )
@@ -45189,26 +45201,26 @@ async function renderDisk(room, facts, root, options7) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path101.join)(folder, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path102.join)(folder, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs85.renameSync)((0, import_node_path101.join)(folder, from), named7(ending));
+      (0, import_node_fs86.renameSync)((0, import_node_path102.join)(folder, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs85.statSync)(raw).size;
-  (0, import_node_fs85.rmSync)(folder, { recursive: true, force: true });
+  const bytes = (0, import_node_fs86.statSync)(raw).size;
+  (0, import_node_fs86.rmSync)(folder, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs86 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -45285,11 +45297,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs86.openSync)(target2, "w");
+  const out = (0, import_node_fs87.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto14.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs86.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs87.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -45306,32 +45318,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs86.fsyncSync)(out);
+    (0, import_node_fs87.fsyncSync)(out);
   } finally {
-    (0, import_node_fs86.closeSync)(out);
+    (0, import_node_fs87.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs86.openSync)(file3, "r");
+  const from = (0, import_node_fs87.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs86.readSync)(from, buffer); n > 0; n = (0, import_node_fs86.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs87.readSync)(from, buffer); n > 0; n = (0, import_node_fs87.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs86.closeSync)(from);
+    (0, import_node_fs87.closeSync)(from);
   }
 }
 
 // ts-src/images/kinds.ts
-async function render3(kind, room, facts, root, options7) {
+async function render3(kind, room, facts, root, options6) {
   switch (kind) {
     case "docker":
-      return good(docker2(facts, root, options7));
+      return good(docker2(facts, root, options6));
     case "rootfs":
-      return rootfs(room, facts, root, options7);
+      return rootfs(room, facts, root, options6);
     case "disk":
     case "ami":
-      return renderDisk(room, facts, root, options7);
+      return renderDisk(room, facts, root, options6);
   }
 }
 var fileOf = (facts, key, ending) => imageFile(facts.image.name, imageVersion(facts.state.stamp, key), facts.image.target.architecture, ending);
@@ -45351,7 +45363,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder, key, epoch }) {
-  const file3 = (0, import_node_path102.join)(folder, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path103.join)(folder, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -45366,12 +45378,12 @@ function docker2(facts, root, { folder, key, epoch }) {
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
-async function rootfs(room, facts, root, options7) {
-  const file3 = (0, import_node_path102.join)(options7.folder, fileOf(facts, options7.key, "rootfs.tar.zst"));
+async function rootfs(room, facts, root, options6) {
+  const file3 = (0, import_node_path103.join)(options6.folder, fileOf(facts, options6.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
-    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options7.epoch), file3],
+    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options6.epoch), file3],
     env: { ...process.env, LC_ALL: "C" },
     signal: room.signal
   });
@@ -45379,15 +45391,15 @@ async function rootfs(room, facts, root, options7) {
 }
 
 // ts-src/images/layers.ts
-var import_node_fs87 = require("node:fs");
+var import_node_fs88 = require("node:fs");
 var import_node_crypto15 = require("node:crypto");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path103 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path103.join)(state, "images");
+var import_node_path104 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path104.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -45508,36 +45520,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path104.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path105.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path104.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path104.join)(folder, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path105.join)(folder, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path105.join)(folder, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs87.utimesSync)((0, import_node_path104.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path104.join)(folder, "root"), tar: (0, import_node_path104.join)(folder, "layer.tar"), names: (0, import_node_path104.join)(folder, "names") };
+  (0, import_node_fs88.utimesSync)((0, import_node_path105.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path105.join)(folder, "root"), tar: (0, import_node_path105.join)(folder, "layer.tar"), names: (0, import_node_path105.join)(folder, "names") };
 }
 var month = 30 * 864e5;
 async function pruneLayers(room, now) {
-  const all = (0, import_node_path104.join)(imagesFolder(room.state), "layers");
-  for (const name6 of exists(all) ? (0, import_node_fs87.readdirSync)(all) : []) {
-    const file3 = (0, import_node_path104.join)(all, name6, "layer.json");
-    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs87.statSync)(file3).mtimeMs > month)
-      await room.driver.remove((0, import_node_path104.join)(all, name6));
+  const all = (0, import_node_path105.join)(imagesFolder(room.state), "layers");
+  for (const name6 of exists(all) ? (0, import_node_fs88.readdirSync)(all) : []) {
+    const file3 = (0, import_node_path105.join)(all, name6, "layer.json");
+    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs88.statSync)(file3).mtimeMs > month)
+      await room.driver.remove((0, import_node_path105.join)(all, name6));
   }
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path104.join)(folder, "names");
+  const names4 = (0, import_node_path105.join)(folder, "names");
   if (!exists(names4)) {
-    const nothing5 = (0, import_node_path104.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs87.mkdirSync)(nothing5);
+    const nothing5 = (0, import_node_path105.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs88.mkdirSync)(nothing5);
     writeWhole(names4, await namesOf(room, [nothing5, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path104.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path105.join)(folder, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path104.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path105.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure(tar) {
@@ -45559,7 +45571,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path104.join)(work2, "kept");
+      const root = (0, import_node_path105.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -45572,19 +45584,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path104.join)(work2, "layer");
-      (0, import_node_fs87.mkdirSync)(staged);
-      (0, import_node_fs87.renameSync)(root, (0, import_node_path104.join)(staged, "root"));
+      const staged = (0, import_node_path105.join)(work2, "layer");
+      (0, import_node_fs88.mkdirSync)(staged);
+      (0, import_node_fs88.renameSync)(root, (0, import_node_path105.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder = folderOf(room, request.key);
       await room.driver.remove(folder);
-      (0, import_node_fs87.renameSync)(staged, folder);
+      (0, import_node_fs88.renameSync)(staged, folder);
       return good({
         ...packed3.value,
-        root: (0, import_node_path104.join)(folder, "root"),
-        tar: (0, import_node_path104.join)(folder, "layer.tar"),
-        names: (0, import_node_path104.join)(folder, "names")
+        root: (0, import_node_path105.join)(folder, "root"),
+        tar: (0, import_node_path105.join)(folder, "layer.tar"),
+        names: (0, import_node_path105.join)(folder, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -45631,20 +45643,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path104.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path105.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf(room, layers);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path104.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path105.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs87.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs88.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto15.createHash)("sha256");
-  const out = (0, import_node_fs87.openSync)((0, import_node_path104.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs88.openSync)((0, import_node_path105.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs87.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs88.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -45661,12 +45673,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs87.fsyncSync)(out);
+    (0, import_node_fs88.fsyncSync)(out);
   } finally {
-    (0, import_node_fs87.closeSync)(out);
+    (0, import_node_fs88.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path104.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path105.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -45682,15 +45694,15 @@ function checkSecrets2(image2, layers) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/system.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -45700,7 +45712,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder) {
-  (0, import_node_fs88.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs89.mkdirSync)(folder, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -45710,9 +45722,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs88.linkSync)(path2, (0, import_node_path105.join)(folder, name6));
+      (0, import_node_fs89.linkSync)(path2, (0, import_node_path106.join)(folder, name6));
     } catch {
-      (0, import_node_fs88.copyFileSync)(path2, (0, import_node_path105.join)(folder, name6));
+      (0, import_node_fs89.copyFileSync)(path2, (0, import_node_path106.join)(folder, name6));
     }
     return name6;
   });
@@ -45729,12 +45741,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path105.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path106.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path105.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path106.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -45742,7 +45754,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path105.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path106.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -45785,13 +45797,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path106.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path107.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder, text8) {
-  (0, import_node_fs89.writeFileSync)((0, import_node_path106.join)(folder, "fstab"), text8);
+  (0, import_node_fs90.writeFileSync)((0, import_node_path107.join)(folder, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -45809,9 +45821,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path106.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path107.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path106.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path107.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -45821,8 +45833,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path106.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path106.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path107.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path107.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -45880,7 +45892,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs90.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path107.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs91.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path108.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -46137,7 +46149,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -46157,7 +46169,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path108.join)(opened.workspace.root, "out") : (0, import_node_path108.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path109.join)(opened.workspace.root, "out") : (0, import_node_path109.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -46183,8 +46195,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -46531,8 +46543,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs91 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -46606,14 +46618,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs91.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs92.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto17.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path109.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path110.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -46650,17 +46662,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path111 = require("node:path");
-var import_node_fs93 = require("node:fs");
+var import_node_path112 = require("node:path");
+var import_node_fs94 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs92 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46670,10 +46682,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path110.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path111.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path110.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path111.join)(folder, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -46730,7 +46742,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs92.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs93.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -46752,26 +46764,26 @@ var Registry = class {
       }
     }
   }
-  async request(method, path2, options7) {
+  async request(method, path2, options6) {
     const send = async () => {
-      const body = options7.body?.();
+      const body = options6.body?.();
       const request = {
         method,
         redirect: "error",
         signal: AbortSignal.timeout(6e5),
-        headers: { ...options7.headers, ...await this.authorization() },
+        headers: { ...options6.headers, ...await this.authorization() },
         ...body === void 0 ? {} : { body: streamOf(body), duplex: "half" }
       };
       const answer3 = await fetch(`${this.base}${path2}`, request);
       if (answer3.status === 401 && !this.asked && await this.authorize(answer3.headers.get("www-authenticate")))
         return send();
-      if (answer3.ok || options7.also?.includes(answer3.status)) return answer3;
+      if (answer3.ok || options6.also?.includes(answer3.status)) return answer3;
       const text8 = (await bodyOf(answer3)).toString("utf8").slice(0, 300);
       const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer3.status} ${text8}`;
       if (answer3.status >= 500 || answer3.status === 429) throw new Error(fault3);
       throw new RegistryFault(fault3);
     };
-    return options7.once ? send() : this.again(send);
+    return options6.once ? send() : this.again(send);
   }
   async authorization() {
     if (this.token !== void 0) return { authorization: `Bearer ${this.token}` };
@@ -46843,8 +46855,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder = newScratch(state);
-  (0, import_node_fs93.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path111.join)(folder, "layer.tar.gz");
+  (0, import_node_fs94.mkdirSync)(folder, { recursive: true });
+  const target2 = (0, import_node_path112.join)(folder, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -47207,8 +47219,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path112.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs94.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path113.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs95.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -47216,7 +47228,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path112.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path113.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -47386,8 +47398,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path113.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs95.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path114.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs96.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -47399,7 +47411,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path113.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path114.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -47407,12 +47419,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path113.join)(values.output === void 0 ? (0, import_node_path113.join)(workspace.root, "out") : (0, import_node_path113.resolve)(values.output), "images");
+  const folder = (0, import_node_path114.join)(values.output === void 0 ? (0, import_node_path114.join)(workspace.root, "out") : (0, import_node_path114.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path113.join)(folder, file3.name);
+      const target2 = (0, import_node_path114.join)(folder, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -47422,7 +47434,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs95.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs95.statSync)(b)];
+    const [left, right] = [(0, import_node_fs96.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs96.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -47477,8 +47489,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path115 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -47525,7 +47537,7 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
-var options4 = {
+var options3 = {
   organization: {
     type: "string",
     value: "NAME",
@@ -47536,7 +47548,7 @@ var options4 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path114.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path115.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -47552,7 +47564,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs96.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs97.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -47573,9 +47585,9 @@ var init2 = defineCommand({
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
-  options: options4,
+  options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path114.resolve)(folder);
+    const root = (0, import_node_path115.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -47585,8 +47597,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs96.mkdirSync)(root, { recursive: true });
-    const taken2 = names4.filter((f) => (0, import_node_fs96.existsSync)((0, import_node_path114.join)(root, f)));
+    (0, import_node_fs97.mkdirSync)(root, { recursive: true });
+    const taken2 = names4.filter((f) => (0, import_node_fs97.existsSync)((0, import_node_path115.join)(root, f)));
     if (taken2.length) {
       const verb = taken2.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -47597,8 +47609,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path114.join)(root, path2), text8);
-    const git2 = (0, import_node_fs96.existsSync)((0, import_node_path114.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path115.join)(root, path2), text8);
+    const git2 = (0, import_node_fs97.existsSync)((0, import_node_path115.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
 `).join("")}
@@ -47904,8 +47916,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -47957,8 +47969,8 @@ init_source_entry();
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -48009,7 +48021,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path115.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path116.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -48066,10 +48078,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path115.join)(work2, tree);
+    const folder = (0, import_node_path116.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path115.join)(work2, `${tree}.packed`));
-    (0, import_node_fs97.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path116.join)(work2, `${tree}.packed`));
+    (0, import_node_fs98.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -48129,8 +48141,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -48144,8 +48156,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path116.join)(at2.value.folder, (0, import_node_path116.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path116.join)(root, (0, import_node_path116.relative)(workspace.root, (0, import_node_path116.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path117.join)(at2.value.folder, (0, import_node_path117.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path117.join)(root, (0, import_node_path117.relative)(workspace.root, (0, import_node_path117.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -48180,7 +48192,7 @@ async function requestWorkspace(workspace, target2) {
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path116.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path117.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -48208,13 +48220,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs98.realpathSync)(root);
+  const top = (0, import_node_fs99.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs98.realpathSync)((0, import_node_path116.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs99.realpathSync)((0, import_node_path117.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -48310,7 +48322,7 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
 }
 
 // ts-src/cli/farm/prepare.ts
-var options5 = {
+var options4 = {
   ...distroOptions,
   state: farmOptions.state,
   run: {
@@ -48382,7 +48394,7 @@ var prepare2 = defineCommand({
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
 a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options5,
+  options: options4,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
@@ -48460,7 +48472,7 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs99.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs100.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -48546,7 +48558,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path117.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path118.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -48555,7 +48567,7 @@ architectures ${architectures2.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path117.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path118.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -48577,7 +48589,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path117.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path118.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -48595,7 +48607,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path117.isAbsolute)(file3) || !exists((0, import_node_path117.join)(file3, ".git"))) {
+    if (!(0, import_node_path118.isAbsolute)(file3) || !exists((0, import_node_path118.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -48615,18 +48627,18 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder = (0, import_node_path117.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path117.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path118.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path118.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path117.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path118.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path117.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path118.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -48688,7 +48700,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path117.resolve)(change);
+  const folder = (0, import_node_path118.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -48737,14 +48749,14 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -48782,7 +48794,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path118.join)((0, import_node_path118.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path119.join)((0, import_node_path119.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -48822,14 +48834,14 @@ async function gather2(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number7, run: run2, task }) => {
     const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
     if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path119.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path120.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
     const { key } = kept3.result;
     if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
       const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path119.join)(output, log), text8, { sync: false });
+      if (text8 !== void 0) writeWhole((0, import_node_path120.join)(output, log), text8, { sync: false });
     }
   });
   for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
@@ -48860,7 +48872,7 @@ async function gather2(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path119.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path120.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -48917,7 +48929,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path119.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path120.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -49020,7 +49032,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path119.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path120.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -49051,8 +49063,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path119.relative)(process.cwd(), (0, import_node_path119.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path119.join)(output, log);
+  const inside = (0, import_node_path120.relative)(process.cwd(), (0, import_node_path120.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path120.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed");
@@ -49118,27 +49130,27 @@ async function tellAbi(session2, { bundle }, before, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs100.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs101.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path119.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path120.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
 function readLog(file3) {
   try {
-    return (0, import_node_fs100.readFileSync)(file3, "utf8").slice(-4e5);
+    return (0, import_node_fs101.readFileSync)(file3, "utf8").slice(-4e5);
   } catch {
     return "";
   }
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -49164,7 +49176,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path120.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path121.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -49919,7 +49931,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -49968,7 +49980,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path121.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path122.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -50214,14 +50226,14 @@ slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name6, command2) {
-  const options7 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
+  const options6 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name6}: ${command2.summary}`),
     `Usage: slipway ${command2.usage}
 `,
     ...command2.details ? [prose(command2.details)] : [],
     `Options:
-${table2(options7)}`,
+${table2(options6)}`,
     ...command2.examples?.length ? [`Examples:
 ${command2.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -50269,12 +50281,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options7 = e.options.map(
+  const options6 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options7, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -50312,30 +50324,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path122.join)(output, "logs");
+  const root = (0, import_node_path123.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs101.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs102.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path122.join)(root, entry);
-    const status = (0, import_node_fs101.lstatSync)(path2);
+    const path2 = (0, import_node_path123.join)(root, entry);
+    const status = (0, import_node_fs102.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs101.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs102.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -50358,12 +50370,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path122.join)((0, import_node_path122.resolve)(findDistro(values), ".."), "out") : (0, import_node_path122.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path123.join)((0, import_node_path123.resolve)(findDistro(values), ".."), "out") : (0, import_node_path123.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path122.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path123.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -50375,7 +50387,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path122.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path123.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -50436,9 +50448,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs102 = require("node:fs");
+var import_node_fs103 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -50455,8 +50467,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs102.realpathSync)((0, import_node_path123.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs102.realpathSync)(root)}/`) && (0, import_node_fs102.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs103.realpathSync)((0, import_node_path124.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs103.realpathSync)(root)}/`) && (0, import_node_fs103.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -50470,12 +50482,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs102.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs103.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs102.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs103.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -50500,9 +50512,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path123.join)((0, import_node_path123.resolve)(findDistro(values), ".."), "out") : (0, import_node_path123.resolve)(values.output);
-    const root = (0, import_node_path123.join)(output, "apt");
-    if (!(0, import_node_fs102.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path124.join)((0, import_node_path124.resolve)(findDistro(values), ".."), "out") : (0, import_node_path124.resolve)(values.output);
+    const root = (0, import_node_path124.join)(output, "apt");
+    if (!(0, import_node_fs103.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -50530,12 +50542,12 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
-var options6 = {
+var options5 = {
   ...distroOptions,
   distribution: distribution2,
   platform: platform2,
@@ -50556,7 +50568,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     "slipway shell nav2_util --failed",
     "slipway shell nav2_util -- printenv CMAKE_PREFIX_PATH"
   ],
-  options: options6,
+  options: options5,
   async run(values, [name6, ...command2]) {
     if (name6 === void 0 || !/^[A-Za-z0-9_-]+$/.test(name6)) {
       writeMessage("slipway shell: takes the name of one package\n");
@@ -50572,7 +50584,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs103.mkdirSync)(planned3.value.workspace.state, { recursive: true });
+    (0, import_node_fs104.mkdirSync)(planned3.value.workspace.state, { recursive: true });
     await openScratch(planned3.value.workspace.state, driver);
     try {
       return await openIn(values, planned3.value, name6, command2, limits2, stop.signal);
@@ -50618,7 +50630,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path124.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path125.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -50659,7 +50671,7 @@ async function buildBelow(values, planned3, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path124.join)(planned3.workspace.root, "out"),
+    output: (0, import_node_path125.join)(planned3.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -50718,7 +50730,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeMessage(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs104.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs105.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -50742,7 +50754,7 @@ async function main(args) {
   }
   let parsed2;
   try {
-    const options7 = Object.fromEntries(
+    const options6 = Object.fromEntries(
       Object.entries({ ...command2.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -50752,7 +50764,7 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options7, allowPositionals: true });
+    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options6, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command2.options));

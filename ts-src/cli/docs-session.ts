@@ -9,7 +9,7 @@ import { missingTools } from '../sandbox/doctor.ts';
 import { openScratch } from '../sandbox/scratch.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { runInputOf } from './run-input.ts';
-import { pinSources } from './build.ts';
+import { pinSources } from './pin-sources.ts';
 import { showDiagnostics, writeMessage } from './command.ts';
 import type { DocsValues } from './docs.ts';
 import { farmState } from './farm/work.ts';

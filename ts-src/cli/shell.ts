@@ -9,7 +9,7 @@ import { packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { closeScratch, newScratch, openScratch } from '../sandbox/scratch.ts';
 import { runInputOf } from './run-input.ts';
-import { pinSources } from './build.ts';
+import { pinSources } from './pin-sources.ts';
 import {
   defineCommand,
   distroOptions,

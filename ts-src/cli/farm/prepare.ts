@@ -14,7 +14,8 @@ import { missingTools } from '../../sandbox/doctor.ts';
 import { isStoreUri, openStore, type Store } from '../../store/store.ts';
 import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
 import { archiveCheck } from '../archive-check.ts';
-import { isPartial, pinSources } from '../build.ts';
+import { isPartial } from '../planned-names.ts';
+import { pinSources } from '../pin-sources.ts';
 import { heldIn, openChannel } from '../../publish/channel.ts';
 import {
   writeMessage,

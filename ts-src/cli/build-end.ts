@@ -1,0 +1,110 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isError } from '../model/diagnostics.ts';
+import { isDone, type TaskResult } from '../model/result.ts';
+import { readIf } from '../io/files.ts';
+import { countFaults } from '../render/diagnostics.ts';
+import { tellingPart } from '../render/log.ts';
+import { renderSummary } from '../render/summary.ts';
+import { folderChannel, openChannel, type Published } from '../publish/channel.ts';
+import { environmentsOf, withEnvironments } from '../publish/environment.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics } from './command.ts';
+import type { BuildValues } from './build-options.ts';
+import { judgeTests, resultsOf, writeOutputs, lockText } from './outputs.ts';
+import type { Planned } from './planning.ts';
+import { recordRun } from '../engine/runs.ts';
+import { versionsOf, type Limits, type Session } from '../engine/session.ts';
+import { moved, platformsOf } from '../engine/system-lock.ts';
+
+/** What a build was asked for, beside its options. */
+export interface Wanted {
+  output: string;
+  limits: Limits;
+  tests: boolean;
+  /** Second builds, where asked for. */
+  check: { sample: number | undefined } | undefined;
+  publishes: boolean;
+  signal: AbortSignal;
+}
+
+export async function lockOfRun(planned: Planned, session: Session, channel: string): Promise<string> {
+  const { workspace, plan, distributions } = planned;
+  const platforms = await platformsOf(workspace, session.graphs);
+  return lockText({ plan, distributions, platforms, versions: await versionsOfRun(planned, session, channel) });
+}
+
+/** Versions for a run's lock: of its packages, and of those that publishing to a channel adds. */
+async function versionsOfRun(
+  { workspace, lock, plan }: Planned,
+  { graphs, store }: Session,
+  channel: string | undefined,
+): Promise<Record<string, Record<string, string>>> {
+  const versions = versionsOf(graphs);
+  if (channel === undefined) return versions;
+  const environments = environmentsOf(workspace.distro, lock);
+  return withEnvironments(versions, graphs, environments, plan.stamp, await openChannel(store, channel));
+}
+
+/** Writes what the run gave: outputs, records, the summary for people; gives the exit code. */
+export async function endBuild(
+  values: BuildValues,
+  planned: Planned,
+  session: Session,
+  wanted: Wanted,
+  published: Published,
+  begun: number,
+): Promise<number> {
+  const { workspace, plan } = planned;
+  const { output } = wanted;
+  const { graphs: runs, store } = session;
+  const results = resultsOf(runs);
+  if (published.diagnostics.length) showDiagnostics(published.diagnostics);
+  const platforms = await platformsOf(workspace, runs);
+  if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
+  const verdicts = await judgeTests(runs, store, plan.stamp);
+  for (const t of results) {
+    const verdict = verdicts.get(t.id);
+    if (verdict) t.reason += `\n${verdict}`;
+  }
+  const versions = await versionsOfRun(planned, session, wanted.publishes ? folderChannel(output) : undefined);
+  showDiagnostics(
+    await writeOutputs({ plan, distributions: planned.distributions, platforms, versions, runs, store, output, begun }),
+  );
+  await recordRun(session);
+  const failed =
+    results.some((t) => !isDone(t.state)) ||
+    published.diagnostics.some(isError) ||
+    published.lost.length > 0 ||
+    planned.diagnostics.some(isError);
+  const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
+  writeMessage(
+    renderSummary(
+      results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)),
+      tails,
+      Date.now() - begun,
+    ),
+  );
+  for (const w of session.waiting) writeMessage(`${w}\n`);
+  if (planned.diagnostics.some(isError))
+    writeMessage(
+      `the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build\n`,
+    );
+  if (values.json) writeOutput(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
+  else if (published.sources.length) {
+    writeMessage(`report: ${join(output, 'report.html')}\n`);
+    writeMessage('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
+    writeOutput(published.sources.join('\n'));
+    const closed = notForAll(join(output, 'apt'));
+    if (closed)
+      writeMessage(
+        `\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`,
+      );
+  }
+  return failed ? exit.failed : exit.ok;
+}
+
+/** The first folder on the way to a path that others may not enter. */
+function notForAll(path: string): string | undefined {
+  const parts = path.split('/');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('/') || '/').find((p) => (statSync(p).mode & 0o001) === 0);
+}
