@@ -33,6 +33,46 @@ const tabs: readonly { tab: DocTab; text: string; href: string; part?: keyof Doc
   { tab: 'changelog', text: 'Changelog', href: 'changelog.html', part: 'changelog' },
 ];
 
+/**
+ * A page loads nothing from other hosts: no pictures that tell them who reads it, no scripts. Packages' pages may have
+ * scripts and styles of their own in them. `file:` is for a site that lies in a folder.
+ */
+const policy =
+  "default-src 'self' file: data:; script-src 'self' file: 'unsafe-inline'; style-src 'self' file: 'unsafe-inline'; " +
+  "form-action 'none'; base-uri 'none'";
+const policyTag = `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+const start = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n';
+
+/**
+ * A page that tools or a package made, as it may stand in a site: under the policy from its first line on, and with the
+ * text of a picture of another host in the picture's place.
+ */
+export function guardedPage(html: string): string {
+  const shown = withoutOuterPictures(html);
+  const own = `${start}${policyTag}`;
+  if (shown.replace(/\s+/g, ' ').startsWith(own.replace(/\s+/g, ' '))) return shown;
+  const doctype = /^\s*<!DOCTYPE[^>]*>/i.exec(shown)?.[0] ?? '';
+  return `${doctype || '<!DOCTYPE html>'}${policyTag}${shown.slice(doctype.length)}`;
+}
+
+/** A picture of another host, such as a badge, stands as its text: a browser would have to ask that host for it. */
+export const withoutOuterPictures = (html: string): string =>
+  html.replace(/<img\b[^>]*>/gi, (tag) => (isElsewhere(attributeOf(tag, 'src')) ? placeholder(tag) : tag));
+
+function attributeOf(tag: string, name: string): string {
+  const found = new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>"']+))`, 'i').exec(tag);
+  return found?.[1] ?? found?.[2] ?? found?.[3] ?? '';
+}
+
+const isElsewhere = (url: string): boolean => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url);
+
+/** Its markup is as it was in the tag: quotes cannot end the attributes that it is put into. */
+function placeholder(tag: string): string {
+  const quoted = (text: string) => text.replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const text = quoted(attributeOf(tag, 'alt')) || 'picture';
+  return `<span class="elsewhere" title="${quoted(attributeOf(tag, 'src'))}">${text}</span>`;
+}
+
 /** The frame of every page of a site: what stands before its content, and after it. */
 export function docFrame(page: Omit<DocPage, 'body'>): { before: string; after: string } {
   const own = page.package;
@@ -46,10 +86,7 @@ export function docFrame(page: Omit<DocPage, 'body'>): { before: string; after: 
     const current = tab === own?.tab ? ' aria-current="true"' : '';
     return `<a href="${escapeMarkup(`${own?.folder ?? ''}${href}`)}"${current}>${text}</a>`;
   });
-  const before = `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
+  const before = `${start}${policyTag}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title}</title>
 <script src="${page.root}_site/theme.js"></script>

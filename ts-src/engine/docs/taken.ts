@@ -3,7 +3,7 @@ import type { Installed } from '../../inspect/installed.ts';
 import { takePages, type PageFile } from '../../inspect/pages.ts';
 import { apiFolder, proseFolder, type DocInterface, type DocResults } from '../../model/docs.ts';
 import { renderApiOverview } from '../../render/api-overview.ts';
-import { docPage, type DocPage, type DocParts } from '../../render/doc-shell.ts';
+import { docPage, guardedPage, type DocPage, type DocParts } from '../../render/doc-shell.ts';
 import type { BuildEnvironment } from '../build/environment.ts';
 import type { BuildRequest } from '../build/outcome.ts';
 import type { DocWishes } from './wishes.ts';
@@ -47,13 +47,15 @@ export async function pagesOf(organization: string, job: Job, results: DocResult
   const folder = join(environment.build, 'docs', 'pages');
   const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
   for (const page of pages)
-    if (page.path.startsWith(`${proseFolder}/`) && page.path.endsWith('.html')) page.data = withoutProblems(page.data);
+    if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
   const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages[index]?.data.toString('utf8') ?? '');
   if (index >= 0 && !mainPage) pages.splice(index, 1);
+  if (job.doxygen)
+    for (const page of pages)
+      if (page.path.startsWith(`${apiFolder}/`) && isPage(page)) page.data = withHeading(page.data);
+  for (const page of pages) if (isPage(page)) page.data = Buffer.from(guardedPage(page.data.toString('utf8')));
   if (!job.doxygen) return pages;
-  for (const page of pages)
-    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith('.html')) page.data = withHeading(page.data);
   const frame = frameOf(organization, job);
   const at = (crumb: DocPage['crumbs'][number]) =>
     crumb.href === undefined ? crumb : { ...crumb, href: `../${crumb.href}` };
@@ -75,6 +77,9 @@ export async function pagesOf(organization: string, job: Job, results: DocResult
     a.path < b.path ? -1 : 1,
   );
 }
+
+/** What a browser opens as a page, whatever the letters of its name. */
+const isPage = ({ path }: PageFile): boolean => /\.(x?html?|shtml|xht)$/i.test(path);
 
 /** What Sphinx can't make of a text it links to a message that it leaves out; the warning is told. */
 const withoutProblems = (data: Buffer): Buffer =>

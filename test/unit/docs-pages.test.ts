@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { docPage, guardedPage } from '../../ts-src/render/doc-shell.ts';
+
+const frame = { title: 't', organization: 'acme', root: '', crumbs: [], kind: 'index' };
+
+it('a page of a package stands under the policy before anything of it is read', () => {
+  const hostile =
+    '<!-- <head> --><img src="https://tracker.example.org/x.gif"><html><head><title>x</title></head></html>';
+  for (const html of [hostile, `<!doctype html>\n${hostile}`, `\n${hostile}`]) {
+    const page = guardedPage(html);
+    const [before = ''] = page.split('<!-- <head> -->');
+    expect(before).toMatch(
+      /^\s*<!doctype html>\s*<meta http-equiv="Content-Security-Policy" content="default-src 'self'/i,
+    );
+  }
+  // One that has the frame already is not given it twice.
+  const own = docPage({ ...frame, body: '<p>x</p>' });
+  expect(guardedPage(own)).toBe(own);
+  expect(own.match(/Content-Security-Policy/g)).toHaveLength(1);
+});
+
+it('a picture of another host stands as its text, one of the site as it is', () => {
+  const shown = (html: string) => guardedPage(docPage({ ...frame, body: html })).split('tabindex="-1">')[1] ?? '';
+  const badge = shown(
+    '<a href="https://ci.example.org"><img alt="build: &lt;ok&gt;" src="https://b.example.org/a.svg"></a>',
+  );
+  expect(badge).toContain(
+    '<a href="https://ci.example.org"><span class="elsewhere" title="https://b.example.org/a.svg">build: &lt;ok&gt;</span></a>',
+  );
+  for (const src of ['"//b.example.org/a.svg"', "'HTTP://b.example.org/a.svg'", 'ftp://b.example.org/a'])
+    expect(shown(`<IMG src=${src} alt='"x" onload=y'>`)).toMatch(
+      /<span class="elsewhere" title="[^"]*">&quot;x&quot; onload=y<\/span>/,
+    );
+  expect(shown('<img src="files/a.png" alt="a">')).toContain('<img src="files/a.png" alt="a">');
+  expect(shown('<img src="data:image/png;base64,AAAA">')).toContain('<img src="data:');
+});
