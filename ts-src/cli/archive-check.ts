@@ -25,7 +25,7 @@ export const archiveCheck =
 function told(m: MissingPackage, scope: Scope, target: Target, workspace: Planned['workspace']): Diagnostic {
   const users = m.neededBy.length
     ? `needed by ${someOf(m.neededBy, 5)}`
-    : `needed by the tests of ${someOf(m.testedBy, 5)}`;
+    : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === undefined ? 'which distro.yaml gives' : `which the rosdep key '${m.key}' gives`;
   const text = m.file === undefined || m.key === undefined ? undefined : readIf(resolve(workspace.root, m.file));
   const line = text === undefined || m.key === undefined ? undefined : lineOfKey(text, m.key);

@@ -48,6 +48,8 @@ export interface ReadOptions {
   everyKey?: boolean;
   /** What the tests of the named packages need is planned too. */
   tests?: boolean;
+  /** And what their documentation needs. */
+  docs?: boolean;
   /** The workspace, where it is at hand already. */
   workspace?: Workspace;
 }
@@ -104,7 +106,8 @@ export async function readValues(
   if (lock && !lock.ok) return lock;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection: Selection = { ...selectionOf(values, packages), ...(options.tests ? { tests: true } : {}) };
+  const kinds = { ...(options.tests ? { tests: true } : {}), ...(options.docs ? { docs: true } : {}) };
+  const selection: Selection = { ...selectionOf(values, packages), ...kinds };
   const inputs = await readInputs(workspace.value, lock?.value, overrides.value, selection.distributions, options);
   if (!inputs.ok) return inputs;
   if (values['changed-since'] !== undefined) {
@@ -270,9 +273,9 @@ async function changedSince(
 export async function compareWith(
   inputs: Inputs,
   ref: string,
-  { tests }: Selection,
+  { tests, docs }: Selection,
 ): Promise<Result<{ whole: Planned; changes: ScopeChange[] }>> {
-  const everything: Selection = tests ? { tests } : {};
+  const everything: Selection = { ...(tests ? { tests } : {}), ...(docs ? { docs } : {}) };
   const before = await planAt(inputs.workspace, ref, everything);
   if (!before.ok) return before;
   const whole = planInputs(inputs, everything);

@@ -18,7 +18,7 @@ export interface Readiness {
 
 /** `isTask`: tests that are not asked for are none. */
 export function packageReadiness(closures: Closures, isTask: (task: number) => boolean): Readiness {
-  const { build, test, runtimeDependencies: runs, runtimeCycles: together } = closures;
+  const { build, test, docs, runtimeDependencies: runs, runtimeCycles: together } = closures;
   const count = build.length;
   const setOf = new Int32Array(count).fill(-1);
   const sets: (readonly number[])[] = [];
@@ -34,7 +34,10 @@ export function packageReadiness(closures: Closures, isTask: (task: number) => b
     ...build.map((built, n) => (isTask(count + n) ? [setOf[n]!, ...usable(built), ...usable(test[n]!)] : [])),
     ...documentationNeeds(closures).map((needs, n) =>
       isTask(2 * count + n)
-        ? [setOf[n]!, ...usable(build[n]!), ...needs.map((d) => 2 * count + d).filter((task) => isTask(task))]
+        ? [
+            ...usable([n, ...(build[n] ?? []), ...(docs[n] ?? [])]),
+            ...needs.map((d) => 2 * count + d).filter((task) => isTask(task)),
+          ]
         : [],
     ),
     ...sets.map((members, i) => members.flatMap((m) => [m, ...usable(runs[m]!).filter((s) => s !== 3 * count + i)])),

@@ -41,6 +41,9 @@ export const packageOf = (graph: TaskGraph, task: number): PlannedPackage => gra
 const kinds: readonly TaskKind[] = ['build', 'test', 'docs'];
 export const kindOf = (graph: TaskGraph, task: number): TaskKind => kinds[Math.floor(task / graph.count)] ?? 'build';
 
+/** The number of the task that documents a package. */
+export const docsTaskOf = ({ count }: Pick<TaskGraph, 'count'>, n: number): number => 2 * count + n;
+
 /** `tested`, `documented`: whose tests and documentation are tasks of this run. */
 export function makeTaskGraph(
   scope: Scope,
@@ -108,11 +111,12 @@ export function packagesInRoot({ closures, count }: TaskGraph, task: number): nu
 }
 
 /**
- * By package, those whose documentation its own refers to: what it names to build or to run. Packages that need each
+ * By package, those whose documentation its own refers to: what it names to build, to run or for it. Packages that need each
  * other refer to those before them alone.
  */
 export function documentationNeeds(closures: Closures): number[][] {
-  const all = closures.build.map((built, n) => [...new Set([...built, ...(closures.runtimeDependencies[n] ?? [])])]);
+  const { runtimeDependencies: run, docs } = closures;
+  const all = closures.build.map((built, n) => [...new Set([...built, ...(run[n] ?? []), ...(docs[n] ?? [])])]);
   const cycle = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members, i) => members.forEach((n) => (cycle[n] = i)));
   return all.map((list, n) => list.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));

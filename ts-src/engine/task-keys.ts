@@ -77,12 +77,13 @@ export class TaskKeys {
       p.impliedBuild ?? [],
       variant?.build_depends ?? [],
       ...(isTest ? [p.systemTest, p.impliedTest ?? []] : []),
-      ...(kind === 'docs' ? [documentationTools] : []),
+      ...(kind === 'docs' ? [documentationTools, p.systemDocs ?? []] : []),
     ])
       vocabulary.add(names, list);
     const n = task % graph.count;
     const built = graph.closures.build[n]!;
-    const direct = kind === 'build' ? built : [...new Set([n, ...built, ...(isTest ? graph.closures.test[n]! : [])])];
+    const more = { build: [], test: graph.closures.test[n], docs: graph.closures.docs[n] }[kind] ?? [];
+    const direct = kind === 'build' ? built : [...new Set([n, ...built, ...more])];
     for (const d of direct) joinSets(names, this.namesOf(graph, d));
     const set = await graph.system.resolve(vocabulary.sorted(names));
     if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
@@ -109,8 +110,14 @@ export class TaskKeys {
     const p = graph.scope.packages[n];
     const own = this.own(graph, n);
     const name = (d: number): string => graph.scope.packages[d]?.name ?? '';
-    const others = direct.filter((d) => d !== n);
-    const shown = others.map((d): [string, string] => [name(d), graph.interfaceDigests.ofBuild(d, false)]);
+    // What it names for its documentation may run there, as an extension of Sphinx does.
+    const runs = new Set(graph.closures.docs[n]);
+    const shown = direct
+      .filter((d) => d !== n)
+      .map((d): [string, string] => {
+        const { interfaceDigests } = graph;
+        return [name(d), runs.has(d) ? interfaceDigests.of(d, 'full') : interfaceDigests.ofBuild(d, false)];
+      });
     const referred = this.documentationNeeds(graph)[n] ?? [];
     const rest = {
       ...rootInputs(set.digest, shown, undefined),

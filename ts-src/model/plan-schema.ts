@@ -50,6 +50,8 @@ const planSchema = () => {
             systemBuild: names,
             systemRun: names,
             systemTest: names,
+            docs: names.optional(),
+            systemDocs: names.optional(),
             impliedBuild: names.optional(),
             impliedTest: names.optional(),
             bounds: z.record(z.string(), names),

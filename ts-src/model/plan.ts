@@ -61,7 +61,7 @@ export interface PlannedPackage {
   source: PackageSource;
   /** Debian name of the binary package. */
   debian: string;
-  /** `forTests`: only tests of packages of the plan need it, or what these need. */
+  /** `forTests`: only tests or documentation of packages of the plan need it, or what these need. */
   why: { named: true } | { neededBy: string; forTests?: true };
   /** Names of packages of this plan, sorted: needed to build it, and at run time (or by whoever builds against it). */
   build: string[];
@@ -73,6 +73,9 @@ export interface PlannedPackage {
   systemBuild: string[];
   systemRun: string[];
   systemTest: string[];
+  /** What its documentation needs beside (doc_depend), where a plan is made for that: packages of this plan, and system packages. */
+  docs?: string[];
+  systemDocs?: string[];
   /** Debian packages that its build type needs beside those, where it needs some: to build, to test. */
   impliedBuild?: string[];
   impliedTest?: string[];

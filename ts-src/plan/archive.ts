@@ -8,7 +8,7 @@ export interface MissingPackage {
   /** The rosdep key that gives it, and the file that has it; undefined where distro.yaml names it. */
   key: string | undefined;
   file: string | undefined;
-  /** Packages that need it to be built or to run: they are blocked. And those that only their tests need it for. */
+  /** Packages that need it to be built or to run: they are blocked. And those that only their tests or documentation need it for. */
   neededBy: string[];
   testedBy: string[];
   /** A name that the archive has. */
@@ -43,6 +43,7 @@ export function missingPackages(scope: Scope, resolver: Resolver, names: Readonl
     look(p, p.systemBuild, false);
     look(p, p.systemRun, false);
     look(p, p.systemTest, true);
+    look(p, p.systemDocs ?? [], true);
   }
   return [...found.values()].sort((a, b) => compare(a.name, b.name));
 }

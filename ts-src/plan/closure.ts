@@ -7,6 +7,8 @@ export interface Closures {
   /** By package, what it names to be built with, and for its tests: as far as it is in the scope. */
   build: Edges;
   test: Edges;
+  /** By package, what it names for its documentation beside. */
+  docs: Edges;
   /** By package, what it names to run; and for those on a cycle of these all packages of the cycle. */
   runtimeDependencies: Edges;
   runtimeCycles: ReadonlyMap<number, readonly number[]>;
@@ -17,7 +19,10 @@ export interface Closures {
    * run.
    */
   testRoot(n: number): number[];
-  /** The packages in the root of its documentation: that of its build, and itself, with what they need to run. */
+  /**
+   * The packages in the root of its documentation: that of its build, what its documentation needs, and itself, with
+   * what they need to run.
+   */
   docsRoot(n: number): number[];
   /** What must be installed with a package: its run dependencies, theirs, and so on; itself left out. */
   run(n: number): number[];
@@ -41,6 +46,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const runs = packages.map((p) => numbers(p.run));
   const build = packages.map((p) => numbers(p.build));
   const test = packages.map((p) => numbers(p.test));
+  const docs = packages.map((p) => numbers(p.docs ?? []));
   /** What each brings with it, itself left in where it is on a cycle. */
   const brought: (Bits | undefined)[] = packages.map(() => undefined);
   const reach = (from: readonly number[]): Bits => {
@@ -65,6 +71,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
     index,
     build,
     test,
+    docs,
     runtimeDependencies: runs,
     runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
     run: (n) => without(brought[n]!.slice(), n),
@@ -73,7 +80,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
       if (!r) roots.set(n, (r = without(reach(build[n]!), n)));
       return r;
     },
-    docsRoot: (n) => numbersIn(reach([n, ...build[n]!])),
+    docsRoot: (n) => numbersIn(reach([n, ...(build[n] ?? []), ...(docs[n] ?? [])])),
     testRoot: (n) => numbersIn(reach([n, ...build[n]!, ...test[n]!])),
   };
 }

@@ -10,6 +10,8 @@ export interface Node {
   build: number[];
   run: number[];
   test: number[];
+  /** What its documentation needs, where that is planned. */
+  docs: number[];
   /** Undefined where there are none, as for nearly all. */
   faults: Diagnostic[] | undefined;
 }

@@ -12,6 +12,8 @@ export const forBuild = 1;
 export const forRun = 2;
 export const forTest = 4;
 export const forTool = 8;
+/** What documentation alone needs is no role of a plan that makes none: `docs-needs.ts` finds it. */
+export const forDocs = 16;
 
 const uses: Record<DependencyKind, number> = {
   build: forBuild,

@@ -6,6 +6,7 @@ import type { PlannedPackage, Scope } from '../model/plan.ts';
 import { block } from './blocked.ts';
 import { fault, type Node } from './cycles.ts';
 import { findDepths } from './depths.ts';
+import { addDocsNeeds } from './docs-needs.ts';
 import { matcher } from './globs.ts';
 import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated } from './needs.ts';
 import { ordered } from './order.ts';
@@ -35,6 +36,7 @@ export function planScope(input: ScopeInput, diagnostics: Diagnostic[]): Scope {
 /** Shared by all that have none: replaced where there are some, never added to. */
 const nobody = Object.freeze([]) as unknown as number[];
 const named: PlannedPackage['why'] = Object.freeze({ named: true });
+const forTests = (name: string): PlannedPackage['why'] => ({ neededBy: name, forTests: true });
 
 class ScopePlanner {
   private readonly system: Roles = { count: 0, names: [], roles: [] };
@@ -116,7 +118,7 @@ class ScopePlanner {
     }
   }
 
-  /** The named packages and all that they need to be built, to run and, where they are tested, for that; by number. */
+  /** The named packages and all that they need, for their tests and all documentation too where those are made. */
   private closure(roots: readonly string[]): Node[] {
     const queue: Node[] = [];
     const { nodes } = this;
@@ -138,8 +140,12 @@ class ScopePlanner {
     for (const name of roots) add(this.evaluated.number.get(name)!, named);
     follow((name) => ({ neededBy: name }));
     for (let i = 0; i < roots.length; i++)
-      if (this.isTested(queue[i]!)) addAll(queue[i]!.test, { neededBy: queue[i]!.planned.name, forTests: true });
-    follow((name) => ({ neededBy: name, forTests: true }));
+      if (this.isTested(queue[i]!)) addAll(queue[i]!.test, forTests(queue[i]!.planned.name));
+    follow(forTests);
+    for (const node of queue) {
+      addAll(node.docs, forTests(node.planned.name));
+      follow(forTests);
+    }
     return queue.sort((a, b) => a.number - b.number);
   }
 
@@ -165,14 +171,18 @@ class ScopePlanner {
     };
     const first = nodes.filter((n) => chosen(n.planned.name));
     // What only tests need stays that, and is not tested itself.
-    const forTests = first.filter((n) => 'forTests' in n.planned.why);
+    const ofTests = first.filter((n) => 'forTests' in n.planned.why);
     for (const n of first) if (!('forTests' in n.planned.why)) keep(n, named);
     const roots = [...queue];
     follow((name) => ({ neededBy: name }));
-    for (const n of forTests) keep(n, n.planned.why);
+    for (const n of ofTests) keep(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
-      for (const d of n.test) keep(this.nodes[d]!, { neededBy: n.planned.name, forTests: true });
-    follow((name) => ({ neededBy: name, forTests: true }));
+      for (const d of n.test) keep(this.nodes[d]!, forTests(n.planned.name));
+    follow(forTests);
+    for (const n of queue) {
+      for (const other of n.docs.flatMap((d) => this.nodes[d] ?? [])) keep(other, forTests(n.planned.name));
+      follow(forTests);
+    }
     nodes.forEach((n) => kept.has(n) || (this.nodes[n.number] = undefined));
     return nodes.filter((n) => kept.has(n));
   }
@@ -202,7 +212,7 @@ class ScopePlanner {
     if (this.resolver.settingsOf.any)
       this.diagnostics.push(...addSystemFiles(planned, p, this.resolver, distro, distroFile));
     addConflicts(planned, p, this.resolver, distro);
-    const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: undefined };
+    const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, docs: nobody, faults: undefined };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned.impliedBuild = [...implied.build];
     if (implied.test.length) planned.impliedTest = [...implied.test];
@@ -263,6 +273,7 @@ class ScopePlanner {
     planned.systemBuild = having(system, forBuild);
     planned.systemRun = having(system, forRun);
     planned.systemTest = having(system, forTest);
+    if (this.input.selection.docs) addDocsNeeds(node, p, this.resolver, this.unmet);
   }
 
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
@@ -276,6 +287,7 @@ class ScopePlanner {
       p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
       p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
       p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
+      if (node.docs.length) p.docs = node.docs.map((d) => names[d] ?? '');
       p.tools =
         node.build === inside.build
           ? inside.names.tools

@@ -19,6 +19,8 @@ export interface Selection {
   only?: boolean;
   /** The named packages are tested: what their tests need comes with them. */
   tests?: boolean;
+  /** Documentation is made: what it needs comes with the packages. */
+  docs?: boolean;
   distributions?: string[];
   platforms?: string[];
   architectures?: string[];

@@ -100,6 +100,7 @@ function difference(was: PlannedPackage, p: PlannedPackage, settings: string[]):
   if (!same([was.tools], [p.tools])) why.push('build tools');
   if (!same([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
     why.push('test dependencies');
+  if (!same([was.docs, was.systemDocs], [p.docs, p.systemDocs])) why.push('documentation dependencies');
   why.push(...settings);
   if ((was.blocked === undefined) !== (p.blocked === undefined))
     why.push(p.blocked === undefined ? 'no longer blocked' : 'blocked');
