@@ -29,7 +29,9 @@ export const siteDigest = (organization: string, packages: readonly DocPackage[]
       program,
       packages.map((p) => ({
         ...p,
-        record: p.record && [p.record.pages.sha256, p.record.coverage],
+        // What was measured before shows when it was: the same documentation is the same at any time.
+        trend: undefined,
+        record: p.record && [p.record.pages.sha256, p.record.coverage, p.record.warnings],
         facts: p.record?.facts.sha256,
         interface: p.record?.interface.sha256,
       })),
@@ -93,6 +95,10 @@ export async function publishSite(
           hint: 'somebody else writes there: remove that folder, or publish elsewhere',
         }),
       );
+    await placeLeads(
+      endpoint,
+      files.map((f) => f.path),
+    );
     const before = await readStates(endpoint);
     const states = [state, ...before.states.filter((s) => s.path !== state.path)];
     const kept = states.slice(0, keep);
@@ -104,6 +110,19 @@ export async function publishSite(
     return good({ written, removed });
   });
   return done ?? bad(error('docs-moved', `a clean-up goes on in ${endpoint.where}: run it again`));
+}
+
+/**
+ * Where no link can be, each page below `latest/` is a small one that leads to the same page of the newest state, as
+ * `states.js` names it: written once, so the one file moves all of them at the same moment. They stay where a page goes
+ * away, and lead to the index then.
+ */
+async function placeLeads(endpoint: Endpoint, pages: readonly string[]): Promise<void> {
+  if (endpoint.folder !== undefined) return;
+  const there = new Set<string>();
+  for await (const { name } of endpoint.list('latest')) there.add(name.slice('latest/'.length));
+  const wanted = pages.filter((path) => path.endsWith('.html') && path !== 'index.html' && !there.has(path));
+  await parallel(wanted, endpoint.width, (path) => endpoint.put(`latest/${path}`, Buffer.from(leadTo(path))));
 }
 
 async function switchLatest(endpoint: Endpoint, states: readonly SiteState[], state: SiteState): Promise<void> {
@@ -125,6 +144,16 @@ async function switchLatest(endpoint: Endpoint, states: readonly SiteState[], st
 
 const redirect = (to: string): string =>
   `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Documentation</title><meta http-equiv="refresh" content="0; url=${to}"></head><body><p><a href="${to}">Documentation</a></p></body></html>\n`;
+
+function leadTo(path: string): string {
+  const root = '../'.repeat(path.split('/').length);
+  // Names of pages have no letter that ends a string or a script.
+  const script = `function slipwayData(_,states){
+var newest=states.filter(function(s){return s.path!=="latest"})[0].path,to="${root}"+newest+"/${path}",go=function(u){location.replace(u+location.search+location.hash)};
+fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}"+newest+"/index.html")},function(){go(to)})}`;
+  const index = `${root}latest/index.html`;
+  return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Documentation</title><script>${script}</script><script src="${root}states.js"></script></head><body><p><a href="${index}">Documentation</a></p></body></html>\n`;
+}
 
 async function removeState(endpoint: Endpoint, path: string): Promise<number> {
   if (endpoint.folder !== undefined) {
