@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { reachedBySites } from '../docs/reach.ts';
 import { filesOfDocs, type DocRecord } from '../model/docs.ts';
 import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
 import { forgetImages, reachedByImages } from '../images/reach.ts';
@@ -153,6 +154,7 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     const index = await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
+  for (const key of await reachedBySites(opened)) keys.add(key);
   const images = await reachedByImages(opened, listed, now, Math.max(grace, days * 86_400_000));
   keep(images.files);
   const remove: { name: string; size: number }[] = images.expired.map(({ name }) => ({ name, size: 0 }));

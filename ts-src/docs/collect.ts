@@ -7,6 +7,7 @@ import { redacted } from '../model/urls.ts';
 import type { Store } from '../store/store.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
+import { measuredOf, readHistory, withNow } from './history.ts';
 import type { DocPackage } from './package-info.ts';
 
 /** Versions that channels hold of a Debian package, in a suite of this graph. */
@@ -30,13 +31,13 @@ async function readChannels(store: Store): Promise<ChannelsOf> {
 
 /**
  * All that a run's documentation tells, sorted: packages whose documentation is a task of it. What the store lost of
- * one
- * counts as its problem.
+ * one counts as its problem.
  */
 export async function collectPackages(
   graphs: readonly TaskGraph[],
   distributions: readonly DistributionInput[],
   store: Store,
+  stamp: string,
 ): Promise<DocPackage[]> {
   const channels = await readChannels(store);
   const found: DocPackage[] = [];
@@ -45,7 +46,11 @@ export async function collectPackages(
     const dependents = dependentsOf(graph);
     const numbers = graph.scope.packages.flatMap((_, n) => (graph.results[2 * graph.count + n] ? [n] : []));
     const packages = await store.many(numbers, (n) => packageOf(graph, n, input, store, channels));
-    packages.forEach((p, i) => found.push({ ...p, dependents: dependents[numbers[i] ?? 0] ?? [] }));
+    const history = await readHistory(store, graph.scope.distribution);
+    packages.forEach((p, i) => {
+      const trend = p.record && { trend: withNow(measuredOf(history, p.name), p.record, stamp) };
+      found.push({ ...p, ...trend, dependents: dependents[numbers[i] ?? 0] ?? [] });
+    });
   }
   return found.sort((a, b) => compare(a.distribution, b.distribution) || compare(a.name, b.name));
 }

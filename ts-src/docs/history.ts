@@ -1,13 +1,6 @@
+import type { DocRecord } from '../model/docs.ts';
 import type { Store } from '../store/store.ts';
-import type { DocPackage } from './package-info.ts';
-
-/** What documentation of a package was like when a site was published. */
-export interface Measured {
-  stamp: string;
-  documented: number;
-  total: number;
-  warnings: number;
-}
+import type { DocPackage, Measured } from './package-info.ts';
 
 export type DocHistory = Record<string, Measured[]>;
 
@@ -33,17 +26,24 @@ export async function readHistory(store: Store, distribution: string): Promise<D
   );
 }
 
+export const measuredOf = (history: DocHistory, name: string): readonly Measured[] =>
+  Object.hasOwn(history, name) ? (history[name] ?? []) : [];
+
+/** What was measured of a package up to now, oldest first: with this run where it changed something. */
+export function withNow(known: readonly Measured[], record: DocRecord, stamp: string): readonly Measured[] {
+  const last = known.at(-1);
+  const now: Measured = { stamp, ...record.coverage, warnings: record.warnings };
+  const same = last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings;
+  return same ? known : [...known, now].slice(-remembered);
+}
+
 /** Adds what changed since the last time. */
 export async function addHistory(store: Store, stamp: string, packages: readonly DocPackage[]): Promise<void> {
   for (const distribution of new Set(packages.map((p) => p.distribution))) {
     const history = await readHistory(store, distribution);
     for (const { name, record, ...p } of packages) {
       if (p.distribution !== distribution || !record) continue;
-      const own = Object.hasOwn(history, name) ? (history[name] ?? []) : [];
-      const last = own.at(-1);
-      const now = { stamp, ...record.coverage, warnings: record.warnings };
-      if (last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings) continue;
-      history[name] = [...own, now].slice(-remembered);
+      history[name] = [...withNow(measuredOf(history, name), record, stamp)];
     }
     await store.writeJson(
       nameOf(distribution),

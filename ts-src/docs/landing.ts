@@ -1,5 +1,6 @@
-import { docPage, type DocPage, type DocTab } from '../render/doc-shell.ts';
+import { docPage, withoutOuterPictures, type DocPage, type DocTab } from '../render/doc-shell.ts';
 import { escapeMarkup } from '../render/markup.ts';
+import { coverageOf } from './coverage.ts';
 import { idOf, messagePage, sourceLink, type DocPackage, type DocSite } from './package-info.ts';
 
 export const escape = escapeMarkup;
@@ -38,7 +39,7 @@ const list = (items: readonly string[], className = ''): string =>
 
 /** A page made in the sandbox: links to files of the source lead to the repository, or are none. */
 export const withSourceLinks = (html: string, p: DocPackage): string =>
-  html.replace(/href="source:([^"]*)"/g, (_, file: string) => {
+  withoutOuterPictures(html).replace(/href="source:([^"]*)"/g, (_, file: string) => {
     if (p.facts?.changelog !== undefined && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file))
       return 'href="changelog.html"';
     const link = sourceLink(p, file.replaceAll('&amp;', '&').replaceAll('&quot;', '"'));
@@ -132,8 +133,6 @@ function aside(p: DocPackage, known: ReadonlySet<string>): string {
   const at = `${escape(p.repository)}${p.commit ? ` <code>${escape(p.commit.slice(0, 10))}</code>` : ''}`;
   const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
   const { build, run } = p;
-  const coverage = p.record?.coverage;
-  const percent = coverage?.total ? Math.floor((100 * coverage.documented) / coverage.total) : undefined;
   const elsewhere = [...known]
     .filter((id) => id.endsWith(`/${p.name}`) && id !== idOf(p))
     .map((id) => `<a href="../../${escape(id)}/index.html">${escape(id.split('/')[0] ?? '')}</a>`);
@@ -154,7 +153,7 @@ ${part(
       )
     : '',
 )}
-${percent === undefined || !coverage ? '' : part('Described', `<div class="meter" role="img" aria-label="${percent} % of public entities are described"><span style="width:${percent}%"></span></div><p>${coverage.documented} of ${coverage.total} public entities (${percent} %)</p>`)}
+${part('Described', coverageOf(p))}
 ${part('Needs', others([...new Set([...build, ...run])].sort()))}
 ${part('Needed by', others(p.dependents))}
 ${part(

@@ -1,6 +1,14 @@
 import type { InterfaceKind, DocFacts, DocInterface, DocRecord } from '../model/docs.ts';
 import type { License, Person } from '../model/manifest.ts';
 
+/** What documentation of a package was like when a site was published. */
+export interface Measured {
+  stamp: string;
+  documented: number;
+  total: number;
+  warnings: number;
+}
+
 /** All that a site says of one package. */
 export interface DocPackage {
   distribution: string;
@@ -32,6 +40,8 @@ export interface DocPackage {
   /** Why it has no documentation, or why what it has is not whole. */
   problem?: string;
   record?: DocRecord;
+  /** What was measured of it until now, oldest first. */
+  trend?: readonly Measured[];
   facts?: DocFacts;
   interface?: DocInterface;
 }

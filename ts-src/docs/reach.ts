@@ -1,0 +1,26 @@
+import { isDigest } from '../model/stored.ts';
+import type { Store } from '../store/store.ts';
+import type { DocPackage } from './package-info.ts';
+
+/** The documentation that a channel's newest site is made of: garbage collection keeps it, however long nothing runs. */
+interface SiteRoot {
+  schema: 1;
+  keys: string[];
+}
+
+const folder = 'sites';
+
+export async function keepSite(store: Store, channel: string, packages: readonly DocPackage[]): Promise<void> {
+  const keys = packages.flatMap((p) => (p.record ? [p.record.key] : [])).sort();
+  await store.writeJson(`${folder}/${channel}.json`, { schema: 1, keys } satisfies SiteRoot);
+}
+
+/** Keys of the documentation tasks whose pages the channels' newest sites have. */
+export async function reachedBySites(store: Store): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { name } of store.blobs.list(folder)) {
+    const root = await store.readRoot<Partial<SiteRoot>>(name);
+    keys.push(...(Array.isArray(root?.keys) ? (root.keys as unknown[]).filter(isDigest) : []));
+  }
+  return keys;
+}
