@@ -24,6 +24,7 @@ void call(Map given = [:]) {
     if (o.repository) { words.addAll(['--publish-to', o.repository]) }
     if (o.signingKey) { words.addAll(['--signed']) }
     if (!o.tests) { words.addAll(['--no-test']) }
+    if (o.docs) { words.addAll([o.docs == 'strict' ? '--strict-docs' : '--docs']) }
     Map place = [distro: o.distro]
     if (!slipwayRun(o, words, place) || env.CHANGE_ID) { return }
     for (int i = 0; i < o.promote.size(); i++) {

@@ -1,4 +1,4 @@
-/** Makes and publishes the documentation of a run on the agent at hand; see slipwayDocs.txt. True where it is good. */
+/** Puts a run's documentation together as a site and publishes it; see slipwayDocs.txt. True where it is good. */
 boolean call(Map farm, Map given = [:]) {
     Map o = slipwayOptions('slipwayDocs', [state: null, output: 'slipway-docs', strict: false, arguments: []], given)
     if (farm.namespace || !farm.channel) {
@@ -11,7 +11,9 @@ boolean call(Map farm, Map given = [:]) {
     List words = slipway.ofRun('docs', farm, o.state)
     Map reply = slipway.ask(slipway.joined([words, ['--output', o.output, '--publish', channel], o.arguments]), true)
     archiveArtifacts(artifacts: "${o.output}.out/**", allowEmptyArchive: true)
+    if (env.BUILD_URL) { echo("The documentation's report: ${env.BUILD_URL}artifact/${o.output}.out/report.html") }
     if (reply.code == 0) { return true }
+    currentBuild.description = "${currentBuild.description}, faults in the documentation".toString()
     echo("slipway: the documentation has faults, told in the log above and in ${o.output}.out/report.html")
     currentBuild.result = o.strict ? 'FAILURE' : 'UNSTABLE'
     return !o.strict

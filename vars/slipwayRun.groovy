@@ -11,7 +11,6 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
             String fault = slipwayAgents.onSound(label, run.avoided, o.agentMinutes) { finish(o, run) }
             if (fault) { error(fault) }
         }
-        if (o.docs && o.publish && publishes(run.farm)) { document(o, run) }
         if (o.reproducible && isWhole(run.farm)) { reproduce(o, run) }
         if (o.images && run.good && o.publish && publishes(run.farm)) { stage('Images') { images(o, place, run) } }
     } catch (e) {
@@ -98,6 +97,8 @@ void finish(Map o, Map run) {
     }
     run.good = good && !farm.ended
     if (fault) { echo(fault) }
+    // Where the packages could not be published, what tells of them is not either.
+    if (o.docs && o.publish && !fault && publishes(farm)) { document(o, run) }
 }
 
 boolean publishes(Map farm) { return isWhole(farm) && farm.channel }
@@ -105,13 +106,17 @@ boolean publishes(Map farm) { return isWhole(farm) && farm.channel }
 /** A trusted run that came to its own end. */
 boolean isWhole(Map farm) { return farm != null && !farm.namespace && !farm.ended }
 
-/** The documentation is made where packages are built: the agent that publishes need not be able to. */
+/** Lanes made the documentation: its site is put together by the agent that publishes. */
 void document(Map o, Map run) {
     stage('Documentation') {
-        String fault = slipwayAgents.onSound(o.label, run.avoided, o.agentMinutes) {
-            run.good = slipwayDocs(run.farm, [state: o.state, strict: o.docs == 'strict']) && run.good
+        lock("slipway ${run.farm.channel}".toString()) {
+            try {
+                run.good = slipwayDocs(run.farm, [state: o.state, strict: o.docs == 'strict']) && run.good
+            } catch (hudson.AbortException e) {
+                run.good = false
+                run.fault = e.message
+            }
         }
-        if (fault) { error(fault) }
     }
 }
 

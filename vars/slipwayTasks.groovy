@@ -12,7 +12,7 @@ String record(Map farm, String lane, String agent, String reply) {
     for (String line : all) {
         if (line.matches('[0-9]+ [a-z]+')) {
             String[] word = line.split(' ')
-            end(farm, word[0].toInteger(), ['built', 'cached', 'passed'].contains(word[1]))
+            end(farm, word[0].toInteger(), ['built', 'cached', 'passed', 'faulty'].contains(word[1]))
             ended = ended + 1
         }
     }

@@ -78,9 +78,30 @@ except OSError:
     print('no way in')
 `;
 
+/** A package whose documentation alone needs a package of the distribution, and one of the platform. */
+const extended: Record<string, string> = {
+  'src/extended/package.xml': manifest(
+    'extended',
+    '<doc_depend>docs_extension</doc_depend><doc_depend>simplejson</doc_depend>',
+  ),
+  'src/extended/CMakeLists.txt': install('extended', ''),
+  'src/extended/README.md': '![build](https://badges.example.org/build.svg)\n',
+  'src/extended/doc/index.rst': 'x\n=\n\nSAID_BY\n\n.. image:: https://badges.example.org/coverage.svg\n',
+  'src/extended/doc/conf.py': "import simplejson\nextensions = ['docs_extension_py']\n",
+  'src/docs_extension/package.xml': manifest('docs_extension', '<depend>python3</depend>'),
+  'src/docs_extension/CMakeLists.txt': install('docs_extension', python('docs_extension')),
+  'src/docs_extension/docs_extension_py/__init__.py': `def setup(app):
+    """Fills in who says it."""
+    def fill(app, name, source):
+        source[0] = source[0].replace('SAID_BY', 'Said by an extension.')
+    app.connect('source-read', fill)
+`,
+};
+
 export const faulty: Record<string, string> = {
   'distro.yaml': distro('docs: {warnings: {warns: 0}}\n'),
-  'rosdep.yaml': 'python3: {debian: [python3]}\n',
+  'rosdep.yaml': 'python3: {debian: [python3]}\nsimplejson: {debian: [python3-simplejson]}\n',
+  ...extended,
   'src/no_page/package.xml': manifest('no_page'),
   'src/no_page/CMakeLists.txt': install('no_page', headers),
   'src/no_page/include/no_page/a.h': '/** A. */\nvoid a();\n',

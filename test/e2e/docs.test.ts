@@ -117,6 +117,14 @@ describe('documentation of packages that refer to each other', () => {
     const states = JSON.parse(readFileSync(join(site, 'states.json'), 'utf8')) as { path: string; total: number }[];
     expect(states.map((s) => s.path)).toEqual([next, state]);
     expect(states[0]?.total).toBeGreaterThan(3);
+    // How much is described is remembered, and shown once it changed.
+    const header = join(folder, 'src/base/include/base/time.h');
+    expect(page('d/base/index.html')).not.toContain('class="trend"');
+    writeFileSync(header, readFileSync(header, 'utf8').replace('  int plain;', '  /** Told. */\n  int plain;'));
+    expect((await docs('--publish', 'nightly')).code).toBe(0);
+    expect(page('d/base/index.html')).toMatch(
+      /<svg class="trend"[^>]*aria-label="Described: (\d+) % on \S+, (?!\1)\d+ % on /,
+    );
   });
 
   describe('in a browser', () => {
@@ -200,6 +208,18 @@ it('nothing is green by silence, and hostile documentation harms nobody', async 
     expect(readme).not.toMatch(/href="javascript:/i);
     expect(readFileSync(join(folder, 'docs/d/no_page/index.html'), 'utf8')).toContain('makes no API page');
     expect(readFileSync(join(folder, 'docs.out/report.html'), 'utf8')).toContain('documentation of ');
+    // What doc_depend names is there for the documentation, and for nothing else.
+    expect(reasons.extended).toBe('built: new or changed inputs');
+    expect(readFileSync(join(folder, 'docs/d/extended/doc/index.html'), 'utf8')).toContain('Said by an extension.');
+    // No page loads a badge, or anything else, from another host.
+    for (const page of ['index.html', 'doc/index.html']) {
+      const html = readFileSync(join(folder, 'docs/d/extended', page), 'utf8');
+      expect(html).toContain('<span class="elsewhere" title="https://badges.example.org/');
+      expect(html).not.toContain('src="https:');
+      expect(html).toContain('<meta http-equiv="Content-Security-Policy"');
+    }
+    const junit = readFileSync(join(folder, 'docs.out/junit/d/bookworm-amd64.xml'), 'utf8');
+    expect(junit).toMatch(/<testcase classname="\S*warns" name="docs"[^>]*>\s*<failure message="2 warnings, 0 are/);
     // The network is off, and nothing of the host is there.
     expect(
       ran.stdout + readFileSync(join(folder, 'docs.out/logs/d/bookworm-amd64/escapes.docs.log'), 'utf8'),

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commitChain, makeChain } from '../e2e/chain.mjs';
-import { cache, discard, slipway, workspace, type Ran } from '../e2e/helpers.ts';
+import { cache, discard, example, slipway, sources, workspace, type Ran } from '../e2e/helpers.ts';
 import { fetchTarballs, large, largePackages, noeticSettings, writeDistro } from '../e2e/upstream.mjs';
 
 interface Site {
@@ -42,6 +42,21 @@ describe('the documentation of the real chain, catkin to std_msgs', () => {
     const again = states(await slipway(['docs', '--json'], folder));
     expect(Object.keys(again).filter((name) => again[name] === 'built')).toEqual(['cpp_common']);
   });
+});
+
+it('the example distro repository publishes a site', async () => {
+  const folder = example('docs-example');
+  try {
+    sources(folder);
+    const ran = await slipway(['docs', '--json', '--publish', 'nightly'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(answer(ran).dead).toEqual([]);
+    const latest = join(folder, 'published/nightly/latest');
+    expect(readFileSync(join(latest, 'index.html'), 'utf8')).toContain('acme_drive');
+    expect(readFileSync(join(latest, 'mini/acme_drive/index.html'), 'utf8')).toContain('acme_math');
+  } finally {
+    await discard(folder);
+  }
 });
 
 it('the large set of ROS 1 is documented, with links from tf2 to rostime', async () => {

@@ -1,18 +1,17 @@
 import { mkdirSync } from 'node:fs';
-import { documentedOn } from '../docs/targets.ts';
-import { openSession, type Limits, type RunInput, type Session } from '../engine/session.ts';
-import { loadRun } from '../farm/run-manifest.ts';
+import { documentedOn } from '../engine/docs/targets.ts';
+import { openSession, type Limits, type Session } from '../engine/session.ts';
+import { gather, nothingHappened } from '../farm/gather.ts';
 import { isError } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
-import { heldIn } from '../publish/channel.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { openScratch } from '../sandbox/scratch.ts';
-import { openStore, type Store } from '../store/store.ts';
+import { openStore } from '../store/store.ts';
 import { runInputOf } from './run-input.ts';
 import { pinSources } from './pin-sources.ts';
 import { showDiagnostics, writeMessage } from './command.ts';
 import type { DocsValues } from './docs.ts';
-import { farmState } from './farm/work.ts';
+import { loadNamed, openLoaded } from './farm/work.ts';
 import { readAndPlan } from './planning.ts';
 import { driverOf } from './run-options.ts';
 
@@ -24,15 +23,8 @@ export interface OpenDocs {
   root: string;
   /** The distro repository has faults, which count. */
   faulty: boolean;
-}
-
-interface Source {
-  input: RunInput;
-  store: Store;
-  root: string;
-  faulty: boolean;
-  sharesBases: boolean;
-  channelVersion: Session['channelVersion'];
+  /** Takes what other machines made; logs of what failed go to this folder. Else the tasks are done here. */
+  gather?: (output: string) => Promise<void>;
 }
 
 /** Undefined after the faults were told. */
@@ -42,9 +34,13 @@ export async function openDocs(
   limits: Limits,
   signal: AbortSignal,
 ): Promise<OpenDocs | undefined> {
-  const source = values.run === undefined ? await planned(values, packages) : await prepared(values);
-  if (!source) return undefined;
-  const { input, store } = source;
+  if (values.run !== undefined) return prepared(values, limits, signal);
+  const read = await readAndPlan(values, packages, { docs: true });
+  showDiagnostics(read.diagnostics);
+  if (!read.ok) return undefined;
+  const { workspace, plan, diagnostics } = read.value;
+  showDiagnostics(await pinSources(workspace, plan));
+  const input = runInputOf(read.value);
   const driver = driverOf(values, input.state);
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
@@ -52,60 +48,38 @@ export async function openDocs(
   mkdirSync(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session = await openSession(
-    { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
+    { ...input, documented: documentedOn(input.distro, input.plan) },
     {
       say: (line) => writeMessage(`${line}\n`),
       driver,
       limits,
       renewBase: false,
-      sharesBases: source.sharesBases,
+      sharesBases: false,
       signal,
-      channelVersion: source.channelVersion,
-      store,
+      channelVersion: () => undefined,
+      store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, undefined),
     },
   );
   showDiagnostics(session.diagnostics);
   if (!('graphs' in session)) return undefined;
-  return { session, distro: input.distro, root: source.root, faulty: source.faulty };
+  return { session, distro: input.distro, root: workspace.root, faulty: diagnostics.some(isError) };
 }
 
-async function planned(values: DocsValues, packages: string[]): Promise<Source | undefined> {
-  const read = await readAndPlan(values, packages);
-  showDiagnostics(read.diagnostics);
-  if (!read.ok) return undefined;
-  const { workspace, plan, diagnostics } = read.value;
-  showDiagnostics(await pinSources(workspace, plan));
-  return {
-    input: runInputOf(read.value),
-    store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, undefined),
-    root: workspace.root,
-    faulty: diagnostics.some(isError),
-    sharesBases: false,
-    channelVersion: () => undefined,
-  };
-}
-
-async function prepared(values: DocsValues): Promise<Source | undefined> {
-  if (values.store === undefined || values.run === undefined) {
-    writeMessage('slipway docs: --run needs --store\n');
+/** A run whose lanes made the documentation is gathered; of another, whose builds are in the store, it is made here. */
+async function prepared(values: DocsValues, limits: Limits, signal: AbortSignal): Promise<OpenDocs | undefined> {
+  const loaded = await loadNamed('docs', values);
+  if (!loaded) return undefined;
+  const { bundle, input } = loaded;
+  if (values.publish !== undefined && bundle.untrusted !== undefined) {
+    writeMessage(`slipway docs: the run ${bundle.id} is not trusted: its documentation is not published\n`);
     return undefined;
   }
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    farmState(values),
-    values.namespace || undefined,
-  );
-  showDiagnostics(loaded.diagnostics);
-  if (!loaded.ok) return undefined;
-  const { input, store, bundle } = loaded.value;
-  return {
-    input,
-    store,
-    root: process.cwd(),
-    faulty: false,
-    sharesBases: true,
-    channelVersion: heldIn(bundle.channel.held),
-  };
+  const gathered = bundle.documentation !== 'none';
+  const documented = documentedOn(bundle.distro, bundle.plan);
+  const own = { ...loaded, input: gathered ? input : { ...input, tested: () => false, documented } };
+  const session = await openLoaded(own, values, limits, signal, gathered ? 'report' : 'work');
+  if (!session) return undefined;
+  const opened = { session, distro: bundle.distro, root: process.cwd(), faulty: false };
+  if (!gathered) return opened;
+  return { ...opened, gather: (output) => gather(session, loaded, output, nothingHappened) };
 }

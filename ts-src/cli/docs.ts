@@ -6,6 +6,7 @@ import { collectPackages } from '../docs/collect.ts';
 import { outputFault, writeFolder } from '../docs/folder.ts';
 import { addHistory } from '../docs/history.ts';
 import type { DocPackage } from '../docs/package-info.ts';
+import { keepSite } from '../docs/reach.ts';
 import { publishSite, readStates, siteDigest, stateFolder, type SiteState } from '../docs/publication.ts';
 import { writeSite, type WrittenSite } from '../docs/site.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
@@ -32,7 +33,7 @@ import {
 } from './command.ts';
 import { openDocs, type OpenDocs } from './docs-session.ts';
 import { farmOptions } from './farm/work.ts';
-import { resultsOf, tailsOf, writeReports } from './outputs.ts';
+import { resultsOf, tailsOf, writeJunit, writeReports } from './outputs.ts';
 import { makeProgress } from './progress.ts';
 import { limitsOf, runOptions } from './run-options.ts';
 
@@ -40,7 +41,10 @@ export const docsOptions = {
   ...distroOptions,
   ...selectionOptions,
   ...runOptions,
-  run: { ...farmOptions.run, help: 'the documentation of a prepared run, whose builds are in the store' },
+  run: {
+    ...farmOptions.run,
+    help: 'the documentation of a prepared run: what its lanes made (prepare --docs), or it is made here',
+  },
   store: farmOptions.store,
   namespace: farmOptions.namespace,
   output: {
@@ -101,9 +105,15 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const fault = outputFault(output);
   if (fault) return told(fault);
   mkdirSync(resolve(output, '..'), { recursive: true });
-  await runTasks(values, session, workers, output, signal);
+  if (opened.gather) await opened.gather(logFolder(output));
+  else await runTasks(values, session, workers, output, signal);
   if (signal.aborted) return exit.failed;
-  const packages = await collectPackages(session.graphs, session.input.distributions, session.store);
+  const packages = await collectPackages(
+    session.graphs,
+    session.input.distributions,
+    session.store,
+    session.input.plan.stamp,
+  );
   const { organization } = distro;
   const digest = siteDigest(organization, packages, sha256(readFileSync(process.argv[1] ?? '')));
   const state = stateOf(session.input.plan.stamp, digest, packages);
@@ -111,7 +121,7 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const site = await writeFolder(output, (write) =>
     writeSite({ organization, packages, ...published }, session.store, write),
   );
-  await recordRun(session);
+  if (!opened.gather) await recordRun(session);
   const faults = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== undefined && !faults.some(isError))
     faults.push(...(await publishAll(values.publish, opened, packages, output, state)));
@@ -160,7 +170,9 @@ async function publishAll(
       writeMessage(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written\n`);
     else faults.push(...published.diagnostics);
   }
-  if (!faults.length) await addHistory(session.store, session.input.plan.stamp, packages);
+  if (faults.length) return faults;
+  await addHistory(session.store, session.input.plan.stamp, packages);
+  await keepSite(session.store, channel, packages);
   return faults;
 }
 
@@ -201,15 +213,16 @@ async function runTasks(
 /** Logs and report lie beside the site: they are none of its pages. */
 const logFolder = (output: string): string => `${output}.out`;
 
-function finish(
+async function finish(
   values: DocsValues,
-  { session, faulty }: OpenDocs,
+  { session, faulty, gather }: OpenDocs,
   site: WrittenSite,
   faults: readonly Diagnostic[],
   output: string,
   begun: number,
 ): Promise<number> {
-  const results = resultsOf(session.graphs);
+  // The report of a run on a farm tells of its builds and tests.
+  const results = resultsOf(session.graphs).filter((t) => !gather || t.kind === 'docs');
   showDiagnostics(faults);
   writeReports({
     plan: session.input.plan,
@@ -219,7 +232,8 @@ function finish(
     title: 'documentation',
     notes: site.dead.length ? [`${site.dead.length} links of the site lead nowhere`] : [],
   });
-  writeMessage(renderSummary(results, tailsOf(logFolder(output)), Date.now() - begun));
+  showDiagnostics(await writeJunit(session.graphs, session.store, logFolder(output)));
+  writeMessage(renderSummary(results, tailsOf(logFolder(output), session.graphs), Date.now() - begun));
   const crossing = Object.values(site.crossing).reduce((a, b) => a + b, 0);
   writeMessage(
     `${site.pages} pages, ${site.links} links, ${crossing} of them between packages, ${site.dead.length} lead nowhere\n`,

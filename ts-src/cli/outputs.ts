@@ -12,7 +12,7 @@ import { tellingPart } from '../render/log.ts';
 import { packageCases, renderJunit } from '../render/junit.ts';
 import { renderReport, type ReportTask } from '../render/report.ts';
 import type { Store } from '../store/store.ts';
-import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
+import { docsTaskOf, packageOf, type TaskGraph } from '../engine/task-graph.ts';
 
 export const resultsOf = (runs: readonly TaskGraph[]): TaskResult[] =>
   runs.flatMap((graph) => graph.results.filter((t) => t !== undefined));
@@ -37,11 +37,24 @@ export interface Outputs {
 export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms' | 'versions'>): string =>
   renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
 
-/** The telling part of a failed task's log. */
-export const tailsOf =
-  (output: string) =>
-  (t: TaskResult): string[] =>
-    t.log ? tailOf(join(output, t.log)) : [];
+/** Most lines that are told of documentation with faults. */
+const toldLines = 30;
+
+/** The telling lines of a failed task: what its documentation tools said, else the telling part of its log. */
+export function tailsOf(output: string, runs: readonly TaskGraph[]): (t: TaskResult) => string[] {
+  const told = new Map<string, string[]>();
+  for (const graph of runs)
+    for (const [n, record] of graph.docs.entries()) {
+      const t = graph.results[docsTaskOf(graph, n)];
+      if (t?.state === 'failed' && record)
+        told.set(t.id, [...record.faults.slice(1), ...record.told].slice(0, toldLines));
+    }
+  return (t) => {
+    if (t.state !== 'failed') return [];
+    const lines = told.get(t.id) ?? [];
+    return lines.length || t.log === undefined ? lines : tailOf(join(output, t.log));
+  };
+}
 
 /** Results and report of a run. */
 export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'versions' | 'store'>): void {
@@ -65,6 +78,7 @@ export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
 }
 
 function reportTasks(runs: readonly TaskGraph[], output: string): ReportTask[] {
+  const tails = tailsOf(output, runs);
   return runs.flatMap((graph) =>
     graph.results.flatMap((t, task) => {
       if (!t) return [];
@@ -77,7 +91,7 @@ function reportTasks(runs: readonly TaskGraph[], output: string): ReportTask[] {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind !== 'build' ? [p.name] : [...new Set([...p.build, ...p.run])],
-          tail: t.state === 'failed' && t.log ? tailOf(join(output, t.log)) : [],
+          tail: tails(t),
         },
       ];
     }),
@@ -85,7 +99,8 @@ function reportTasks(runs: readonly TaskGraph[], output: string): ReportTask[] {
 }
 
 /** JUnit files: what tests wrote, and for each scope one with a case for each package, so that no run has none. */
-async function writeJunit(runs: readonly TaskGraph[], store: Store, output: string): Promise<Diagnostic[]> {
+export async function writeJunit(runs: readonly TaskGraph[], store: Store, output: string): Promise<Diagnostic[]> {
+  const tails = tailsOf(output, runs);
   const lost: Diagnostic[] = [];
   let cases = 0;
   for (const graph of runs) {
@@ -103,11 +118,10 @@ async function writeJunit(runs: readonly TaskGraph[], store: Store, output: stri
     // Tests whose cases are in a file of their own count there.
     const own = graph.results.flatMap((t, task) => (t && !graph.tests[task - graph.count]?.junit ? [t] : []));
     cases += own.length;
-    const tail = (t: TaskResult) => (t.state === 'failed' && t.log ? tailOf(join(output, t.log)) : []);
     if (own.length)
       writeWhole(
         join(output, 'junit', `${graph.id}.xml`),
-        renderJunit(graph.id.replaceAll('/', '.'), packageCases(own, tail)),
+        renderJunit(graph.id.replaceAll('/', '.'), packageCases(own, tails)),
         { sync: false },
       );
   }

@@ -2,13 +2,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withMutex } from '../io/mutex.ts';
 import type { Scope, Target } from '../model/plan.ts';
-import { docsRecordName, filesOfDocs, type DocRecord } from '../model/docs.ts';
-import { isDocRecord } from '../model/stored.ts';
+import { docsRecordName, type DocRecord } from '../model/docs.ts';
 import type { BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
 import type { PackageBuilder } from './build/package-builder.ts';
+import { readDocRecord } from './docs/stored-record.ts';
 import { StoreRepair } from './store-repair.ts';
 import { kindOf, packageOf, type TaskGraph } from './task-graph.ts';
 import type { ResolvedTask, TaskKeys } from './task-keys.ts';
@@ -65,15 +65,9 @@ export class TaskRunner {
   }
 
   private async findDocs(graph: TaskGraph, task: number, key: string): Promise<Found> {
-    const record = await this.docsOf(key);
+    const record = await readDocRecord(this.options.store, key);
     if (record && !this.options.redocument(packageOf(graph, task).name)) return { kind: 'docs', record };
     return { kind: 'todo', reason: record ? 'forced' : 'new or changed inputs' };
-  }
-
-  private async docsOf(key: string): Promise<DocRecord | undefined> {
-    const record = await this.options.store.readJson(docsRecordName(key));
-    if (!isDocRecord(record) || record.key !== key) return undefined;
-    return this.options.store.holds(filesOfDocs(record)) ? record : undefined;
   }
 
   private async findTest(graph: TaskGraph, task: number, key: string): Promise<Found> {
@@ -130,7 +124,7 @@ export class TaskRunner {
     const { options } = this;
     const p = packageOf(graph, task);
     if (kindOf(graph, task) === 'docs') {
-      const docs = options.redocument(p.name) ? undefined : await this.docsOf(key);
+      const docs = options.redocument(p.name) ? undefined : await readDocRecord(options.store, key);
       return docs && { kind: 'docs', record: docs, another: true };
     }
     if (options.rebuild(p.name)) return undefined;

@@ -10,17 +10,22 @@ export interface PublishingPlan {
   signed: boolean;
   /** `signing_key` of distro.yaml. */
   signingKey: string | readonly string[] | undefined;
+  /** `docs.to` of distro.yaml, where a site is to be published; else undefined. */
+  sites?: readonly string[] | undefined;
 }
+
+/** A whole path or a URI, and no folder of a workspace. */
+const isShared = (place: string): boolean => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place);
 
 /**
  * What a run on a farm lacks for publishing. A key made there, or a folder of a workspace, would be another one on each
  * agent: what is missing is told before anything is built.
  */
-export function publishingFaults({ channel, places, output, signed, signingKey }: PublishingPlan): Diagnostic[] {
+export function publishingFaults({ channel, places, output, signed, signingKey, sites }: PublishingPlan): Diagnostic[] {
   if (channel === undefined) return [];
   const faults: Diagnostic[] = [];
   const named = places.length || output === undefined ? places : [output];
-  const apart = named.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
+  const apart = named.find((place) => !isShared(place));
   if (!named.length || apart !== undefined)
     faults.push(
       error(
@@ -39,5 +44,19 @@ export function publishingFaults({ channel, places, output, signed, signingKey }
         hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only",
       }),
     );
-  return faults;
+  return [...faults, ...siteFaults(channel, sites)];
+}
+
+function siteFaults(channel: string, sites: readonly string[] | undefined): Diagnostic[] {
+  const apart = sites?.find((place) => !isShared(place));
+  if (sites === undefined || (sites.length && apart === undefined)) return [];
+  const what =
+    apart === undefined
+      ? `this run makes the documentation of the channel '${channel}', and docs.to of distro.yaml names no place for it`
+      : `this run publishes documentation to '${apart}', which is another folder on each agent`;
+  return [
+    error('docs-place', what, {
+      hint: "docs: {to: ['file:/srv/docs']} in distro.yaml names a place that the publishing agents share",
+    }),
+  ];
 }

@@ -16,6 +16,7 @@ import { exists, readJson, writeWhole } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { packedManifest } from '../read/manifest/packed-manifest.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { documentedOn } from '../engine/docs/targets.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 import type { RunInput } from '../engine/session.ts';
 
@@ -42,6 +43,8 @@ export interface RunManifest {
   untrusted: string | undefined;
   /** Names of packages whose tests are tasks, by scope of the plan. */
   tested: string[][];
+  /** Whether documentation is made too, and whether its faults fail the run. */
+  documentation: 'none' | 'tolerant' | 'strict';
   partial: boolean;
   /** Faults of the distro repository: they count as a failed build at the end. */
   faults: string[];
@@ -239,6 +242,7 @@ export async function loadRun(
       lock: bundle.lock,
       untrusted: bundle.untrusted,
       tested: (p) => tested.has(p),
+      ...documentedIn(bundle),
       bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'],
     },
   });
@@ -251,6 +255,14 @@ export function writeFiles({ id, files }: Pick<RunManifest, 'id' | 'files'>, sta
     if (!exists(join(root, path))) writeWhole(join(root, path), Buffer.from(content, 'base64'), { sync: false });
   return root;
 }
+
+/** Whose documentation is a task: the same on every machine, whatever part of the plan it opens. */
+export const documentedIn = ({
+  plan,
+  distro,
+  documentation,
+}: Pick<RunManifest, 'plan' | 'distro' | 'documentation'>): Pick<RunInput, 'documented'> =>
+  documentation === 'none' ? {} : { documented: documentedOn(distro, plan) };
 
 /** The packages whose tests are tasks. */
 export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>): Set<PlannedPackage> {

@@ -56,7 +56,9 @@ export async function makeShard(
     graph.results.forEach((t, task) => {
       if (t?.state !== 'waiting') return;
       const { name } = packageOf(graph, task);
-      const seconds = (session.history.get(kindOf(graph, task) === 'test' ? `${name} test` : name) ?? 15_000) / 1000;
+      const kind = kindOf(graph, task);
+      const known = session.history.get(kind === 'build' ? name : `${name} ${kind}`);
+      const seconds = (known ?? (kind === 'docs' ? 5000 : 15_000)) / 1000;
       left.push({ run: i, task, priority: graph.priority[task]!, seconds: Math.max(1, Math.round(seconds)) });
     });
   }

@@ -1,8 +1,10 @@
 import { isDone, type TaskResult } from '../model/result.ts';
 import type { Scheduler } from '../engine/scheduler.ts';
-import { packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
+import { readDocRecord } from '../engine/docs/stored-record.ts';
+import { docsTaskOf, kindOf, packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
-import { applyShard, type Loaded } from './run-manifest.ts';
+import { isStoredResult } from '../model/stored.ts';
+import { applyShard, resultName, type Loaded } from './run-manifest.ts';
 
 /** The tasks of a run as a lane sees them: their numbers, and what is known of each on this machine. */
 export class Worker {
@@ -11,10 +13,11 @@ export class Worker {
   private readonly absent = new Set<string>();
 
   constructor(
-    session: Session,
+    private readonly session: Session,
     private readonly engine: Scheduler,
-    { parts }: Loaded,
+    private readonly loaded: Loaded,
   ) {
+    const { parts } = loaded;
     for (const graph of session.graphs) {
       const numbers = new Map<number, number>();
       this.numberOf.set(graph, numbers);
@@ -40,6 +43,42 @@ export class Worker {
     return missing;
   }
 
+  /**
+   * Takes what other documentation came to that a documentation task refers to, for its key: with pages or without.
+   * False where some of it has no result yet.
+   */
+  async bringDocumentation(graph: TaskGraph, task: number): Promise<boolean> {
+    let all = true;
+    for (const d of this.referredBy(graph, task)) if (!(await this.bringDocs(graph, d))) all = false;
+    return all;
+  }
+
+  /** The packages whose documentation is a task before this one. */
+  private referredBy(graph: TaskGraph, task: number): number[] {
+    if (kindOf(graph, task) !== 'docs') return [];
+    const needs = this.session.taskKeys.documentationNeeds(graph)[task % graph.count] ?? [];
+    return needs.filter((d) => graph.results[docsTaskOf(graph, d)]);
+  }
+
+  private async bringDocs(graph: TaskGraph, n: number): Promise<boolean> {
+    if (graph.docs[n]) return true;
+    const task = docsTaskOf(graph, n);
+    const id = `${graph.id} ${task}`;
+    if (this.absent.has(id)) return false;
+    const { store } = this.session;
+    const number = this.numberOf.get(graph)?.get(task);
+    let result = graph.results[task];
+    if (result?.state === 'waiting' && number !== undefined) {
+      const kept = await store.readJson(resultName(this.loaded.bundle.id, number));
+      if (isStoredResult(kept) && kept.result.id === result.id) result = kept.result;
+    }
+    const record = result?.key === undefined ? undefined : await readDocRecord(store, result.key);
+    if (record) graph.docs[n] = record;
+    const ended = result !== undefined && result.state !== 'waiting';
+    if (!ended) this.absent.add(id);
+    return ended;
+  }
+
   /** The record of a build that may be there by now; not asked again in this call where it was not. */
   private async bring(graph: TaskGraph, n: number): Promise<boolean> {
     if (graph.records[n]) return true;
@@ -55,6 +94,11 @@ export class Worker {
     return false;
   }
 
+  private waitsFor(graph: TaskGraph, task: number, before: number): boolean {
+    if (kindOf(graph, before) === 'docs') return this.referredBy(graph, task).includes(before % graph.count);
+    return packagesInRoot(graph, task).includes(before);
+  }
+
   /**
    * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
    * already, and so on above them. Who must be built stays open.
@@ -63,19 +107,20 @@ export class Worker {
     done: readonly { run: TaskGraph; task: number }[],
   ): Promise<{ number: number; result: TaskResult }[]> {
     const found: { number: number; result: TaskResult }[] = [];
-    const queue = done.filter((d) => d.task < d.run.count);
+    const queue = done.filter((d) => kindOf(d.run, d.task) !== 'test');
     const asked = new Set<string>();
     for (let at = queue.shift(); at; at = queue.shift()) {
       const { run, task } = at;
       for (const [other, number] of this.numberOf.get(run)!) {
         const result = run.results[other];
         const id = `${run.id} ${other}`;
-        if (result?.state !== 'waiting' || asked.has(id) || !packagesInRoot(run, other).includes(task)) continue;
-        if ((await this.bringRoot(run, other)).length) continue;
+        if (result?.state !== 'waiting' || asked.has(id) || !this.waitsFor(run, other, task)) continue;
+        if ((await this.bringRoot(run, other)).length || !(await this.bringDocumentation(run, other))) continue;
         asked.add(id);
         if (!(await this.engine.resolveTask(run, other))) continue;
         found.push({ number, result });
-        if (other < run.count && isDone(result.state)) queue.push({ run, task: other });
+        const kind = kindOf(run, other);
+        if (kind === 'docs' || (kind === 'build' && isDone(result.state))) queue.push({ run, task: other });
       }
     }
     return found;

@@ -223,6 +223,8 @@ const planned = shape({
   systemBuild: list(debian),
   systemRun: list(debian),
   systemTest: list(debian),
+  docs: optional(list(isPackageName)),
+  systemDocs: optional(list(debian)),
 });
 const target = shape({
   platform: identifier,
@@ -249,6 +251,7 @@ export const isRunManifest: Check = shape({
   distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1000),
   untrusted: optional(identifier),
   tested: list(list(isPackageName)),
+  documentation: oneOf('none', 'tolerant', 'strict'),
   partial: boolean,
   faults: list(words),
   title: words,

@@ -91,6 +91,9 @@ export function renderHeadline(
     ...(count('test', 'passed', 'cached')
       ? [`tests of ${plural(count('test', 'passed', 'cached'), 'package')} passed`]
       : []),
+    ...(count('docs', 'built', 'cached')
+      ? [`documentation of ${plural(count('docs', 'built', 'cached'), 'package')}`]
+      : []),
     ...more,
     ...(abi.length
       ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`]

@@ -1,15 +1,13 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { isError } from '../../model/diagnostics.ts';
-import { isStoredResult } from '../../model/stored.ts';
 import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
 import { makeLock } from '../../read/lockfile.ts';
 import { printable } from '../../text/printable.ts';
 import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';
-import { tellingPart } from '../../render/log.ts';
-import { renderHeadline, renderSummary } from '../../render/summary.ts';
+import { renderHeadline, renderSummary, taskTitle } from '../../render/summary.ts';
 import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
 import { endpointsOf } from '../../publish/endpoints.ts';
@@ -26,30 +24,18 @@ import {
   type ValuesOf,
   defineCommand,
 } from '../command.ts';
-import { judgeTests, resultsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
+import { judgeTests, resultsOf, tailsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
-import { packageOf, type TaskGraph } from '../../engine/task-graph.ts';
+import type { TaskGraph } from '../../engine/task-graph.ts';
 import { versionsOf, type Session } from '../../engine/session.ts';
 import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
-import { closeRun, lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
+import { gather, nothingHappened, type Happened } from '../../farm/gather.ts';
+import { closeRun, lockName, type Loaded, type RunManifest } from '../../farm/run-manifest.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
 import { rehearse } from './rehearse.ts';
 import { farmOptions, openRun } from './work.ts';
 import { untilStopped } from '../../io/signals.ts';
-
-/** What whoever dispatched the tasks knows, and the store does not. */
-interface Happened {
-  /** Why the run ended before all tasks were done. */
-  ended: string | undefined;
-  /** By number, tasks that were given up, and why. */
-  lost: ReadonlyMap<number, string>;
-  /** By name, agents that got no more tasks, and why. */
-  avoided: ReadonlyMap<string, string>;
-  /** What else went wrong. */
-  faults: readonly string[];
-}
-const nothing: Happened = { ended: undefined, lost: new Map(), avoided: new Map(), faults: [] };
 
 /** Text from outside as it may stand in one line. */
 const oneLine = (text: string): string => printable(text.split('\n')[0]!).slice(0, 400);
@@ -66,68 +52,6 @@ function happenedIn(values: ReportValues): Happened {
     avoided: new Map(pairs('avoided')),
     faults: values.fault === undefined ? [] : [oneLine(values.fault)],
   };
-}
-
-/** The tasks of all parts of a run with their numbers. */
-const numbersOf = (session: Session, loaded: Loaded): { number: number; run: TaskGraph; task: number }[] =>
-  loaded.parts.flatMap((part) =>
-    part.tasks.flatMap(([id, task], i) => {
-      const run = session.graphs.find((graph) => graph.id === id);
-      return run ? [{ number: part.first + i, run, task }] : [];
-    }),
-  );
-
-/**
- * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
- */
-async function gather(session: Session, loaded: Loaded, output: string, happened: Happened): Promise<void> {
-  const { store } = session;
-  for (const graph of session.graphs) {
-    for (const part of loaded.parts) {
-      if (part.architecture === graph.target.architecture) applyShard(graph, part);
-    }
-  }
-  const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
-  const done = numbersOf(session, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await store.many(done, async ({ number, run, task }) => {
-    const kept = await store.readJson(resultName(loaded.bundle.id, number));
-    if (!isStoredResult(kept) || kept.result.id !== run.results[task]?.id) return;
-    // The path of the log is made here, not read: who writes results may write anything.
-    const log = join('logs', run.id, `${packageOf(run, task).name}${task < run.count ? '' : '.test'}.log`);
-    run.results[task] = { ...kept.result, ...(kept.result.log === undefined ? {} : { log }) };
-    const { key } = kept.result;
-    if (key !== undefined && task < run.count && isDone(kept.result.state)) run.records[task] = await store.get(key);
-    if (key !== undefined && task >= run.count) run.tests[task - run.count] = await store.getTest(key);
-    if (kept.log && kept.result.log !== undefined && kept.result.state === 'failed') {
-      const text = await store.readText(kept.log);
-      if (text !== undefined) writeWhole(join(output, log), text, { sync: false });
-    }
-  });
-  for (const { number, run, task } of numbersOf(session, loaded)) {
-    const result = run.results[task];
-    const reason = happened.lost.get(number);
-    if (reason !== undefined && result?.state === 'waiting')
-      Object.assign(result, { state: 'failed', reason: `three agents or calls ended in it: ${reason}` });
-  }
-  for (const graph of session.graphs) {
-    for (const t of graph.results) {
-      if (t?.state !== 'waiting') continue;
-      const p = graph.scope.packages.find((q) => q.name === t.name)!;
-      const because = [
-        ...(t.kind === 'test' ? [p.name] : []),
-        ...p.build,
-        ...p.run,
-        ...(t.kind === 'test' ? p.test : []),
-      ].find((d) =>
-        ['failed', 'stopped', 'blocked'].includes(graph.results[graph.closures.index.get(d) ?? -1]?.state ?? ''),
-      );
-      Object.assign(t, {
-        state: 'stopped',
-        reason:
-          because === undefined ? (happened.ended ?? 'the run ended before it') : `'${because}' failed or was stopped`,
-      });
-    }
-  }
 }
 
 const outputOption = {
@@ -175,7 +99,7 @@ An untrusted run publishes nothing.`,
         showDiagnostics(lacking);
         return exit.failed;
       }
-      await gather(session, loaded, output, nothing);
+      await gather(session, loaded, output, nothingHappened);
       const failed =
         resultsOf(session.graphs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed && bundle.pipeline.strict) {
@@ -302,18 +226,18 @@ async function tell(session: Session, loaded: Loaded, output: string, happened: 
   );
   await recordRun(session);
   await closeRun(session.store, bundle);
-  const logs = new Map(results.flatMap((t) => (t.log === undefined ? [] : [[t.id, join(output, t.log)] as const])));
-  const tails = (t: TaskResult): string[] => tellingPart(readLog(logs.get(t.id) ?? ''));
+  const tails = tailsOf(output, session.graphs);
+  const named = new Map(results.map((t) => [t.id, t]));
   for (const note of notes) writeMessage(`${note}\n`);
   writeMessage(
     renderSummary(
       results.map((t) => (t.log === undefined ? t : { ...t, log: shownLog(output, t.log) })),
-      tails,
+      (t) => tails(named.get(t.id) ?? t),
       Date.now() - bundle.begun,
     ),
   );
   const failed =
-    results.some((t) => !isDone(t.state)) ||
+    results.some((t) => !isDone(t.state) && counts(t, bundle)) ||
     bundle.faults.length > 0 ||
     happened.faults.length > 0 ||
     happened.ended !== undefined;
@@ -328,6 +252,10 @@ async function tell(session: Session, loaded: Loaded, output: string, happened: 
   writeOutput(factsOf(loaded, results));
   return failed ? exit.failed : exit.ok;
 }
+
+/** Faults of documentation fail a run where they are asked to. */
+const counts = (t: TaskResult, { documentation }: RunManifest): boolean =>
+  t.kind !== 'docs' || documentation === 'strict';
 
 /** What people should know of a run beside its tasks. */
 const notesOf = ({ bundle }: Loaded, happened: Happened): string[] => [
@@ -348,7 +276,7 @@ const shownLog = (output: string, log: string): string => {
 
 /** For whoever notifies people: what failed, and who maintains it. A change names nobody: it could name anybody. */
 function factsOf({ bundle, input }: Loaded, results: readonly TaskResult[]): string {
-  const failed = results.filter((t) => t.state === 'failed');
+  const failed = results.filter((t) => t.state === 'failed' && counts(t, bundle));
   const maintainers = new Set(
     bundle.untrusted === undefined
       ? input.distributions.flatMap((d) =>
@@ -357,7 +285,7 @@ function factsOf({ bundle, input }: Loaded, results: readonly TaskResult[]): str
       : [],
   );
   return [
-    ...failed.map((t) => `failed ${t.kind === 'test' ? `tests of ${t.id}` : t.id}\n`),
+    ...failed.map((t) => `failed ${taskTitle(t, t.id)}\n`),
     ...[...maintainers]
       .filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m))
       .sort()
@@ -433,12 +361,4 @@ async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, o
     writeWhole(join(output, 'abi.txt'), texts.join('\n'));
   }
   return [...changed].sort();
-}
-
-function readLog(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(-400_000);
-  } catch {
-    return '';
-  }
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import type { Distro } from '../../model/distro.ts';
 import { exists, readIf, writeWhole } from '../../io/files.ts';
 import { usersOf } from '../../plan/closure.ts';
 import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
@@ -52,6 +53,7 @@ import {
   saveRunManifest,
   saveShard,
   writeFiles,
+  documentedIn,
   testedIn,
   type RunManifest,
 } from '../../farm/run-manifest.ts';
@@ -120,6 +122,8 @@ const options = {
   'publish-to': { type: 'string', value: 'DIR', help: 'where it will be published: a folder that agents share' },
   signed: { type: 'boolean', help: 'whoever publishes it is given a signing key' },
   'no-test': { type: 'boolean', help: 'build only' },
+  docs: { type: 'boolean', help: 'make documentation too: `slipway docs --run` publishes its site' },
+  'strict-docs': { type: 'boolean', help: 'the same, and its faults fail the run' },
   retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
   'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
   title: { type: 'string', value: 'TEXT', help: 'what people call this run' },
@@ -180,6 +184,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       output: text('publish-to'),
       signed: values.signed === true,
       signingKey: distro.signing_key,
+      sites: documentationOf(values, distro) === 'none' ? undefined : distro.docs.to,
     });
     if (lacking.length) {
       showDiagnostics(lacking);
@@ -241,6 +246,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       tested: planned.plan.scopes.map((s) =>
         s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name),
       ),
+      documentation: documentationOf(values, distro),
       partial: isPartial(planned) || isChange,
       faults: all.filter(isError).map((d) => d.message),
       pipeline,
@@ -264,6 +270,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       lock: planned.lock,
       untrusted: place,
       tested: (p) => tested.has(p),
+      ...documentedIn(bundle),
       bases: {},
       checkArchive: archiveCheck(planned),
     };
@@ -307,6 +314,11 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
   } finally {
     await closeScratch(driver);
   }
+}
+
+function documentationOf(values: PrepareValues, { docs }: Distro): RunManifest['documentation'] {
+  if (values.docs !== true && values['strict-docs'] !== true) return 'none';
+  return docs.strict || values['strict-docs'] === true ? 'strict' : 'tolerant';
 }
 
 /**
@@ -428,7 +440,11 @@ async function planOf(
   workspace: Workspace,
 ): Promise<Read | { diagnostics: Diagnostic[] }> {
   if (values.change !== undefined) return planChange(values, values.change);
-  const read = await readValues(values, packages, { workspace, tests: values['no-test'] !== true });
+  const read = await readValues(values, packages, {
+    workspace,
+    tests: values['no-test'] !== true,
+    docs: documentationOf(values, workspace.distro) !== 'none',
+  });
   if (!read.ok) return read;
   if (isRequest(values)) {
     const { inputs, selection } = read.value;

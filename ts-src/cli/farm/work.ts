@@ -100,7 +100,19 @@ export async function openRun(
   numbers?: readonly number[],
 ): Promise<{ loaded: Loaded; session: Session } | undefined> {
   const loaded = await loadNamed(verb, values);
-  if (!loaded) return undefined;
+  const session = loaded && (await openLoaded(loaded, values, limits, signal, purpose, numbers));
+  return session && { loaded, session };
+}
+
+/** A session on a run that was loaded; undefined after its faults were told. */
+export async function openLoaded(
+  loaded: Loaded,
+  values: FarmValues,
+  limits: Limits,
+  signal: AbortSignal,
+  purpose: Purpose,
+  numbers?: readonly number[],
+): Promise<Session | undefined> {
   const { store, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
@@ -131,7 +143,7 @@ export async function openRun(
     await closeScratch(driver);
     return undefined;
   }
-  return { loaded, session };
+  return session;
 }
 
 /**
@@ -160,7 +172,7 @@ export const work = defineCommand({
   summary: 'do tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
   details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
-came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
+came to (built, cached, passed, failed, stopped; faulty: documentation that failed, which stops nothing); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
 names another), no task is begun and a line says "drain": the machine will be taken away.`,
   options: {
@@ -232,7 +244,7 @@ async function doTasks(
   const output = join(session.input.state, 'runs', loaded.bundle.id);
   const progress: Progress = {
     ...notesOnly((line) => writeMessage(`${line}\n`)),
-    started: (t) => writeMessage(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`),
+    started: (t) => writeMessage(`${{ build: 'building', test: 'testing', docs: 'documenting' }[t.kind]} ${t.id}\n`),
     finished: () => undefined,
   };
   const engine = engineOf(values, session, output, signal, progress);
@@ -257,19 +269,25 @@ async function doTasks(
         state: 'stopped',
         reason: `${missing.slice(0, 5).join(', ')} ${missing.length > 1 ? 'are' : 'is'} not in the store: built on another machine, or never?`,
       });
-    else await engine.runScheduled(at.run, at.task);
+    else {
+      await lane.bringDocumentation(at.run, at.task);
+      await engine.runScheduled(at.run, at.task);
+    }
     if (signal.aborted) return exit.failed;
     await keepResult(session, output, loaded.bundle.id, number, result);
     writeMessage(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
     const above = await lane.settleAbove([at]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
-    writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${t.result.state}\n`).join(''));
+    writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${outcomeOf(t.result)}\n`).join(''));
   }
   session.history.learn(session.graphs);
   await shareResolved(session);
   writeOutput('end\n');
   return exit.ok;
 }
+
+/** Documentation that fails stops nothing that waits for it. */
+const outcomeOf = ({ kind, state }: TaskResult): string => (kind === 'docs' && state === 'failed' ? 'faulty' : state);
 
 async function keepResult(
   session: Session,

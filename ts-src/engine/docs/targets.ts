@@ -1,7 +1,7 @@
-import type { RunInput } from '../engine/session.ts';
-import type { Distro } from '../model/distro.ts';
-import type { Plan, Target } from '../model/plan.ts';
-import { matcher } from '../plan/globs.ts';
+import type { RunInput } from '../session.ts';
+import type { Distro } from '../../model/distro.ts';
+import type { Plan, Target } from '../../model/plan.ts';
+import { matcher } from '../../plan/globs.ts';
 
 /**
  * On which target the documentation of a package is made: the first of its distribution's first platform, without

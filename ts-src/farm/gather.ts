@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { readDocRecord } from '../engine/docs/stored-record.ts';
+import type { Session } from '../engine/session.ts';
+import { kindOf, packageOf, type TaskGraph } from '../engine/task-graph.ts';
+import { writeWhole } from '../io/files.ts';
+import { isDone, type TaskResult } from '../model/result.ts';
+import { isStoredResult } from '../model/stored.ts';
+import { applyShard, resultName, type Loaded } from './run-manifest.ts';
+
+/** What whoever dispatched the tasks knows, and the store does not. */
+export interface Happened {
+  /** Why the run ended before all tasks were done. */
+  ended: string | undefined;
+  /** By number, tasks that were given up, and why. */
+  lost: ReadonlyMap<number, string>;
+  /** By name, agents that got no more tasks, and why. */
+  avoided: ReadonlyMap<string, string>;
+  /** What else went wrong. */
+  faults: readonly string[];
+}
+
+export const nothingHappened: Happened = { ended: undefined, lost: new Map(), avoided: new Map(), faults: [] };
+
+/** The tasks of all parts of a run with their numbers. */
+const numbersOf = (session: Session, loaded: Loaded): { number: number; graph: TaskGraph; task: number }[] =>
+  loaded.parts.flatMap((part) =>
+    part.tasks.flatMap(([id, task], i) => {
+      const graph = session.graphs.find((g) => g.id === id);
+      return graph ? [{ number: part.first + i, graph, task }] : [];
+    }),
+  );
+
+/**
+ * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
+ */
+export async function gather(session: Session, loaded: Loaded, output: string, happened: Happened): Promise<void> {
+  for (const graph of session.graphs)
+    for (const part of loaded.parts) if (part.architecture === graph.target.architecture) applyShard(graph, part);
+  const numbers = numbersOf(session, loaded);
+  const there = new Set(await session.store.names(`runs/${loaded.bundle.id}/results`));
+  const done = numbers.filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
+  await session.store.many(done, ({ number, graph, task }) => takeResult(session, loaded, output, number, graph, task));
+  await takeDocumentation(session);
+  for (const { number, graph, task } of numbers) {
+    const result = graph.results[task];
+    const reason = happened.lost.get(number);
+    if (reason !== undefined && result?.state === 'waiting')
+      Object.assign(result, { state: 'failed', reason: `three agents or calls ended in it: ${reason}` });
+  }
+  for (const graph of session.graphs)
+    for (const t of graph.results)
+      if (t?.state === 'waiting')
+        Object.assign(t, {
+          state: 'stopped',
+          reason: whyStopped(graph, t) ?? happened.ended ?? 'the run ended before it',
+        });
+}
+
+async function takeResult(
+  { store }: Session,
+  { bundle }: Loaded,
+  output: string,
+  number: number,
+  graph: TaskGraph,
+  task: number,
+): Promise<void> {
+  const kept = await store.readJson(resultName(bundle.id, number));
+  if (!isStoredResult(kept) || kept.result.id !== graph.results[task]?.id) return;
+  const kind = kindOf(graph, task);
+  // The path of the log is made here, not read: who writes results may write anything.
+  const log = join('logs', graph.id, `${packageOf(graph, task).name}${kind === 'build' ? '' : `.${kind}`}.log`);
+  graph.results[task] = { ...kept.result, ...(kept.result.log === undefined ? {} : { log }) };
+  const { key } = kept.result;
+  if (key !== undefined && kind === 'build' && isDone(kept.result.state)) graph.records[task] = await store.get(key);
+  if (key !== undefined && kind === 'test') graph.tests[task - graph.count] = await store.getTest(key);
+  if (kept.log && kept.result.log !== undefined && kept.result.state === 'failed') {
+    const text = await store.readText(kept.log);
+    if (text !== undefined) writeWhole(join(output, log), text, { sync: false });
+  }
+}
+
+/** Documentation has a record where it has faults, too; what was there before the run is no more than a key yet. */
+async function takeDocumentation({ graphs, store }: Session): Promise<void> {
+  const wanted = graphs.flatMap((graph) =>
+    graph.results.flatMap((t, task) =>
+      t?.kind === 'docs' && t.key !== undefined ? [{ graph, task, key: t.key }] : [],
+    ),
+  );
+  await store.many(wanted, async ({ graph, task, key }) => {
+    graph.docs[task % graph.count] = await readDocRecord(store, key);
+  });
+}
+
+/** The dependency that a task could not do without; nothing where none was missing. */
+function whyStopped(graph: TaskGraph, t: TaskResult): string | undefined {
+  const p = graph.scope.packages.find((q) => q.name === t.name);
+  if (!p) return undefined;
+  const needs = [...(t.kind === 'build' ? [] : [p.name]), ...p.build, ...p.run, ...(t.kind === 'test' ? p.test : [])];
+  const because = needs.find((d) =>
+    ['failed', 'stopped', 'blocked'].includes(graph.results[graph.closures.index.get(d) ?? -1]?.state ?? ''),
+  );
+  return because === undefined ? undefined : `'${because}' failed or was stopped`;
+}
