@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { requestWorkspace } from '../../ts-src/farm/request.ts';
-import { filesOf } from '../../ts-src/farm/run-manifest.ts';
+import { filesOf } from '../../ts-src/farm/run-files.ts';
 import { isLocalUrl, isSourceUrl, redacted } from '../../ts-src/model/urls.ts';
 import { error } from '../../ts-src/model/diagnostics.ts';
 import { isDebianName, isPinnedPackage } from '../../ts-src/model/names.ts';

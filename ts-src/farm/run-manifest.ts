@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
@@ -12,10 +12,11 @@ import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isRunManifest, isShard } from '../model/stored.ts';
-import { exists, readJson, writeWhole } from '../io/files.ts';
+import { readJson, writeWhole } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { packedManifest } from '../read/manifest/packed-manifest.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { writeFiles } from './run-files.ts';
 import { documentedOn } from '../engine/docs/targets.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 import type { RunInput } from '../engine/session.ts';
@@ -248,14 +249,6 @@ export async function loadRun(
   });
 }
 
-/** The files of the distro repository that a run reads, in a folder of its own. */
-export function writeFiles({ id, files }: Pick<RunManifest, 'id' | 'files'>, state: string): string {
-  const root = join(state, 'cache', 'runs', id, 'distro');
-  for (const [path, content] of Object.entries(files))
-    if (!exists(join(root, path))) writeWhole(join(root, path), Buffer.from(content, 'base64'), { sync: false });
-  return root;
-}
-
 /** Whose documentation is a task: the same on every machine, whatever part of the plan it opens. */
 export const documentedIn = ({
   plan,
@@ -272,30 +265,6 @@ export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>)
       return s.packages.filter((p) => names.has(p.name));
     }),
   );
-}
-
-/** Files of the distro repository that builds on agents read. */
-export function filesOf(
-  distro: Distro,
-  root: string,
-  keyRoot = root,
-): { files: Record<string, string>; diagnostics: Diagnostic[] } {
-  const paths = new Map<string, string>();
-  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths.set(p, root);
-  for (const p of Object.values(distro.platforms)) {
-    if (p.mirror?.key) paths.set(p.mirror.key, keyRoot);
-    for (const u of Object.values(p.underlays)) if (u.key) paths.set(u.key, keyRoot);
-  }
-  const files: Record<string, string> = {};
-  const diagnostics: Diagnostic[] = [];
-  for (const [path, from] of [...paths].sort(([a], [b]) => compare(a, b))) {
-    try {
-      files[path] = readFileSync(join(from, path)).toString('base64');
-    } catch {
-      diagnostics.push(error('file-missing', `the distro file names ${path}, which is not there`));
-    }
-  }
-  return { files, diagnostics };
 }
 
 /** What of the distributions a run needs: the planned packages, and the names of all. */

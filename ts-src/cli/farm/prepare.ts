@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
-import type { Distro } from '../../model/distro.ts';
 import { exists, readIf, writeWhole } from '../../io/files.ts';
 import { usersOf } from '../../plan/closure.ts';
 import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
@@ -18,17 +17,7 @@ import { archiveCheck } from '../archive-check.ts';
 import { isPartial } from '../planned-names.ts';
 import { pinSources } from '../pin-sources.ts';
 import { heldIn, openChannel } from '../../publish/channel.ts';
-import {
-  writeMessage,
-  distroOptions,
-  exit,
-  writeOutput,
-  selectionOptions,
-  showDiagnostics,
-  type Option,
-  type ValuesOf,
-  defineCommand,
-} from '../command.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics, defineCommand } from '../command.ts';
 import {
   changedIn,
   compareWith,
@@ -40,97 +29,27 @@ import {
   reporter,
 } from '../planning.ts';
 import { openSession, ownArchitecture, shareResolved, type RunInput } from '../../engine/session.ts';
-import { driverOf, limitsOf, runOptions } from '../run-options.ts';
+import { driverOf, limitsOf } from '../run-options.ts';
 import { prepareArchitecture } from './prepare-architecture.ts';
-import { farmOptions, farmState } from './work.ts';
+import { documentationOf, prepareOptions, type PrepareValues } from './prepare-options.ts';
+import { farmState } from './work.ts';
 import {
   distributionsOf,
-  filesOf,
   lockName,
   newRunId,
   noteRun,
   namespaceName,
   saveRunManifest,
   saveShard,
-  writeFiles,
   documentedIn,
   testedIn,
   type RunManifest,
 } from '../../farm/run-manifest.ts';
+import { filesOf, writeFiles } from '../../farm/run-files.ts';
 import { requestWorkspace } from '../../farm/request.ts';
 import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
-
-const options = {
-  ...distroOptions,
-  state: farmOptions.state,
-  run: {
-    type: 'string',
-    value: 'ID',
-    help: "a run that another machine planned: find out what it has to do on this machine's architecture",
-  },
-  namespace: farmOptions.namespace,
-  first: { type: 'string', value: 'N', help: 'with --run: how many tasks are known of other architectures' },
-  ...selectionOptions,
-  ...runOptions,
-  'distro-url': {
-    type: 'string',
-    value: 'URL[#REF]',
-    help: 'the distro repository, which is cloned; file:PATH names a file whose first line is such a URL',
-  },
-  store: { type: 'string', value: 'URI', help: 'the store (default: as distro.yaml says)' },
-  branch: { type: 'string', value: 'NAME', help: 'the branch of the distro repository that this is' },
-  primary: { type: 'boolean', help: 'that branch is the default one: its run is the nightly' },
-  tag: { type: 'string', value: 'NAME', help: 'the tag that this is' },
-  request: {
-    type: 'string',
-    value: 'ID',
-    help: 'the pull request that this is: nothing of it is trusted or published',
-  },
-  target: {
-    type: 'string',
-    value: 'REF',
-    help: 'of a pull request on the distro repository: what it would be merged into; the difference is shown, and only that is built',
-  },
-  change: {
-    type: 'string',
-    value: 'DIR',
-    help: 'a checkout of a package repository: its packages are built and tested, with the rest as in the last good nightly',
-  },
-  'change-name': {
-    type: 'string',
-    value: 'NAME',
-    help: 'what that repository is called in the distribution (default: found by its address)',
-  },
-  downstream: {
-    type: 'string',
-    value: 'HOW',
-    help: 'what depends on it and is built too: none (default), direct or all',
-  },
-  budget: { type: 'string', value: 'N', help: 'at most so many packages downstream (default: 50)' },
-  like: {
-    type: 'string',
-    value: 'CHANNEL',
-    help: 'take what is not overridden as the last good run of this channel had it (default with --change: nightly)',
-  },
-  channel: { type: 'string', value: 'NAME', help: 'publish there (default: as the tracks of distro.yaml say)' },
-  publish: {
-    type: 'boolean',
-    help: 'the run will be published: --publish-to and a key are asked for before anything is built',
-  },
-  'publish-to': { type: 'string', value: 'DIR', help: 'where it will be published: a folder that agents share' },
-  signed: { type: 'boolean', help: 'whoever publishes it is given a signing key' },
-  'no-test': { type: 'boolean', help: 'build only' },
-  docs: { type: 'boolean', help: 'make documentation too: `slipway docs --run` publishes its site' },
-  'strict-docs': { type: 'boolean', help: 'the same, and its faults fail the run' },
-  retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
-  'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
-  title: { type: 'string', value: 'TEXT', help: 'what people call this run' },
-  output: { type: 'string', short: 'o', value: 'FILE', help: 'write the schedule there (default: standard output)' },
-} as const satisfies Record<string, Option>;
-
-type PrepareValues = ValuesOf<typeof options>;
 
 export const prepare = defineCommand({
   summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
@@ -139,7 +58,7 @@ export const prepare = defineCommand({
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
 a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
-  options,
+  options: prepareOptions,
   run: runPrepare,
 });
 
@@ -303,11 +222,8 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     );
     for (const w of session.waiting) writeMessage(`${w}\n`);
     // What other architectures have to do is found out on a machine of theirs.
-    const header =
-      `kind ${pipeline.kind}\nstore ${absoluteStore(storeUri, root)}\nchannel ${pipeline.channel ?? ''}\nnamespace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(
-        / +$/gm,
-        '',
-      );
+    const others = architectures.filter((a) => a !== own);
+    const header = headerOf(bundle, absoluteStore(storeUri, root), others);
     if (text('output') === undefined) writeOutput(header + schedule);
     else writeWhole(resolve(text('output')!), header + schedule);
     return exit.ok;
@@ -316,10 +232,21 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
   }
 }
 
-function documentationOf(values: PrepareValues, { docs }: Distro): RunManifest['documentation'] {
-  if (values.docs !== true && values['strict-docs'] !== true) return 'none';
-  return docs.strict || values['strict-docs'] === true ? 'strict' : 'tolerant';
-}
+/** What stands above a schedule: the run, and where it is. */
+const headerOf = (
+  { pipeline, untrusted }: Pick<RunManifest, 'pipeline' | 'untrusted'>,
+  store: string,
+  others: readonly string[],
+): string =>
+  [
+    `kind ${pipeline.kind}`,
+    `store ${store}`,
+    `channel ${pipeline.channel ?? ''}`,
+    `namespace ${untrusted ?? ''}`,
+    `architectures ${others.join(' ')}`,
+  ]
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('');
 
 /**
  * The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run.

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { error } from '../../model/diagnostics.ts';
 import { scopeId } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { StoredFile, TaskResult } from '../../model/result.ts';
+import type { TaskResult } from '../../model/result.ts';
 import { exists, writeWhole } from '../../io/files.ts';
 import { renderEvent } from '../../render/summary.ts';
 import { examine, missingTools } from '../../sandbox/doctor.ts';
@@ -25,15 +25,9 @@ import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
-import { loadRun, resultName, type Loaded } from '../../farm/run-manifest.ts';
+import { keepResult } from '../../farm/result.ts';
+import { loadRun, type Loaded } from '../../farm/run-manifest.ts';
 import { Worker } from '../../farm/worker.ts';
-
-/** A task's result as an agent leaves it in the store, with its log. */
-export interface StoredResult {
-  schema: 1;
-  result: TaskResult;
-  log?: StoredFile;
-}
 
 export const farmOptions = {
   run: { type: 'string', value: 'ID', help: 'the run, as prepare named it' },
@@ -288,22 +282,6 @@ async function doTasks(
 
 /** Documentation that fails stops nothing that waits for it. */
 const outcomeOf = ({ kind, state }: TaskResult): string => (kind === 'docs' && state === 'failed' ? 'faulty' : state);
-
-async function keepResult(
-  session: Session,
-  output: string,
-  id: string,
-  number: number,
-  result: TaskResult,
-): Promise<void> {
-  const log = result.log === undefined ? undefined : join(output, result.log);
-  const kept: StoredResult = {
-    schema: 1,
-    result,
-    ...(log !== undefined && exists(log) ? { log: await session.store.put(log) } : {}),
-  };
-  await session.store.writeJson(resultName(id, number), kept);
-}
 
 /** While this file is there, this machine begins no task: it will be taken away, as spot instances are. */
 const drainFile = (): string => process.env.SLIPWAY_DRAIN_FILE || '/run/slipway/drain';

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { exists, writeWhole } from '../io/files.ts';
+import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { RunManifest } from './run-manifest.ts';
+
+/** The files of the distro repository that a run reads, in a folder of its own. */
+export function writeFiles({ id, files }: Pick<RunManifest, 'id' | 'files'>, state: string): string {
+  const root = join(state, 'cache', 'runs', id, 'distro');
+  for (const [path, content] of Object.entries(files))
+    if (!exists(join(root, path))) writeWhole(join(root, path), Buffer.from(content, 'base64'), { sync: false });
+  return root;
+}
+
+/** Files of the distro repository that builds on agents read. */
+export function filesOf(
+  distro: Distro,
+  root: string,
+  keyRoot = root,
+): { files: Record<string, string>; diagnostics: Diagnostic[] } {
+  const paths = new Map<string, string>();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths.set(p, root);
+  for (const p of Object.values(distro.platforms)) {
+    if (p.mirror?.key) paths.set(p.mirror.key, keyRoot);
+    for (const u of Object.values(p.underlays)) if (u.key) paths.set(u.key, keyRoot);
+  }
+  const files: Record<string, string> = {};
+  const diagnostics: Diagnostic[] = [];
+  for (const [path, from] of [...paths].sort(([a], [b]) => compare(a, b))) {
+    try {
+      files[path] = readFileSync(join(from, path)).toString('base64');
+    } catch {
+      diagnostics.push(error('file-missing', `the distro file names ${path}, which is not there`));
+    }
+  }
+  return { files, diagnostics };
+}
