@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { chromium, type Browser } from 'playwright-core';
@@ -28,7 +27,8 @@ beforeAll(async () => {
     });
   });
   await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-  at = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  const address = web.address();
+  at = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
   browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
 });
 afterAll(async () => {

@@ -2,7 +2,6 @@ import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { DocPackage } from '../../ts-src/docs/package-info.ts';
 import { keepSite } from '../../ts-src/docs/reach.ts';
 import { docsRecordName, type DocRecord } from '../../ts-src/model/docs.ts';
 import { openStore } from '../../ts-src/store/store.ts';
@@ -30,12 +29,14 @@ store: "file:store"
     const file = await store.putText(`${name}.json`, name);
     const all = { interface: file, facts: file, pages: file, log: file };
     const key = file.sha256;
-    const made = { schema: 1, key, package: name, ...all } as DocRecord;
+    const coverage = { documented: 0, total: 0 };
+    const told = { faults: [], warnings: 0, told: [], coverage, undocumented: [], inputs: {}, milliseconds: 1 };
+    const made: DocRecord = { schema: 1, key, package: name, digest: key, ...told, ...all };
     await store.writeJson(docsRecordName(key), made);
     return made;
   };
   const [shown, former] = [await record('shown'), await record('former')];
-  await keepSite(store, 'release/v1', [{ record: shown } as DocPackage]);
+  await keepSite(store, 'release/v1', [{ record: shown }]);
   const old = new Date(Date.now() - 400 * 86_400_000);
   for (const file of filesBelow('')) utimesSync(join(folder, 'store', file), old, old);
   const ran = await slipway(['store', 'gc', '--days', '1'], folder);

@@ -124,8 +124,7 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   const objects = new Set<string>();
   const keep = (files: readonly (StoredFile | undefined)[]) => files.forEach((f) => f && objects.add(f.sha256));
   // Roots: channels, recent runs (of untrusted places too), the indexes that the next plans look into.
-  const roots: string[] = [];
-  const old: string[] = [];
+  const [roots, old]: [string[], string[]] = [[], []];
   for await (const { name, modified } of opened.blobs.list('runs'))
     (now - modified > Math.max(grace, days * 86_400_000) ? old : roots).push(name);
   for (const name of roots) {

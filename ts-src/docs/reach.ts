@@ -2,7 +2,7 @@ import { isDigest } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
 import type { DocPackage } from './package-info.ts';
 
-/** The documentation that a channel's newest site is made of: garbage collection keeps it, however long nothing runs. */
+/** What a channel's newest site is made of: garbage collection keeps it, however long nothing runs. */
 interface SiteRoot {
   schema: 1;
   keys: string[];
@@ -10,7 +10,11 @@ interface SiteRoot {
 
 const folder = 'sites';
 
-export async function keepSite(store: Store, channel: string, packages: readonly DocPackage[]): Promise<void> {
+export async function keepSite(
+  store: Store,
+  channel: string,
+  packages: readonly Pick<DocPackage, 'record'>[],
+): Promise<void> {
   const keys = packages.flatMap((p) => (p.record ? [p.record.key] : [])).sort();
   await store.writeJson(`${folder}/${channel}.json`, { schema: 1, keys } satisfies SiteRoot);
 }

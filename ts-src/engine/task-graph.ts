@@ -111,8 +111,8 @@ export function packagesInRoot({ closures, count }: TaskGraph, task: number): nu
 }
 
 /**
- * By package, those whose documentation its own refers to: what it names to build, to run or for it. Packages that need each
- * other refer to those before them alone.
+ * By package, those whose documentation its own refers to: what it names to build, to run or for it. Packages that need
+ * each other refer to those before them alone.
  */
 export function documentationNeeds(closures: Closures): number[][] {
   const { runtimeDependencies: run, docs } = closures;

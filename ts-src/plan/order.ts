@@ -73,6 +73,7 @@ export function testCycles(evaluated: Evaluated): { packages: number[]; trail: n
     build: inside.build,
     run: inside.run,
     test: inside.test,
+    docs: [],
     faults: undefined,
   }));
   const count = nodes.length;
