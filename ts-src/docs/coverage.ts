@@ -24,6 +24,7 @@ function trendOf(trend: readonly Measured[]): string {
   const x = (i: number) => Math.round((i * width) / (known.length - 1));
   const y = (m: Measured) => Math.round(height - (height * percentOf(m)) / 100);
   const points = known.map((m, i) => `${x(i)},${y(m)}`).join(' ');
-  const label = `${percentOf(first)} % on ${dayOf(first.stamp)}, ${percentOf(last)} % on ${dayOf(last.stamp)}`;
-  return `<svg class="trend" viewBox="0 -2 ${width} ${height + 4}" role="img" aria-label="Described: ${label}"><polyline points="${points}"/></svg><p class="kind">${label}</p>`;
+  const then = `${percentOf(first)} % on ${dayOf(first.stamp)}`;
+  const label = `${then}, ${percentOf(last)} % on ${dayOf(last.stamp)}`;
+  return `<svg class="trend" viewBox="0 -2 ${width} ${height + 4}" role="img" aria-label="Described: ${label}"><polyline points="${points}"/></svg><p class="kind">${then}</p>`;
 }

@@ -52,9 +52,12 @@ export function renderSummary(
   const builds = results.filter((t) => t.kind === 'build').length;
   const tests = results.filter((t) => t.kind === 'test').length;
   const docs = results.length - builds - tests;
-  lines.push(
-    `${plural(builds, 'package')}${tests ? ` and the tests of ${plural(tests, 'package')}` : ''}${docs ? ` and the documentation of ${plural(docs, 'package')}` : ''} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`,
-  );
+  const what = [
+    ...(builds || !(tests || docs) ? [plural(builds, 'package')] : []),
+    ...(tests ? [`the tests of ${plural(tests, 'package')}`] : []),
+    ...(docs ? [`the documentation of ${plural(docs, 'package')}`] : []),
+  ];
+  lines.push(`${what.join(' and ')} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`);
   return `${lines.join('\n')}\n`;
 }
 
