@@ -15,6 +15,8 @@ boolean call(Map farm, Map given = [:]) {
     if (reply.code == 0) { return true }
     currentBuild.description = "${currentBuild.description}, faults in the documentation".toString()
     echo("slipway: the documentation has faults, told in the log above and in ${o.output}.out/report.html")
-    currentBuild.result = o.strict ? 'FAILURE' : 'UNSTABLE'
-    return !o.strict
+    // The run was planned as a strict one, by distroPipeline or by distro.yaml.
+    boolean strict = o.strict || slipwayTasks.lines(reply.text).contains('strict')
+    currentBuild.result = strict ? 'FAILURE' : 'UNSTABLE'
+    return !strict
 }

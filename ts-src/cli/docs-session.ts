@@ -23,6 +23,8 @@ export interface OpenDocs {
   root: string;
   /** The distro repository has faults, which count. */
   faulty: boolean;
+  /** Of a run on a farm: its faults fail it. */
+  strict?: boolean;
   /** Takes what other machines made; logs of what failed go to this folder. Else the tasks are done here. */
   gather?: (output: string) => Promise<void>;
 }
@@ -81,5 +83,6 @@ async function prepared(values: DocsValues, limits: Limits, signal: AbortSignal)
   if (!session) return undefined;
   const opened = { session, distro: bundle.distro, root: process.cwd(), faulty: false };
   if (!gathered) return opened;
-  return { ...opened, gather: (output) => gather(session, loaded, output, nothingHappened) };
+  const strict = bundle.documentation === 'strict';
+  return { ...opened, strict, gather: (output) => gather(session, loaded, output, nothingHappened) };
 }

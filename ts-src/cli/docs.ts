@@ -74,7 +74,8 @@ export const docs = defineCommand({
   details: `Packages are built where the store has them not. The documentation of each is made in a root where it is installed, with the
 network off: C and C++ by Doxygen from the headers that it installs, Python and prose by Sphinx, messages, README and changelog.
 It is kept like builds: a package's pages are made anew where what they are made of has changed. All links are relative: the site
-works from a folder, and below any address. Logs and a report lie in DIR.out.`,
+works from a folder, and below any address. Logs and a report lie in DIR.out. Where a run on a farm has faults that fail it, the last line
+on standard output is "strict".`,
   examples: ['slipway docs', 'slipway docs acme_drive --open'],
   options: docsOptions,
   async run(values, packages) {
@@ -215,7 +216,7 @@ const logFolder = (output: string): string => `${output}.out`;
 
 async function finish(
   values: DocsValues,
-  { session, faulty, gather }: OpenDocs,
+  { session, faulty, strict, gather }: OpenDocs,
   site: WrittenSite,
   faults: readonly Diagnostic[],
   output: string,
@@ -241,6 +242,7 @@ async function finish(
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}\n`);
   else writeOutput(`${join(output, 'index.html')}\n`);
   const failed = results.some((t) => !isDone(t.state)) || faults.some(isError) || faulty;
+  if (failed && strict && !values.json) writeOutput('strict\n');
   return show(values.open === true, join(output, 'index.html'), failed ? exit.failed : exit.ok);
 }
 
