@@ -117,7 +117,7 @@ describe('distroPipeline(docs: true)', () => {
     const text = files['distro.yaml']?.replace('file:published', `file:${join(folder, 'site')}`) ?? '';
     change({
       'distro.yaml': `${text.replace('keep: 3', 'keep: 3, warnings: {base: 0}')}store: file:${join(folder, 'store')}\n`,
-      [header]: files[header]?.replace('\\param precise', '\\param nothing_of_it') ?? '',
+      [header]: `${files[header]?.replace('\\param precise', '\\param nothing_of_it')}/** More. */\nvoid more();\n`,
     });
     const b = await nightly();
     ended(b, 'UNSTABLE');
