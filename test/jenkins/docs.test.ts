@@ -55,7 +55,7 @@ describe('distroPipeline(docs: true)', () => {
   }
   const documented = (b: Built) => {
     const text = readFileSync(join(b.home, 'artifacts/slipway-report/result.json'), 'utf8');
-    const { results }: { results: Task[] } = JSON.parse(text);
+    const { results } = JSON.parse(text) as { results: Task[] };
     return Object.fromEntries(results.flatMap((t) => (t.kind === 'docs' ? [[t.name, t.state]] : [])));
   };
   const ended = (b: Built, result: string) =>
