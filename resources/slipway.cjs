@@ -273,14 +273,14 @@ __export(files_exports, {
   writeTogether: () => writeTogether,
   writeWhole: () => writeWhole
 });
-function writeWhole(path2, data, options6 = {}) {
+function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options6.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options5.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -384,26 +384,26 @@ var init_sizes = __esm({
 });
 
 // ts-src/io/process.ts
-function run(command2, args, options6 = {}) {
-  const limit = options6.limit ?? 256 << 20;
+function run(command2, args, options5 = {}) {
+  const limit = options5.limit ?? 256 << 20;
   return new Promise((resolve26, reject) => {
-    if (options6.signal?.aborted) return resolve26({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options6.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options6.log, "a");
-    const output = options6.inherit || options6.terminal ? "inherit" : "pipe";
+    if (options5.signal?.aborted) return resolve26({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
+    const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
     const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options6.detached ?? false,
-      cwd: options6.cwd,
-      env: options6.env ?? process.env,
-      stdio: [inputOf(options6), output, output, ...options6.descriptors ?? []]
+      detached: options5.detached ?? false,
+      cwd: options5.cwd,
+      env: options5.env ?? process.env,
+      stdio: [inputOf(options5), output, output, ...options5.descriptors ?? []]
     });
     running.add(child);
-    const keep2 = log === void 0 ? void 0 : limitedLog(log, options6.logLimit ?? 64 << 20);
+    const keep2 = log === void 0 ? void 0 : limitedLog(log, options5.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
       try {
-        options6.onOutput(chunk);
+        options5.onOutput(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
@@ -414,7 +414,7 @@ function run(command2, args, options6 = {}) {
       let size3 = 0;
       child[name6]?.on("data", (chunk) => {
         if (keep2 && name6 === "stdout") return keep2(chunk);
-        if (options6.onOutput && name6 === "stdout") return give(chunk);
+        if (options5.onOutput && name6 === "stdout") return give(chunk);
         size3 += chunk.length;
         if (size3 <= limit) gathered[name6].push(chunk);
       });
@@ -424,18 +424,18 @@ function run(command2, args, options6 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options6.signal?.addEventListener("abort", stop, { once: true });
+    options5.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options6.signal?.removeEventListener("abort", stop);
+      options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
       else resolve26(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options6.keepInput) child.stdin?.destroy();
+      if (options5.keepInput) child.stdin?.destroy();
       if (keep2) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
@@ -453,12 +453,12 @@ function run(command2, args, options6 = {}) {
       (code, signal) => settle2({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options6.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options6.input !== void 0) {
-      child.stdin.end(options6.input);
+    if (options5.input !== void 0) {
+      child.stdin.end(options5.input);
     }
   });
 }
@@ -485,11 +485,11 @@ function writeAll(handle, bytes) {
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }
-async function parallel(items, width6, work2) {
+async function parallel(items, width7, work2) {
   const results = new Array(items.length);
   let next2 = 0;
   await Promise.all(
-    Array.from({ length: Math.min(width6, items.length) }, async () => {
+    Array.from({ length: Math.min(width7, items.length) }, async () => {
       for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
     })
   );
@@ -854,8 +854,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options6) {
-  options6 = Object.assign({}, defaultOptions, options6);
+function validate(xmlData, options5) {
+  options5 = Object.assign({}, defaultOptions, options5);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -906,7 +906,7 @@ function validate(xmlData, options6) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options6);
+          const isValid = validateAttributeString(attrStr, options5);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -934,13 +934,13 @@ function validate(xmlData, options6) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options6);
+          const isValid = validateAttributeString(attrStr, options5);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options6.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options5.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -993,10 +993,10 @@ function isWhiteSpace(char) {
   return char === " " || char === "	" || char === "\n" || char === "\r";
 }
 function readPI(xmlData, i) {
-  const start2 = i;
+  const start3 = i;
   for (; i < xmlData.length; i++) {
     if (xmlData[i] == "?" || xmlData[i] == " ") {
-      const tagname = xmlData.substr(start2, i - start2);
+      const tagname = xmlData.substr(start3, i - start3);
       if (i > 5 && tagname === "xml") {
         return getErrorObject("InvalidXml", "XML declaration allowed only at the start of the document.", getLineNumberForPosition(xmlData, i));
       } else if (xmlData[i] == "?" && xmlData[i + 1] == ">") {
@@ -1115,7 +1115,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options6) {
+function validateAttributeString(attrStr, options5) {
   const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches2.length; i++) {
@@ -1123,7 +1123,7 @@ function validateAttributeString(attrStr, options6) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
     } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options6.allowBooleanAttributes) {
+    } else if (matches2[i][3] === void 0 && !options5.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
     const attrName = matches2[i][2];
@@ -1366,26 +1366,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options6 = {}) {
-        this._limit = options6.limit || {};
+      constructor(options5 = {}) {
+        this._limit = options5.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options6.postCheck === "function" ? options6.postCheck : (r) => r;
+        this._postCheck = typeof options5.postCheck === "function" ? options5.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options6.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options6.namedEntities || null);
+        this._numericAllowed = options5.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options5.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options6.remove && Array.isArray(options6.remove) ? options6.remove : []);
-        this._leaveSet = new Set(options6.leave && Array.isArray(options6.leave) ? options6.leave : []);
-        const ncrCfg = parseNCRConfig(options6.ncr);
+        this._removeSet = new Set(options5.remove && Array.isArray(options5.remove) ? options5.remove : []);
+        this._leaveSet = new Set(options5.leave && Array.isArray(options5.leave) ? options5.leave : []);
+        const ncrCfg = parseNCRConfig(options5.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options6.onExternalEntity === "function" ? options6.onExternalEntity : null;
-        this._onInputEntity = typeof options6.onInputEntity === "function" ? options6.onInputEntity : null;
+        this._onExternalEntity = typeof options5.onExternalEntity === "function" ? options5.onExternalEntity : null;
+        this._onInputEntity = typeof options5.onInputEntity === "function" ? options5.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1832,8 +1832,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options6) {
-      const built = Object.assign({}, defaultOptions2, options6);
+    buildOptions = function(options5) {
+      const built = Object.assign({}, defaultOptions2, options5);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1963,9 +1963,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options6, xmlVersion) {
-        this.suppressValidationErr = !options6;
-        this.options = options6;
+      constructor(options5, xmlVersion) {
+        this.suppressValidationErr = !options5;
+        this.options = options5;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2483,29 +2483,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options6 = {}) {
-  options6 = Object.assign({}, consider, options6);
+function toNumber(str, options5 = {}) {
+  options5 = Object.assign({}, consider, options5);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options6.skipLike !== void 0 && options6.skipLike.test(trimmedStr)) return str;
+  else if (options5.skipLike !== void 0 && options5.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options6.unicode) {
+  if (options5.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options6.hex && hexRegex.test(trimmedStr)) {
+  if (options5.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options6.binary && binRegex.test(trimmedStr)) {
+  } else if (options5.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options6.octal && octRegex.test(trimmedStr)) {
+  } else if (options5.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options6);
+    return handleInfinity(str, num, options5);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options6);
+    return resolveEnotation(str, trimmedStr, options5);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2516,14 +2516,14 @@ function toNumber(str, options6 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options6.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options5.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options6.eNotation) return num;
+          if (options5.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2543,8 +2543,8 @@ function toNumber(str, options6 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options6) {
-  if (!options6.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options5) {
+  if (!options5.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2558,7 +2558,7 @@ function resolveEnotation(str, trimmedStr, options6) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options6.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options5.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2588,9 +2588,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options6) {
+function handleInfinity(str, num, options5) {
   const isPositive = num === Infinity;
-  switch (options6.infinity.toLowerCase()) {
+  switch (options5.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2662,9 +2662,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options6 = {}, data) {
+      constructor(pattern, options5 = {}, data) {
         this.pattern = pattern;
-        this.separator = options6.separator || ".";
+        this.separator = options5.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -3138,8 +3138,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options6 = {}) {
-        this.separator = options6.separator || ".";
+      constructor(options5 = {}) {
+        this.separator = options5.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -3154,7 +3154,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options6 = null) {
+      push(tagName, attrValues = null, namespace = null, options5 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -3183,7 +3183,7 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth2 = this.path.length;
-        const keep2 = options6 !== null ? options6.keep : null;
+        const keep2 = options5 !== null ? options5.keep : null;
         if (keep2 !== null && keep2 !== void 0 && keep2.length > 0 && attrValues) {
           for (let i = 0; i < keep2.length; i++) {
             const name6 = keep2[i];
@@ -4342,14 +4342,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options6) {
+function extractRawAttributes(prefixedAttrs, options5) {
   if (!prefixedAttrs) return {};
-  const attrs = options6.attributesGroupName ? prefixedAttrs[options6.attributesGroupName] : prefixedAttrs;
+  const attrs = options5.attributesGroupName ? prefixedAttrs[options5.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options6.attributeNamePrefix)) {
-      const rawName = key.substring(options6.attributeNamePrefix.length);
+    if (key.startsWith(options5.attributeNamePrefix)) {
+      const rawName = key.substring(options5.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -4369,25 +4369,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options6 = this.options;
+  const options5 = this.options;
   if (val !== void 0) {
-    if (options6.trimValues && !dontTrim) {
+    if (options5.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options6.jPath ? jPath.toString() : jPath;
-      const newval = options6.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options5.jPath ? jPath.toString() : jPath;
+      const newval = options5.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options6.trimValues) {
-        return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
+      } else if (options5.trimValues) {
+        return parseValue(val, options5.parseTagValue, options5.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options6.parseTagValue, options6.numberParseOptions);
+          return parseValue(val, options5.parseTagValue, options5.numberParseOptions);
         } else {
           return val;
         }
@@ -4412,8 +4412,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options6 = this.options;
-  if (force === true || options6.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options5 = this.options;
+  if (force === true || options5.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches2 = getAllMatches(attrStr, attrsRegx);
     const len = matches2.length;
     const attrs = {};
@@ -4425,7 +4425,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options6.trimValues) val = val.trim();
+        if (options5.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4435,38 +4435,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options6.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options5.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options6.attributeNamePrefix + attrName;
+      let aName = options5.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options6.transformAttributeName) {
-          aName = options6.transformAttributeName(aName);
+        if (options5.transformAttributeName) {
+          aName = options5.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options6);
+        aName = sanitizeName(aName, options5);
         if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options6.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options5.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options6.parseAttributeValue, options6.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options5.parseAttributeValue, options5.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options6.allowBooleanAttributes) {
+        } else if (options5.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options6.attributesGroupName && !options6.preserveOrder) {
+    if (options5.attributesGroupName && !options5.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options6.attributesGroupName] = attrs;
+      attrCollection[options5.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4661,12 +4661,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options6) {
+function parseValue(val, shouldParse, options5) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options6);
+    else return toNumber(val, options5);
   } else {
     if (isExist(val)) {
       return val;
@@ -4675,7 +4675,7 @@ function parseValue(val, shouldParse, options6) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options6) {
+function transformTagName(fn2, tagName, tagExp, options5) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4683,14 +4683,14 @@ function transformTagName(fn2, tagName, tagExp, options6) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options6);
+  tagName = sanitizeName(tagName, options5);
   return { tagName, tagExp };
 }
-function sanitizeName(name6, options6) {
+function sanitizeName(name6, options5) {
   if (criticalProperties.includes(name6)) {
     throw new Error(`[SECURITY] Invalid name: "${name6}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
-    return options6.onDangerousProperty(name6);
+    return options5.onDangerousProperty(name6);
   }
   return name6;
 }
@@ -4708,8 +4708,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options6, externalEntities) {
-        this.options = options6;
+      constructor(options5, externalEntities) {
+        this.options = options5;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4767,9 +4767,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options6 = this.options;
-      const crlfPositions = options6.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options6.captureMetaData ? (newline, index) => {
+      const options5 = this.options;
+      const crlfPositions = options5.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options5.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4783,7 +4783,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options6.processEntities);
+      const docTypeReader = new DocTypeReader(options5.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4792,28 +4792,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options6.removeNSPrefix) {
+            if (options5.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options6.transformTagName, tagName, "", options6).tagName;
+            tagName = transformTagName(options5.transformTagName, tagName, "", options5).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options6.unpairedTagsSet.has(tagName)) {
+            if (tagName && options5.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options6.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options5.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options6.captureMetaData && currentNode) {
+            if (options5.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4828,26 +4828,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options6.ignoreDeclaration && tagData.tagName === "?xml" || options6.ignorePiTags) {
+            if (options5.ignoreDeclaration && tagData.tagName === "?xml" || options5.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options6.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options6.ignoreAttributes !== true) {
+              childNode.add(options5.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options5.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options5.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options6.captureMetaData) {
+              if (options5.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options6.commentPropName) {
+            if (options5.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options6.commentPropName, [{ [options6.textNodeName]: comment }]);
+              currentNode.add(options5.commentPropName, [{ [options5.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4862,14 +4862,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options6.cdataPropName) {
-              currentNode.add(options6.cdataPropName, [{ [options6.textNodeName]: tagExp }]);
+            if (options5.cdataPropName) {
+              currentNode.add(options5.cdataPropName, [{ [options5.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options6.textNodeName, val);
+              currentNode.add(options5.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result2 = readTagExp(xmlData, i, options6.removeNSPrefix);
+            let result2 = readTagExp(xmlData, i, options5.removeNSPrefix);
             if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4879,8 +4879,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result2.tagExp;
             let attrExpPresent = result2.attrExpPresent;
             let closeIndex = result2.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
-            if (options6.strictReservedNames && (tagName === options6.commentPropName || tagName === options6.cdataPropName || tagName === options6.textNodeName || tagName === options6.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
+            if (options5.strictReservedNames && (tagName === options5.commentPropName || tagName === options5.cdataPropName || tagName === options5.textNodeName || tagName === options5.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4889,7 +4889,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options6.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options5.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4914,18 +4914,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options6);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options5);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options6.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options5.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result2.closeIndex;
-              } else if (options6.unpairedTagsSet.has(tagName)) {
+              } else if (options5.unpairedTagsSet.has(tagName)) {
                 i = result2.closeIndex;
               } else {
                 const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4937,33 +4937,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options6.textNodeName, tagContent);
+              childNode.add(options5.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options6.captureMetaData) {
+              if (options5.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options6.transformTagName, tagName, tagExp, options6));
+                ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options6.captureMetaData) {
+                if (options5.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options6.unpairedTagsSet.has(tagName)) {
+              } else if (options5.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options6.captureMetaData) {
+                if (options5.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4972,7 +4972,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options6.maxNestedTags) {
+                if (this.tagsNodeStack.length > options5.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -5010,39 +5010,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options6, matcher2, readonlyMatcher) {
-  return compress(node2, options6, matcher2, readonlyMatcher);
+function prettify(node2, options5, matcher2, readonlyMatcher) {
+  return compress(node2, options5, matcher2, readonlyMatcher);
 }
-function compress(arr, options6, matcher2, readonlyMatcher) {
+function compress(arr, options5, matcher2, readonlyMatcher) {
   let text8;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options6.textNodeName) {
+    if (property !== void 0 && property !== options5.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options6.attributeNamePrefix
+        options5.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options6.textNodeName) {
+    if (property === options5.textNodeName) {
       if (text8 === void 0) text8 = tagObj[property];
       else text8 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options6, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options6);
-      if (Object.keys(val).length === 0 && options6.alwaysCreateTextNode) {
-        val[options6.textNodeName] = "";
+      let val = compress(tagObj[property], options5, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options5);
+      if (Object.keys(val).length === 0 && options5.alwaysCreateTextNode) {
+        val[options5.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options6);
-      } else if (Object.keys(val).length === 1 && val[options6.textNodeName] !== void 0 && !options6.alwaysCreateTextNode) {
-        val = val[options6.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options5);
+      } else if (Object.keys(val).length === 1 && val[options5.textNodeName] !== void 0 && !options5.alwaysCreateTextNode) {
+        val = val[options5.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options6.alwaysCreateTextNode) val[options6.textNodeName] = "";
+        if (options5.alwaysCreateTextNode) val[options5.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -5054,21 +5054,21 @@ function compress(arr, options6, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options6.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options5.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options5.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options6.textNodeName) {
+      if (property !== void 0 && property !== options5.textNodeName) {
         matcher2.pop();
       }
     }
   }
   if (typeof text8 === "string") {
-    if (text8.length > 0) compressedObj[options6.textNodeName] = text8;
-  } else if (text8 !== void 0) compressedObj[options6.textNodeName] = text8;
+    if (text8.length > 0) compressedObj[options5.textNodeName] = text8;
+  } else if (text8 !== void 0) compressedObj[options5.textNodeName] = text8;
   return compressedObj;
 }
 function propName(obj) {
@@ -5078,15 +5078,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options5) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options6.attributeNamePrefix) ? atrrName.substring(options6.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options6.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options6.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options5.attributeNamePrefix) ? atrrName.substring(options5.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options5.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options5.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -5094,8 +5094,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options6) {
     }
   }
 }
-function isLeafTag(obj, options6) {
-  const { textNodeName } = options6;
+function isLeafTag(obj, options5) {
+  const { textNodeName } = options5;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -5124,9 +5124,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options6) {
+      constructor(options5) {
         this.externalEntities = {};
-        this.options = buildOptions(options6);
+        this.options = buildOptions(options5);
       }
       /**
        * Parse XML dats to JS object 
@@ -5373,8 +5373,8 @@ var init_s3_blobs = __esm({
       constructor(place2) {
         this.place = place2;
         this.where = `s3://${place2.bucket}${place2.prefix ? `/${place2.prefix}` : ""} at ${place2.endpoint}`;
-        const options6 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options6) : new import_node_http.Agent(options6);
+        const options5 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options5) : new import_node_http.Agent(options5);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -5597,7 +5597,7 @@ var init_s3_place = __esm({
 // ts-src/model/system-files.ts
 function planSystemFile(of, organization, name6) {
   const { kind, path: path2 } = of;
-  const { folder, name: pattern, like } = systemFileKinds[kind];
+  const { folder: folder2, name: pattern, like } = systemFileKinds[kind];
   if (!isPath(path2)) return `'${path2}' is no path of letters, digits, "_", ".", "+", "@", "-" and "/"`;
   if (of.to !== void 0 && (kind !== "etc" || !isPath(of.to)))
     return kind === "etc" ? `'${of.to}' is no path below /etc` : `'to' is for files of /etc`;
@@ -5612,8 +5612,8 @@ function planSystemFile(of, organization, name6) {
   return {
     path: path2,
     installed: of.installed === true,
-    target: `${folder}/${below2}`,
-    ...of.enable ? { link: { path: `${folder}/multi-user.target.wants/${below2}`, target: `../${below2}` } } : {}
+    target: `${folder2}/${below2}`,
+    ...of.enable ? { link: { path: `${folder2}/multi-user.target.wants/${below2}`, target: `../${below2}` } } : {}
   };
 }
 function systemFilesOf(exports2) {
@@ -6364,20 +6364,20 @@ var require_saxes = __commonJS({
        * instead.
        */
       captureTo(chars) {
-        let { i: start2 } = this;
+        let { i: start3 } = this;
         const { chunk } = this;
         while (true) {
           const c = this.getCode();
           const isNLLike = c === NL_LIKE;
           const final = isNLLike ? NL : c;
           if (final === EOC || chars.includes(final)) {
-            this.text += chunk.slice(start2, this.prevI);
+            this.text += chunk.slice(start3, this.prevI);
             return final;
           }
           if (isNLLike) {
-            this.text += `${chunk.slice(start2, this.prevI)}
+            this.text += `${chunk.slice(start3, this.prevI)}
 `;
-            start2 = this.i;
+            start3 = this.i;
           }
         }
       }
@@ -6391,24 +6391,24 @@ var require_saxes = __commonJS({
        * end of the current chunk.
        */
       captureToChar(char) {
-        let { i: start2 } = this;
+        let { i: start3 } = this;
         const { chunk } = this;
         while (true) {
           let c = this.getCode();
           switch (c) {
             case NL_LIKE:
-              this.text += `${chunk.slice(start2, this.prevI)}
+              this.text += `${chunk.slice(start3, this.prevI)}
 `;
-              start2 = this.i;
+              start3 = this.i;
               c = NL;
               break;
             case EOC:
-              this.text += chunk.slice(start2);
+              this.text += chunk.slice(start3);
               return false;
             default:
           }
           if (c === char) {
-            this.text += chunk.slice(start2, this.prevI);
+            this.text += chunk.slice(start3, this.prevI);
             return true;
           }
         }
@@ -6422,15 +6422,15 @@ var require_saxes = __commonJS({
        * instead.
        */
       captureNameChars() {
-        const { chunk, i: start2 } = this;
+        const { chunk, i: start3 } = this;
         while (true) {
           const c = this.getCode();
           if (c === EOC) {
-            this.name += chunk.slice(start2);
+            this.name += chunk.slice(start3);
             return EOC;
           }
           if (!isNameChar(c)) {
-            this.name += chunk.slice(start2, this.prevI);
+            this.name += chunk.slice(start3, this.prevI);
             return c === NL_LIKE ? NL : c;
           }
         }
@@ -6611,19 +6611,19 @@ var require_saxes = __commonJS({
         }
       }
       sEntity() {
-        let { i: start2 } = this;
+        let { i: start3 } = this;
         const { chunk } = this;
         loop:
           while (true) {
             switch (this.getCode()) {
               case NL_LIKE:
-                this.entity += `${chunk.slice(start2, this.prevI)}
+                this.entity += `${chunk.slice(start3, this.prevI)}
 `;
-                start2 = this.i;
+                start3 = this.i;
                 break;
               case SEMICOLON: {
                 const { entityReturnState } = this;
-                const entity = this.entity + chunk.slice(start2, this.prevI);
+                const entity = this.entity + chunk.slice(start3, this.prevI);
                 this.state = entityReturnState;
                 let parsed2;
                 if (entity === "") {
@@ -6639,7 +6639,7 @@ var require_saxes = __commonJS({
                 break loop;
               }
               case EOC:
-                this.entity += chunk.slice(start2);
+                this.entity += chunk.slice(start3);
                 break loop;
               default:
             }
@@ -6780,15 +6780,15 @@ var require_saxes = __commonJS({
         }
       }
       sPIRest() {
-        const { chunk, i: start2 } = this;
+        const { chunk, i: start3 } = this;
         while (true) {
           const c = this.getCodeNorm();
           if (c === EOC) {
-            this.piTarget += chunk.slice(start2);
+            this.piTarget += chunk.slice(start3);
             return;
           }
           if (!this.nameCheck(c)) {
-            this.piTarget += chunk.slice(start2, this.prevI);
+            this.piTarget += chunk.slice(start3, this.prevI);
             const isQuestion = c === QUESTION;
             if (isQuestion || isS(c)) {
               if (this.piTarget === "xml") {
@@ -7095,32 +7095,32 @@ var require_saxes = __commonJS({
       }
       sAttribValueQuoted() {
         const { q: q3, chunk } = this;
-        let { i: start2 } = this;
+        let { i: start3 } = this;
         while (true) {
           switch (this.getCode()) {
             case q3:
-              this.pushAttrib(this.name, this.text + chunk.slice(start2, this.prevI));
+              this.pushAttrib(this.name, this.text + chunk.slice(start3, this.prevI));
               this.name = this.text = "";
               this.q = null;
               this.state = S_ATTRIB_VALUE_CLOSED;
               return;
             case AMP:
-              this.text += chunk.slice(start2, this.prevI);
+              this.text += chunk.slice(start3, this.prevI);
               this.state = S_ENTITY;
               this.entityReturnState = S_ATTRIB_VALUE_QUOTED;
               return;
             case NL:
             case NL_LIKE:
             case TAB:
-              this.text += `${chunk.slice(start2, this.prevI)} `;
-              start2 = this.i;
+              this.text += `${chunk.slice(start3, this.prevI)} `;
+              start3 = this.i;
               break;
             case LESS:
-              this.text += chunk.slice(start2, this.prevI);
+              this.text += chunk.slice(start3, this.prevI);
               this.fail("disallowed character.");
               return;
             case EOC:
-              this.text += chunk.slice(start2);
+              this.text += chunk.slice(start3);
               return;
             default:
           }
@@ -7190,7 +7190,7 @@ var require_saxes = __commonJS({
       }
       // END OF STATE ENGINE METHODS
       handleTextInRoot() {
-        let { i: start2, forbiddenState } = this;
+        let { i: start3, forbiddenState } = this;
         const { chunk, textHandler: handler } = this;
         scanLoop:
           while (true) {
@@ -7199,7 +7199,7 @@ var require_saxes = __commonJS({
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
                   const { text: text8 } = this;
-                  const slice = chunk.slice(start2, this.prevI);
+                  const slice = chunk.slice(start3, this.prevI);
                   if (text8.length !== 0) {
                     handler(text8 + slice);
                     this.text = "";
@@ -7214,7 +7214,7 @@ var require_saxes = __commonJS({
                 this.state = S_ENTITY;
                 this.entityReturnState = S_TEXT;
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start2, this.prevI);
+                  this.text += chunk.slice(start3, this.prevI);
                 }
                 forbiddenState = FORBIDDEN_START;
                 break scanLoop;
@@ -7240,15 +7240,15 @@ var require_saxes = __commonJS({
                 break;
               case NL_LIKE:
                 if (handler !== void 0) {
-                  this.text += `${chunk.slice(start2, this.prevI)}
+                  this.text += `${chunk.slice(start3, this.prevI)}
 `;
                 }
-                start2 = this.i;
+                start3 = this.i;
                 forbiddenState = FORBIDDEN_START;
                 break;
               case EOC:
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start2);
+                  this.text += chunk.slice(start3);
                 }
                 break scanLoop;
               default:
@@ -7258,7 +7258,7 @@ var require_saxes = __commonJS({
         this.forbiddenState = forbiddenState;
       }
       handleTextOutsideRoot() {
-        let { i: start2 } = this;
+        let { i: start3 } = this;
         const { chunk, textHandler: handler } = this;
         let nonSpace = false;
         outRootLoop:
@@ -7269,7 +7269,7 @@ var require_saxes = __commonJS({
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
                   const { text: text8 } = this;
-                  const slice = chunk.slice(start2, this.prevI);
+                  const slice = chunk.slice(start3, this.prevI);
                   if (text8.length !== 0) {
                     handler(text8 + slice);
                     this.text = "";
@@ -7283,20 +7283,20 @@ var require_saxes = __commonJS({
                 this.state = S_ENTITY;
                 this.entityReturnState = S_TEXT;
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start2, this.prevI);
+                  this.text += chunk.slice(start3, this.prevI);
                 }
                 nonSpace = true;
                 break outRootLoop;
               case NL_LIKE:
                 if (handler !== void 0) {
-                  this.text += `${chunk.slice(start2, this.prevI)}
+                  this.text += `${chunk.slice(start3, this.prevI)}
 `;
                 }
-                start2 = this.i;
+                start3 = this.i;
                 break;
               case EOC:
                 if (handler !== void 0) {
-                  this.text += chunk.slice(start2);
+                  this.text += chunk.slice(start3);
                 }
                 break outRootLoop;
               default:
@@ -7577,52 +7577,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options6) {
+function defineScalarTag(tagName, options5) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options6.implicit ?? false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    implicitFirstChars: options6.implicitFirstChars ?? null,
-    resolve: options6.resolve,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => String(data)),
-    representTagName: options6.representTagName ?? (() => tagName)
+    implicit: options5.implicit ?? false,
+    matchByTagPrefix: options5.matchByTagPrefix ?? false,
+    implicitFirstChars: options5.implicitFirstChars ?? null,
+    resolve: options5.resolve,
+    identify: options5.identify,
+    represent: options5.represent ?? ((data) => String(data)),
+    representTagName: options5.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options6) {
-  const carrierIsResult = options6.finalize === void 0;
+function defineSequenceTag(tagName, options5) {
+  const carrierIsResult = options5.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    create: options6.create,
-    addItem: options6.addItem,
-    finalize: options6.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options5.matchByTagPrefix ?? false,
+    create: options5.create,
+    addItem: options5.addItem,
+    finalize: options5.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => data),
-    representTagName: options6.representTagName ?? (() => tagName)
+    identify: options5.identify,
+    represent: options5.represent ?? ((data) => data),
+    representTagName: options5.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options6) {
-  const carrierIsResult = options6.finalize === void 0;
+function defineMappingTag(tagName, options5) {
+  const carrierIsResult = options5.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options6.matchByTagPrefix ?? false,
-    create: options6.create,
-    addPair: options6.addPair,
-    has: options6.has,
-    keys: options6.keys,
-    get: options6.get,
-    finalize: options6.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options5.matchByTagPrefix ?? false,
+    create: options5.create,
+    addPair: options5.addPair,
+    has: options5.has,
+    keys: options5.keys,
+    get: options5.get,
+    finalize: options5.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options6.identify,
-    represent: options6.represent ?? ((data) => data),
-    representTagName: options6.representTagName ?? (() => tagName)
+    identify: options5.identify,
+    represent: options5.represent ?? ((data) => data),
+    representTagName: options5.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source2) {
@@ -7873,11 +7873,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string5, max) {
   return " ".repeat(Math.max(max - string5.length, 0)) + string5;
 }
-function makeSnippet(mark2, options6) {
+function makeSnippet(mark2, options5) {
   if (!mark2.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options6
+    ...options5
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -8000,11 +8000,11 @@ function foldedBreaks(count3) {
   if (count3 === 1) return " ";
   return "\n".repeat(count3 - 1);
 }
-function getPlainValue(input, start2, end2) {
+function getPlainValue(input, start3, end2) {
   let result2 = "";
-  let position = start2;
-  let captureStart = start2;
-  let captureEnd = start2;
+  let position = start3;
+  let captureStart = start3;
+  let captureEnd = start3;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 10 || ch === 13) {
@@ -8019,11 +8019,11 @@ function getPlainValue(input, start2, end2) {
   }
   return result2 + input.slice(captureStart, captureEnd);
 }
-function getSingleQuotedValue(input, start2, end2) {
+function getSingleQuotedValue(input, start3, end2) {
   let result2 = "";
-  let position = start2;
-  let captureStart = start2;
-  let captureEnd = start2;
+  let position = start3;
+  let captureStart = start3;
+  let captureEnd = start3;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 39) {
@@ -8042,11 +8042,11 @@ function getSingleQuotedValue(input, start2, end2) {
   }
   return result2 + input.slice(captureStart, end2);
 }
-function getDoubleQuotedValue(input, start2, end2) {
+function getDoubleQuotedValue(input, start3, end2) {
   let result2 = "";
-  let position = start2;
-  let captureStart = start2;
-  let captureEnd = start2;
+  let position = start3;
+  let captureStart = start3;
+  let captureEnd = start3;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 92) {
@@ -8081,9 +8081,9 @@ function getDoubleQuotedValue(input, start2, end2) {
   }
   return result2 + input.slice(captureStart, end2);
 }
-function getBlockValue(input, start2, end2, indent, chomping, folded) {
+function getBlockValue(input, start3, end2, indent, chomping, folded) {
   const textIndent = indent < 0 ? 0 : indent;
-  const region2 = input.slice(start2, end2).replace(/\r\n?/g, "\n");
+  const region2 = input.slice(start3, end2).replace(/\r\n?/g, "\n");
   const lines = region2 === "" ? [] : (region2.endsWith("\n") ? region2.slice(0, -1) : region2).split("\n");
   let result2 = "";
   let didReadContent = false;
@@ -8300,10 +8300,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options6) {
+function constructFromEvents(events, options5) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options6,
+    ...options5,
     events,
     documents: [],
     eventIndex: 0,
@@ -8412,10 +8412,10 @@ function addDocumentEvent(state, explicitStart, explicitEnd) {
     directives: state.directives
   });
 }
-function addSequenceEvent(state, start2, anchorStart, anchorEnd, tagStart, tagEnd, style) {
+function addSequenceEvent(state, start3, anchorStart, anchorEnd, tagStart, tagEnd, style) {
   state.events.push({
     type: EVENT_ID.SEQUENCE,
-    start: start2,
+    start: start3,
     anchorStart,
     anchorEnd,
     tagStart,
@@ -8423,10 +8423,10 @@ function addSequenceEvent(state, start2, anchorStart, anchorEnd, tagStart, tagEn
     style
   });
 }
-function addMappingEvent(state, start2, anchorStart, anchorEnd, tagStart, tagEnd, style) {
+function addMappingEvent(state, start3, anchorStart, anchorEnd, tagStart, tagEnd, style) {
   state.events.push({
     type: EVENT_ID.MAPPING,
-    start: start2,
+    start: start3,
     anchorStart,
     anchorEnd,
     tagStart,
@@ -8601,17 +8601,17 @@ function skipUntilLineEnd(state) {
   let ch = state.input.charCodeAt(state.position);
   while (ch !== 0 && !isEol(ch)) ch = state.input.charCodeAt(++state.position);
 }
-function checkPrintable(state, start2, end2) {
-  const match = PATTERN_NON_PRINTABLE.exec(state.input.slice(start2, end2));
+function checkPrintable(state, start3, end2) {
+  const match = PATTERN_NON_PRINTABLE.exec(state.input.slice(start3, end2));
   if (match !== null) {
-    state.position = start2 + match.index + match[0].length - 1;
+    state.position = start3 + match.index + match[0].length - 1;
     throwError(state, "the stream contains non-printable characters");
   }
 }
 function readTagProperty(state, props, inFlow) {
   if (state.input.charCodeAt(state.position) !== 33) return false;
   if (props.tagStart !== NO_RANGE$1) throwError(state, "duplication of a tag property");
-  const start2 = state.position;
+  const start3 = state.position;
   let isVerbatim = false;
   let isNamed = false;
   let tagHandle = "!";
@@ -8648,7 +8648,7 @@ function readTagProperty(state, props, inFlow) {
   }
   if (tagName && !(isVerbatim ? PATTERN_TAG_URI.test(tagName) : PATTERN_TAG_SUFFIX.test(tagName))) throwError(state, `tag name cannot contain such characters: ${tagName}`);
   if (!isVerbatim && tagHandle !== "!" && tagHandle !== "!!" && !HAS_OWN.call(state.tagHandlers, tagHandle)) throwError(state, `undeclared tag handle "${tagHandle}"`);
-  props.tagStart = start2;
+  props.tagStart = start3;
   props.tagEnd = state.position;
   return true;
 }
@@ -8656,10 +8656,10 @@ function readAnchorProperty(state, props) {
   if (state.input.charCodeAt(state.position) !== 38) return false;
   if (props.anchorStart !== NO_RANGE$1) throwError(state, "duplication of an anchor property");
   state.position++;
-  const start2 = state.position;
+  const start3 = state.position;
   while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position)) && !isFlowIndicator(state.input.charCodeAt(state.position))) state.position++;
-  if (state.position === start2) throwError(state, "name of an anchor node must contain at least one character");
-  props.anchorStart = start2;
+  if (state.position === start3) throwError(state, "name of an anchor node must contain at least one character");
+  props.anchorStart = start3;
   props.anchorEnd = state.position;
   return true;
 }
@@ -8667,10 +8667,10 @@ function readAlias(state, props) {
   if (state.input.charCodeAt(state.position) !== 42) return false;
   if (props.anchorStart !== NO_RANGE$1 || props.tagStart !== NO_RANGE$1) throwError(state, "alias node should not have any properties");
   state.position++;
-  const start2 = state.position;
+  const start3 = state.position;
   while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position)) && !isFlowIndicator(state.input.charCodeAt(state.position))) state.position++;
-  if (state.position === start2) throwError(state, "name of an alias node must contain at least one character");
-  addAliasEvent(state, start2, state.position);
+  if (state.position === start3) throwError(state, "name of an alias node must contain at least one character");
+  addAliasEvent(state, start3, state.position);
   return true;
 }
 function readFlowScalarBreak(state, nodeIndent) {
@@ -8680,7 +8680,7 @@ function readFlowScalarBreak(state, nodeIndent) {
 function readSingleQuotedScalar(state, nodeIndent, props) {
   if (state.input.charCodeAt(state.position) !== 39) return false;
   state.position++;
-  const start2 = state.position;
+  const start3 = state.position;
   let simple = true;
   while (state.input.charCodeAt(state.position) !== 0) {
     const ch = state.input.charCodeAt(state.position);
@@ -8692,7 +8692,7 @@ function readSingleQuotedScalar(state, nodeIndent, props) {
       }
       const end2 = state.position;
       state.position++;
-      addScalarEvent(state, start2, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.SINGLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
+      addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.SINGLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
       return true;
     }
     if (isEol(ch)) {
@@ -8707,14 +8707,14 @@ function readSingleQuotedScalar(state, nodeIndent, props) {
 function readDoubleQuotedScalar(state, nodeIndent, props) {
   if (state.input.charCodeAt(state.position) !== 34) return false;
   state.position++;
-  const start2 = state.position;
+  const start3 = state.position;
   let simple = true;
   while (state.input.charCodeAt(state.position) !== 0) {
     const ch = state.input.charCodeAt(state.position);
     if (ch === 34) {
       const end2 = state.position;
       state.position++;
-      addScalarEvent(state, start2, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.DOUBLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
+      addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.DOUBLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
       return true;
     }
     if (ch === 92) {
@@ -8833,7 +8833,7 @@ function canStartPlainScalar(state, nodeContext) {
 }
 function readPlainScalar(state, nodeIndent, nodeContext, props) {
   if (!canStartPlainScalar(state, nodeContext)) return false;
-  const start2 = state.position;
+  const start3 = state.position;
   let end2 = state.position;
   let ch = state.input.charCodeAt(state.position);
   const inFlow = nodeContext === CONTEXT_FLOW_IN;
@@ -8866,9 +8866,9 @@ function readPlainScalar(state, nodeIndent, nodeContext, props) {
     if (!isWhiteSpace2(ch)) end2 = state.position + 1;
     ch = state.input.charCodeAt(++state.position);
   }
-  if (end2 === start2) return false;
-  checkPrintable(state, start2, end2);
-  addScalarEvent(state, start2, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.PLAIN, CHOMPING_MODE.CLIP, -1, !multiline);
+  if (end2 === start3) return false;
+  checkPrintable(state, start3, end2);
+  addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.PLAIN, CHOMPING_MODE.CLIP, -1, !multiline);
   return true;
 }
 function skipFlowSeparationSpace(state, nodeIndent) {
@@ -8879,12 +8879,12 @@ function skipFlowSeparationSpace(state, nodeIndent) {
 function readFlowCollection(state, nodeIndent, props) {
   const ch = state.input.charCodeAt(state.position);
   const isMapping = ch === 123;
-  const start2 = state.position;
+  const start3 = state.position;
   let readNext = true;
   if (ch !== 91 && ch !== 123) return false;
   const terminator = isMapping ? 125 : 93;
-  if (isMapping) addMappingEvent(state, start2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
-  else addSequenceEvent(state, start2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
+  if (isMapping) addMappingEvent(state, start3, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
+  else addSequenceEvent(state, start3, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, COLLECTION_STYLE.FLOW);
   state.position++;
   while (state.input.charCodeAt(state.position) !== 0) {
     skipFlowSeparationSpace(state, nodeIndent);
@@ -9130,9 +9130,9 @@ function readDirective(state) {
   while (state.input.charCodeAt(state.position) !== 0 && !isEol(state.input.charCodeAt(state.position))) {
     while (isWhiteSpace2(state.input.charCodeAt(state.position))) state.position++;
     if (state.input.charCodeAt(state.position) === 35 || isEol(state.input.charCodeAt(state.position)) || state.input.charCodeAt(state.position) === 0) break;
-    const start2 = state.position;
+    const start3 = state.position;
     while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position))) state.position++;
-    args.push(state.input.slice(start2, state.position));
+    args.push(state.input.slice(start3, state.position));
   }
   if (isEol(state.input.charCodeAt(state.position))) consumeLineBreak(state);
   if (name6 === "YAML") {
@@ -9202,11 +9202,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options6) {
+function parseEvents(input, options5) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options6,
+    ...options5,
     input: `${input}\0`,
     length,
     position: 0,
@@ -9232,10 +9232,10 @@ function parseEvents(input, options6) {
   }
   return state.events;
 }
-function loadDocuments(input, options6 = {}) {
+function loadDocuments(input, options5 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options6
+    ...options5
   };
   const source2 = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -9245,8 +9245,8 @@ function loadDocuments(input, options6 = {}) {
     source: source2
   });
 }
-function load(input, options6) {
-  const documents = loadDocuments(input, options6);
+function load(input, options5) {
+  const documents = loadDocuments(input, options5);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -10362,9 +10362,9 @@ function nullish(input) {
   return input === null || input === void 0;
 }
 function cleanRegex(source2) {
-  const start2 = source2.startsWith("^") ? 1 : 0;
+  const start3 = source2.startsWith("^") ? 1 : 0;
   const end2 = source2.endsWith("$") ? source2.length - 1 : source2.length;
-  return source2.slice(start2, end2);
+  return source2.slice(start3, end2);
 }
 function floatSafeRemainder(val, step2) {
   const ratio = val / step2;
@@ -10753,9 +10753,9 @@ function sizeCaps(defChecks) {
   }
   return caps;
 }
-function attachSchema(issues, start2, inst) {
+function attachSchema(issues, start3, inst) {
   var _a3;
-  for (let i = start2; i < issues.length; i++) {
+  for (let i = start3; i < issues.length; i++) {
     (_a3 = issues[i]).schema ?? (_a3.schema = inst);
   }
 }
@@ -12091,10 +12091,10 @@ function capSize(inst, size3) {
     if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
       for (const [max, ch] of sizeCaps(inst._zod.def.checks)) {
         if (n > max && ch._zod.def.when(payload)) {
-          const start2 = payload.issues.length;
+          const start3 = payload.issues.length;
           ch._zod.check(payload);
-          payload.issues[start2].continue = false;
-          attachSchema(payload.issues, start2, inst);
+          payload.issues[start3].continue = false;
+          attachSchema(payload.issues, start3, inst);
           return payload;
         }
       }
@@ -14798,11 +14798,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema5) {
-  const options6 = schema5.anyOf;
-  if (!Array.isArray(options6) || options6.length === 0 || schema5.type !== void 0)
+  const options5 = schema5.anyOf;
+  if (!Array.isArray(options5) || options5.length === 0 || schema5.type !== void 0)
     return;
   const types4 = [];
-  for (const option of options6) {
+  for (const option of options5) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -15629,14 +15629,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema5, ctx, json2, params) => {
       const def = schema5._zod.def;
       const isExclusive = def.inclusive === false;
-      const options6 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options5 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options6;
+        json2.oneOf = options5;
       } else {
-        json2.anyOf = options6;
+        json2.anyOf = options5;
       }
     };
     intersectionProcessor = (schema5, ctx, json2, params) => {
@@ -16050,10 +16050,10 @@ function strictObject(shape2, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options6, params) {
+function union(options5, params) {
   return new ZodUnion({
     type: "union",
-    options: options6,
+    options: options5,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -17990,6 +17990,8 @@ var init_plan_schema = __esm({
                 systemBuild: names4,
                 systemRun: names4,
                 systemTest: names4,
+                docs: names4.optional(),
+                systemDocs: names4.optional(),
                 impliedBuild: names4.optional(),
                 impliedTest: names4.optional(),
                 bounds: record(string3(), names4),
@@ -18022,7 +18024,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs105 = require("node:fs");
+var import_node_fs106 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -18357,7 +18359,9 @@ var planned = shape({
   test: list(isPackageName),
   systemBuild: list(debian),
   systemRun: list(debian),
-  systemTest: list(debian)
+  systemTest: list(debian),
+  docs: optional(list(isPackageName)),
+  systemDocs: optional(list(debian))
 });
 var target = shape({
   platform: identifier,
@@ -18382,6 +18386,7 @@ var isRunManifest = shape({
   distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1e3),
   untrusted: optional(identifier),
   tested: list(list(isPackageName)),
+  documentation: oneOf("none", "tolerant", "strict"),
   partial: boolean,
   faults: list(words2),
   title: words2,
@@ -18542,12 +18547,12 @@ var FileBlobs = class {
   }
   sweep() {
     for (const kind of ["objects", "tasks", "tests", "sources"]) {
-      const folder = this.path(kind);
-      if (!exists(folder)) continue;
-      for (const part of (0, import_node_fs5.readdirSync)(folder)) {
-        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder, part))) {
+      const folder2 = this.path(kind);
+      if (!exists(folder2)) continue;
+      for (const part of (0, import_node_fs5.readdirSync)(folder2)) {
+        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder2, part))) {
           const m = /^\.tmp-(\d+)-/.exec(name6);
-          const path2 = (0, import_node_path4.join)(folder, part, name6);
+          const path2 = (0, import_node_path4.join)(folder2, part, name6);
           if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
         }
       }
@@ -18740,10 +18745,10 @@ var Store = class {
     return true;
   }
   /** Whether an object is what its name says; a damaged one is removed. */
-  async check(name6, folder) {
+  async check(name6, folder2) {
     const digest4 = (0, import_node_path7.basename)(name6);
     const local2 = this.blobs.local(name6);
-    const copy2 = local2 ?? (0, import_node_path7.join)(folder, digest4);
+    const copy2 = local2 ?? (0, import_node_path7.join)(folder2, digest4);
     if (!local2 && !await this.blobs.fetch(name6, copy2)) return false;
     const sound = await sha256File(copy2) === digest4;
     if (!local2) (0, import_node_fs7.rmSync)(copy2, { force: true });
@@ -18815,9 +18820,9 @@ var Store = class {
   }
   getBlob = (name6) => this.first(name6);
   /** Names below a folder of the own place. */
-  async names(folder) {
+  async names(folder2) {
     const found2 = [];
-    for await (const { name: name6 } of this.blobs.list(this.own(folder))) found2.push(name6.slice(this.places[0].length));
+    for await (const { name: name6 } of this.blobs.list(this.own(folder2))) found2.push(name6.slice(this.places[0].length));
     return found2;
   }
   /** Any thing of our own by name, in JSON. */
@@ -18856,13 +18861,13 @@ async function openStore(uri, root, state, untrusted) {
   const use = { cache: (0, import_node_path7.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
   if (uri.startsWith("file:")) {
     const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-    const folder = path2.startsWith("/") ? path2 : (0, import_node_path7.join)(root, path2);
-    return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
+    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path7.join)(root, path2);
+    return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
   }
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
-var memoryOf = (folder, state) => `${(0, import_node_path7.resolve)(folder)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`) ? void 0 : (0, import_node_path7.join)(state, "stores", sha256((0, import_node_path7.resolve)(folder)).slice(0, 16));
+var memoryOf = (folder2, state) => `${(0, import_node_path7.resolve)(folder2)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`) ? void 0 : (0, import_node_path7.join)(state, "stores", sha256((0, import_node_path7.resolve)(folder2)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
 var import_node_fs13 = require("node:fs");
@@ -18985,14 +18990,14 @@ async function listLeft(root, path2, most7 = 1e4) {
   }
   return names4.sort((a, b) => a.name < b.name ? -1 : 1);
 }
-async function walkLeft(root, path2, options6 = {}) {
+async function walkLeft(root, path2, options5 = {}) {
   const found2 = [];
-  const most7 = options6.most ?? mostNames;
-  const visit = async (folder, depth2) => {
-    if (depth2 > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
-    for (const { name: name6, kind } of await listLeft(root, folder, most7)) {
-      const at2 = folder ? `${folder}/${name6}` : name6;
-      if (options6.skip?.(at2)) continue;
+  const most7 = options5.most ?? mostNames;
+  const visit = async (folder2, depth2) => {
+    if (depth2 > deepest) throw fault(folder2, `is nested more than ${deepest} deep`);
+    for (const { name: name6, kind } of await listLeft(root, folder2, most7)) {
+      const at2 = folder2 ? `${folder2}/${name6}` : name6;
+      if (options5.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
       if (found2.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
@@ -19336,10 +19341,10 @@ function describe(stage) {
 }
 function installedFiles(stage) {
   const files = [];
-  const walk = (folder, shown5, depth2 = 0) => {
+  const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
-    for (const entry of (0, import_node_fs9.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path9.join)(folder, entry.name);
+    for (const entry of (0, import_node_fs9.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const full = (0, import_node_path9.join)(folder2, entry.name);
       const path2 = `${shown5}/${entry.name}`;
       if (shown5 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
@@ -19771,7 +19776,7 @@ var allowedDebugPaths = (debian2) => ({
   targets: [],
   links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian2}-dbgsym`, debian2]])
 });
-var below = (path2, folder) => path2 === folder || path2.startsWith(folder === "/" ? "/" : `${folder}/`);
+var below = (path2, folder2) => path2 === folder2 || path2.startsWith(folder2 === "/" ? "/" : `${folder2}/`);
 var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
 var told2 = 10;
 function memberFaults(members2, allowed) {
@@ -19873,30 +19878,30 @@ var controlFields = /* @__PURE__ */ new Set([
 ]);
 var mostFiles = 5e5;
 var mostBytes = 16 * 2 ** 30;
-async function debFaults(file3, policy) {
+async function debFaults(file3, policy2) {
   try {
-    await readDeb(file3, policy);
+    await readDeb(file3, policy2);
     return [];
   } catch (e) {
     if (e instanceof PackageFileError) return [e.message];
     throw e;
   }
 }
-async function readDeb(file3, policy, begin = () => void 0) {
+async function readDeb(file3, policy2, begin = () => void 0) {
   const control = controlText(await readControlPart(file3));
-  const conffiles = policy.conffiles?.map((f) => `${f}
+  const conffiles = policy2.conffiles?.map((f) => `${f}
 `).join("") ?? "";
   refuse([
     ...control.faults,
     ...(control.members.get("conffiles") ?? "") === conffiles ? [] : ["its conffiles are not those planned"],
-    ...controlFaults(control.text, policy)
+    ...controlFaults(control.text, policy2)
   ]);
   const tree = new Tree();
   await readDataPart(file3, (member) => {
     tree.add(member);
     return begin(member);
   });
-  refuse(memberFaults(tree.members, policy.allowed ?? { folders: ["/"], targets: ["/"], links: /* @__PURE__ */ new Map() }));
+  refuse(memberFaults(tree.members, policy2.allowed ?? { folders: ["/"], targets: ["/"], links: /* @__PURE__ */ new Map() }));
   control.members.delete("control");
   return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
@@ -19918,7 +19923,7 @@ function controlText(parts2) {
   }
   return { text: members2.get("control") ?? "", members: members2, faults: faults4 };
 }
-function controlFaults(control, policy) {
+function controlFaults(control, policy2) {
   const fields = fieldsOf(control);
   if (typeof fields === "string") return [fields];
   const faults4 = [];
@@ -19927,12 +19932,12 @@ function controlFaults(control, policy) {
     if (value2 !== void 0 && is !== value2)
       faults4.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
   };
-  wants("Package", policy.package);
-  wants("Version", policy.version);
-  wants("Architecture", policy.architecture);
-  wants("Provides", policy.provides?.join(", "));
-  wants("Conflicts", policy.conflicts?.join(", "));
-  wants("Replaces", policy.replaces?.join(", "));
+  wants("Package", policy2.package);
+  wants("Version", policy2.version);
+  wants("Architecture", policy2.architecture);
+  wants("Provides", policy2.provides?.join(", "));
+  wants("Conflicts", policy2.conflicts?.join(", "));
+  wants("Replaces", policy2.replaces?.join(", "));
   for (const field of fields.keys())
     if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
   return faults4;
@@ -19998,11 +20003,11 @@ var Tree = class {
 };
 
 // ts-src/inspect/unpack.ts
-async function unpackPackage(file3, folder, policy) {
-  (0, import_node_fs12.mkdirSync)(folder, { recursive: true, mode: 493 });
+async function unpackPackage(file3, folder2, policy2) {
+  (0, import_node_fs12.mkdirSync)(folder2, { recursive: true, mode: 493 });
   const folders2 = [];
-  const contents3 = await readDeb(file3, policy, (member) => {
-    const path2 = (0, import_node_path12.join)(folder, member.path);
+  const contents3 = await readDeb(file3, policy2, (member) => {
+    const path2 = (0, import_node_path12.join)(folder2, member.path);
     if (member.kind === "file") return writer(path2, member);
     if (member.kind === "folder") {
       if (member.path !== "") (0, import_node_fs12.mkdirSync)(path2, 493);
@@ -20010,7 +20015,7 @@ async function unpackPackage(file3, folder, policy) {
     } else if (member.kind === "link") {
       (0, import_node_fs12.symlinkSync)(member.target, path2);
       (0, import_node_fs12.lutimesSync)(path2, member.time, member.time);
-    } else (0, import_node_fs12.linkSync)((0, import_node_path12.join)(folder, member.target), path2);
+    } else (0, import_node_fs12.linkSync)((0, import_node_path12.join)(folder2, member.target), path2);
     return void 0;
   });
   for (const [path2, time2] of folders2.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
@@ -20039,8 +20044,8 @@ async function filesOfBuild(store2, debs) {
   }
   return good(files);
 }
-async function compareBuilds(before, after, folder) {
-  const [a, b] = [await unpack(before, (0, import_node_path13.join)(folder, "before")), await unpack(after, (0, import_node_path13.join)(folder, "after"))];
+async function compareBuilds(before, after, folder2) {
+  const [a, b] = [await unpack(before, (0, import_node_path13.join)(folder2, "before")), await unpack(after, (0, import_node_path13.join)(folder2, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -20053,8 +20058,8 @@ async function compareBuilds(before, after, folder) {
     )
   });
 }
-async function unpack(files, folder) {
-  const targets = [(0, import_node_path13.join)(folder, "package"), (0, import_node_path13.join)(folder, "debug")];
+async function unpack(files, folder2) {
+  const targets = [(0, import_node_path13.join)(folder2, "package"), (0, import_node_path13.join)(folder2, "debug")];
   for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
       await unpackPackage(file3, targets[i], {});
@@ -20216,18 +20221,18 @@ function doubled(builds, runs) {
 }
 var packageTrail = (edges, set, count3) => trail(edges, set).map((n) => n % count3).filter((n, i, a) => n !== a[i - 1]);
 function trail(edges, set) {
-  const start2 = Math.min(...set);
+  const start3 = Math.min(...set);
   const inside = new Set(set);
   const from = /* @__PURE__ */ new Map();
-  let front = [start2];
+  let front = [start3];
   while (front.length) {
     const next2 = [];
     for (const n of front) {
       for (const d of [...edges[n]].sort((a, b) => a - b)) {
-        if (d === start2) {
+        if (d === start3) {
           const path2 = [n];
-          for (let at2 = n; at2 !== start2; at2 = from.get(at2)) path2.unshift(from.get(at2));
-          return [...path2, start2];
+          for (let at2 = n; at2 !== start3; at2 = from.get(at2)) path2.unshift(from.get(at2));
+          return [...path2, start3];
         }
         if (!inside.has(d) || from.has(d)) continue;
         from.set(d, n);
@@ -20236,7 +20241,7 @@ function trail(edges, set) {
     }
     front = next2;
   }
-  return [start2];
+  return [start3];
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
@@ -20265,6 +20270,7 @@ function closuresOf(scope2) {
   const runs = packages.map((p) => numbers(p.run));
   const build4 = packages.map((p) => numbers(p.build));
   const test3 = packages.map((p) => numbers(p.test));
+  const docs2 = packages.map((p) => numbers(p.docs ?? []));
   const brought = packages.map(() => void 0);
   const reach3 = (from) => {
     const seen = new Uint32Array(packages.length + 31 >> 5);
@@ -20288,6 +20294,7 @@ function closuresOf(scope2) {
     index,
     build: build4,
     test: test3,
+    docs: docs2,
     runtimeDependencies: runs,
     runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
     run: (n) => without(brought[n].slice(), n),
@@ -20296,7 +20303,7 @@ function closuresOf(scope2) {
       if (!r) roots.set(n, r = without(reach3(build4[n]), n));
       return r;
     },
-    docsRoot: (n) => numbersIn(reach3([n, ...build4[n]])),
+    docsRoot: (n) => numbersIn(reach3([n, ...build4[n] ?? [], ...docs2[n] ?? []])),
     testRoot: (n) => numbersIn(reach3([n, ...build4[n], ...test3[n]]))
   };
 }
@@ -20459,6 +20466,7 @@ function difference(was, p, settings3) {
   if (!same2([was.tools], [p.tools])) why.push("build tools");
   if (!same2([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
     why.push("test dependencies");
+  if (!same2([was.docs, was.systemDocs], [p.docs, p.systemDocs])) why.push("documentation dependencies");
   why.push(...settings3);
   if (was.blocked === void 0 !== (p.blocked === void 0))
     why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
@@ -20734,6 +20742,7 @@ var forBuild = 1;
 var forRun = 2;
 var forTest = 4;
 var forTool = 8;
+var forDocs = 16;
 var uses = {
   build: forBuild,
   buildtool: forBuild | forTool,
@@ -21497,9 +21506,9 @@ function greatest(values, numbers) {
 function findDepths(sequence, count3) {
   const depth2 = new Int32Array(count3).fill(-1);
   let late = false;
-  for (const { number: number7, planned: planned3, build: build4, run: run2 } of sequence) {
+  for (const { number: number7, planned: planned2, build: build4, run: run2 } of sequence) {
     if (!late) late = build4.some((d) => depth2[d] === -1) || run2.some((d) => depth2[d] === -1);
-    planned3.depth = depth2[number7] = Math.max(greatest(depth2, build4), greatest(depth2, run2)) + 1;
+    planned2.depth = depth2[number7] = Math.max(greatest(depth2, build4), greatest(depth2, run2)) + 1;
   }
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
@@ -21530,8 +21539,8 @@ function block2(evaluated, sequence, diagnostics) {
   };
   for (const n of sequence)
     if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
-  const counts = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(evaluated, node2.number, d) !== void 0);
-  const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts(node2, d)) : void 0;
+  const counts2 = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(evaluated, node2.number, d) !== void 0);
+  const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts2(node2, d)) : void 0;
   const settle2 = (node2) => {
     let changed2 = false;
     for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
@@ -21555,6 +21564,26 @@ function block2(evaluated, sequence, diagnostics) {
     again = false;
     for (const node2 of sequence) if (settle2(node2)) again = true;
   }
+}
+
+// ts-src/plan/docs-needs.ts
+init_diagnostics();
+function addDocsNeeds(node2, p, resolver, reports) {
+  const built = /* @__PURE__ */ new Set();
+  const system = /* @__PURE__ */ new Set();
+  for (const dependency of p.dependencies) {
+    if (dependency.tag !== "doc_depend") continue;
+    const { name: name6 } = dependency;
+    const resolution = resolver.find(name6);
+    if (resolution.from === "built" && resolution.number !== node2.number) built.add(resolution.number);
+    if (resolution.from === "system" || resolution.from === "underlay")
+      for (const s of resolution.packages) system.add(s);
+    if (resolution.from !== "nowhere") continue;
+    const need = { name: name6, id: -1, roles: forDocs, dependency, group: void 0 };
+    reports.unresolved(node2, p, need, resolution);
+  }
+  if (built.size) node2.docs = [...built].sort((a, b) => a - b);
+  if (system.size) node2.planned.systemDocs = [...system].sort(compare);
 }
 
 // ts-src/plan/order.ts
@@ -21603,6 +21632,7 @@ function testCycles(evaluated) {
     build: inside.build,
     run: inside.run,
     test: inside.test,
+    docs: [],
     faults: void 0
   }));
   const count3 = nodes.length;
@@ -21681,7 +21711,7 @@ function debianNamesOf(resolver, distro, name6) {
   const own3 = /^[A-Za-z0-9_-]+$/.test(name6) ? debianPackage(distro, input.name, name6) : "";
   return isDebianName(own3) ? [own3] : [];
 }
-function addConflicts(planned3, p, resolver, distro) {
+function addConflicts(planned2, p, resolver, distro) {
   for (const d of p.dependencies) {
     if (d.tag !== "conflict" && d.tag !== "replace") continue;
     const bounds = debianBounds(d.versions);
@@ -21689,10 +21719,10 @@ function addConflicts(planned3, p, resolver, distro) {
       (debian2) => bounds.length ? bounds.map((b) => `${debian2} (${b})`) : [debian2]
     );
     const field = d.tag === "conflict" ? "conflicts" : "replaces";
-    planned3[field] = [.../* @__PURE__ */ new Set([...planned3[field] ?? [], ...relations3])].sort();
+    planned2[field] = [.../* @__PURE__ */ new Set([...planned2[field] ?? [], ...relations3])].sort();
   }
 }
-function addSystemFiles(planned3, p, resolver, distro, distroFile) {
+function addSystemFiles(planned2, p, resolver, distro, distroFile) {
   const settings3 = resolver.settingsOf(p.name);
   const declared = settings3.declared_system_files ? systemFilesOf(p.manifest.exports) : [];
   const diagnostics = [];
@@ -21703,18 +21733,18 @@ function addSystemFiles(planned3, p, resolver, distro, distroFile) {
   for (const { file: file3, from } of all) {
     const found2 = typeof file3 === "string" ? file3 : planSystemFile(file3, distro.organization, p.name);
     if (typeof found2 !== "string") {
-      (planned3.systemFiles ??= []).push(found2);
+      (planned2.systemFiles ??= []).push(found2);
       continue;
     }
     diagnostics.push(error("system-file", `'${p.name}' can't get a file of the system: ${found2}`, { file: from }));
-    planned3.blocked ??= found2;
+    planned2.blocked ??= found2;
   }
   return diagnostics;
 }
-function nameClashes(planned3, distro, distribution3) {
+function nameClashes(planned2, distro, distribution3) {
   const diagnostics = [];
   const taken2 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
-  for (const { planned: p, file: file3 } of planned3) {
+  for (const { planned: p, file: file3 } of planned2) {
     const other = taken2.get(p.debian);
     taken2.set(p.debian, other ?? `'${p.name}'`);
     if (other === void 0) continue;
@@ -21864,12 +21894,12 @@ var UnmetNeeds = class {
   }
   /** Reports where what meets a need has a version that the need excludes. */
   checkVersion(node2, p, need, r) {
-    const { planned: planned3 } = node2;
+    const { planned: planned2 } = node2;
     const d = need.dependency;
     const [debian2, ...others2] = r.from === "built" ? [] : r.packages;
     const bounds = debianBounds(d.versions);
     if (debian2 !== void 0 && !others2.length && bounds.length)
-      (planned3.systemBounds ??= []).push({ package: debian2, bounds, run: (need.roles & forRun) !== 0 });
+      (planned2.systemBounds ??= []).push({ package: debian2, bounds, run: (need.roles & forRun) !== 0 });
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
         const { name: name6, version: version3 } = this.evaluated.packages[r.number];
@@ -21883,10 +21913,10 @@ var UnmetNeeds = class {
               { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
             )
           );
-          planned3.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
+          planned2.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
         } else if (need.roles & forRun) {
-          if (planned3.bounds === unbounded) planned3.bounds = {};
-          (planned3.bounds[name6] ??= []).push(...debianBounds({ [operator]: bound2 }));
+          if (planned2.bounds === unbounded) planned2.bounds = {};
+          (planned2.bounds[name6] ??= []).push(...debianBounds({ [operator]: bound2 }));
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -21898,7 +21928,7 @@ var UnmetNeeds = class {
             { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }
           )
         );
-        planned3.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
+        planned2.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
       }
     }
   }
@@ -21910,6 +21940,7 @@ function planScope(input, diagnostics) {
 }
 var nobody = Object.freeze([]);
 var named = Object.freeze({ named: true });
+var forTests = (name6) => ({ neededBy: name6, forTests: true });
 var ScopePlanner = class {
   constructor(input, diagnostics) {
     this.input = input;
@@ -21981,7 +22012,7 @@ var ScopePlanner = class {
       );
     }
   }
-  /** The named packages and all that they need to be built, to run and, where they are tested, for that; by number. */
+  /** The named packages and all that they need, for their tests and all documentation too where those are made. */
   closure(roots) {
     const queue = [];
     const { nodes } = this;
@@ -22002,8 +22033,12 @@ var ScopePlanner = class {
     for (const name6 of roots) add2(this.evaluated.number.get(name6), named);
     follow((name6) => ({ neededBy: name6 }));
     for (let i = 0; i < roots.length; i++)
-      if (this.isTested(queue[i])) addAll(queue[i].test, { neededBy: queue[i].planned.name, forTests: true });
-    follow((name6) => ({ neededBy: name6, forTests: true }));
+      if (this.isTested(queue[i])) addAll(queue[i].test, forTests(queue[i].planned.name));
+    follow(forTests);
+    for (const node2 of queue) {
+      addAll(node2.docs, forTests(node2.planned.name));
+      follow(forTests);
+    }
     return queue.sort((a, b) => a.number - b.number);
   }
   isTested(node2) {
@@ -22026,21 +22061,25 @@ var ScopePlanner = class {
           keep2(this.nodes[d], whyFor(queue[next2].planned.name));
     };
     const first2 = nodes.filter((n) => chosen(n.planned.name));
-    const forTests = first2.filter((n) => "forTests" in n.planned.why);
+    const ofTests = first2.filter((n) => "forTests" in n.planned.why);
     for (const n of first2) if (!("forTests" in n.planned.why)) keep2(n, named);
     const roots = [...queue];
     follow((name6) => ({ neededBy: name6 }));
-    for (const n of forTests) keep2(n, n.planned.why);
+    for (const n of ofTests) keep2(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
-      for (const d of n.test) keep2(this.nodes[d], { neededBy: n.planned.name, forTests: true });
-    follow((name6) => ({ neededBy: name6, forTests: true }));
+      for (const d of n.test) keep2(this.nodes[d], forTests(n.planned.name));
+    follow(forTests);
+    for (const n of queue) {
+      for (const other of n.docs.flatMap((d) => this.nodes[d] ?? [])) keep2(other, forTests(n.planned.name));
+      follow(forTests);
+    }
     nodes.forEach((n) => kept3.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept3.has(n));
   }
   newNode(number7, why) {
     const p = this.evaluated.packages[number7];
     const source2 = this.evaluated.input.packages.get(p.name);
-    const planned3 = {
+    const planned2 = {
       name: p.name,
       repository: source2.repository,
       version: p.version,
@@ -22060,12 +22099,12 @@ var ScopePlanner = class {
     };
     const { distro, distroFile } = this.input;
     if (this.resolver.settingsOf.any)
-      this.diagnostics.push(...addSystemFiles(planned3, p, this.resolver, distro, distroFile));
-    addConflicts(planned3, p, this.resolver, distro);
-    const node2 = { number: number7, planned: planned3, build: nobody, run: nobody, test: nobody, faults: void 0 };
+      this.diagnostics.push(...addSystemFiles(planned2, p, this.resolver, distro, distroFile));
+    addConflicts(planned2, p, this.resolver, distro);
+    const node2 = { number: number7, planned: planned2, build: nobody, run: nobody, test: nobody, docs: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source2.buildBackend);
-    if (implied.build.length) planned3.impliedBuild = [...implied.build];
-    if (implied.test.length) planned3.impliedTest = [...implied.test];
+    if (implied.build.length) planned2.impliedBuild = [...implied.build];
+    if (implied.test.length) planned2.impliedTest = [...implied.test];
     if (!isBuildType(p.buildType)) {
       fault2(
         node2,
@@ -22075,12 +22114,12 @@ var ScopePlanner = class {
           hint: `${Object.keys(buildTypes).join(", ")} are; or say in package_settings that the platform provides it`
         })
       );
-      planned3.blocked = `its build type '${p.buildType}' is not known`;
+      planned2.blocked = `its build type '${p.buildType}' is not known`;
     }
     return node2;
   }
   needsOf(node2) {
-    const { number: number7, planned: planned3 } = node2;
+    const { number: number7, planned: planned2 } = node2;
     const { evaluated, elsewhere } = this;
     const p = evaluated.packages[number7];
     const { system } = this;
@@ -22118,9 +22157,10 @@ var ScopePlanner = class {
     const settings3 = this.resolver.settingsOf(p.name);
     if (settings3.build_depends) requires(settings3.build_depends, forBuild);
     if (settings3.depends) requires(settings3.depends, forRun);
-    planned3.systemBuild = having(system, forBuild);
-    planned3.systemRun = having(system, forRun);
-    planned3.systemTest = having(system, forTest);
+    planned2.systemBuild = having(system, forBuild);
+    planned2.systemRun = having(system, forRun);
+    planned2.systemTest = having(system, forTest);
+    if (this.input.selection.docs) addDocsNeeds(node2, p, this.resolver, this.unmet);
   }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
@@ -22133,6 +22173,7 @@ var ScopePlanner = class {
       p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names4[d]);
       p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names4[d]);
       p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names4[d]);
+      if (node2.docs.length) p.docs = node2.docs.map((d) => names4[d] ?? "");
       p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names4[d]);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
@@ -22388,12 +22429,12 @@ var environment = () => ({
   GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
-var git = (args, options6 = {}) => run("git", options6.gitDir ? ["--git-dir", options6.gitDir, ...args] : args, {
-  ...options6.cwd ? { cwd: options6.cwd } : {},
-  ...options6.input === void 0 ? {} : { input: options6.input },
-  ...options6.signal ? { signal: options6.signal } : {},
-  ...options6.binary ? { encoding: "latin1" } : {},
-  env: { ...environment(), ...options6.env }
+var git = (args, options5 = {}) => run("git", options5.gitDir ? ["--git-dir", options5.gitDir, ...args] : args, {
+  ...options5.cwd ? { cwd: options5.cwd } : {},
+  ...options5.input === void 0 ? {} : { input: options5.input },
+  ...options5.signal ? { signal: options5.signal } : {},
+  ...options5.binary ? { encoding: "latin1" } : {},
+  env: { ...environment(), ...options5.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -22411,13 +22452,13 @@ function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
   return passing.test(stderr) ? "passing" : void 0;
 }
-async function patiently(args, options6, { url: url2, submodule, reporter: reporter2 }) {
+async function patiently(args, options5, { url: url2, submodule, reporter: reporter2 }) {
   const ask3 = askFor(url2, submodule === true);
   for (let tried2 = 0; ; tried2++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask3.url), { ...options6, env: { ...ask3.env, ...options6.env }, signal })
+      git(args(ask3.url), { ...options5, env: { ...ask3.env, ...options5.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : passingFault(o.stderr);
@@ -22441,8 +22482,8 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options6) {
-  const out = await git(args, options6);
+async function told3(args, options5) {
+  const out = await git(args, options5);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
@@ -22452,29 +22493,29 @@ async function told3(args, options6) {
 }
 
 // ts-src/read/git/checkout.ts
-async function checkout(snapshot2, tree, folder) {
-  (0, import_node_fs14.mkdirSync)(folder, { recursive: true });
-  const index = `${folder}.index`;
+async function checkout(snapshot2, tree, folder2) {
+  (0, import_node_fs14.mkdirSync)(folder2, { recursive: true });
+  const index = `${folder2}.index`;
   try {
-    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
-    const read3 = await git(["read-tree", tree], { gitDir: snapshot2.gitDir, env, cwd: folder });
-    const out = read3.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
+    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder2 };
+    const read3 = await git(["read-tree", tree], { gitDir: snapshot2.gitDir, env, cwd: folder2 });
+    const out = read3.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder2}/`], {
       gitDir: snapshot2.gitDir,
       env,
-      cwd: folder
+      cwd: folder2
     }) : read3;
-    if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, tree, folder);
+    if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, tree, folder2);
     return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
     (0, import_node_fs14.rmSync)(index, { force: true });
   }
 }
-async function bringLargeFiles(gitDir, tree, folder) {
+async function bringLargeFiles(gitDir, tree, folder2) {
   const attributes = await git([...local, "ls-tree", "-r", "-z", "--name-only", tree], { gitDir });
   const files = attributes.stdout.split("\0").filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
-  if (!files.some((f) => readText((0, import_node_path14.join)(folder, f)).includes("filter=lfs"))) return good(folder);
+  if (!files.some((f) => readText((0, import_node_path14.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
   const found2 = await run("find", [
-    folder,
+    folder2,
     "-type",
     "f",
     "-size",
@@ -22487,11 +22528,11 @@ async function bringLargeFiles(gitDir, tree, folder) {
     "+"
   ]);
   const pointers = found2.stdout.split("\0").filter(Boolean);
-  if (!pointers.length) return good(folder);
+  if (!pointers.length) return good(folder2);
   const fault3 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path14.relative)(folder, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+      `${(0, import_node_path14.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -22519,18 +22560,18 @@ async function bringLargeFiles(gitDir, tree, folder) {
       return fault3(got.code === 0 ? "what the server sent is not it" : lastLine(got));
     (0, import_node_fs14.writeFileSync)(file3, bytes);
   }
-  return good(folder);
+  return good(folder2);
 }
 var readText = (file3) => {
   const status = (0, import_node_fs14.lstatSync)(file3, { throwIfNoEntry: false });
   return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file3, "utf8") : "";
 };
-async function checkoutRef(folder, ref2, state) {
-  const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder });
-  if (asked.code !== 0) return bad(error("history", `${folder} is in no git repository, so it has no '${ref2}'`));
+async function checkoutRef(folder2, ref2, state) {
+  const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
+  if (asked.code !== 0) return bad(error("history", `${folder2} is in no git repository, so it has no '${ref2}'`));
   const [top, gitDir] = asked.stdout.trim().split("\n");
   const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], {
-    cwd: folder
+    cwd: folder2
   });
   const commit2 = resolved.stdout.trim();
   if (resolved.code !== 0)
@@ -22793,9 +22834,9 @@ async function fetchArchive(entry, url2, state) {
   const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
   if (known3 && await hasTree(gitDir, known3)) return good({ gitDir, commit: commit2, tree: known3 });
-  const folder = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file3 = (0, import_node_path16.join)(folder, "archive");
+    const file3 = (0, import_node_path16.join)(folder2, "archive");
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
@@ -22805,7 +22846,7 @@ async function fetchArchive(entry, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
-    const content = (0, import_node_path16.join)(folder, "content");
+    const content = (0, import_node_path16.join)(folder2, "content");
     (0, import_node_fs16.mkdirSync)(content);
     const fits = await unpacksWithin(file3, entry.type);
     if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
@@ -22815,7 +22856,7 @@ async function fetchArchive(entry, url2, state) {
     const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path16.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path16.join)(folder, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path16.join)(folder2, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
       const tree = await told3(["write-tree"], { gitDir, env });
@@ -22825,7 +22866,7 @@ async function fetchArchive(entry, url2, state) {
       return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
-    (0, import_node_fs16.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs16.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
@@ -22857,34 +22898,34 @@ async function lostSubmodules(root, url2) {
     ];
   });
 }
-async function snapshotFolder(folder, state) {
+async function snapshotFolder(folder2, state) {
   const gitDir = (0, import_node_path16.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
-    const tree = await treeOfFolder(gitDir, folder, 0);
+    const tree = await treeOfFolder(gitDir, folder2, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
   });
 }
-async function treeOfFolder(gitDir, folder, depth2) {
+async function treeOfFolder(gitDir, folder2, depth2) {
   const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
   const env = { GIT_INDEX_FILE: index };
   try {
-    const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder, "add", "--all", "."], {
+    const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder2, "add", "--all", "."], {
       gitDir,
       env,
-      cwd: folder
+      cwd: folder2
     });
-    if (added.code !== 0) return bad(error("source-folder", `can't read ${folder}: ${lastLine(added)}`));
-    const listed = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder });
+    if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${lastLine(added)}`));
+    const listed = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
     if (!listed.ok) return listed;
     const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder, path2), depth2 + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
+      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
-        env: { ...env, GIT_WORK_TREE: folder },
-        cwd: folder
+        env: { ...env, GIT_WORK_TREE: folder2 },
+        cwd: folder2
       });
       const placed = removed.ok ? await told3(["read-tree", `--prefix=${path2}/`, inner.value], {
         gitDir,
@@ -23020,9 +23061,9 @@ function versionAttributesOf(more) {
 
 // ts-src/read/manifest/redundant.ts
 function redundant(dependencies, format, fault3) {
-  const counts = /* @__PURE__ */ new Map();
-  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
-  const repeated = dependencies.filter((d) => counts.get(d.name) > 1);
+  const counts2 = /* @__PURE__ */ new Map();
+  for (const d of dependencies) counts2.set(d.name, (counts2.get(d.name) ?? 0) + 1);
+  const repeated = dependencies.filter((d) => counts2.get(d.name) > 1);
   const id = (d) => d.versions === void 0 && d.condition === void 0 ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
   const seen = /* @__PURE__ */ new Map();
   for (const d of repeated) {
@@ -23348,8 +23389,8 @@ var PlainReader = class {
     return this.element(name6, attributes, text8.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name6, attributes, text8, start2) {
-    while (this.newline >= 0 && this.newline < start2) {
+  element(name6, attributes, text8, start3) {
+    while (this.newline >= 0 && this.newline < start3) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
@@ -23555,13 +23596,13 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
     if (tab < 0) continue;
     const [, type, object3] = line2.slice(0, tab).split(" ");
     const path2 = line2.slice(tab + 1);
-    const folder = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
-    const base = path2.slice(folder ? folder.length + 1 : 0);
+    const folder2 = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
+    const base = path2.slice(folder2 ? folder2.length + 1 : 0);
     if (type === "tree") trees.set(path2, object3);
-    else if (base === "package.xml") found2.push({ path: folder, blob: object3 });
-    else if (base === "pyproject.toml") pyprojects.set(folder, object3);
-    else if (base === "setup.py") setups.add(folder);
-    else if (ignoreMarkers.has(base)) ignored.add(folder);
+    else if (base === "package.xml") found2.push({ path: folder2, blob: object3 });
+    else if (base === "pyproject.toml") pyprojects.set(folder2, object3);
+    else if (base === "setup.py") setups.add(folder2);
+    else if (ignoreMarkers.has(base)) ignored.add(folder2);
   }
   const above2 = (path2) => path2.split("/").map((_, i, parts2) => parts2.slice(0, i).join("/"));
   const roots = new Set(found2.map((f) => f.path));
@@ -23608,7 +23649,7 @@ function parsePackages(repository2, text8) {
 
 // ts-src/read/folders.ts
 var maximumDepth3 = 100;
-function readFolder(root, folder) {
+function readFolder(root, folder2) {
   const diagnostics = [];
   const packages = [];
   const stack = [{ path: "", depth: 0 }];
@@ -23616,12 +23657,12 @@ function readFolder(root, folder) {
     const { path: path2, depth: depth2 } = at2;
     let entries;
     try {
-      entries = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder, path2), { withFileTypes: true });
+      entries = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
-        return bad(error("file-missing", `the folder ${folder} can't be read`, { hint: e.message }));
+        return bad(error("file-missing", `the folder ${folder2} can't be read`, { hint: e.message }));
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path19.join)(folder, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path19.join)(folder2, path2)} can't be read: packages in it are not seen`, {
           hint: e.message
         })
       );
@@ -23629,16 +23670,16 @@ function readFolder(root, folder) {
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder, path2), (0, import_node_path19.join)(folder, path2), e.name, diagnostics);
+      if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder2, path2), (0, import_node_path19.join)(folder2, path2), e.name, diagnostics);
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file3 = (0, import_node_path19.join)(folder, path2, "package.xml");
+      const file3 = (0, import_node_path19.join)(folder2, path2, "package.xml");
       const read3 = parseManifest(readStart((0, import_node_path19.join)(root, file3), largestManifest + 1), file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
       const has = (name6) => entries.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf(readStart((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), largestManifest)) : {};
+      const backend = python ? backendOf(readStart((0, import_node_path19.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
-        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file3, manifest: read3.value, ...backend });
+        packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
       continue;
     }
     if (depth2 < maximumDepth3) {
@@ -23661,10 +23702,10 @@ function linkTold(at2, shown5, name6, diagnostics) {
     })
   );
 }
-var repositoryName = (path2, folder) => (path2.split("/")[0] || folder.split("/").pop()).replace(/[^A-Za-z0-9._+-]/g, "_");
+var repositoryName = (path2, folder2) => (path2.split("/")[0] || folder2.split("/").pop()).replace(/[^A-Za-z0-9._+-]/g, "_");
 async function pinFolder(sources, state) {
-  const folder = sources[0].url;
-  const snapshot2 = await snapshotFolder(folder, state);
+  const folder2 = sources[0].url;
+  const snapshot2 = await snapshotFolder(folder2, state);
   if (!snapshot2.ok) return snapshot2;
   const asked = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
     gitDir: snapshot2.value.gitDir
@@ -23674,7 +23715,7 @@ async function pinFolder(sources, state) {
     return bad(
       error(
         "source-folder",
-        `packages of ${folder} are left out by its .gitignore: ${asked.stderr.trim().split("\n")[0]}`
+        `packages of ${folder2} are left out by its .gitignore: ${asked.stderr.trim().split("\n")[0]}`
       )
     );
   return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: trees[i] })));
@@ -24375,8 +24416,8 @@ function parseOverrides(texts) {
     const [, name6, kind, value2] = m;
     if (overrides.has(name6)) fault3(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
-      const folder = (0, import_node_path23.resolve)(value2);
-      if (isFolder(folder)) overrides.set(name6, { folder });
+      const folder2 = (0, import_node_path23.resolve)(value2);
+      if (isFolder(folder2)) overrides.set(name6, { folder: folder2 });
       else fault3(text8, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name6, { ref: value2 });
@@ -24600,11 +24641,11 @@ var PackageCollection = class {
       );
   }
   /** The packages of a folder of the distro repository, as they stand there. */
-  addFolder(workspace, folder) {
-    const read3 = readFolder(workspace.root, folder);
+  addFolder(workspace, folder2) {
+    const read3 = readFolder(workspace.root, folder2);
     this.diagnostics.push(...read3.diagnostics.map((d) => ({ file: workspace.file, ...d })));
     if (!read3.ok) return;
-    const url2 = (0, import_node_path24.join)(workspace.root, folder);
+    const url2 = (0, import_node_path24.join)(workspace.root, folder2);
     for (const p of read3.value)
       this.add(
         {
@@ -24655,7 +24696,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
     diagnostics.push(...found2.diagnostics);
     if (found2.ok) collection.addRepository(found2.value, repository2);
   }
-  for (const folder of settings3.folders) collection.addFolder(workspace, folder);
+  for (const folder2 of settings3.folders) collection.addFolder(workspace, folder2);
   return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name6, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
 }
 async function readRepository(request) {
@@ -24956,9 +24997,9 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder = (0, import_node_path27.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs22.mkdirSync)(folder, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path27.join)(folder, "InRelease"));
+  const folder2 = (0, import_node_path27.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  (0, import_node_fs22.mkdirSync)(folder2, { recursive: true });
+  const inRelease = temporaryBeside((0, import_node_path27.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
@@ -24984,7 +25025,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     const architecture3 = platform3.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
-      const index = await readIndex2(base, release2, `${component2}/binary-${architecture3}`, folder);
+      const index = await readIndex2(base, release2, `${component2}/binary-${architecture3}`, folder2);
       if (!index.ok) return index;
       let name6 = "";
       for (const line2 of index.value.split("\n")) {
@@ -25001,7 +25042,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     (0, import_node_fs22.rmSync)(inRelease, { force: true });
   }
 }
-async function readIndex2(base, release2, path2, folder) {
+async function readIndex2(base, release2, path2, folder2) {
   const digests = /* @__PURE__ */ new Map();
   let inside = false;
   for (const line2 of release2.split("\n")) {
@@ -25016,7 +25057,7 @@ async function readIndex2(base, release2, path2, folder) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept3 = (0, import_node_path27.join)(folder, digest4);
+    const kept3 = (0, import_node_path27.join)(folder2, digest4);
     const text8 = readIf(kept3);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept3);
@@ -25071,19 +25112,20 @@ async function openWorkspace(values) {
   const root = (0, import_node_path28.resolve)(read3.value.root);
   return good({ ...read3.value, root, state: (0, import_node_path28.resolve)(read3.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options6 = {}) {
-  const inputs = await readValues(values, packages, options6);
+async function readAndPlan(values, packages, options5 = {}) {
+  const inputs = await readValues(values, packages, options5);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options6 = {}) {
-  const workspace = options6.workspace ? good(options6.workspace) : await openWorkspace(values);
+async function readValues(values, packages, options5 = {}) {
+  const workspace = options5.workspace ? good(options5.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options6.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options6);
+  const kinds4 = { ...options5.tests ? { tests: true } : {}, ...options5.docs ? { docs: true } : {} };
+  const selection = { ...selectionOf(values, packages), ...kinds4 };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options5);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
     const changed2 = await changedSince(inputs.value, values["changed-since"], selection);
@@ -25092,7 +25134,7 @@ async function readValues(values, packages, options6 = {}) {
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name6 of Object.keys(workspace.distro.distributions).sort()) {
@@ -25103,7 +25145,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options6 = {}) {
   }
   if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options6.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -25146,8 +25188,8 @@ async function comparePlanned(before, after) {
 }
 async function pinFolders({ workspace, plan: plan2 }) {
   const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
-  for (const folder of new Set(inFolders.map((p) => p.source.url))) {
-    const packages = inFolders.filter((p) => p.source.url === folder);
+  for (const folder2 of new Set(inFolders.map((p) => p.source.url))) {
+    const packages = inFolders.filter((p) => p.source.url === folder2);
     const pinned = await pinFolder(
       packages.map((p) => p.source),
       workspace.state
@@ -25156,18 +25198,18 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path28.join)(workspace.urlBase, (0, import_node_path28.relative)(workspace.root, folder))
+        url: (0, import_node_path28.join)(workspace.urlBase, (0, import_node_path28.relative)(workspace.root, folder2))
       }
     );
   }
 }
 var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
-  const folder = await checkoutRef(workspace.root, ref2, workspace.state);
-  if (!folder.ok) return folder;
+  const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
+  if (!folder2.ok) return folder2;
   const file3 = (0, import_node_path28.join)(
-    folder.value.folder,
-    (0, import_node_path28.relative)(folder.value.top, workspace.root),
+    folder2.value.folder,
+    (0, import_node_path28.relative)(folder2.value.top, workspace.root),
     (0, import_node_path28.relative)(workspace.root, (0, import_node_path28.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
@@ -25186,8 +25228,8 @@ async function changedSince(inputs, ref2, selection) {
   const compared = await compareWith(inputs, ref2, selection);
   return compared.ok ? good(changedIn(compared.value.changes)) : compared;
 }
-async function compareWith(inputs, ref2, { tests }) {
-  const everything = tests ? { tests } : {};
+async function compareWith(inputs, ref2, { tests, docs: docs2 }) {
+  const everything = { ...tests ? { tests } : {}, ...docs2 ? { docs: docs2 } : {} };
   const before = await planAt(inputs.workspace, ref2, everything);
   if (!before.ok) return before;
   const whole3 = planInputs(inputs, everything);
@@ -25215,7 +25257,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder = (0, import_node_fs24.mkdtempSync)((0, import_node_path29.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs24.mkdtempSync)((0, import_node_path29.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -25229,7 +25271,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
       const faults4 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
       const [before, after] = files.flatMap((f) => f.ok ? [f.value] : []);
-      const compared = before && after ? await compareBuilds(before, after, folder) : void 0;
+      const compared = before && after ? await compareBuilds(before, after, folder2) : void 0;
       if (!compared?.ok) {
         showDiagnostics([...faults4, ...compared?.diagnostics ?? []]);
         return exit.failed;
@@ -25239,7 +25281,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs24.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs24.rmSync)(folder2, { recursive: true, force: true });
     }
   }
 });
@@ -25358,9 +25400,9 @@ function parseTemplate(template, tags2) {
   }
   compileTags2(tags2 || mustache.tags);
   var scanner2 = new Scanner(template);
-  var start2, type, value2, chr, token3, openSection;
+  var start3, type, value2, chr, token3, openSection;
   while (!scanner2.eos()) {
-    start2 = scanner2.pos;
+    start3 = scanner2.pos;
     value2 = scanner2.scanUntil(openingTagRe);
     if (value2) {
       for (var i = 0, valueLength = value2.length; i < valueLength; ++i) {
@@ -25373,8 +25415,8 @@ function parseTemplate(template, tags2) {
           lineHasNonSpace = true;
           indentation += " ";
         }
-        tokens.push(["text", chr, start2, start2 + 1]);
-        start2 += 1;
+        tokens.push(["text", chr, start3, start3 + 1]);
+        start3 += 1;
         if (chr === "\n") {
           stripSpace();
           indentation = "";
@@ -25403,9 +25445,9 @@ function parseTemplate(template, tags2) {
     if (!scanner2.scan(closingTagRe))
       throw new Error("Unclosed tag at " + scanner2.pos);
     if (type == ">") {
-      token3 = [type, value2, start2, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
+      token3 = [type, value2, start3, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
     } else {
-      token3 = [type, value2, start2, scanner2.pos];
+      token3 = [type, value2, start3, scanner2.pos];
     }
     tagIndex++;
     tokens.push(token3);
@@ -25414,9 +25456,9 @@ function parseTemplate(template, tags2) {
     } else if (type === "/") {
       openSection = sections2.pop();
       if (!openSection)
-        throw new Error('Unopened section "' + value2 + '" at ' + start2);
+        throw new Error('Unopened section "' + value2 + '" at ' + start3);
       if (openSection[1] !== value2)
-        throw new Error('Unclosed section "' + openSection[1] + '" at ' + start2);
+        throw new Error('Unclosed section "' + openSection[1] + '" at ' + start3);
     } else if (type === "name" || type === "{" || type === "&") {
       nonSpace = true;
     } else if (type === "=") {
@@ -25976,13 +26018,16 @@ function renderSummary(results, tails, milliseconds) {
   const stopped = results.filter((r) => r.state === "stopped");
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words4[s]}`);
+  const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words4[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
   const tests = results.filter((t) => t.kind === "test").length;
   const docs2 = results.length - builds - tests;
-  lines.push(
-    `${plural(builds, "package")}${tests ? ` and the tests of ${plural(tests, "package")}` : ""}${docs2 ? ` and the documentation of ${plural(docs2, "package")}` : ""} in ${duration2(milliseconds)}: ${counts.join(", ") || "nothing to do"}`
-  );
+  const what = [
+    ...builds || !(tests || docs2) ? [plural(builds, "package")] : [],
+    ...tests ? [`the tests of ${plural(tests, "package")}`] : [],
+    ...docs2 ? [`the documentation of ${plural(docs2, "package")}`] : []
+  ];
+  lines.push(`${what.join(" and ")} in ${duration2(milliseconds)}: ${counts2.join(", ") || "nothing to do"}`);
   return `${lines.join("\n")}
 `;
 }
@@ -26000,6 +26045,7 @@ function renderHeadline(title, results, faults4, abi2 = [], more = []) {
       ["stopped", results.filter((t) => t.state === "stopped" || t.state === "blocked").length]
     ].filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
     ...count3("test", "passed", "cached") ? [`tests of ${plural(count3("test", "passed", "cached"), "package")} passed`] : [],
+    ...count3("docs", "built", "cached") ? [`documentation of ${plural(count3("docs", "built", "cached"), "package")}`] : [],
     ...more,
     ...abi2.length ? [`ABI of ${abi2.slice(0, 3).join(", ")}${abi2.length > 3 ? ` and ${abi2.length - 3} more` : ""} changes`] : []
   ];
@@ -26044,18 +26090,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder = (0, import_node_path31.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path31.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
-    names4 = (0, import_node_fs25.readdirSync)(folder).sort();
+    names4 = (0, import_node_fs25.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
     readIf((0, import_node_path31.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder, n)) ?? "")
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path31.join)(folder, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path31.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -26095,8 +26141,8 @@ function parseDeb822(text8) {
 }
 function baseSources(platform3, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options6 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options6 ? `[${options6}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options5 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform3;
   if (mirror) {
@@ -26142,11 +26188,11 @@ while read -r option; do
     FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
   done
 done`;
-function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, options6) {
+function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, options5) {
   const include = platform3.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform3.include];
   const args = [
     `--variant=${platform3.image ? "apt" : "buildd"}`,
-    `--mode=${options6.plain ? "unshare" : "root"}`,
+    `--mode=${options5.plain ? "unshare" : "root"}`,
     `--architectures=${architecture3}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -26227,34 +26273,34 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path32.join)(hierarchy.root, own3);
-      (0, import_node_fs26.mkdirSync)(folder);
-      made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder, "pids.max"), String(limits2.processes));
-      if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits2.memory);
+      const folder2 = (0, import_node_path32.join)(hierarchy.root, own3);
+      (0, import_node_fs26.mkdirSync)(folder2);
+      made2.push({ folder: folder2, hierarchy });
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
-    for (const { folder } of made2) remove(folder);
+    for (const { folder: folder2 } of made2) remove(folder2);
     return void 0;
   }
   return {
     folders: made2.map((m) => m.folder),
     close() {
       const met = made2.map((m) => limitMet(m.folder, m.hierarchy)).find((m) => m !== void 0);
-      for (const { folder } of made2) remove(folder);
+      for (const { folder: folder2 } of made2) remove(folder2);
       return met;
     }
   };
 }
-function limitMemory(folder, version3, bytes) {
-  (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path32.join)(folder, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+function limitMemory(folder2, version3, bytes) {
+  (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path32.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs26.existsSync)(swap)) (0, import_node_fs26.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
-function limitMet(folder, { version: version3, controllers }) {
+function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path32.join)(folder, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path32.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -26354,8 +26400,8 @@ function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
 }
 async function clientPackage() {
-  const policy = await run("apt-cache", ["policy", "docker-cli"]);
-  return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy.stdout)).join(" ");
+  const policy2 = await run("apt-cache", ["policy", "docker-cli"]);
+  return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy2.stdout)).join(" ");
 }
 var roomNeeded = 10 * 2 ** 30;
 function describeMachine(state) {
@@ -26502,9 +26548,9 @@ async function openScratch(state, driver) {
   (0, import_node_fs29.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder = (0, import_node_path34.join)(session ?? (0, import_node_path34.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
-  (0, import_node_fs29.mkdirSync)(folder, { recursive: true });
-  return folder;
+  const folder2 = (0, import_node_path34.join)(session ?? (0, import_node_path34.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  (0, import_node_fs29.mkdirSync)(folder2, { recursive: true });
+  return folder2;
 }
 async function closeScratch(driver) {
   if (!session) return;
@@ -27048,9 +27094,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path35.join)(folder, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path35.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -27063,7 +27109,7 @@ Description: keys of the package repository of ${organization}
     );
     return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
   } finally {
-    (0, import_node_fs30.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs30.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -27277,8 +27323,8 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
 async function stageSuite(input) {
   const { endpoint, signer, state, id, suite: suite2, pooled } = input;
   const { name: name6, files } = suite2;
-  const folder = `dists/${name6}`;
-  const seen = await endpoint.read(`${folder}/InRelease`);
+  const folder2 = `dists/${name6}`;
+  const seen = await endpoint.read(`${folder2}/InRelease`);
   const before = seen && readRelease(seen.data.toString("utf8"));
   const current = before?.whole === true && before.state === id && !input.renew && before.signedBy.join() === signer.fingerprints.join() && files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
   const fields = commonFields(input);
@@ -27338,8 +27384,8 @@ async function placeHashed(endpoint, suite2) {
 }
 async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
   const name6 = `states/${shortId(id)}`;
-  const folder = `dists/${name6}/${suite2.name}`;
-  const seen = await endpoint.read(`${folder}/InRelease`);
+  const folder2 = `dists/${name6}/${suite2.name}`;
+  const seen = await endpoint.read(`${folder2}/InRelease`);
   const there = seen && readRelease(seen.data.toString("utf8"));
   if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
   const release2 = renderRelease({ ...fields, suite: name6, codename: suite2.name, byHash: false }, suite2.files);
@@ -27348,8 +27394,8 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
   await hashed;
   if (!await pooled) return good(void 0);
   await endpoint.putAll([
-    ...writtenOf(suite2).map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
-    { name: `${folder}/InRelease`, data: Buffer.from(signed.value) }
+    ...writtenOf(suite2).map((f) => ({ name: `${folder2}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
+    { name: `${folder2}/InRelease`, data: Buffer.from(signed.value) }
   ]);
   return good(void 0);
 }
@@ -27613,8 +27659,8 @@ async function checkServed(endpoint, state, before, publicKey) {
   const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before);
-    for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs32.mkdirSync)((0, import_node_path37.join)(root, folder), { recursive: true });
+    for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
+      (0, import_node_fs32.mkdirSync)((0, import_node_path37.join)(root, folder2), { recursive: true });
     (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "status"), "");
     (0, import_node_fs32.writeFileSync)(
       (0, import_node_path37.join)(root, "etc/sources.list.d/slipway.sources"),
@@ -27968,11 +28014,11 @@ function paragraphs(text8) {
   }
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
-function wrapped(text8, width6) {
+function wrapped(text8, width7) {
   const lines = [];
   let line2 = "";
   for (const word3 of text8.split(" ").filter(Boolean)) {
-    if (line2 && line2.length + 1 + word3.length > width6) {
+    if (line2 && line2.length + 1 + word3.length > width7) {
       lines.push(line2);
       line2 = word3;
     } else line2 = line2 ? `${line2} ${word3}` : word3;
@@ -28351,22 +28397,22 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder = (0, import_node_fs34.mkdtempSync)((0, import_node_path39.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs34.mkdtempSync)((0, import_node_path39.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder, "signature"), signature);
-    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder, "text"), text8);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder2, "signature"), signature);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
-      ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2],
+      ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
       input === void 0 ? {} : { input }
     );
     await gpg2(["--import"], publicKey);
     const listed = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path39.join)(folder, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path39.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path39.join)(folder, "signature"), (0, import_node_path39.join)(folder, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path39.join)(folder2, "signature"), (0, import_node_path39.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
@@ -28374,7 +28420,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
-    (0, import_node_fs34.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs34.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -28408,15 +28454,15 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command2, args, options6) => run("nsenter", [...enter2, "--", command2, ...args], options6),
+    run: (command2, args, options5) => run("nsenter", [...enter2, "--", command2, ...args], options5),
     close: held.end
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs35.mkdtempSync)("/dev/shm/slipway-");
-  const held = await holder("sh", ["-c", watch, "watch", folder]);
+  const folder2 = (0, import_node_fs35.mkdtempSync)("/dev/shm/slipway-");
+  const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path40.join)(folder, "g");
+  const home = (0, import_node_path40.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -28460,7 +28506,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options6) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options6);
+var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -28574,7 +28620,7 @@ async function signerOf(at2, keys) {
         return checked.ok ? good(signed.stdout) : checked;
       });
     },
-    run: (command2, args, options6 = {}) => at2.run(command2, args, { ...options6, env: { ...process.env, ...options6.env, GNUPGHOME: at2.home } })
+    run: (command2, args, options5 = {}) => at2.run(command2, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command: command2, publicKey }) {
@@ -29034,11 +29080,11 @@ function sourcesOf(endpoint, suites, names4, signer) {
   );
 }
 function dropArchitectures(next2, runs, names4) {
-  const planned3 = new Set(
+  const planned2 = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2))
-    if (names4.has(key.slice(0, key.lastIndexOf("/"))) && !planned3.has(key)) delete next2[key];
+    if (names4.has(key.slice(0, key.lastIndexOf("/"))) && !planned2.has(key)) delete next2[key];
 }
 
 // ts-src/publish/rules.ts
@@ -29070,12 +29116,12 @@ var import_node_path44 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
-  constructor(folder) {
-    this.folder = folder;
-    this.where = folder;
-    this.id = `file:${encodeURI(folder)}`;
-    this.uri = `file://${encodeURI(folder)}`;
-    this.blobs = new FileBlobs(folder);
+  constructor(folder2) {
+    this.folder = folder2;
+    this.where = folder2;
+    this.id = `file:${encodeURI(folder2)}`;
+    this.uri = `file://${encodeURI(folder2)}`;
+    this.blobs = new FileBlobs(folder2);
   }
   id;
   where;
@@ -29230,14 +29276,14 @@ var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No ru
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
 function tellingPart(log, most7 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
-  const start2 = Math.max(
+  const start3 = Math.max(
     0,
     lines.findLastIndex((l) => l.startsWith("== "))
   );
   const first2 = lines.findIndex(
-    (l, i) => i > start2 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
+    (l, i) => i > start3 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start2, first2 - 3);
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start3, first2 - 3);
   return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text8) => printable(text8.trim()).slice(0, 300);
@@ -29498,7 +29544,7 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
 var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
-var picture = (width6, height, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width6)}" height="${Math.ceil(height)}">
+var picture = (width7, height2, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width7)}" height="${Math.ceil(height2)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts2.join("\n")}
 </svg>
@@ -29513,19 +29559,19 @@ function layOut(tasks) {
   }
   const boxes = /* @__PURE__ */ new Map();
   let x = 10;
-  let height = 0;
+  let height2 = 0;
   for (const column of columns2) {
     if (!column) continue;
-    const width6 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
-    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width6 }));
-    height = Math.max(height, column.length * 26);
-    x += width6 + 34;
+    const width7 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
+    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width7 }));
+    height2 = Math.max(height2, column.length * 26);
+    x += width7 + 34;
   }
-  return { boxes, width: x, height: height + 20 };
+  return { boxes, width: x, height: height2 + 20 };
 }
 function renderNeeds(tasks) {
   const builds = tasks.filter((t) => t.kind === "build");
-  const { boxes, width: width6, height } = layOut(builds);
+  const { boxes, width: width7, height: height2 } = layOut(builds);
   const below2 = /* @__PURE__ */ new Map();
   for (const t of builds) {
     const all = /* @__PURE__ */ new Set();
@@ -29554,7 +29600,7 @@ function renderNeeds(tasks) {
       `<g><title>${title}</title><rect x="${x.toFixed(0)}" y="${y}" ${size3} fill="${color}" fill-opacity="0.3" stroke="${color}"/>${text3(x + 6, y + 14, task.name)}</g>`
     );
   }
-  return picture(width6, height, [...edges, ...nodes]);
+  return picture(width7, height2, [...edges, ...nodes]);
 }
 function renderTimeline(tasks) {
   const ran = tasks.flatMap(
@@ -29563,8 +29609,8 @@ function renderTimeline(tasks) {
   if (!ran.length) return void 0;
   const begun = Math.min(...ran.map((r) => r.from));
   const ended = Math.max(...ran.map((r) => r.to));
-  const width6 = Math.min(8e3, Math.max(1160, ran.length * 14));
-  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width6 - 20) + 10;
+  const width7 = Math.min(8e3, Math.max(1160, ran.length * 14));
+  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width7 - 20) + 10;
   const free = [];
   const bars = ran.map(({ t, from, to }) => {
     let row = free.findIndex((end2) => end2 <= from);
@@ -29578,12 +29624,12 @@ function renderTimeline(tasks) {
     const size3 = `width="${wide.toFixed(1)}" height="22" rx="3"`;
     return `<g><title>${title}</title><rect x="${x(from).toFixed(1)}" y="${y}" ${size3} fill="${stateColor(t.state)}" fill-opacity="0.4"/>${shown5}</g>`;
   });
-  const height = free.length * 26 + 34;
+  const height2 = free.length * 26 + 34;
   const lines = Array.from({ length: 9 }, (_, i) => {
     const at2 = begun + (ended - begun) * i / 8;
-    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
+    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height2 - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
-  return picture(width6, height, [...lines, ...bars]);
+  return picture(width7, height2, [...lines, ...bars]);
 }
 
 // ts-src/render/report.ts
@@ -29708,6 +29754,7 @@ var InterfaceDigests = class {
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
 var kinds2 = ["build", "test", "docs"];
 var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
+var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
 function makeTaskGraph(scope2, target2, base, { system, layers }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
   const { packages } = scope2;
   const closures = closuresOf(scope2);
@@ -29760,7 +29807,8 @@ function packagesInRoot({ closures, count: count3 }, task) {
   return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
 }
 function documentationNeeds(closures) {
-  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...closures.runtimeDependencies[n] ?? []])]);
+  const { runtimeDependencies: run2, docs: docs2 } = closures;
+  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...run2[n] ?? [], ...docs2[n] ?? []])]);
   const cycle = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
   return all.map((list9, n) => list9.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
@@ -29786,7 +29834,21 @@ function tasksBefore(graph2, testsStop) {
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
-var tailsOf = (output) => (t) => t.log ? tailOf((0, import_node_path45.join)(output, t.log)) : [];
+var toldLines = 30;
+function tailsOf(output, runs) {
+  const told8 = /* @__PURE__ */ new Map();
+  for (const graph2 of runs)
+    for (const [n, record3] of graph2.docs.entries()) {
+      const t = graph2.results[docsTaskOf(graph2, n)];
+      if (t?.state === "failed" && record3)
+        told8.set(t.id, [...record3.faults.slice(1), ...record3.told].slice(0, toldLines));
+    }
+  return (t) => {
+    if (t.state !== "failed") return [];
+    const lines = told8.get(t.id) ?? [];
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path45.join)(output, t.log));
+  };
+}
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
@@ -29805,6 +29867,7 @@ async function writeOutputs(o) {
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
+  const tails = tailsOf(output, runs);
   return runs.flatMap(
     (graph2) => graph2.results.flatMap((t, task) => {
       if (!t) return [];
@@ -29817,13 +29880,14 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path45.join)(output, t.log)) : []
+          tail: tails(t)
         }
       ];
     })
   );
 }
 async function writeJunit(runs, store2, output) {
+  const tails = tailsOf(output, runs);
   const lost3 = [];
   let cases = 0;
   for (const graph2 of runs) {
@@ -29840,11 +29904,10 @@ async function writeJunit(runs, store2, output) {
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path45.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
         (0, import_node_path45.join)(output, "junit", `${graph2.id}.xml`),
-        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
+        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
   }
@@ -30062,7 +30125,7 @@ var Packages = class {
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
-  async unpack({ deb: deb2, policy }) {
+  async unpack({ deb: deb2, policy: policy2 }) {
     const there = this.known.get(deb2.sha256) ?? readJson(this.contents(deb2.sha256));
     if (there && exists(this.folder(deb2.sha256))) {
       this.known.set(deb2.sha256, there);
@@ -30070,23 +30133,23 @@ var Packages = class {
     }
     const file3 = await this.store.path(deb2);
     if (!file3) return void 0;
-    const unpacked = await this.unpackFile(file3, deb2.sha256, policy);
+    const unpacked = await this.unpackFile(file3, deb2.sha256, policy2);
     this.known.set(deb2.sha256, unpacked);
     return unpacked;
   }
   /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
-  async take(file3, policy) {
+  async take(file3, policy2) {
     const digest4 = await sha256File(file3);
-    const unpacked = await this.unpackFile(file3, digest4, policy);
+    const unpacked = await this.unpackFile(file3, digest4, policy2);
     this.known.set(digest4, unpacked);
     return unpacked;
   }
-  async unpackFile(file3, digest4, policy) {
+  async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
     (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
-      const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy);
+      const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
       const info = (0, import_node_path48.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs42.mkdirSync)(info, { recursive: true });
@@ -30162,10 +30225,10 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder = (0, import_node_path48.dirname)(file3); folder !== "/"; folder = (0, import_node_path48.dirname)(folder)) {
-        const owner = owners.get(folder);
+      for (let folder2 = (0, import_node_path48.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path48.dirname)(folder2)) {
+        const owner = owners.get(folder2);
         if (owner !== void 0)
-          return `'${owner}' ships ${folder} as a file or link, '${name6}' ships files in ${folder}/`;
+          return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
       }
   return void 0;
 }
@@ -30223,7 +30286,7 @@ init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
 var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path50.basename)(name6, ".json")));
-async function keepSource(store2, tree, folder, work2) {
+async function keepSource(store2, tree, folder2, work2) {
   const archive = (0, import_node_path50.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
@@ -30237,27 +30300,27 @@ async function keepSource(store2, tree, folder, work2) {
     "-f",
     archive,
     "-C",
-    folder,
+    folder2,
     "."
   ]);
   if (packed3.code !== 0)
-    throw Object.assign(new Error(`tar could not pack ${folder}: ${packed3.stderr.trim().split("\n").pop()}`), {
+    throw Object.assign(new Error(`tar could not pack ${folder2}: ${packed3.stderr.trim().split("\n").pop()}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
   (0, import_node_fs44.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
-async function restoreSource(store2, tree, folder) {
+async function restoreSource(store2, tree, folder2) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs44.mkdirSync)(folder2, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options6 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
-  const out = await run("sh", [...args, ...options6]);
+  const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
+  const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs44.rmSync)(folder2, { recursive: true, force: true });
   return false;
 }
 
@@ -30292,7 +30355,7 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 var taken = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken.has(name6) ? `${name6}-source` : name6;
-async function prepareEnvironment(options6, packages, request, roots) {
+async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
   (0, import_node_fs46.mkdirSync)((0, import_node_path52.dirname)(log), { recursive: true });
   (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
@@ -30312,26 +30375,26 @@ async function prepareEnvironment(options6, packages, request, roots) {
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
   const build4 = (0, import_node_path52.join)(work2, "build");
   const source2 = (0, import_node_path52.join)(build4, sourceFolder(p.name));
-  const fault3 = await bringSource(options6.state, options6.store, p, source2) ?? await applyPatches(options6.distroRoot, options6.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
+  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
   return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path52.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
-function enterEnvironment(options6, request, environment3, { script, steps, folder, binds, env, network: network3, signal }) {
+function enterEnvironment(options5, request, environment3, { script, steps, folder: folder2, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
   const { os, release: release2 } = graph2.target;
   const xz2 = os === "debian" || withoutZstd.includes(release2);
-  return options6.driver.enter({
+  return options5.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
     work: (0, import_node_path52.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    limits: taskLimits(options6.state, options6.limits, options6.taskKeys.settingsOf(request.package.name).limits),
+    limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options6.jobs) : options6.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
       SLIPWAY_COMPRESSION: xz2 ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: xz2 ? "1" : "3",
       ...env
@@ -30341,7 +30404,7 @@ function enterEnvironment(options6, request, environment3, { script, steps, fold
       "-ec",
       `${request.repeat && script === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
       "sh",
-      folder,
+      folder2,
       script,
       ...steps
     ]
@@ -30352,8 +30415,8 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options6, outcome, limit, log, what) {
-  if (limit.signal.aborted && !options6.signal.aborted) {
+function reasonOf(options5, outcome, limit, log, what) {
+  if (limit.signal.aborted && !options5.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
@@ -30366,11 +30429,11 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-var buildLimit = (options6, name6) => {
-  const own3 = options6.taskKeys.settingsOf(name6).limits?.minutes;
-  return own3 === void 0 ? timeLimit(options6.signal, options6.minutes) : timeLimit(options6.signal, own3, "limits.minutes in package_settings gives it longer");
+var buildLimit = (options5, name6) => {
+  const own3 = options5.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options5.signal, options5.minutes) : timeLimit(options5.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options6, name6, ofAll) => options6.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options6.minutes ? timeLimit(options6.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options6, name6);
+var testLimit = (options5, name6, ofAll) => options5.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options5.minutes ? timeLimit(options5.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options5, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -30438,9 +30501,9 @@ function generatedHeader(name6, prefix, messages) {
       ...["Request", "Response", "Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].filter(() => m.kind !== "msg").map((e) => m.name + e)
     ])
   );
-  const folder = new RegExp(`^${escaped(`${prefix}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
+  const folder2 = new RegExp(`^${escaped(`${prefix}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
   return (path2) => {
-    if (folder.test(path2) || visibility.test(path2)) return true;
+    if (folder2.test(path2) || visibility.test(path2)) return true;
     const file3 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
     return path2.startsWith(`${prefix}/include/${name6}/`) && names4.has(file3);
   };
@@ -30979,6 +31042,27 @@ var tabs = [
   { tab: "messages", text: "Messages", href: "messages.html", part: "messages" },
   { tab: "changelog", text: "Changelog", href: "changelog.html", part: "changelog" }
 ];
+var policy = "default-src 'self' file: data:; script-src 'self' file: 'unsafe-inline'; style-src 'self' file: 'unsafe-inline'; form-action 'none'; base-uri 'none'";
+var policyTag = `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+var start = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n';
+function guardedPage(html) {
+  const shown5 = withoutOuterPictures(html);
+  const own3 = `${start}${policyTag}`;
+  if (shown5.replace(/\s+/g, " ").startsWith(own3.replace(/\s+/g, " "))) return shown5;
+  const doctype = /^\s*<!DOCTYPE[^>]*>/i.exec(shown5)?.[0] ?? "";
+  return `${doctype || "<!DOCTYPE html>"}${policyTag}${shown5.slice(doctype.length)}`;
+}
+var withoutOuterPictures = (html) => html.replace(/<img\b[^>]*>/gi, (tag) => isElsewhere(attributeOf(tag, "src")) ? placeholder(tag) : tag);
+function attributeOf(tag, name6) {
+  const found2 = new RegExp(`\\s${name6}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>"']+))`, "i").exec(tag);
+  return found2?.[1] ?? found2?.[2] ?? found2?.[3] ?? "";
+}
+var isElsewhere = (url2) => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url2);
+function placeholder(tag) {
+  const quoted5 = (text9) => text9.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const text8 = quoted5(attributeOf(tag, "alt")) || "picture";
+  return `<span class="elsewhere" title="${quoted5(attributeOf(tag, "src"))}">${text8}</span>`;
+}
 function docFrame(page) {
   const own3 = page.package;
   const crumbs = page.crumbs.map(
@@ -30989,10 +31073,7 @@ function docFrame(page) {
     const current = tab === own3?.tab ? ' aria-current="true"' : "";
     return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
   });
-  const before = `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
+  const before = `${start}${policyTag}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title}</title>
 <script src="${page.root}_site/theme.js"></script>
@@ -31162,7 +31243,7 @@ var pageTemplate = `{% extends "layout.html" %}
 <nav class="around" aria-label="Pages around this one">{% if prev %}<a rel="prev" href="{{ prev.link|e }}">\u2190 {{ prev.title|striptags }}</a>{% endif %}{% if next %}<a rel="next" href="{{ next.link|e }}">{{ next.title|striptags }} \u2192</a>{% endif %}</nav></article>
 {% if display_toc %}<nav class="toc" aria-label="On this page"><p>On this page</p>{{ toc }}</nav>{% endif %}</div>{% endblock %}
 `;
-var takenVersion = "5";
+var takenVersion = "6";
 var docRecipeDigest = () => sha256(
   [
     takenVersion,
@@ -31239,15 +31320,15 @@ function filesToRead(root) {
   const others2 = [];
   const folders2 = [""];
   for (let at2 = 0; at2 < folders2.length && others2.length < mostFiles4; at2++) {
-    const folder = folders2[at2] ?? "";
+    const folder2 = folders2[at2] ?? "";
     let entries;
     try {
-      entries = (0, import_node_fs47.readdirSync)((0, import_node_path53.join)(root, folder), { withFileTypes: true });
+      entries = (0, import_node_fs47.readdirSync)((0, import_node_path53.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
     for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const path2 = folder ? `${folder}/${entry.name}` : entry.name;
+      const path2 = folder2 ? `${folder2}/${entry.name}` : entry.name;
       if (entry.isDirectory() && !entry.name.startsWith(".")) folders2.push(path2);
       else if (!entry.isFile()) continue;
       else if (named3.test(entry.name)) first2.push(path2);
@@ -31376,15 +31457,15 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function plannedControl(options6, request, system) {
-  const { distro, taskKeys } = options6;
+function plannedControl(options5, request, system) {
+  const { distro, taskKeys } = options5;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
-    version: versionOf2(options6, request),
+    version: versionOf2(options5, request),
     depends: sorted3([
-      environmentOf2(options6, request),
+      environmentOf2(options5, request),
       ...relationsOn(request, p.run),
       ...p.systemRun,
       ...systemBounds(p, system)
@@ -31415,10 +31496,10 @@ var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) 
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options6, request, source2, folder) {
-  const { distro, taskKeys } = options6;
-  const version3 = versionOf2(options6, request);
-  const stamp = stampOfBuild(options6, request);
+function writeRecipe(options5, request, source2, folder2) {
+  const { distro, taskKeys } = options5;
+  const version3 = versionOf2(options5, request);
+  const stamp = stampOfBuild(options5, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings3 = taskKeys.settingsOf(p.name);
@@ -31451,7 +31532,7 @@ function writeRecipe(options6, request, source2, folder) {
   const changelog = firstText(source2, ["CHANGELOG.rst", "CHANGELOG.md"]);
   const system = systemFilesIn(source2, p.systemFiles ?? []);
   if (typeof system === "string") return system;
-  writeReadable(folder, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
+  writeReadable(folder2, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
   return void 0;
 }
 function systemFilesIn(source2, files) {
@@ -31469,24 +31550,24 @@ function systemFilesIn(source2, files) {
   return { ...recipe2, "system-files": lines.map((l) => `${l}
 `).join("") };
 }
-function writeReadable(folder, files) {
-  (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs48.chmodSync)(folder, 493);
+function writeReadable(folder2, files) {
+  (0, import_node_fs48.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs48.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path54.join)(folder, name6), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path54.join)(folder, name6), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path54.join)(folder2, name6), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path54.join)(folder2, name6), 420);
   }
 }
 var writeTestFiles = (recipe2) => writeReadable((0, import_node_path54.join)(recipe2, "schemas"), manifestSchemas);
-function versionOf2(options6, { graph: graph2, package: p, repeat }) {
+function versionOf2(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options6.lockedVersion(graph2, p);
+  const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options5.lockedVersion(graph2, p);
   if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options6.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -31507,7 +31588,7 @@ function firstText(source2, names4) {
   }
   return void 0;
 }
-var stampOfBuild = (options6, request) => request.repeat?.stamp ?? stampOfVersion(versionOf2(options6, request)) ?? options6.stamp;
+var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf2(options5, request)) ?? options5.stamp;
 
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
@@ -31689,7 +31770,7 @@ var sections = [
   { title: "Headers", kinds: ["file"] }
 ];
 var kindOf4 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
-function renderApiOverview(name6, compounds, options6) {
+function renderApiOverview(name6, compounds, options5) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
@@ -31700,9 +31781,9 @@ function renderApiOverview(name6, compounds, options6) {
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
     ];
   });
-  const percent = options6.total ? Math.floor(100 * options6.documented / options6.total) : 100;
+  const percent = options5.total ? Math.floor(100 * options5.documented / options5.total) : 100;
   return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
-<p class="lead">${options6.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options6.total ? `${options6.documented} of ${options6.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+<p class="lead">${options5.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options5.total ? `${options5.documented} of ${options5.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
 ${parts2.join("\n")}`;
 }
 var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
@@ -31722,16 +31803,19 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder = (0, import_node_path55.join)(environment3.build, "docs", "pages");
-  const pages2 = await takePages(folder, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
+  const folder2 = (0, import_node_path55.join)(environment3.build, "docs", "pages");
+  const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
-    if (page.path.startsWith(`${proseFolder}/`) && page.path.endsWith(".html")) page.data = withoutProblems(page.data);
+    if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
   const index = pages2.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages2[index]?.data.toString("utf8") ?? "");
   if (index >= 0 && !mainPage) pages2.splice(index, 1);
+  if (job.doxygen) {
+    for (const page of pages2)
+      if (page.path.startsWith(`${apiFolder}/`) && isPage(page)) page.data = withHeading(page.data);
+  }
+  for (const page of pages2) if (isPage(page)) page.data = Buffer.from(guardedPage(page.data.toString("utf8")));
   if (!job.doxygen) return pages2;
-  for (const page of pages2)
-    if (page.path.startsWith(`${apiFolder}/`) && page.path.endsWith(".html")) page.data = withHeading(page.data);
   const frame = frameOf(organization, job);
   const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
   const there = new Set(pages2.map((p) => p.path));
@@ -31752,6 +31836,7 @@ async function pagesOf(organization, job, results) {
     (a, b) => a.path < b.path ? -1 : 1
   );
 }
+var isPage = ({ path: path2 }) => /\.(x?html?|shtml|xht)$/i.test(path2);
 var withoutProblems = (data) => Buffer.from(data.toString("utf8").replace(/<a href="#[^"]*">(<span class="problematic")/g, "<a>$1"));
 var withHeading = (data) => Buffer.from(
   data.toString("utf8").replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>').replace(/<img src="(?:closed|open)\.png"[^>]*>(?:&#160;)?/g, "").replace(/ onclick="javascript:toggleInherit\('[A-Za-z0-9_-]*'\)"/g, "")
@@ -31779,12 +31864,12 @@ async function readWishes(source2) {
     return void 0;
   };
   const said = await readRosdoc(source2, notes);
-  const folder = said.prose ?? ["doc", "docs"].find((name6) => top.get(name6) === "a folder");
-  const inFolder = folder === void 0 ? [] : await textsIn(source2, folder, notes);
-  const conf = ["conf.py", "source/conf.py"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
-  const prose2 = conf === void 0 ? folder : conf.slice(0, -"/conf.py".length);
+  const folder2 = said.prose ?? ["doc", "docs"].find((name6) => top.get(name6) === "a folder");
+  const inFolder = folder2 === void 0 ? [] : await textsIn(source2, folder2, notes);
+  const conf = ["conf.py", "source/conf.py"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
+  const prose2 = conf === void 0 ? folder2 : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
-  const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder}/${f}`).find((f) => inFolder.includes(f));
+  const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
   const text8 = doxyfile === void 0 ? void 0 : await textOf3(source2, doxyfile, notes);
   const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
   const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
@@ -31804,9 +31889,9 @@ async function readWishes(source2) {
     notes
   };
 }
-async function textsIn(source2, folder, notes) {
+async function textsIn(source2, folder2, notes) {
   try {
-    const found2 = await walkLeft(source2, folder, { most: 2e4 });
+    const found2 = await walkLeft(source2, folder2, { most: 2e4 });
     return found2.flatMap(({ path: path2, kind }) => kind === "a file" ? [path2] : []);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
@@ -31897,25 +31982,25 @@ function takePath(value2, take, where, notes) {
 }
 
 // ts-src/engine/docs/documentation.ts
-async function documentPackage(options6, packages, request) {
-  const begun = options6.now();
+async function documentPackage(options5, packages, request) {
+  const begun = options5.now();
   const { graph: graph2, number: number7 } = request;
   const tools2 = await graph2.system.resolve(documentationTools);
   if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
   const common3 = await tools2.packages();
   if (typeof common3 === "string") return failed2(`apt can't install the documentation tools: ${common3}`);
   const roots = graph2.closures.docsRoot(number7);
-  const prepared2 = await prepareEnvironment(options6, packages, { ...request, common: common3 }, roots);
+  const prepared2 = await prepareEnvironment(options5, packages, { ...request, common: common3 }, roots);
   if (prepared2.state !== "made") return prepared2;
   const environment3 = prepared2.value;
   const unpacked = await packages.unpack(ownPackage(graph2, number7));
   if (!unpacked) return { state: "lost", packages: [number7] };
-  const interfaces = await interfacesOf(options6, request);
+  const interfaces = await interfacesOf(options5, request);
   if (typeof interfaces === "string") return failed2(interfaces);
   const job = await jobOf(request, environment3, unpacked.files, interfaces);
-  writeInputs(options6, job);
-  const limit = timeLimit(options6.signal, options6.minutes);
-  const outcome = await enterEnvironment(options6, request, environment3, {
+  writeInputs(options5, job);
+  const limit = timeLimit(options5.signal, options5.minutes);
+  const outcome = await enterEnvironment(options5, request, environment3, {
     script: "docs.sh",
     steps: ["docs"],
     folder: `/build/${sourceFolder(request.package.name)}`,
@@ -31926,10 +32011,10 @@ async function documentPackage(options6, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed2(reasonOf(options6, outcome, limit, request.log, "the making of its documentation"));
+    return failed2(reasonOf(options5, outcome, limit, request.log, "the making of its documentation"));
   const results = await readDocResults(environment3.build);
   if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
-  return made(await recordOf2(options6, job, results, begun));
+  return made(await recordOf2(options5, job, results, begun));
 }
 async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
   const found2 = /* @__PURE__ */ new Map();
@@ -31959,20 +32044,20 @@ async function jobOf(request, environment3, files, interfaces) {
   };
   return { request, environment: environment3, installed: { ...installed, modules: modules2 }, wishes, parts: parts2, doxygen, sphinx, interfaces };
 }
-function writeInputs(options6, job) {
+function writeInputs(options5, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
   const source2 = `/build/${sourceFolder(p.name)}`;
   const { recipe: recipe2 } = environment3;
-  writeRecipe(options6, request, environment3.source, recipe2);
+  writeRecipe(options5, request, environment3.source, recipe2);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
   const inventories = [...interfaces].flatMap(
     ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
   );
-  const description = options6.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const description = options5.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
   const own3 = wishes.doxyfile;
   write(recipe2, {
-    ...docRecipe(frameOf(options6.distro.organization, job)),
+    ...docRecipe(frameOf(options5.distro.organization, job)),
     ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
     ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
     Doxyfile: renderDoxyfile({
@@ -32005,22 +32090,22 @@ function writeInputs(options6, job) {
     })
   });
 }
-function write(folder, files) {
+function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path56.join)(folder, name6);
+    const path2 = (0, import_node_path56.join)(folder2, name6);
     (0, import_node_fs49.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
     (0, import_node_fs49.chmodSync)((0, import_node_path56.dirname)(path2), 493);
     (0, import_node_fs49.writeFileSync)(path2, data);
     (0, import_node_fs49.chmodSync)(path2, 420);
   }
 }
-async function recordOf2(options6, job, results, begun) {
+async function recordOf2(options5, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
-  const { store: store2 } = options6;
+  const { store: store2 } = options5;
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages2 = await pagesOf(options6.distro.organization, job, results);
+  const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed3 = (0, import_node_path56.join)(request.work, `${name6}.pages`);
@@ -32038,7 +32123,7 @@ async function recordOf2(options6, job, results, begun) {
       doxygen: job.doxygen,
       warnings: warnings.length - results.warnings.length + results.warning_count,
       told: warnings,
-      settings: documentationSettings(options6.distro, name6)
+      settings: documentationSettings(options5.distro, name6)
     }),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
@@ -32050,7 +32135,7 @@ async function recordOf2(options6, job, results, begun) {
     pages: await store2.put(packed3),
     log: await store2.put(request.log),
     inputs: request.resolved.inputs(),
-    milliseconds: Math.round(options6.now() - begun)
+    milliseconds: Math.round(options5.now() - begun)
   };
 }
 async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
@@ -32152,9 +32237,9 @@ function stagedMembers(root) {
   const stack = [""];
   try {
     if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
-    for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path58.join)(root, folder))) {
-        const path2 = `${folder}/${name6}`;
+    for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
+      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path58.join)(root, folder2))) {
+        const path2 = `${folder2}/${name6}`;
         const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path58.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
@@ -32227,22 +32312,22 @@ function checkStaged(request, environment3) {
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText4 = 64 << 20;
 var stageOf = (environment3) => (0, import_node_path59.join)(environment3.build, "stage");
-async function finishPackages(options6, request, environment3, folder) {
+async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path59.join)(folder, "out");
-  const text8 = async (name6) => (await readLeft(folder, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
+  const out = (0, import_node_path59.join)(folder2, "out");
+  const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const linked = (await lines("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number7, seen.api, linked);
-  const planned3 = plannedControl(options6, request, environment3.system);
+  const planned2 = plannedControl(options5, request, environment3.system);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture3 } = graph2.target;
   const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control = {
-    ...planned3,
+    ...planned2,
     package: p.debian,
     source: p.debian,
     architecture: architecture3,
@@ -32252,16 +32337,16 @@ async function finishPackages(options6, request, environment3, folder) {
       ...linked,
       ...abi2.requires,
       ...shlibs,
-      ...planned3.depends,
+      ...planned2.depends,
       ...pythonNeeds(stage, staged.members, graph2.scope.prefix)
     ],
     // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
-    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned3.replaces, environmentOf2(options6, request)] : planned3.replaces,
+    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf2(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
   const target2 = (0, import_node_path59.join)(request.work, "packages");
   (0, import_node_fs51.mkdirSync)(target2);
-  const seconds = stampSeconds(stampOfBuild(options6, request));
+  const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
     const path2 = (0, import_node_path59.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
@@ -32276,7 +32361,7 @@ async function finishPackages(options6, request, environment3, folder) {
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
-  if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
+  if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
   const ids = await lines("build-ids");
   const debug = await finish2("debug.deb", debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
@@ -32334,14 +32419,14 @@ init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
 var mostFiles5 = 2e4;
-async function readResults(root, folder) {
+async function readResults(root, folder2) {
   const cases = [];
   const damaged = [];
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   let left = mostInAll;
   try {
-    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles5 })) {
+    for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
       const name6 = (0, import_node_path60.basename)(path2);
       if (kind !== "a file") {
@@ -32350,7 +32435,7 @@ async function readResults(root, folder) {
       }
       const data = await readLeft(root, path2, mostBytes3);
       left -= data?.length ?? 0;
-      if (left < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
+      if (left < 0) throw new LeftBehindError(`${folder2} holds more than ${mostInAll >> 20} MiB of results`);
       const suite2 = name6.replace(/(\.xunit|\.gtest)?\.xml$/, "");
       const found2 = parseResults(data?.toString("utf8") ?? "", suite2);
       if (!found2) damaged.push(shownName(name6));
@@ -32504,8 +32589,8 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth2) => (0, import_node_fs52.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path61.join)(folder, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs52.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path61.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
@@ -32514,19 +32599,19 @@ function hasTests(source2, p) {
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options6) {
-    this.options = options6;
-    this.packages = new Packages(options6.state, options6.store);
-    this.owners = new FileOwners(options6.store);
+  constructor(options5) {
+    this.options = options5;
+    this.packages = new Packages(options5.state, options5.store);
+    this.owners = new FileOwners(options5.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const { graph: graph2, number: number7 } = request;
-    const begun = options6.now();
+    const begun = options5.now();
     const roots = graph2.closures.root(number7);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const unfit = systemBoundFault(request.package, prepared2.value.system);
     if (unfit !== void 0) return failed2(unfit);
@@ -32539,7 +32624,7 @@ var PackageBuilder = class {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf2(options6, request),
+      version: versionOf2(options5, request),
       ...parts2,
       interface: packed3.value.interface,
       abi: packed3.value.abi.name,
@@ -32547,7 +32632,7 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       system: prepared2.value.system,
       roots: rootsOf(graph2, number7, roots),
-      milliseconds: Math.round(options6.now() - begun)
+      milliseconds: Math.round(options5.now() - begun)
     };
     const clash = await this.owners.claim(graph2, number7, paths2);
     return clash === void 0 ? made(record3) : failed2(clash);
@@ -32557,29 +32642,29 @@ var PackageBuilder = class {
    * build there, whatever came of it. With a terminal it gets one of its own inside the root.
    */
   async shell(request, asked) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const { closures } = request.graph;
     const roots = asked.tests ? closures.testRoot(request.number) : closures.root(request.number);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const { source: source2, recipe: recipe2, build: build4, own: own3, layers } = prepared2.value;
-    const lacking = writeRecipe(options6, request, source2, recipe2);
+    const lacking = writeRecipe(options5, request, source2, recipe2);
     if (lacking !== void 0) return failed2(lacking);
     if (asked.tests) writeTestFiles(recipe2);
     const steps = asked.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
     const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked.command];
-    const outcome = await options6.driver.enter({
+    const outcome = await options5.driver.enter({
       root: { layers: [own3, ...layers] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
       work: (0, import_node_path62.join)(request.work, "root-shell"),
       terminal: true,
-      signal: options6.signal,
+      signal: options5.signal,
       binds: [
         { from: build4, to: "/build" },
         { from: recipe2, to: "/slipway", readOnly: true }
       ],
-      env: { SLIPWAY_JOBS: String(options6.jobs), TERM: process.env.TERM ?? "dumb" },
+      env: { SLIPWAY_JOBS: String(options5.jobs), TERM: process.env.TERM ?? "dumb" },
       command: [
         "sh",
         "-ec",
@@ -32604,12 +32689,12 @@ var PackageBuilder = class {
    * where no code of the package ran.
    */
   async compileAndPack(request, environment3) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const { package: p, work: work2, log } = request;
-    const lacking = writeRecipe(options6, request, environment3.source, environment3.recipe);
+    const lacking = writeRecipe(options5, request, environment3.source, environment3.recipe);
     if (lacking !== void 0) return failed2(lacking);
-    const limit = buildLimit(options6, p.name);
-    const enter2 = (entry) => enterEnvironment(options6, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    const limit = buildLimit(options5, p.name);
+    const enter2 = (entry) => enterEnvironment(options5, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter2({
         script: "slipway.sh",
@@ -32617,22 +32702,22 @@ var PackageBuilder = class {
         folder: `/build/${sourceFolder(p.name)}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options6, built, limit, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path62.join)(work2, "pack");
-      (0, import_node_fs53.mkdirSync)((0, import_node_path62.join)(folder, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path62.join)(work2, "pack");
+      (0, import_node_fs53.mkdirSync)((0, import_node_path62.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
         folder: "/build",
         binds: [
-          { from: folder, to: "/build" },
+          { from: folder2, to: "/build" },
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed3.code !== 0) return failed2(reasonOf(options6, packed3, limit, log, "packing it"));
-      return await finishPackages(options6, request, environment3, folder);
+      if (packed3.code !== 0) return failed2(reasonOf(options5, packed3, limit, log, "packing it"));
+      return await finishPackages(options5, request, environment3, folder2);
     } finally {
       limit.done();
     }
@@ -32669,26 +32754,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options6 } = this;
-    const begun = options6.now();
+    const { options: options5 } = this;
+    const begun = options5.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared2 = await prepareEnvironment(options6, this.packages, request, roots);
+    const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
-    if (options6.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options6.now() - begun)));
+    if (options5.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options5.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const { log } = request;
-    writeRecipe(options6, request, environment3.source, environment3.recipe);
+    writeRecipe(options5, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = testLimit(options6, request.package.name, options6.distro.tests.minutes);
+    const limit = testLimit(options5, request.package.name, options5.distro.tests.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options6.retries),
+      SLIPWAY_TEST_RETRIES: String(options5.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options6, request, environment3, {
+    const outcome = await enterEnvironment(options5, request, environment3, {
       script: "slipway.sh",
       steps: ["test"],
       folder: `/build/${sourceFolder(request.package.name)}`,
@@ -32704,8 +32789,8 @@ var PackageBuilder = class {
       results: "results",
       outcome,
       log,
-      seconds: (options6.now() - begun) / 1e3,
-      reason: () => reasonOf(options6, outcome, limit, log, "the build of its tests")
+      seconds: (options5.now() - begun) / 1e3,
+      reason: () => reasonOf(options5, outcome, limit, log, "the build of its tests")
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -32789,11 +32874,11 @@ async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
   const temporary = (0, import_node_path63.join)(work2, "mmdebstrap");
   (0, import_node_fs54.mkdirSync)(temporary);
-  const env = (folder) => ({
+  const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
     SOURCE_DATE_EPOCH: earliest,
-    ...folder === void 0 ? {} : { TMPDIR: folder },
+    ...folder2 === void 0 ? {} : { TMPDIR: folder2 },
     ...process.env.HOME ? { HOME: process.env.HOME } : {},
     ...base.proxy ? { http_proxy: base.proxy } : {},
     ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
@@ -32812,12 +32897,12 @@ async function makeBaseArchive(base) {
         plain: plain2
       }
     );
-    const folder = plain2 && !openToAll(temporary) ? void 0 : temporary;
+    const folder2 = plain2 && !openToAll(temporary) ? void 0 : temporary;
     return run("mmdebstrap", command3.args, {
       log,
       cwd: "/",
       detached: true,
-      env: env(folder),
+      env: env(folder2),
       ...input(command3.input)
     });
   }
@@ -32860,30 +32945,30 @@ async function makeBaseArchive(base) {
   }
   return made2;
 }
-function withCopiedKeys(line2, folder, copies) {
+function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
       copy2 = `key-${copies.size}${(0, import_node_path63.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path63.join)(folder, copy2));
-      (0, import_node_fs54.chmodSync)((0, import_node_path63.join)(folder, copy2), 420);
+      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path63.join)(folder2, copy2));
+      (0, import_node_fs54.chmodSync)((0, import_node_path63.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
-function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path63.dirname)(at2)) {
+function openToAll(folder2) {
+  for (let at2 = folder2; ; at2 = (0, import_node_path63.dirname)(at2)) {
     if (((0, import_node_fs54.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
-function watchRoom(folder) {
+function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs54.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs54.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -32918,10 +33003,10 @@ function basesFolder(driverName, state, name6, architecture3) {
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
-  const folder = basesFolder(driver.name, state, name6, architecture3);
+  const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
-    folder,
-    work: (0, import_node_path64.join)(folder, `new-${process.pid}`),
+    folder: folder2,
+    work: (0, import_node_path64.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -32931,7 +33016,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path64.join)(folder, "lock"),
+    (0, import_node_path64.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -32939,8 +33024,8 @@ async function ensureBase(request) {
     () => request.progress(`waiting for another slipway that makes the base of ${name6}`)
   );
 }
-function currentBase(request, { folder, wanted }) {
-  const base = readJson((0, import_node_path64.join)(folder, "current.json"));
+function currentBase(request, { folder: folder2, wanted }) {
+  const base = readJson((0, import_node_path64.join)(folder2, "current.json"));
   if (!base || base.wanted !== wanted || !exists((0, import_node_path64.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
@@ -32948,8 +33033,8 @@ function currentBase(request, { folder, wanted }) {
 }
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
-  const { folder, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs55.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path64.join)(folder, entry));
+  const { folder: folder2, work: work2, wanted, sources } = target2;
+  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path64.join)(folder2, entry));
   const lists = (0, import_node_path64.join)(work2, "lists");
   (0, import_node_fs55.mkdirSync)(lists, { recursive: true });
   const tar = (0, import_node_path64.join)(work2, "base.tar");
@@ -32970,7 +33055,7 @@ async function makeBase(request, target2) {
     await run("cp", ["-a", shared.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path64.join)(folder, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path64.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs55.renameSync)(work2, final);
   const base = {
@@ -32989,7 +33074,7 @@ async function makeBase(request, target2) {
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path64.join)(folder, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path64.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
@@ -33047,12 +33132,12 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path64.join)(base.folder, "cache");
-  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
-  return folder;
+  const folder2 = (0, import_node_path64.join)(base.folder, "cache");
+  (0, import_node_fs55.mkdirSync)(folder2, { recursive: true });
+  return folder2;
 };
-async function listsDigest(folder) {
-  const files = (0, import_node_fs55.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path64.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
+async function listsDigest(folder2) {
+  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path64.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
   return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path64.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
@@ -33271,12 +33356,12 @@ async function toldBase(store2, state, platform3, wanted) {
   if (!stored2) return lost2("base", platform3, wanted.digest);
   return good(baseIn((0, import_node_path66.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
-var baseIn = (folder, wanted, { packages, made: made2 }) => ({
+var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
-  folder,
-  root: (0, import_node_path66.join)(folder, "root"),
-  lists: (0, import_node_path66.join)(folder, "lists"),
-  tar: (0, import_node_path66.join)(folder, "base.tar"),
+  folder: folder2,
+  root: (0, import_node_path66.join)(folder2, "root"),
+  lists: (0, import_node_path66.join)(folder2, "lists"),
+  tar: (0, import_node_path66.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -33289,10 +33374,10 @@ var lost2 = (what, platform3, digest4) => bad(
 var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`;
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
-  const folder = basesFolder(driver.name, state, name6, architecture3);
-  const kept3 = (0, import_node_path66.join)(folder, `kept-${folderName(wanted)}.json`);
+  const folder2 = basesFolder(driver.name, state, name6, architecture3);
+  const kept3 = (0, import_node_path66.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path66.join)(folder, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path66.join)(folder2, "current.json"), kept3]) {
       const base = readJson(file3);
       if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path66.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
@@ -33302,25 +33387,25 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path66.join)(folder, "lock"),
+    (0, import_node_path66.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
-      const fetched = await fetchBase(request, folder);
+      const fetched = await fetchBase(request, folder2);
       if (fetched.ok) writeWhole(kept3, JSON.stringify(fetched.value));
       return fetched;
     },
     () => request.progress(`waiting for another slipway that fetches the base of ${name6}`)
   );
 }
-async function fetchBase(request, folder) {
+async function fetchBase(request, folder2) {
   const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
   const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", name6, wanted.digest);
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path66.join)(folder, `new-${process.pid}`);
+  const work2 = (0, import_node_path66.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
   (0, import_node_fs56.mkdirSync)((0, import_node_path66.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
@@ -33336,7 +33421,7 @@ async function fetchBase(request, folder) {
   if (await sha256File((0, import_node_path66.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
   const unpacked = await driver.unpack((0, import_node_path66.join)(work2, "base.tar"), (0, import_node_path66.join)(work2, "root"));
   if (unpacked.code !== 0) return cannotUnpack(name6, unpacked);
-  const final = (0, import_node_path66.join)(folder, folderName(wanted));
+  const final = (0, import_node_path66.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs56.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -33494,8 +33579,8 @@ var SystemLayers = class {
     this.layers.set(id, layer);
   }
   async sound(chain) {
-    for (const folder of chain) if (!this.known.has(folder) && !await this.driver.ready(folder)) return false;
-    for (const folder of chain) this.known.add(folder);
+    for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
+    for (const folder2 of chain) this.known.add(folder2);
     return true;
   }
   /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
@@ -33517,9 +33602,9 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path67.join)(this.state, "archives");
-    (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(folder, "partial"), { recursive: true });
-    return folder;
+    const folder2 = (0, import_node_path67.join)(this.state, "archives");
+    (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(folder2, "partial"), { recursive: true });
+    return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
@@ -33751,12 +33836,13 @@ var TaskKeys = class {
       p.impliedBuild ?? [],
       variant3?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
-      ...kind === "docs" ? [documentationTools] : []
+      ...kind === "docs" ? [documentationTools, p.systemDocs ?? []] : []
     ])
       vocabulary.add(names4, list9);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
-    const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...isTest ? graph2.closures.test[n] : []])];
+    const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
+    const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
     for (const d of direct) join60(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
@@ -33782,8 +33868,11 @@ var TaskKeys = class {
     const p = graph2.scope.packages[n];
     const own3 = this.own(graph2, n);
     const name6 = (d) => graph2.scope.packages[d]?.name ?? "";
-    const others2 = direct.filter((d) => d !== n);
-    const shown5 = others2.map((d) => [name6(d), graph2.interfaceDigests.ofBuild(d, false)]);
+    const runs = new Set(graph2.closures.docs[n]);
+    const shown5 = direct.filter((d) => d !== n).map((d) => {
+      const { interfaceDigests: interfaceDigests2 } = graph2;
+      return [name6(d), runs.has(d) ? interfaceDigests2.of(d, "full") : interfaceDigests2.ofBuild(d, false)];
+    });
     const referred = this.documentationNeeds(graph2)[n] ?? [];
     const rest2 = {
       ...rootInputs(set.digest, shown5, void 0),
@@ -33899,72 +33988,72 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options6) {
+async function openSession(input, options5) {
   const { state, distro } = input;
-  const store2 = options6.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options5.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options6.driver,
+    driver: options5.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options6.limits.jobs,
-    minutes: options6.limits.minutes,
-    limits: options6.limits.task,
-    retries: options6.retries ?? distro.tests.retries,
-    channelVersion: options6.channelVersion,
+    jobs: options5.limits.jobs,
+    minutes: options5.limits.minutes,
+    limits: options5.limits.task,
+    retries: options5.retries ?? distro.tests.retries,
+    channelVersion: options5.channelVersion,
     lockedVersion: lockedVersions(input.lock),
-    signal: options6.signal,
+    signal: options5.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options6.hinted !== false)
+  if (options5.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record3] of index.builds) hints.builds.set(key, record3);
       for (const [key, record3] of index.tests) hints.tests.set(key, record3);
     }
   history.hint(hints.builds.values());
-  const prepared2 = await prepareScopes(input, options6, store2, history);
+  const prepared2 = await prepareScopes(input, options5, store2, history);
   if (!("graphs" in prepared2)) return prepared2;
   return {
-    say: options6.say,
+    say: options5.say,
     input,
-    driver: options6.driver,
+    driver: options5.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared2,
     history,
     hints,
-    channelVersion: options6.channelVersion
+    channelVersion: options5.channelVersion
   };
 }
-async function prepareScopes(input, options6, store2, history) {
+async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro } = input;
   const own3 = ownArchitecture();
   const diagnostics = [];
   const waiting2 = [];
   const systems = /* @__PURE__ */ new Map();
-  const request = { ...input, ...options6, store: store2, progress: options6.say };
+  const request = { ...input, ...options5, store: store2, progress: options5.say };
   const graphs = [];
   const lacking = /* @__PURE__ */ new Map();
   const skipped = matcher(distro.tests.skip);
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
       const id = `${target2.platform}-${target2.architecture}`;
-      const tells = options6.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options5.enters === false && Object.hasOwn(input.bases, id);
       if (target2.architecture !== own3 && !tells) {
         waiting2.push(
           `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
-      if (options6.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options5.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let opened = systems.get(id);
       if (!opened) {
         const system = await openSystem(request, target2, tells);
@@ -34051,10 +34140,10 @@ function moved2(lock2, platforms) {
 }
 
 // ts-src/cli/build-end.ts
-async function lockOfRun(planned3, session2, channel2) {
-  const { workspace, plan: plan2, distributions } = planned3;
+async function lockOfRun(planned2, session2, channel2) {
+  const { workspace, plan: plan2, distributions } = planned2;
   const platforms = await platformsOf(workspace, session2.graphs);
-  return lockText({ plan: plan2, distributions, platforms, versions: await versionsOfRun(planned3, session2, channel2) });
+  return lockText({ plan: plan2, distributions, platforms, versions: await versionsOfRun(planned2, session2, channel2) });
 }
 async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, store: store2 }, channel2) {
   const versions = versionsOf3(graphs);
@@ -34062,26 +34151,26 @@ async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, 
   const environments = environmentsOf(workspace.distro, lock2);
   return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
 }
-async function endBuild(values, planned3, session2, wanted, published, begun) {
-  const { workspace, plan: plan2 } = planned3;
+async function endBuild(values, planned2, session2, wanted, published, begun) {
+  const { workspace, plan: plan2 } = planned2;
   const { output } = wanted;
   const { graphs: runs, store: store2 } = session2;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
-  if (planned3.lock) showDiagnostics(moved2(planned3.lock, platforms));
+  if (planned2.lock) showDiagnostics(moved2(planned2.lock, platforms));
   const verdicts = await judgeTests(runs, store2, plan2.stamp);
   for (const t of results) {
     const verdict2 = verdicts.get(t.id);
     if (verdict2) t.reason += `
 ${verdict2}`;
   }
-  const versions = await versionsOfRun(planned3, session2, wanted.publishes ? folderChannel(output) : void 0);
+  const versions = await versionsOfRun(planned2, session2, wanted.publishes ? folderChannel(output) : void 0);
   showDiagnostics(
-    await writeOutputs({ plan: plan2, distributions: planned3.distributions, platforms, versions, runs, store: store2, output, begun })
+    await writeOutputs({ plan: plan2, distributions: planned2.distributions, platforms, versions, runs, store: store2, output, begun })
   );
   await recordRun(session2);
-  const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned3.diagnostics.some(isError);
+  const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned2.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
@@ -34092,9 +34181,9 @@ ${verdict2}`;
   );
   for (const w of session2.waiting) writeMessage(`${w}
 `);
-  if (planned3.diagnostics.some(isError))
+  if (planned2.diagnostics.some(isError))
     writeMessage(
-      `the distro repository has faults (${countFaults(planned3.diagnostics)}), told above: they count as a failed build
+      `the distro repository has faults (${countFaults(planned2.diagnostics)}), told above: they count as a failed build
 `
     );
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
@@ -34136,10 +34225,10 @@ var import_promises6 = require("node:fs/promises");
 
 // ts-src/sandbox/open-files.ts
 var import_promises5 = require("node:fs/promises");
-async function removedFiles(folder) {
+async function removedFiles(folder2) {
   const seen = /* @__PURE__ */ new Map();
   let found2 = false;
-  const name6 = folder.split("/").slice(-3).join("/");
+  const name6 = folder2.split("/").slice(-3).join("/");
   for (const pid of await (0, import_promises5.readdir)("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     try {
@@ -34229,8 +34318,8 @@ var Watch = class {
     return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
-  async count(options6) {
-    const counted = await this.du(["-s", "-x", "-c", ...options6, "--", ...this.folders]);
+  async count(options5) {
+    const counted = await this.du(["-s", "-x", "-c", ...options5, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === void 0 ? void 0 : Number(total);
@@ -34262,8 +34351,8 @@ var capabilities = [
   "AUDIT_WRITE",
   "SETFCAP"
 ];
-var docker = (args, options6 = {}) => run("docker", args, options6);
-var imageOf = (folder) => readIf((0, import_node_path72.join)(folder, marker))?.trim();
+var docker = (args, options5 = {}) => run("docker", args, options5);
+var imageOf = (folder2) => readIf((0, import_node_path72.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -34328,7 +34417,7 @@ async function copyLayers(layers, name6, work2) {
   }
   return void 0;
 }
-async function start({ log, signal }, name6, limits2) {
+async function start2({ log, signal }, name6, limits2) {
   const stop = () => void docker(["kill", name6]);
   signal?.addEventListener("abort", stop, { once: true });
   const outcome = await run("setpriv", ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name6], {
@@ -34370,7 +34459,7 @@ async function enter(entry, label) {
   try {
     const notCopied = await copyLayers(entry.root.layers.slice(0, at2), name6, entry.work);
     if (notCopied) return notCopied;
-    const outcome = await start(entry, name6, limits2);
+    const outcome = await start2(entry, name6, limits2);
     if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
     const keep2 = outcome.code === 0 ? entry.root.keep : void 0;
     return keep2 && await commit(name6, keep2) || outcome;
@@ -34378,9 +34467,9 @@ async function enter(entry, label) {
     await docker(["rm", "--force", name6]);
   }
 }
-async function remove2(folder) {
-  if (!exists(folder)) return;
-  const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder]);
+async function remove2(folder2) {
+  if (!exists(folder2)) return;
+  const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder2]);
   if (own3.code === 0) return;
   const image2 = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
   if (image2)
@@ -34390,11 +34479,11 @@ async function remove2(folder) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path72.dirname)(folder)}:/parent`,
+      `${(0, import_node_path72.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path72.basename)(folder)}`
+      `/parent/${(0, import_node_path72.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -34407,18 +34496,18 @@ function dockerDriver(state) {
   return {
     name: "docker",
     enter: (entry) => withDiskLimit(entry, du, enterSwept),
-    async unpack(tar, folder) {
+    async unpack(tar, folder2) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs60.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(folder, marker), `${tag}
+      (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(folder2, marker), `${tag}
 `);
-      return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
+      return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
     // Images may be pruned, or the daemon be another one than before.
-    async ready(folder) {
-      const image2 = imageOf(folder);
+    async ready(folder2) {
+      const image2 = imageOf(folder2);
       return image2 !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
     },
     remove: remove2
@@ -34667,17 +34756,17 @@ async function enterRoot(entry, plain2, propagation, inside) {
 function unshareDriver() {
   const plain2 = process.getuid?.() !== 0;
   const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command2, options6) => run(
+  const inside = (namespaces, command2, options5) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
     // A session of its own: no terminal of ours is within reach, unless a person asked for that.
-    { ...options6, detached: options6?.terminal !== true }
+    { ...options5, detached: options5?.terminal !== true }
   );
   let known3;
   const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
   const propagation = async () => await isPrivate() ? "private" : "unchanged";
-  const unmount = async (folder) => {
-    const own3 = mountsBelow(folder);
+  const unmount = async (folder2) => {
+    const own3 = mountsBelow(folder2);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
   };
   const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
@@ -34694,20 +34783,20 @@ function unshareDriver() {
       await unmount(reading.work);
       return outcome;
     },
-    unpack: (tar, folder) => {
-      (0, import_node_fs61.mkdirSync)(folder, { recursive: true });
-      return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
+    unpack: (tar, folder2) => {
+      (0, import_node_fs61.mkdirSync)(folder2, { recursive: true });
+      return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
-    ready: (folder) => Promise.resolve(exists(folder)),
-    async remove(folder) {
-      if (!exists(folder)) return;
-      await unmount(folder);
-      await inside([], ["rm", "-rf", "--one-file-system", "--", folder], {});
+    ready: (folder2) => Promise.resolve(exists(folder2)),
+    async remove(folder2) {
+      if (!exists(folder2)) return;
+      await unmount(folder2);
+      await inside([], ["rm", "-rf", "--one-file-system", "--", folder2], {});
     }
   };
 }
-function mountsBelow(folder) {
-  return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder}/`));
+function mountsBelow(folder2) {
+  return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder2}/`));
 }
 
 // ts-src/cli/run-options.ts
@@ -34858,16 +34947,16 @@ var placeOf = (source2) => source2.ref ?? source2.path;
 
 // ts-src/cli/planned-names.ts
 init_names();
-var isPartial = (planned3) => planned3.plan.scopes.some(
-  (s) => s.packages.length < (planned3.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
+var isPartial = (planned2) => planned2.plan.scopes.some(
+  (s) => s.packages.length < (planned2.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
 );
-function namesByDebian(planned3) {
+function namesByDebian(planned2) {
   const known3 = /* @__PURE__ */ new Map();
   return ({ distribution: distribution3 }, debian2) => {
     let names4 = known3.get(distribution3);
     if (!names4) {
-      const debianOf = debianNames(planned3.workspace.distro, distribution3);
-      const packages = planned3.distributions.find((d) => d.name === distribution3)?.packages.keys() ?? [];
+      const debianOf = debianNames(planned2.workspace.distro, distribution3);
+      const packages = planned2.distributions.find((d) => d.name === distribution3)?.packages.keys() ?? [];
       known3.set(distribution3, names4 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
     }
     return names4.get(debian2);
@@ -34908,6 +34997,7 @@ function missingPackages(scope2, resolver, names4) {
     look2(p, p.systemBuild, false);
     look2(p, p.systemRun, false);
     look2(p, p.systemTest, true);
+    look2(p, p.systemDocs ?? [], true);
   }
   return [...found2.values()].sort((a, b) => compare(a.name, b.name));
 }
@@ -34931,24 +35021,24 @@ function likelyName(name6, near, names4) {
   if (similar !== void 0) return similar;
   const parts2 = name6.split("-");
   for (let n = parts2.length - 1; n > 1; n--) {
-    const start2 = parts2.slice(0, n).join("-");
-    if (names4.has(start2)) return start2;
+    const start3 = parts2.slice(0, n).join("-");
+    if (names4.has(start3)) return start3;
   }
   return void 0;
 }
 
 // ts-src/cli/archive-check.ts
-var archiveCheck = (planned3) => (scope2, target2, names4) => {
+var archiveCheck = (planned2) => (scope2, target2, names4) => {
   const blocked = /* @__PURE__ */ new Map();
-  const resolver = planned3.resolvers[planned3.plan.scopes.indexOf(scope2)];
+  const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
   const missing = resolver ? missingPackages(scope2, resolver, names4) : [];
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned3.workspace)) };
+  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned2.workspace)) };
 };
 function told5(m, scope2, target2, workspace) {
-  const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
+  const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
   const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path74.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
@@ -34962,13 +35052,13 @@ function told5(m, scope2, target2, workspace) {
     }
   );
 }
-function checkArchives(planned3) {
-  const check4 = archiveCheck(planned3);
+function checkArchives(planned2) {
+  const check4 = archiveCheck(planned2);
   const diagnostics = /* @__PURE__ */ new Map();
-  for (const scope2 of planned3.plan.scopes) {
+  for (const scope2 of planned2.plan.scopes) {
     const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
     for (const target2 of architectures2.values()) {
-      const base = baseAtHand(planned3.workspace.state, target2.platform, target2.architecture);
+      const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
       const names4 = base && archiveNames(base);
       for (const d of names4 ? check4(scope2, target2, names4).diagnostics : []) diagnostics.set(d.message, d);
     }
@@ -34977,15 +35067,15 @@ function checkArchives(planned3) {
 }
 
 // ts-src/cli/run-input.ts
-var runInputOf = (planned3) => ({
-  plan: planned3.plan,
-  distro: planned3.workspace.distro,
-  distroRoot: planned3.workspace.root,
-  state: planned3.workspace.state,
-  distributions: planned3.distributions,
-  lock: planned3.lock,
+var runInputOf = (planned2) => ({
+  plan: planned2.plan,
+  distro: planned2.workspace.distro,
+  distroRoot: planned2.workspace.root,
+  state: planned2.workspace.state,
+  distributions: planned2.distributions,
+  lock: planned2.lock,
   bases: {},
-  checkArchive: archiveCheck(planned3),
+  checkArchive: archiveCheck(planned2),
   untrusted: void 0,
   tested: () => false
 });
@@ -34996,7 +35086,7 @@ init_faults();
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
-  const { build: build4, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
+  const { build: build4, test: test3, docs: docs2, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
   const count3 = build4.length;
   const setOf = new Int32Array(count3).fill(-1);
   const sets = [];
@@ -35011,7 +35101,10 @@ function packageReadiness(closures, isTask) {
     ...build4.map(usable3),
     ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable3(built), ...usable3(test3[n])] : []),
     ...documentationNeeds(closures).map(
-      (needs, n) => isTask(2 * count3 + n) ? [setOf[n], ...usable3(build4[n]), ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))] : []
+      (needs, n) => isTask(2 * count3 + n) ? [
+        ...usable3([n, ...build4[n] ?? [], ...docs2[n] ?? []]),
+        ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))
+      ] : []
     ),
     ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable3(runs[m]).filter((s) => s !== 3 * count3 + i)]))
   ]);
@@ -35070,22 +35163,29 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 var import_node_fs62 = require("node:fs");
 var import_node_path76 = require("node:path");
 
+// ts-src/engine/docs/stored-record.ts
+async function readDocRecord(store2, key) {
+  const record3 = await store2.readJson(docsRecordName(key));
+  if (!isDocRecord(record3) || record3.key !== key) return void 0;
+  return store2.holds(filesOfDocs(record3)) ? record3 : void 0;
+}
+
 // ts-src/engine/store-repair.ts
 var import_node_path75 = require("node:path");
 var StoreRepair = class {
-  constructor(options6) {
-    this.options = options6;
+  constructor(options5) {
+    this.options = options5;
   }
   restoring = /* @__PURE__ */ new Map();
   async run(graph2, work2) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options6.state);
+      const folder2 = newScratch(options5.state);
       let outcome;
       try {
-        outcome = await work2(folder);
+        outcome = await work2(folder2);
       } finally {
-        await options6.driver.remove(folder);
+        await options5.driver.remove(folder2);
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
@@ -35109,25 +35209,25 @@ var StoreRepair = class {
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, d);
-    options6.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options6.taskKeys.resolveKey(graph2, d);
+    options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path75.join)(options6.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path75.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options6.restored(graph2, d, outcome.value);
+    options5.restored(graph2, d, outcome.value);
     return void 0;
   }
 };
 
 // ts-src/engine/task-runner.ts
 var TaskRunner = class {
-  constructor(options6, reports) {
-    this.options = options6;
+  constructor(options5, reports) {
+    this.options = options5;
     this.reports = reports;
-    this.repair = new StoreRepair({ ...options6, ...reports });
+    this.repair = new StoreRepair({ ...options5, ...reports });
   }
   repair;
   /** Looks a key up, in the hints first. */
@@ -35136,31 +35236,26 @@ var TaskRunner = class {
     return kindOf3(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
   }
   async findDocs(graph2, task, key) {
-    const record3 = await this.docsOf(key);
+    const record3 = await readDocRecord(this.options.store, key);
     if (record3 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record3 };
     return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
   }
-  async docsOf(key) {
-    const record3 = await this.options.store.readJson(docsRecordName(key));
-    if (!isDocRecord(record3) || record3.key !== key) return void 0;
-    return this.options.store.holds(filesOfDocs(record3)) ? record3 : void 0;
-  }
   async findTest(graph2, task, key) {
-    const { options: options6 } = this;
-    const hint = options6.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options6.store.getTest(key);
-    if (there && !options6.rebuild(packageOf(graph2, task).name) && !options6.retest(there))
+    const { options: options5 } = this;
+    const hint = options5.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options5.store.getTest(key);
+    if (there && !options5.rebuild(packageOf(graph2, task).name) && !options5.retest(there))
       return { kind: "test", record: there };
     return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
   }
   async findBuild(graph2, task, key) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const hint = options6.hints.builds.get(key);
-    const record3 = hint && options6.store.holds(hint.debs) ? hint : await options6.store.get(key);
-    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+    const hint = options5.hints.builds.get(key);
+    const record3 = hint && options5.store.holds(hint.debs) ? hint : await options5.store.get(key);
+    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
     const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
-    if (record3 && !goesDown && !options6.rebuild(p.name)) return { kind: "build", record: record3 };
+    if (record3 && !goesDown && !options5.rebuild(p.name)) return { kind: "build", record: record3 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
     if (goesDown) return { kind: "todo", reason: `packed anew: the channel holds ${held}` };
@@ -35168,9 +35263,9 @@ var TaskRunner = class {
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path76.join)(options6.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path76.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
@@ -35179,7 +35274,7 @@ var TaskRunner = class {
         const kind = kindOf3(graph2, task);
         const log = (0, import_node_path76.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path76.join)(options6.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path76.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -35187,24 +35282,24 @@ var TaskRunner = class {
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, task);
     if (kindOf3(graph2, task) === "docs") {
-      const docs2 = options6.redocument(p.name) ? void 0 : await this.docsOf(key);
+      const docs2 = options5.redocument(p.name) ? void 0 : await readDocRecord(options5.store, key);
       return docs2 && { kind: "docs", record: docs2, another: true };
     }
-    if (options6.rebuild(p.name)) return void 0;
+    if (options5.rebuild(p.name)) return void 0;
     if (kindOf3(graph2, task) === "test") {
-      const record4 = await options6.store.getTest(key);
-      return record4 && !options6.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
+      const record4 = await options5.store.getTest(key);
+      return record4 && !options5.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
     }
-    const record3 = await options6.store.get(key);
-    const held = options6.channelVersion(graph2.scope, graph2.target, p.debian);
+    const record3 = await options5.store.get(key);
+    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
     if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
     return { kind: "build", record: record3, another: true };
   }
   async doNow(graph2, task, resolved, log) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
     if (kindOf3(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
@@ -35212,14 +35307,14 @@ var TaskRunner = class {
       return { kind: "build", record: outcome2.value, another: false };
     }
     if (kindOf3(graph2, task) === "docs") {
-      const docs2 = await this.repair.run(graph2, (work2) => options6.builder.document({ ...request, work: work2 }));
+      const docs2 = await this.repair.run(graph2, (work2) => options5.builder.document({ ...request, work: work2 }));
       if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
-      await options6.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      await options5.store.writeJson(docsRecordName(resolved.key), docs2.value);
       return { kind: "docs", record: docs2.value, another: false };
     }
-    const outcome = await this.repair.run(graph2, (work2) => options6.builder.test({ ...request, work: work2 }));
+    const outcome = await this.repair.run(graph2, (work2) => options5.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options6.store.putTest(outcome.value);
+    await options5.store.putTest(outcome.value);
     return { kind: "test", record: outcome.value, another: false };
   }
 };
@@ -35233,18 +35328,18 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options6, graphs, alone = false) {
-    this.options = options6;
+  constructor(options5, graphs, alone = false) {
+    this.options = options5;
     this.graphs = graphs;
-    this.runner = new TaskRunner(options6, {
-      note: (text8) => options6.progress.note(text8),
+    this.runner = new TaskRunner(options5, {
+      note: (text8) => options5.progress.note(text8),
       restored: (graph2, n, record3) => {
         setBuildRecord(graph2, n, record3);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
       }
     });
     for (const graph2 of graphs) {
-      this.waits.set(graph2, alone ? nobodyWaits : readinessOf(graph2, options6.testsStop));
+      this.waits.set(graph2, alone ? nobodyWaits : readinessOf(graph2, options5.testsStop));
     }
   }
   ready = [];
@@ -35393,15 +35488,15 @@ var Scheduler = class {
     return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
-    const { options: options6 } = this;
+    const { options: options5 } = this;
     const t = graph2.results[task];
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options6.now();
+      t.started = options5.now();
       t.log = log;
-      options6.progress.started(t);
+      options5.progress.started(t);
     });
     if (outcome.kind !== "failed") return this.finishWith(graph2, task, outcome, outcome.another);
-    const stopped = options6.signal.aborted;
+    const stopped = options5.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
@@ -35469,7 +35564,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
   const draw = () => {
     clear();
-    const width6 = process.stderr.columns || 80;
+    const width7 = process.stderr.columns || 80;
     const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
     const remaining = Math.max(0, left - spent) / workers;
@@ -35478,7 +35573,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write3(`${printable(l).slice(0, width6 - 1)}
+    for (const l of lines) write3(`${printable(l).slice(0, width7 - 1)}
 `);
     shown5 = lines.length;
   };
@@ -35572,9 +35667,9 @@ function differencesOf(before, after) {
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
-  const visit = (folder) => {
-    for (const name6 of (0, import_node_fs63.readdirSync)((0, import_node_path77.join)(root, folder)).sort()) {
-      const path2 = folder ? `${folder}/${name6}` : name6;
+  const visit = (folder2) => {
+    for (const name6 of (0, import_node_fs63.readdirSync)((0, import_node_path77.join)(root, folder2)).sort()) {
+      const path2 = folder2 ? `${folder2}/${name6}` : name6;
       const stats = (0, import_node_fs63.lstatSync)((0, import_node_path77.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
@@ -35649,33 +35744,33 @@ function memberAt(data, at2) {
 init_diagnostics();
 init_digest();
 init_names();
-async function checkReproducible(session2, options6) {
+async function checkReproducible(session2, options5) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number7) => graph2.records[number7] && options6.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
+      (_, number7) => graph2.records[number7] && options5.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options6.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
-  const chosen = options6.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options6.sample).map(({ task }) => task);
+  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
+  const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options6.workers, async ({ graph: graph2, number: number7 }) => {
-    if (options6.signal.aborted) return;
-    options6.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
-    found2.push(await checkOne(session2, options6, graph2, number7));
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number7 }) => {
+    if (options5.signal.aborted) return;
+    options5.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number7));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options6, graph2, number7) {
+async function checkOne(session2, options5, graph2, number7) {
   const p = packageOf(graph2, number7);
   const record3 = graph2.records[number7];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
-    output: options6.output,
+    output: options5.output,
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path78.join)(options6.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path78.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -35690,12 +35785,12 @@ async function checkOne(session2, options6, graph2, number7) {
       log,
       repeat: { version: record3.version, stamp }
     });
-    return again.state === "made" ? compareFiles(session2, options6, record3, again.value, work2) : again;
+    return again.state === "made" ? compareFiles(session2, options5, record3, again.value, work2) : again;
   });
   const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
   return { id: graph2.id, name: p.name, ...result2 };
 }
-async function compareFiles(session2, options6, record3, files, work2) {
+async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
   const second = new Map(files.map((f) => [(0, import_node_path78.basename)(f), f]));
@@ -35709,7 +35804,7 @@ async function compareFiles(session2, options6, record3, files, work2) {
       const inside = await insideOf2(before, after, deb2, (0, import_node_path78.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before, after, record3.package, options6);
+      report2 ??= await diffoscope(before, after, record3.package, options5);
     }
   }
   for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
@@ -35719,9 +35814,9 @@ async function compareFiles(session2, options6, record3, files, work2) {
     ...report2 === void 0 ? {} : { report: report2 }
   });
 }
-async function insideOf2(before, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path78.join)(folder, "before"), (0, import_node_path78.join)(folder, "after")];
-  (0, import_node_fs64.mkdirSync)(folder, { recursive: true });
+async function insideOf2(before, after, deb2, folder2) {
+  const [a, b] = [(0, import_node_path78.join)(folder2, "before"), (0, import_node_path78.join)(folder2, "after")];
+  (0, import_node_fs64.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
@@ -35736,17 +35831,17 @@ async function insideOf2(before, after, deb2, folder) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before, after, name6, options6) {
+async function diffoscope(before, after, name6, options5) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked = await run(
     "diffoscope",
     ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before, after],
-    { signal: AbortSignal.any([timeout, options6.signal]) }
+    { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
   const report2 = (0, import_node_path78.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs64.mkdirSync)((0, import_node_path78.join)(options6.output, "reproducible"), { recursive: true });
-  (0, import_node_fs64.writeFileSync)((0, import_node_path78.join)(options6.output, report2), asked.stdout);
+  (0, import_node_fs64.mkdirSync)((0, import_node_path78.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs64.writeFileSync)((0, import_node_path78.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -35796,11 +35891,11 @@ function sampleOf(value2) {
   if (value2 === void 0) return void 0;
   return /^[1-9]\d{0,5}$/.test(value2) ? Number(value2) : "wrong";
 }
-async function checkBuilds(session2, options6) {
-  const { output, signal } = options6;
+async function checkBuilds(session2, options5) {
+  const { output, signal } = options5;
   const builds = await checkReproducible(session2, {
     chosen: (graph2, number7) => "named" in packageOf(graph2, number7).why,
-    ...options6,
+    ...options5,
     stamp: session2.input.plan.stamp,
     started: (name6) => writeMessage(`building ${name6} once more
 `)
@@ -35857,10 +35952,10 @@ async function runBuild(verb, values, packages, tests) {
 `);
     return exit.usage;
   }
-  const planned3 = await readAndPlan(values, packages, { tests });
-  showDiagnostics(planned3.diagnostics);
-  if (!planned3.ok) return exit.failed;
-  const { workspace, plan: plan2 } = planned3.value;
+  const planned2 = await readAndPlan(values, packages, { tests });
+  showDiagnostics(planned2.diagnostics);
+  if (!planned2.ok) return exit.failed;
+  const { workspace, plan: plan2 } = planned2.value;
   const output = values.output === void 0 ? (0, import_node_path80.join)(workspace.root, "out") : (0, import_node_path80.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
@@ -35878,7 +35973,7 @@ async function runBuild(verb, values, packages, tests) {
   (0, import_node_fs65.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
-    return await buildAll(values, planned3.value, {
+    return await buildAll(values, planned2.value, {
       output,
       limits: limits2,
       tests,
@@ -35891,20 +35986,20 @@ async function runBuild(verb, values, packages, tests) {
     stop.done();
   }
 }
-async function buildAll(values, planned3, wanted) {
-  const { workspace, plan: plan2 } = planned3;
+async function buildAll(values, planned2, wanted) {
+  const { workspace, plan: plan2 } = planned2;
   const { output, signal } = wanted;
   const begun = Date.now();
   showDiagnostics(await pinSources(workspace, plan2));
   const input = {
-    ...runInputOf(planned3),
+    ...runInputOf(planned2),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && "named" in p.why
   };
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost3 = /* @__PURE__ */ new Set();
-  const nameOf5 = namesByDebian(planned3);
+  const nameOf5 = namesByDebian(planned2);
   for (let attempt = 0; ; attempt++) {
     const channel2 = await openChannel(store2, folderChannel(output), true);
     const session2 = await openSession(input, {
@@ -35930,18 +36025,18 @@ async function buildAll(values, planned3, wanted) {
       endpoints: [new FolderEndpoint((0, import_node_path80.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-      environments: environmentsOf(workspace.distro, planned3.lock),
+      environments: environmentsOf(workspace.distro, planned2.lock),
       stamp: plan2.stamp,
-      lock: await lockOfRun(planned3, session2, channel2.name),
+      lock: await lockOfRun(planned2, session2, channel2.name),
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
-      partial: isPartial(planned3),
+      partial: isPartial(planned2),
       leaveOut: values.partial === true,
       belongs: (scope2, debian2) => nameOf5(scope2, debian2) !== void 0,
       nameOf: nameOf5
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await endBuild(values, planned3, session2, wanted, published, begun);
+      const code = await endBuild(values, planned2, session2, wanted, published, begun);
       if (!wanted.check || signal.aborted) return code;
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
@@ -36476,8 +36571,8 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
     const since = {};
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
-    for (const folder of ["pool", "dists"]) {
-      for await (const { name: name6, size: size3 } of endpoint.list(folder)) {
+    for (const folder2 of ["pool", "dists"]) {
+      for await (const { name: name6, size: size3 } of endpoint.list(folder2)) {
         if (marked(name6)) {
           swept.kept++;
           continue;
@@ -36539,8 +36634,8 @@ async function markAll(store2, channel2, endpoint) {
     return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name6) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name6)[1]);
   };
 }
-async function markRelease(endpoint, folder, suite2, files) {
-  const read3 = await endpoint.read(`${folder}/InRelease`);
+async function markRelease(endpoint, folder2, suite2, files) {
+  const read3 = await endpoint.read(`${folder2}/InRelease`);
   for (const [path2, { sha256: digest4 }] of readRelease(read3?.data.toString("utf8") ?? "").files) {
     files.add(`dists/${suite2}/${path2}`);
     files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
@@ -36604,15 +36699,15 @@ function platformOf(distro, lock2, suite2) {
   const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
 }
-async function archivePackages(store2, folder, id, locked2) {
+async function archivePackages(store2, folder2, id, locked2) {
   const digest4 = /^[0-9a-f]{64}$/;
   if (!digest4.test(locked2.base) || !digest4.test(locked2.archive)) return void 0;
-  const text8 = hereText(folder, id, locked2) ?? await storedText(store2, locked2);
+  const text8 = hereText(folder2, id, locked2) ?? await storedText(store2, locked2);
   return text8?.split(/\n\n+/).filter((stanza) => stanza.startsWith("Package: "));
 }
-function hereText(folder, id, locked2) {
+function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path82.join)(folder, "bases", id, "current.json")
+    (0, import_node_path82.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
@@ -36641,12 +36736,12 @@ async function openEndpoint(uri, root) {
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
-  const [path2, options6] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options6}`;
+  const [path2, options5] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options5}`;
 }
-async function endpointsOf(distro, channel2, folder) {
+async function endpointsOf(distro, channel2, folder2) {
   const uris = distro.publish.to.map((place2) => channelUri(place2, channel2));
-  return Promise.all((uris.length ? uris : [folder]).map((uri) => openEndpoint(uri, process.cwd())));
+  return Promise.all((uris.length ? uris : [folder2]).map((uri) => openEndpoint(uri, process.cwd())));
 }
 
 // ts-src/cli/channels.ts
@@ -37036,11 +37131,11 @@ subordinate ids, which rm can't remove; this can.`,
     }
     const parts2 = (0, import_node_fs68.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder = (0, import_node_path85.join)(state, part);
-      const size3 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
-      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size3}
+      const folder2 = (0, import_node_path85.join)(state, part);
+      const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
+      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder2} ${size3}
 `);
-      if (!values["dry-run"]) await driver.remove(folder);
+      if (!values["dry-run"]) await driver.remove(folder2);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
     const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs68.existsSync)((0, import_node_path85.join)(state, part)));
@@ -38558,10 +38653,10 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder = (0, import_node_path87.join)(root, "terraform");
-      if (!(0, import_node_fs71.existsSync)(folder)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs71.existsSync)((0, import_node_path87.join)(folder, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
-      return runTool("terraform", ["validate", "-no-color"], folder);
+      const folder2 = (0, import_node_path87.join)(root, "terraform");
+      if (!(0, import_node_fs71.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs71.existsSync)((0, import_node_path87.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
@@ -39401,15 +39496,15 @@ init_files();
 init_diagnostics();
 var recordName = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
-function writeRecord(folder, record3) {
-  writeWhole((0, import_node_path88.join)(folder, recordName), `${JSON.stringify(record3, null, 1)}
+function writeRecord(folder2, record3) {
+  writeWhole((0, import_node_path88.join)(folder2, recordName), `${JSON.stringify(record3, null, 1)}
 `);
 }
-function readRecord(folder) {
-  const text8 = readIf((0, import_node_path88.join)(folder, recordName));
+function readRecord(folder2) {
+  const text8 = readIf((0, import_node_path88.join)(folder2, recordName));
   if (text8 === void 0)
     return bad(
-      error("deploy-folder", `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
+      error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
         hint: "name the folder, or make one with `slipway deploy init FOLDER`"
       })
     );
@@ -39435,12 +39530,12 @@ var import_node_path89 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
-async function planUpdate(folder, base, next2) {
+async function planUpdate(folder2, base, next2) {
   const scratch = (0, import_node_fs72.mkdtempSync)((0, import_node_path89.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path89.join)(folder, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path89.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -39582,8 +39677,8 @@ var day4 = 864e5;
 function toolsetOf(root) {
   const digest4 = (0, import_node_crypto11.createHash)("sha256");
   try {
-    for (const folder of folders) {
-      const files = (0, import_node_fs73.readdirSync)((0, import_node_path90.join)(root, folder), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path90.join)(folder, name6)).filter((file3) => !(0, import_node_path90.basename)(file3).startsWith(".") && (0, import_node_fs73.lstatSync)((0, import_node_path90.join)(root, file3)).isFile()).sort(compare);
+    for (const folder2 of folders) {
+      const files = (0, import_node_fs73.readdirSync)((0, import_node_path90.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path90.join)(folder2, name6)).filter((file3) => !(0, import_node_path90.basename)(file3).startsWith(".") && (0, import_node_fs73.lstatSync)((0, import_node_path90.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
         const text8 = (0, import_node_fs73.readFileSync)((0, import_node_path90.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
@@ -39903,9 +39998,9 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   options: options2,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
-    const [folder = ".", ...more] = words5;
-    const root = (0, import_node_path92.resolve)(folder);
-    if (more.length === 0 && what === "init") return init(root, folder, values);
+    const [folder2 = ".", ...more] = words5;
+    const root = (0, import_node_path92.resolve)(folder2);
+    if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
     writeMessage("slipway deploy: init, update or check, and one folder; or image\n");
@@ -39938,7 +40033,7 @@ async function ask2(given) {
     terminal.close();
   }
 }
-async function init(root, folder, values) {
+async function init(root, folder2, values) {
   const answers = await gather(values);
   if (!answers.ok) {
     showDiagnostics(answers.diagnostics);
@@ -39959,7 +40054,7 @@ async function init(root, folder, values) {
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
 On one machine with Docker:
-    cd ${folder}
+    cd ${folder2}
     docker compose up -d --build
     docker compose logs controller | grep 'password of'
 
@@ -40020,8 +40115,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path101 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -40029,6 +40124,47 @@ init_digest();
 init_diagnostics();
 init_names();
 init_urls();
+
+// ts-src/docs/history.ts
+var nameOf4 = (distribution3) => `documentation-history/${distribution3}.json`;
+var remembered3 = 50;
+var isMeasured = (v) => {
+  if (typeof v !== "object" || v === null) return false;
+  const m = { ...v };
+  return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
+};
+async function readHistory(store2, distribution3) {
+  const value2 = await store2.readJson(nameOf4(distribution3));
+  if (typeof value2 !== "object" || value2 === null) return {};
+  return Object.fromEntries(
+    Object.entries(value2).map(([name6, list9]) => [
+      name6,
+      Array.isArray(list9) ? list9.filter(isMeasured) : []
+    ])
+  );
+}
+var measuredOf = (history, name6) => Object.hasOwn(history, name6) ? history[name6] ?? [] : [];
+function withNow(known3, record3, stamp) {
+  const last = known3.at(-1);
+  const now = { stamp, ...record3.coverage, warnings: record3.warnings };
+  const same2 = last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings;
+  return same2 ? known3 : [...known3, now].slice(-remembered3);
+}
+async function addHistory(store2, stamp, packages) {
+  for (const distribution3 of new Set(packages.map((p) => p.distribution))) {
+    const history = await readHistory(store2, distribution3);
+    for (const { name: name6, record: record3, ...p } of packages) {
+      if (p.distribution !== distribution3 || !record3) continue;
+      history[name6] = [...withNow(measuredOf(history, name6), record3, stamp)];
+    }
+    await store2.writeJson(
+      nameOf4(distribution3),
+      Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
+    );
+  }
+}
+
+// ts-src/docs/collect.ts
 async function readChannels(store2) {
   const names4 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
   const channels = await store2.many(names4.sort(compare), async (name6) => ({
@@ -40040,7 +40176,7 @@ async function readChannels(store2) {
     return version3 === void 0 ? [] : [{ channel: name6, version: version3 }];
   });
 }
-async function collectPackages(graphs, distributions, store2) {
+async function collectPackages(graphs, distributions, store2, stamp) {
   const channels = await readChannels(store2);
   const found2 = [];
   for (const graph2 of graphs) {
@@ -40048,7 +40184,11 @@ async function collectPackages(graphs, distributions, store2) {
     const dependents = dependentsOf(graph2);
     const numbers = graph2.scope.packages.flatMap((_, n) => graph2.results[2 * graph2.count + n] ? [n] : []);
     const packages = await store2.many(numbers, (n) => packageOf2(graph2, n, input, store2, channels));
-    packages.forEach((p, i) => found2.push({ ...p, dependents: dependents[numbers[i] ?? 0] ?? [] }));
+    const history = await readHistory(store2, graph2.scope.distribution);
+    packages.forEach((p, i) => {
+      const trend = p.record && { trend: withNow(measuredOf(history, p.name), p.record, stamp) };
+      found2.push({ ...p, ...trend, dependents: dependents[numbers[i] ?? 0] ?? [] });
+    });
   }
   return found2.sort((a, b) => compare(a.distribution, b.distribution) || compare(a.name, b.name));
 }
@@ -40059,10 +40199,10 @@ function dependentsOf(graph2) {
   return users2.map((names4) => [...names4].sort(compare));
 }
 async function packageOf2(graph2, n, input, store2, channels) {
-  const planned3 = graph2.scope.packages[n];
+  const planned2 = graph2.scope.packages[n];
   const task = graph2.results[2 * graph2.count + n];
-  if (!planned3) throw new Error(`there is no package ${n}`);
-  const manifest = input?.packages.get(planned3.name)?.manifest;
+  if (!planned2) throw new Error(`there is no package ${n}`);
+  const manifest = input?.packages.get(planned2.name)?.manifest;
   const record3 = graph2.docs[n];
   const facts = record3 && await readStored(store2, record3.facts, isDocFacts);
   const shown5 = record3 && await readStored(store2, record3.interface, isDocInterface);
@@ -40070,26 +40210,26 @@ async function packageOf2(graph2, n, input, store2, channels) {
   const lost3 = record3 && (!facts || !shown5) ? "The store lost it." : void 0;
   const problem = lost3 ?? (done ? void 0 : `${task?.reason.split("\n")[0] ?? "It was not made."}`);
   const version3 = graph2.records[n]?.version;
-  const { commit: commit2 } = planned3.source;
+  const { commit: commit2 } = planned2.source;
   return {
     distribution: graph2.scope.distribution,
-    name: planned3.name,
-    version: planned3.version,
+    name: planned2.name,
+    version: planned2.version,
     description: textOf4(manifest?.description ?? ""),
     maintainers: manifest?.maintainers ?? [],
     authors: manifest?.authors ?? [],
     licenses: manifest?.licenses ?? [],
     urls: manifest?.urls ?? [],
-    buildType: planned3.buildType,
-    repository: planned3.repository,
-    url: redacted(planned3.source.url),
-    path: planned3.source.path,
-    debian: planned3.debian,
-    build: planned3.build,
-    run: planned3.run,
-    test: planned3.test,
-    system: planned3.systemRun,
-    channels: channels(graph2, planned3.debian),
+    buildType: planned2.buildType,
+    repository: planned2.repository,
+    url: redacted(planned2.source.url),
+    path: planned2.source.path,
+    debian: planned2.debian,
+    build: planned2.build,
+    run: planned2.run,
+    test: planned2.test,
+    system: planned2.systemRun,
+    channels: channels(graph2, planned2.debian),
     ...commit2 === void 0 ? {} : { commit: commit2 },
     ...version3 === void 0 ? {} : { debianVersion: version3 },
     ...problem === void 0 ? {} : { problem },
@@ -40122,10 +40262,10 @@ init_diagnostics();
 var LICENSE_default = 'Copyright 2022 Luca Ongaro\n\nPermission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:\n\nThe above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.\n\nTHE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.\n';
 
 // resources/templates/docs/search.browser
-var search_default = '"use strict";(()=>{var me="ENTRIES",X="KEYS",ee="VALUES";var k=class{constructor(e,t){let n=e._tree,i=Array.from(n.keys());this.set=e,this._type=t,this._path=i.length>0?[{node:n,keys:i}]:[]}next(){let e=this.dive();return this.backtrack(),e}dive(){if(this._path.length===0)return{done:!0,value:void 0};let{node:e,keys:t}=S(this._path);if(S(t)==="")return{done:!1,value:this.result()};let n=e.get(S(t));return this._path.push({node:n,keys:Array.from(n.keys())}),this.dive()}backtrack(){if(this._path.length===0)return;let e=S(this._path).keys;e.pop(),!(e.length>0)&&(this._path.pop(),this.backtrack())}key(){return this.set._prefix+this._path.map(({keys:e})=>S(e)).filter(e=>e!=="").join("")}value(){return S(this._path).node.get("")}result(){switch(this._type){case ee:return this.value();case X:return this.key();default:return[this.key(),this.value()]}}[Symbol.iterator](){return this}},S=s=>s[s.length-1],ge=(s,e,t)=>{let n=new Map;if(e===void 0)return n;let i=e.length+1,o=i+t,r=new Uint8Array(o*i).fill(t+1);for(let c=0;c<i;++c)r[c]=c;for(let c=1;c<o;++c)r[c*i]=c;return te(s,e,t,n,r,1,i,""),n},te=(s,e,t,n,i,o,r,c)=>{let l=o*r;e:for(let a of s.keys())if(a===""){let d=i[l-1];d<=t&&n.set(c,[s.get(a),d])}else{let d=o;for(let h=0;h<a.length;++h,++d){let u=a[h],f=r*d,p=f-r,g=i[f],m=Math.max(0,d-t-1),_=Math.min(r-1,d+t);for(let w=m;w<_;++w){let O=u!==e[w],V=i[p+w]+ +O,z=i[p+w+1]+1,b=i[f+w]+1,x=i[f+w+1]=Math.min(V,z,b);x<g&&(g=x)}if(g>t)continue e}te(s.get(a),e,t,n,i,d,r,c+a)}},F=class s{constructor(e=new Map,t=""){this._size=void 0,this._tree=e,this._prefix=t}atPrefix(e){if(!e.startsWith(this._prefix))throw new Error("Mismatched prefix");let[t,n]=E(this._tree,e.slice(this._prefix.length));if(t===void 0){let[i,o]=R(n);for(let r of i.keys())if(r!==""&&r.startsWith(o)){let c=new Map;return c.set(r.slice(o.length),i.get(r)),new s(c,e)}}return new s(t,e)}clear(){this._size=void 0,this._tree.clear()}delete(e){return this._size=void 0,pe(this._tree,e)}entries(){return new k(this,me)}forEach(e){for(let[t,n]of this)e(t,n,this)}fuzzyGet(e,t){return ge(this._tree,e,t)}get(e){let t=N(this._tree,e);return t!==void 0?t.get(""):void 0}has(e){let t=N(this._tree,e);return t!==void 0&&t.has("")}keys(){return new k(this,X)}set(e,t){if(typeof e!="string")throw new Error("key must be a string");return this._size=void 0,T(this._tree,e).set("",t),this}get size(){if(this._size)return this._size;this._size=0;let e=this.entries();for(;!e.next().done;)this._size+=1;return this._size}update(e,t){if(typeof e!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,e);return n.set("",t(n.get(""))),this}fetch(e,t){if(typeof e!="string")throw new Error("key must be a string");this._size=void 0;let n=T(this._tree,e),i=n.get("");return i===void 0&&n.set("",i=t()),i}values(){return new k(this,ee)}[Symbol.iterator](){return this.entries()}static from(e){let t=new s;for(let[n,i]of e)t.set(n,i);return t}static fromObject(e){return s.from(Object.entries(e))}},E=(s,e,t=[])=>{if(e.length===0||s==null)return[s,t];for(let n of s.keys())if(n!==""&&e.startsWith(n))return t.push([s,n]),E(s.get(n),e.slice(n.length),t);return t.push([s,e]),E(void 0,"",t)},N=(s,e)=>{if(e.length===0||s==null)return s;for(let t of s.keys())if(t!==""&&e.startsWith(t))return N(s.get(t),e.slice(t.length))},T=(s,e)=>{let t=e.length;e:for(let n=0;s&&n<t;){for(let o of s.keys())if(o!==""&&e[n]===o[0]){let r=Math.min(t-n,o.length),c=1;for(;c<r&&e[n+c]===o[c];)++c;let l=s.get(o);if(c===o.length)s=l;else{let a=new Map;a.set(o.slice(c),l),s.set(e.slice(n,n+c),a),s.delete(o),s=a}n+=c;continue e}let i=new Map;return s.set(e.slice(n),i),i}return s},pe=(s,e)=>{let[t,n]=E(s,e);if(t!==void 0){if(t.delete(""),t.size===0)se(n);else if(t.size===1){let[i,o]=t.entries().next().value;ne(n,i,o)}}},se=s=>{if(s.length===0)return;let[e,t]=R(s);if(e.delete(t),e.size===0)se(s.slice(0,-1));else if(e.size===1){let[n,i]=e.entries().next().value;n!==""&&ne(s.slice(0,-1),n,i)}},ne=(s,e,t)=>{if(s.length===0)return;let[n,i]=R(s);n.set(i+e,t),n.delete(i)},R=s=>s[s.length-1],q="or",ie="and",_e="and_not",v=class s{constructor(e){if(e?.fields==null)throw new Error(\'MiniSearch: option "fields" must be provided\');let t=e.autoVacuum==null||e.autoVacuum===!0?$:e.autoVacuum;this._options={...j,...e,autoVacuum:t,searchOptions:{...Z,...e.searchOptions||{}},autoSuggestOptions:{...ve,...e.autoSuggestOptions||{}}},this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldIds={},this._fieldLength=new Map,this._avgFieldLength=[],this._nextId=0,this._storedFields=new Map,this._dirtCount=0,this._currentVacuum=null,this._enqueuedVacuum=null,this._enqueuedVacuumConditions=P,this.addFields(this._options.fields)}add(e){let{extractField:t,stringifyField:n,tokenize:i,processTerm:o,fields:r,idField:c}=this._options,l=t(e,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);if(this._idToShortId.has(l))throw new Error(`MiniSearch: duplicate ID ${l}`);let a=this.addDocumentId(l);this.saveStoredFields(a,e);for(let d of r){let h=t(e,d);if(h==null)continue;let u=i(n(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.addFieldLength(a,f,this._documentCount-1,p);for(let g of u){let m=o(g,d);if(Array.isArray(m))for(let _ of m)this.addTerm(f,a,_);else m&&this.addTerm(f,a,m)}}}addAll(e){for(let t of e)this.add(t)}addAllAsync(e,t={}){let{chunkSize:n=10}=t,i={chunk:[],promise:Promise.resolve()},{chunk:o,promise:r}=e.reduce(({chunk:c,promise:l},a,d)=>(c.push(a),(d+1)%n===0?{chunk:[],promise:l.then(()=>new Promise(h=>setTimeout(h,0))).then(()=>this.addAll(c))}:{chunk:c,promise:l}),i);return r.then(()=>this.addAll(o))}remove(e){let{tokenize:t,processTerm:n,extractField:i,stringifyField:o,fields:r,idField:c}=this._options,l=i(e,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);let a=this._idToShortId.get(l);if(a==null)throw new Error(`MiniSearch: cannot remove document with ID ${l}: it is not in the index`);for(let d of r){let h=i(e,d);if(h==null)continue;let u=t(o(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.removeFieldLength(a,f,this._documentCount,p);for(let g of u){let m=n(g,d);if(Array.isArray(m))for(let _ of m)this.removeTerm(f,a,_);else m&&this.removeTerm(f,a,m)}}this._storedFields.delete(a),this._documentIds.delete(a),this._idToShortId.delete(l),this._fieldLength.delete(a),this._documentCount-=1}removeAll(e){if(e)for(let t of e)this.remove(t);else{if(arguments.length>0)throw new Error("Expected documents to be present. Omit the argument to remove all documents.");this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldLength=new Map,this._avgFieldLength=[],this._storedFields=new Map,this._nextId=0}}discard(e){let t=this._idToShortId.get(e);if(t==null)throw new Error(`MiniSearch: cannot discard document with ID ${e}: it is not in the index`);this._idToShortId.delete(e),this._documentIds.delete(t),this._storedFields.delete(t),(this._fieldLength.get(t)||[]).forEach((n,i)=>{this.removeFieldLength(t,i,this._documentCount,n)}),this._fieldLength.delete(t),this._documentCount-=1,this._dirtCount+=1,this.maybeAutoVacuum()}maybeAutoVacuum(){if(this._options.autoVacuum===!1)return;let{minDirtFactor:e,minDirtCount:t,batchSize:n,batchWait:i}=this._options.autoVacuum;this.conditionalVacuum({batchSize:n,batchWait:i},{minDirtCount:t,minDirtFactor:e})}discardAll(e){let t=this._options.autoVacuum;try{this._options.autoVacuum=!1;for(let n of e)this.discard(n)}finally{this._options.autoVacuum=t}this.maybeAutoVacuum()}replace(e){let{idField:t,extractField:n}=this._options,i=n(e,t);this.discard(i),this.add(e)}vacuum(e={}){return this.conditionalVacuum(e)}conditionalVacuum(e,t){return this._currentVacuum?(this._enqueuedVacuumConditions=this._enqueuedVacuumConditions&&t,this._enqueuedVacuum!=null?this._enqueuedVacuum:(this._enqueuedVacuum=this._currentVacuum.then(()=>{let n=this._enqueuedVacuumConditions;return this._enqueuedVacuumConditions=P,this.performVacuuming(e,n)}),this._enqueuedVacuum)):this.vacuumConditionsMet(t)===!1?Promise.resolve():(this._currentVacuum=this.performVacuuming(e),this._currentVacuum)}async performVacuuming(e,t){let n=this._dirtCount;if(this.vacuumConditionsMet(t)){let i=e.batchSize||W.batchSize,o=e.batchWait||W.batchWait,r=1;for(let[c,l]of this._index){for(let[a,d]of l)for(let[h]of d)this._documentIds.has(h)||(d.size<=1?l.delete(a):d.delete(h));this._index.get(c).size===0&&this._index.delete(c),r%i===0&&await new Promise(a=>setTimeout(a,o)),r+=1}this._dirtCount-=n}await null,this._currentVacuum=this._enqueuedVacuum,this._enqueuedVacuum=null}vacuumConditionsMet(e){if(e==null)return!0;let{minDirtCount:t,minDirtFactor:n}=e;return t=t||$.minDirtCount,n=n||$.minDirtFactor,this.dirtCount>=t&&this.dirtFactor>=n}get isVacuuming(){return this._currentVacuum!=null}get dirtCount(){return this._dirtCount}get dirtFactor(){return this._dirtCount/(1+this._documentCount+this._dirtCount)}has(e){return this._idToShortId.has(e)}getStoredFields(e){let t=this._idToShortId.get(e);if(t!=null)return this._storedFields.get(t)}search(e,t={}){let{searchOptions:n}=this._options,i={...n,...t},o=this.executeQuery(e,t),r=[];for(let[c,{score:l,terms:a,match:d}]of o){let h=a.length||1,u={id:this._documentIds.get(c),score:l*h,terms:Object.keys(d),queryTerms:a,match:d};Object.assign(u,this._storedFields.get(c)),(i.filter==null||i.filter(u))&&r.push(u)}return e===s.wildcard&&i.boostDocument==null||r.sort(Y),r}autoSuggest(e,t={}){t={...this._options.autoSuggestOptions,...t};let n=new Map;for(let{score:o,terms:r}of this.search(e,t)){let c=r.join(" "),l=n.get(c);l!=null?(l.score+=o,l.count+=1):n.set(c,{score:o,terms:r,count:1})}let i=[];for(let[o,{score:r,terms:c,count:l}]of n)i.push({suggestion:o,terms:c,score:r/l});return i.sort(Y),i}get documentCount(){return this._documentCount}get termCount(){return this._index.size}static loadJSON(e,t){if(t==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJS(JSON.parse(e),t)}static async loadJSONAsync(e,t){if(t==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJSAsync(JSON.parse(e),t)}static getDefault(e){if(j.hasOwnProperty(e))return D(j,e);throw new Error(`MiniSearch: unknown option "${e}"`)}static loadJS(e,t){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=e,l=this.instantiateMiniSearch(e,t);l._documentIds=L(i),l._fieldLength=L(o),l._storedFields=L(r);for(let[a,d]of l._documentIds)l._idToShortId.set(d,a);for(let[a,d]of n){let h=new Map;for(let u of Object.keys(d)){let f=d[u];c===1&&(f=f.ds),h.set(parseInt(u,10),L(f))}l._index.set(a,h)}return l}static async loadJSAsync(e,t){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=e,l=this.instantiateMiniSearch(e,t);l._documentIds=await I(i),l._fieldLength=await I(o),l._storedFields=await I(r);for(let[d,h]of l._documentIds)l._idToShortId.set(h,d);let a=0;for(let[d,h]of n){let u=new Map;for(let f of Object.keys(h)){let p=h[f];c===1&&(p=p.ds),u.set(parseInt(f,10),await I(p))}++a%1e3===0&&await oe(0),l._index.set(d,u)}return l}static instantiateMiniSearch(e,t){let{documentCount:n,nextId:i,fieldIds:o,averageFieldLength:r,dirtCount:c,serializationVersion:l}=e;if(l!==1&&l!==2)throw new Error("MiniSearch: cannot deserialize an index created with an incompatible version");let a=new s(t);return a._documentCount=n,a._nextId=i,a._idToShortId=new Map,a._fieldIds=o,a._avgFieldLength=r,a._dirtCount=c||0,a._index=new F,a}executeQuery(e,t={}){if(e===s.wildcard)return this.executeWildcardQuery(t);if(typeof e!="string"){let u={...t,...e,queries:void 0},f=e.queries.map(p=>this.executeQuery(p,u));return this.combineResults(f,u.combineWith)}let{tokenize:n,processTerm:i,searchOptions:o}=this._options,r={tokenize:n,processTerm:i,...o,...t},{tokenize:c,processTerm:l}=r,h=c(e).flatMap(u=>l(u)).filter(u=>!!u).map(Se(r)).map(u=>this.executeQuerySpec(u,r));return this.combineResults(h,r.combineWith)}executeQuerySpec(e,t){let n={...this._options.searchOptions,...t},i=(n.fields||this._options.fields).reduce((g,m)=>({...g,[m]:D(n.boost,m)||1}),{}),{boostDocument:o,weights:r,maxFuzzy:c,bm25:l}=n,{fuzzy:a,prefix:d}={...Z.weights,...r},h=this._index.get(e.term),u=this.termResults(e.term,e.term,1,e.termBoost,h,i,o,l),f,p;if(e.prefix&&(f=this._index.atPrefix(e.term)),e.fuzzy){let g=e.fuzzy===!0?.2:e.fuzzy,m=g<1?Math.min(c,Math.round(e.term.length*g)):g;m&&(p=this._index.fuzzyGet(e.term,m))}if(f)for(let[g,m]of f){let _=g.length-e.term.length;if(!_)continue;p?.delete(g);let w=d*g.length/(g.length+.3*_);this.termResults(e.term,g,w,e.termBoost,m,i,o,l,u)}if(p)for(let g of p.keys()){let[m,_]=p.get(g);if(!_)continue;let w=a*g.length/(g.length+_);this.termResults(e.term,g,w,e.termBoost,m,i,o,l,u)}return u}executeWildcardQuery(e){let t=new Map,n={...this._options.searchOptions,...e};for(let[i,o]of this._documentIds){let r=n.boostDocument?n.boostDocument(o,"",this._storedFields.get(i)):1;t.set(i,{score:r,terms:[],match:{}})}return t}combineResults(e,t=q){if(e.length===0)return new Map;let n=t.toLowerCase(),i=we[n];if(!i)throw new Error(`Invalid combination operator: ${t}`);return e.reduce(i)||new Map}toJSON(){let e=[];for(let[t,n]of this._index){let i={};for(let[o,r]of n)i[o]=Object.fromEntries(r);e.push([t,i])}return{documentCount:this._documentCount,nextId:this._nextId,documentIds:Object.fromEntries(this._documentIds),fieldIds:this._fieldIds,fieldLength:Object.fromEntries(this._fieldLength),averageFieldLength:this._avgFieldLength,storedFields:Object.fromEntries(this._storedFields),dirtCount:this._dirtCount,index:e,serializationVersion:2}}termResults(e,t,n,i,o,r,c,l,a=new Map){if(o==null)return a;for(let d of Object.keys(r)){let h=r[d],u=this._fieldIds[d],f=o.get(u);if(f==null)continue;let p=f.size,g=this._avgFieldLength[u];for(let m of f.keys()){if(!this._documentIds.has(m)){this.removeTerm(u,m,t),p-=1;continue}let _=c?c(this._documentIds.get(m),t,this._storedFields.get(m)):1;if(!_)continue;let w=f.get(m),O=this._fieldLength.get(m)[u],V=be(w,p,this._documentCount,O,g,l),z=n*i*h*_*V,b=a.get(m);if(b){b.score+=z,xe(b.terms,e);let x=D(b.match,t);x?x.push(d):b.match[t]=[d]}else a.set(m,{score:z,terms:[e],match:{[t]:[d]}})}}return a}addTerm(e,t,n){let i=this._index.fetch(n,H),o=i.get(e);if(o==null)o=new Map,o.set(t,1),i.set(e,o);else{let r=o.get(t);o.set(t,(r||0)+1)}}removeTerm(e,t,n){if(!this._index.has(n)){this.warnDocumentChanged(t,e,n);return}let i=this._index.fetch(n,H),o=i.get(e);o==null||o.get(t)==null?this.warnDocumentChanged(t,e,n):o.get(t)<=1?o.size<=1?i.delete(e):o.delete(t):o.set(t,o.get(t)-1),this._index.get(n).size===0&&this._index.delete(n)}warnDocumentChanged(e,t,n){for(let i of Object.keys(this._fieldIds))if(this._fieldIds[i]===t){this._options.logger("warn",`MiniSearch: document with ID ${this._documentIds.get(e)} has changed before removal: term "${n}" was not present in field "${i}". Removing a document after it has changed can corrupt the index!`,"version_conflict");return}}addDocumentId(e){let t=this._nextId;return this._idToShortId.set(e,t),this._documentIds.set(t,e),this._documentCount+=1,this._nextId+=1,t}addFields(e){for(let t=0;t<e.length;t++)this._fieldIds[e[t]]=t}addFieldLength(e,t,n,i){let o=this._fieldLength.get(e);o==null&&this._fieldLength.set(e,o=[]),o[t]=i;let c=(this._avgFieldLength[t]||0)*n+i;this._avgFieldLength[t]=c/(n+1)}removeFieldLength(e,t,n,i){if(n===1){this._avgFieldLength[t]=0;return}let o=this._avgFieldLength[t]*n-i;this._avgFieldLength[t]=o/(n-1)}saveStoredFields(e,t){let{storeFields:n,extractField:i}=this._options;if(n==null||n.length===0)return;let o=this._storedFields.get(e);o==null&&this._storedFields.set(e,o={});for(let r of n){let c=i(t,r);c!==void 0&&(o[r]=c)}}};v.wildcard=Symbol("*");var D=(s,e)=>Object.prototype.hasOwnProperty.call(s,e)?s[e]:void 0,we={[q]:(s,e)=>{for(let t of e.keys()){let n=s.get(t);if(n==null)s.set(t,e.get(t));else{let{score:i,terms:o,match:r}=e.get(t);n.score=n.score+i,n.match=Object.assign(n.match,r),G(n.terms,o)}}return s},[ie]:(s,e)=>{let t=new Map;for(let n of e.keys()){let i=s.get(n);if(i==null)continue;let{score:o,terms:r,match:c}=e.get(n);G(i.terms,r),t.set(n,{score:i.score+o,terms:i.terms,match:Object.assign(i.match,c)})}return t},[_e]:(s,e)=>{for(let t of e.keys())s.delete(t);return s}},ye={k:1.2,b:.7,d:.5},be=(s,e,t,n,i,o)=>{let{k:r,b:c,d:l}=o;return Math.log(1+(t-e+.5)/(e+.5))*(l+s*(r+1)/(s+r*(1-c+c*n/i)))},Se=s=>(e,t,n)=>{let i=typeof s.fuzzy=="function"?s.fuzzy(e,t,n):s.fuzzy||!1,o=typeof s.prefix=="function"?s.prefix(e,t,n):s.prefix===!0,r=typeof s.boostTerm=="function"?s.boostTerm(e,t,n):1;return{term:e,fuzzy:i,prefix:o,termBoost:r}},j={idField:"id",extractField:(s,e)=>s[e],stringifyField:(s,e)=>s.toString(),tokenize:s=>s.split(ke),processTerm:s=>s.toLowerCase(),fields:void 0,searchOptions:void 0,storeFields:[],logger:(s,e)=>{typeof console?.[s]=="function"&&console[s](e)},autoVacuum:!0},Z={combineWith:q,prefix:!1,fuzzy:!1,maxFuzzy:6,boost:{},weights:{fuzzy:.45,prefix:.375},bm25:ye},ve={combineWith:ie,prefix:(s,e,t)=>e===t.length-1},W={batchSize:1e3,batchWait:10},P={minDirtFactor:.1,minDirtCount:20},$={...W,...P},xe=(s,e)=>{s.includes(e)||s.push(e)},G=(s,e)=>{for(let t of e)s.includes(t)||s.push(t)},Y=({score:s},{score:e})=>e-s,H=()=>new Map,L=s=>{let e=new Map;for(let t of Object.keys(s))e.set(parseInt(t,10),s[t]);return e},I=async s=>{let e=new Map,t=0;for(let n of Object.keys(s))e.set(parseInt(n,10),s[n]),++t%1e3===0&&await oe(0);return e},oe=s=>new Promise(e=>setTimeout(e,s)),ke=/[\\n\\r\\p{Z}\\p{P}]+/u;var Fe=document.currentScript,K=Fe.dataset.root??"",re=new Map,ce=new Map;window.slipwayData=(s,e)=>{ce.set(s,e)};function M(s,e){let t=re.get(s);return t||(t=new Promise((n,i)=>{let o=document.createElement("script");o.src=`${K}${e}`,o.onload=()=>n(ce.get(s)),o.onerror=()=>i(new Error(`${e} can\'t be read`)),document.head.append(o)}),re.set(s,t)),t}var Q=s=>[...new Set(s.replace(/([a-z0-9])([A-Z])/g,"$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g,"$1 $2").split(/[^\\p{L}\\p{N}]+/u).filter(e=>e!=="").map(e=>e.toLowerCase()))],ae=s=>{let e=s.toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu,"");return e===""?[]:[e]},ze=s=>[...new Set([...Q(s),...s.split(/\\s+/).flatMap(ae)])],de={tokenize:ze,processTerm:s=>s},le={prefix:!0,fuzzy:s=>s.length>4?.2:!1,combineWith:"AND",tokenize:Q},y,ue,C=new Map;async function he(){if(y)return;let[s,e]=await Promise.all([M("packages","_site/search/packages.js"),M("shards","_site/search/shards.js")]);y=s.map(([n,i,o],r)=>({id:r,name:n,text:i,path:o})),ue=e;let t=new v({...de,fields:["name","text"],searchOptions:{...le,boost:{name:4}}});t.addAll(y),C.set("packages",t)}async function Le(s){let e=C.get(s);if(!e){let t=await M(`s-${s}`,`_site/search/s-${s}.js`);e=new v({...de,fields:["name","qualified"],storeFields:["row"],searchOptions:{...le,boost:{name:3}}}),e.addAll(t.map((n,i)=>({id:i,name:n[0],qualified:n[1]||n[0],row:n}))),C.set(s,e)}return e}var Ie={c:"class",f:"function",v:"variable",t:"type",e:"enum",d:"macro",n:"namespace",h:"header",m:"message",s:"service",a:"action",p:"Python",g:"page"};async function Ee(s){await he();let e=Q(s);if(!e.length)return[];let t=C.get("packages").search(s).slice(0,8).map(({id:r,score:c})=>({name:y[r].name,kind:"package",text:y[r].text,href:y[r].path,score:c*(y[r].name===s?3:1)})),n=[...e,...ae(s)].sort((r,c)=>c.length-r.length),i=new Set(n.slice(0,2).flatMap(r=>ue.filter(c=>c.startsWith(r)||r.startsWith(c)).slice(0,6))),o=new Set;for(let r of i){let c=await Le(r);for(let{row:l,score:a}of c.search(s).slice(0,40)){let[d,h,u,f,p]=l,g=y[p].path.replace(/index\\.html$/,"")+f;if(o.has(g))continue;o.add(g);let _=(d.toLowerCase()===s.trim().toLowerCase()||h===s.trim()?4:1)*("cmsan".includes(u)?1.6:1);t.push({name:d,kind:Ie[u]??"",text:`${h&&h!==d?`${h} \\xB7 `:""}${y[p].name}`,href:g,score:a*_})}}return t.sort((r,c)=>c.score-r.score).slice(0,30)}function Ae(){let s=document.createElement("dialog");s.className="search",s.setAttribute("aria-label","Search");let e=document.createElement("input");Object.assign(e,{type:"search",placeholder:"Packages, classes, functions, messages",autocomplete:"off",spellcheck:!1});let t=document.createElement("ul");t.id="slipway-results";let n={role:"combobox","aria-expanded":"true","aria-controls":t.id,"aria-autocomplete":"list","aria-label":"Search"};for(let[a,d]of Object.entries(n))e.setAttribute(a,d);t.setAttribute("role","listbox"),t.setAttribute("aria-label","Results");let i=document.createElement("p");i.className="said",i.setAttribute("role","status"),s.append(e,i,t),document.body.append(s);let o=-1,r=a=>{let d=[...t.children];o=d.length?(a+d.length)%d.length:-1,d.forEach((h,u)=>h.setAttribute("aria-selected",String(u===o))),o>=0?(e.setAttribute("aria-activedescendant",d[o].id),d[o].scrollIntoView({block:"nearest"})):e.removeAttribute("aria-activedescendant")},c=a=>{t.replaceChildren(...a.map((d,h)=>{let u=document.createElement("li");Object.assign(u,{id:`slipway-result-${h}`}),u.setAttribute("role","option");let f=document.createElement("a");f.href=K+d.href,f.tabIndex=-1;for(let[p,g]of[["n",d.name],["k",d.kind],["w",d.text]]){let m=document.createElement("span");Object.assign(m,{className:p,textContent:g}),f.append(m)}return u.append(f),u})),r(a.length?0:-1)},l=0;return e.addEventListener("input",async()=>{let a=++l;try{let d=performance.now(),h=await Ee(e.value);if(a!==l)return;c(h),Object.assign(s.dataset,{milliseconds:String(performance.now()-d),answered:e.value}),i.textContent=e.value.trim()===""?"Begin to type.":h.length?"":"Nothing is found."}catch(d){i.textContent=d.message}}),e.addEventListener("keydown",a=>{a.key==="ArrowDown"||a.key==="ArrowUp"?(r(o+(a.key==="ArrowDown"?1:-1)),a.preventDefault()):a.key==="Escape"?(a.preventDefault(),s.close()):a.key==="Enter"&&o>=0&&t.children[o].querySelector("a").click()}),s.addEventListener("click",a=>{(a.target===s||a.target.closest("a"))&&s.close()}),{dialog:s,input:e}}var A;function fe(){A??=Ae(),A.dialog.open||A.dialog.showModal(),A.input.select(),he().catch(()=>{})}for(let s of document.querySelectorAll("[data-search]"))s.hidden=!1,s.addEventListener("click",fe);document.addEventListener("keydown",s=>{let e=s.target instanceof Element&&s.target.closest("input, textarea, select, [contenteditable]");(s.key==="/"&&!e&&!s.ctrlKey&&!s.metaKey&&!s.altKey||s.key==="k"&&(s.ctrlKey||s.metaKey))&&(s.preventDefault(),fe())});var U=document.querySelector("[data-theme-button]");U&&(U.hidden=!1,U.addEventListener("click",()=>{let{dataset:s}=document.documentElement,e=s.theme?s.theme==="dark":matchMedia("(prefers-color-scheme: dark)").matches;s.theme=e?"light":"dark";try{localStorage.setItem("slipway-theme",s.theme)}catch{}}));var J=document.querySelector("[data-filter]");if(J){J.hidden=!1;let s=J.querySelector("input"),e=[...document.querySelectorAll("ul.packages li")].map(i=>({element:i,text:i.textContent.toLowerCase()})),t=document.querySelector("[data-shown]"),n=()=>{let i=s.value.toLowerCase().split(/\\s+/).filter(Boolean),o=0;for(let{element:c,text:l}of e)c.hidden=!i.every(a=>l.includes(a)),c.hidden||o++;t&&(t.textContent=i.length?`${o} of ${e.length}`:"");let r=new URL(location.href);s.value?r.searchParams.set("q",s.value):r.searchParams.delete("q");try{history.replaceState(void 0,"",r)}catch{}};s.addEventListener("input",n),s.value=new URL(location.href).searchParams.get("q")??"",s.value&&n()}for(let s of document.querySelectorAll("pre, .fragment, .memproto, .scroll, .tabs"))s.scrollWidth>s.clientWidth&&!s.hasAttribute("tabindex")&&(s.tabIndex=0);var B=window.slipwaySite;B&&M("states","../states.js").then(s=>{let e=document.createElement("select");e.setAttribute("aria-label","Version of the documentation");for(let{name:t,path:n}of s){let i=document.createElement("option");Object.assign(i,{value:n,textContent:t,selected:n===B.state}),e.append(i)}s.some(t=>t.path===B.state)&&(e.addEventListener("change",()=>{let t=new URL(`${K}./`,location.href),n=location.href.startsWith(t.href)?location.href.slice(t.href.length):"";location.href=new URL(`../${e.value}/${n||"index.html"}`,t).href}),document.querySelector(".tools")?.prepend(e))}).catch(()=>{});})();\n';
+var search_default = '"use strict";(()=>{var ge="ENTRIES",ee="KEYS",te="VALUES";var k=class{constructor(e,t){let n=e._tree,i=Array.from(n.keys());this.set=e,this._type=t,this._path=i.length>0?[{node:n,keys:i}]:[]}next(){let e=this.dive();return this.backtrack(),e}dive(){if(this._path.length===0)return{done:!0,value:void 0};let{node:e,keys:t}=S(this._path);if(S(t)==="")return{done:!1,value:this.result()};let n=e.get(S(t));return this._path.push({node:n,keys:Array.from(n.keys())}),this.dive()}backtrack(){if(this._path.length===0)return;let e=S(this._path).keys;e.pop(),!(e.length>0)&&(this._path.pop(),this.backtrack())}key(){return this.set._prefix+this._path.map(({keys:e})=>S(e)).filter(e=>e!=="").join("")}value(){return S(this._path).node.get("")}result(){switch(this._type){case te:return this.value();case ee:return this.key();default:return[this.key(),this.value()]}}[Symbol.iterator](){return this}},S=s=>s[s.length-1],pe=(s,e,t)=>{let n=new Map;if(e===void 0)return n;let i=e.length+1,o=i+t,r=new Uint8Array(o*i).fill(t+1);for(let c=0;c<i;++c)r[c]=c;for(let c=1;c<o;++c)r[c*i]=c;return se(s,e,t,n,r,1,i,""),n},se=(s,e,t,n,i,o,r,c)=>{let l=o*r;e:for(let a of s.keys())if(a===""){let d=i[l-1];d<=t&&n.set(c,[s.get(a),d])}else{let d=o;for(let h=0;h<a.length;++h,++d){let u=a[h],f=r*d,p=f-r,g=i[f],m=Math.max(0,d-t-1),_=Math.min(r-1,d+t);for(let w=m;w<_;++w){let V=u!==e[w],T=i[p+w]+ +V,L=i[p+w+1]+1,b=i[f+w]+1,x=i[f+w+1]=Math.min(T,L,b);x<g&&(g=x)}if(g>t)continue e}se(s.get(a),e,t,n,i,d,r,c+a)}},F=class s{constructor(e=new Map,t=""){this._size=void 0,this._tree=e,this._prefix=t}atPrefix(e){if(!e.startsWith(this._prefix))throw new Error("Mismatched prefix");let[t,n]=A(this._tree,e.slice(this._prefix.length));if(t===void 0){let[i,o]=q(n);for(let r of i.keys())if(r!==""&&r.startsWith(o)){let c=new Map;return c.set(r.slice(o.length),i.get(r)),new s(c,e)}}return new s(t,e)}clear(){this._size=void 0,this._tree.clear()}delete(e){return this._size=void 0,_e(this._tree,e)}entries(){return new k(this,ge)}forEach(e){for(let[t,n]of this)e(t,n,this)}fuzzyGet(e,t){return pe(this._tree,e,t)}get(e){let t=W(this._tree,e);return t!==void 0?t.get(""):void 0}has(e){let t=W(this._tree,e);return t!==void 0&&t.has("")}keys(){return new k(this,ee)}set(e,t){if(typeof e!="string")throw new Error("key must be a string");return this._size=void 0,D(this._tree,e).set("",t),this}get size(){if(this._size)return this._size;this._size=0;let e=this.entries();for(;!e.next().done;)this._size+=1;return this._size}update(e,t){if(typeof e!="string")throw new Error("key must be a string");this._size=void 0;let n=D(this._tree,e);return n.set("",t(n.get(""))),this}fetch(e,t){if(typeof e!="string")throw new Error("key must be a string");this._size=void 0;let n=D(this._tree,e),i=n.get("");return i===void 0&&n.set("",i=t()),i}values(){return new k(this,te)}[Symbol.iterator](){return this.entries()}static from(e){let t=new s;for(let[n,i]of e)t.set(n,i);return t}static fromObject(e){return s.from(Object.entries(e))}},A=(s,e,t=[])=>{if(e.length===0||s==null)return[s,t];for(let n of s.keys())if(n!==""&&e.startsWith(n))return t.push([s,n]),A(s.get(n),e.slice(n.length),t);return t.push([s,e]),A(void 0,"",t)},W=(s,e)=>{if(e.length===0||s==null)return s;for(let t of s.keys())if(t!==""&&e.startsWith(t))return W(s.get(t),e.slice(t.length))},D=(s,e)=>{let t=e.length;e:for(let n=0;s&&n<t;){for(let o of s.keys())if(o!==""&&e[n]===o[0]){let r=Math.min(t-n,o.length),c=1;for(;c<r&&e[n+c]===o[c];)++c;let l=s.get(o);if(c===o.length)s=l;else{let a=new Map;a.set(o.slice(c),l),s.set(e.slice(n,n+c),a),s.delete(o),s=a}n+=c;continue e}let i=new Map;return s.set(e.slice(n),i),i}return s},_e=(s,e)=>{let[t,n]=A(s,e);if(t!==void 0){if(t.delete(""),t.size===0)ne(n);else if(t.size===1){let[i,o]=t.entries().next().value;ie(n,i,o)}}},ne=s=>{if(s.length===0)return;let[e,t]=q(s);if(e.delete(t),e.size===0)ne(s.slice(0,-1));else if(e.size===1){let[n,i]=e.entries().next().value;n!==""&&ie(s.slice(0,-1),n,i)}},ie=(s,e,t)=>{if(s.length===0)return;let[n,i]=q(s);n.set(i+e,t),n.delete(i)},q=s=>s[s.length-1],U="or",oe="and",we="and_not",v=class s{constructor(e){if(e?.fields==null)throw new Error(\'MiniSearch: option "fields" must be provided\');let t=e.autoVacuum==null||e.autoVacuum===!0?N:e.autoVacuum;this._options={...$,...e,autoVacuum:t,searchOptions:{...G,...e.searchOptions||{}},autoSuggestOptions:{...xe,...e.autoSuggestOptions||{}}},this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldIds={},this._fieldLength=new Map,this._avgFieldLength=[],this._nextId=0,this._storedFields=new Map,this._dirtCount=0,this._currentVacuum=null,this._enqueuedVacuum=null,this._enqueuedVacuumConditions=R,this.addFields(this._options.fields)}add(e){let{extractField:t,stringifyField:n,tokenize:i,processTerm:o,fields:r,idField:c}=this._options,l=t(e,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);if(this._idToShortId.has(l))throw new Error(`MiniSearch: duplicate ID ${l}`);let a=this.addDocumentId(l);this.saveStoredFields(a,e);for(let d of r){let h=t(e,d);if(h==null)continue;let u=i(n(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.addFieldLength(a,f,this._documentCount-1,p);for(let g of u){let m=o(g,d);if(Array.isArray(m))for(let _ of m)this.addTerm(f,a,_);else m&&this.addTerm(f,a,m)}}}addAll(e){for(let t of e)this.add(t)}addAllAsync(e,t={}){let{chunkSize:n=10}=t,i={chunk:[],promise:Promise.resolve()},{chunk:o,promise:r}=e.reduce(({chunk:c,promise:l},a,d)=>(c.push(a),(d+1)%n===0?{chunk:[],promise:l.then(()=>new Promise(h=>setTimeout(h,0))).then(()=>this.addAll(c))}:{chunk:c,promise:l}),i);return r.then(()=>this.addAll(o))}remove(e){let{tokenize:t,processTerm:n,extractField:i,stringifyField:o,fields:r,idField:c}=this._options,l=i(e,c);if(l==null)throw new Error(`MiniSearch: document does not have ID field "${c}"`);let a=this._idToShortId.get(l);if(a==null)throw new Error(`MiniSearch: cannot remove document with ID ${l}: it is not in the index`);for(let d of r){let h=i(e,d);if(h==null)continue;let u=t(o(h,d),d),f=this._fieldIds[d],p=new Set(u).size;this.removeFieldLength(a,f,this._documentCount,p);for(let g of u){let m=n(g,d);if(Array.isArray(m))for(let _ of m)this.removeTerm(f,a,_);else m&&this.removeTerm(f,a,m)}}this._storedFields.delete(a),this._documentIds.delete(a),this._idToShortId.delete(l),this._fieldLength.delete(a),this._documentCount-=1}removeAll(e){if(e)for(let t of e)this.remove(t);else{if(arguments.length>0)throw new Error("Expected documents to be present. Omit the argument to remove all documents.");this._index=new F,this._documentCount=0,this._documentIds=new Map,this._idToShortId=new Map,this._fieldLength=new Map,this._avgFieldLength=[],this._storedFields=new Map,this._nextId=0}}discard(e){let t=this._idToShortId.get(e);if(t==null)throw new Error(`MiniSearch: cannot discard document with ID ${e}: it is not in the index`);this._idToShortId.delete(e),this._documentIds.delete(t),this._storedFields.delete(t),(this._fieldLength.get(t)||[]).forEach((n,i)=>{this.removeFieldLength(t,i,this._documentCount,n)}),this._fieldLength.delete(t),this._documentCount-=1,this._dirtCount+=1,this.maybeAutoVacuum()}maybeAutoVacuum(){if(this._options.autoVacuum===!1)return;let{minDirtFactor:e,minDirtCount:t,batchSize:n,batchWait:i}=this._options.autoVacuum;this.conditionalVacuum({batchSize:n,batchWait:i},{minDirtCount:t,minDirtFactor:e})}discardAll(e){let t=this._options.autoVacuum;try{this._options.autoVacuum=!1;for(let n of e)this.discard(n)}finally{this._options.autoVacuum=t}this.maybeAutoVacuum()}replace(e){let{idField:t,extractField:n}=this._options,i=n(e,t);this.discard(i),this.add(e)}vacuum(e={}){return this.conditionalVacuum(e)}conditionalVacuum(e,t){return this._currentVacuum?(this._enqueuedVacuumConditions=this._enqueuedVacuumConditions&&t,this._enqueuedVacuum!=null?this._enqueuedVacuum:(this._enqueuedVacuum=this._currentVacuum.then(()=>{let n=this._enqueuedVacuumConditions;return this._enqueuedVacuumConditions=R,this.performVacuuming(e,n)}),this._enqueuedVacuum)):this.vacuumConditionsMet(t)===!1?Promise.resolve():(this._currentVacuum=this.performVacuuming(e),this._currentVacuum)}async performVacuuming(e,t){let n=this._dirtCount;if(this.vacuumConditionsMet(t)){let i=e.batchSize||P.batchSize,o=e.batchWait||P.batchWait,r=1;for(let[c,l]of this._index){for(let[a,d]of l)for(let[h]of d)this._documentIds.has(h)||(d.size<=1?l.delete(a):d.delete(h));this._index.get(c).size===0&&this._index.delete(c),r%i===0&&await new Promise(a=>setTimeout(a,o)),r+=1}this._dirtCount-=n}await null,this._currentVacuum=this._enqueuedVacuum,this._enqueuedVacuum=null}vacuumConditionsMet(e){if(e==null)return!0;let{minDirtCount:t,minDirtFactor:n}=e;return t=t||N.minDirtCount,n=n||N.minDirtFactor,this.dirtCount>=t&&this.dirtFactor>=n}get isVacuuming(){return this._currentVacuum!=null}get dirtCount(){return this._dirtCount}get dirtFactor(){return this._dirtCount/(1+this._documentCount+this._dirtCount)}has(e){return this._idToShortId.has(e)}getStoredFields(e){let t=this._idToShortId.get(e);if(t!=null)return this._storedFields.get(t)}search(e,t={}){let{searchOptions:n}=this._options,i={...n,...t},o=this.executeQuery(e,t),r=[];for(let[c,{score:l,terms:a,match:d}]of o){let h=a.length||1,u={id:this._documentIds.get(c),score:l*h,terms:Object.keys(d),queryTerms:a,match:d};Object.assign(u,this._storedFields.get(c)),(i.filter==null||i.filter(u))&&r.push(u)}return e===s.wildcard&&i.boostDocument==null||r.sort(H),r}autoSuggest(e,t={}){t={...this._options.autoSuggestOptions,...t};let n=new Map;for(let{score:o,terms:r}of this.search(e,t)){let c=r.join(" "),l=n.get(c);l!=null?(l.score+=o,l.count+=1):n.set(c,{score:o,terms:r,count:1})}let i=[];for(let[o,{score:r,terms:c,count:l}]of n)i.push({suggestion:o,terms:c,score:r/l});return i.sort(H),i}get documentCount(){return this._documentCount}get termCount(){return this._index.size}static loadJSON(e,t){if(t==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJS(JSON.parse(e),t)}static async loadJSONAsync(e,t){if(t==null)throw new Error("MiniSearch: loadJSON should be given the same options used when serializing the index");return this.loadJSAsync(JSON.parse(e),t)}static getDefault(e){if($.hasOwnProperty(e))return j($,e);throw new Error(`MiniSearch: unknown option "${e}"`)}static loadJS(e,t){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=e,l=this.instantiateMiniSearch(e,t);l._documentIds=E(i),l._fieldLength=E(o),l._storedFields=E(r);for(let[a,d]of l._documentIds)l._idToShortId.set(d,a);for(let[a,d]of n){let h=new Map;for(let u of Object.keys(d)){let f=d[u];c===1&&(f=f.ds),h.set(parseInt(u,10),E(f))}l._index.set(a,h)}return l}static async loadJSAsync(e,t){let{index:n,documentIds:i,fieldLength:o,storedFields:r,serializationVersion:c}=e,l=this.instantiateMiniSearch(e,t);l._documentIds=await I(i),l._fieldLength=await I(o),l._storedFields=await I(r);for(let[d,h]of l._documentIds)l._idToShortId.set(h,d);let a=0;for(let[d,h]of n){let u=new Map;for(let f of Object.keys(h)){let p=h[f];c===1&&(p=p.ds),u.set(parseInt(f,10),await I(p))}++a%1e3===0&&await re(0),l._index.set(d,u)}return l}static instantiateMiniSearch(e,t){let{documentCount:n,nextId:i,fieldIds:o,averageFieldLength:r,dirtCount:c,serializationVersion:l}=e;if(l!==1&&l!==2)throw new Error("MiniSearch: cannot deserialize an index created with an incompatible version");let a=new s(t);return a._documentCount=n,a._nextId=i,a._idToShortId=new Map,a._fieldIds=o,a._avgFieldLength=r,a._dirtCount=c||0,a._index=new F,a}executeQuery(e,t={}){if(e===s.wildcard)return this.executeWildcardQuery(t);if(typeof e!="string"){let u={...t,...e,queries:void 0},f=e.queries.map(p=>this.executeQuery(p,u));return this.combineResults(f,u.combineWith)}let{tokenize:n,processTerm:i,searchOptions:o}=this._options,r={tokenize:n,processTerm:i,...o,...t},{tokenize:c,processTerm:l}=r,h=c(e).flatMap(u=>l(u)).filter(u=>!!u).map(ve(r)).map(u=>this.executeQuerySpec(u,r));return this.combineResults(h,r.combineWith)}executeQuerySpec(e,t){let n={...this._options.searchOptions,...t},i=(n.fields||this._options.fields).reduce((g,m)=>({...g,[m]:j(n.boost,m)||1}),{}),{boostDocument:o,weights:r,maxFuzzy:c,bm25:l}=n,{fuzzy:a,prefix:d}={...G.weights,...r},h=this._index.get(e.term),u=this.termResults(e.term,e.term,1,e.termBoost,h,i,o,l),f,p;if(e.prefix&&(f=this._index.atPrefix(e.term)),e.fuzzy){let g=e.fuzzy===!0?.2:e.fuzzy,m=g<1?Math.min(c,Math.round(e.term.length*g)):g;m&&(p=this._index.fuzzyGet(e.term,m))}if(f)for(let[g,m]of f){let _=g.length-e.term.length;if(!_)continue;p?.delete(g);let w=d*g.length/(g.length+.3*_);this.termResults(e.term,g,w,e.termBoost,m,i,o,l,u)}if(p)for(let g of p.keys()){let[m,_]=p.get(g);if(!_)continue;let w=a*g.length/(g.length+_);this.termResults(e.term,g,w,e.termBoost,m,i,o,l,u)}return u}executeWildcardQuery(e){let t=new Map,n={...this._options.searchOptions,...e};for(let[i,o]of this._documentIds){let r=n.boostDocument?n.boostDocument(o,"",this._storedFields.get(i)):1;t.set(i,{score:r,terms:[],match:{}})}return t}combineResults(e,t=U){if(e.length===0)return new Map;let n=t.toLowerCase(),i=ye[n];if(!i)throw new Error(`Invalid combination operator: ${t}`);return e.reduce(i)||new Map}toJSON(){let e=[];for(let[t,n]of this._index){let i={};for(let[o,r]of n)i[o]=Object.fromEntries(r);e.push([t,i])}return{documentCount:this._documentCount,nextId:this._nextId,documentIds:Object.fromEntries(this._documentIds),fieldIds:this._fieldIds,fieldLength:Object.fromEntries(this._fieldLength),averageFieldLength:this._avgFieldLength,storedFields:Object.fromEntries(this._storedFields),dirtCount:this._dirtCount,index:e,serializationVersion:2}}termResults(e,t,n,i,o,r,c,l,a=new Map){if(o==null)return a;for(let d of Object.keys(r)){let h=r[d],u=this._fieldIds[d],f=o.get(u);if(f==null)continue;let p=f.size,g=this._avgFieldLength[u];for(let m of f.keys()){if(!this._documentIds.has(m)){this.removeTerm(u,m,t),p-=1;continue}let _=c?c(this._documentIds.get(m),t,this._storedFields.get(m)):1;if(!_)continue;let w=f.get(m),V=this._fieldLength.get(m)[u],T=Se(w,p,this._documentCount,V,g,l),L=n*i*h*_*T,b=a.get(m);if(b){b.score+=L,ke(b.terms,e);let x=j(b.match,t);x?x.push(d):b.match[t]=[d]}else a.set(m,{score:L,terms:[e],match:{[t]:[d]}})}}return a}addTerm(e,t,n){let i=this._index.fetch(n,X),o=i.get(e);if(o==null)o=new Map,o.set(t,1),i.set(e,o);else{let r=o.get(t);o.set(t,(r||0)+1)}}removeTerm(e,t,n){if(!this._index.has(n)){this.warnDocumentChanged(t,e,n);return}let i=this._index.fetch(n,X),o=i.get(e);o==null||o.get(t)==null?this.warnDocumentChanged(t,e,n):o.get(t)<=1?o.size<=1?i.delete(e):o.delete(t):o.set(t,o.get(t)-1),this._index.get(n).size===0&&this._index.delete(n)}warnDocumentChanged(e,t,n){for(let i of Object.keys(this._fieldIds))if(this._fieldIds[i]===t){this._options.logger("warn",`MiniSearch: document with ID ${this._documentIds.get(e)} has changed before removal: term "${n}" was not present in field "${i}". Removing a document after it has changed can corrupt the index!`,"version_conflict");return}}addDocumentId(e){let t=this._nextId;return this._idToShortId.set(e,t),this._documentIds.set(t,e),this._documentCount+=1,this._nextId+=1,t}addFields(e){for(let t=0;t<e.length;t++)this._fieldIds[e[t]]=t}addFieldLength(e,t,n,i){let o=this._fieldLength.get(e);o==null&&this._fieldLength.set(e,o=[]),o[t]=i;let c=(this._avgFieldLength[t]||0)*n+i;this._avgFieldLength[t]=c/(n+1)}removeFieldLength(e,t,n,i){if(n===1){this._avgFieldLength[t]=0;return}let o=this._avgFieldLength[t]*n-i;this._avgFieldLength[t]=o/(n-1)}saveStoredFields(e,t){let{storeFields:n,extractField:i}=this._options;if(n==null||n.length===0)return;let o=this._storedFields.get(e);o==null&&this._storedFields.set(e,o={});for(let r of n){let c=i(t,r);c!==void 0&&(o[r]=c)}}};v.wildcard=Symbol("*");var j=(s,e)=>Object.prototype.hasOwnProperty.call(s,e)?s[e]:void 0,ye={[U]:(s,e)=>{for(let t of e.keys()){let n=s.get(t);if(n==null)s.set(t,e.get(t));else{let{score:i,terms:o,match:r}=e.get(t);n.score=n.score+i,n.match=Object.assign(n.match,r),Y(n.terms,o)}}return s},[oe]:(s,e)=>{let t=new Map;for(let n of e.keys()){let i=s.get(n);if(i==null)continue;let{score:o,terms:r,match:c}=e.get(n);Y(i.terms,r),t.set(n,{score:i.score+o,terms:i.terms,match:Object.assign(i.match,c)})}return t},[we]:(s,e)=>{for(let t of e.keys())s.delete(t);return s}},be={k:1.2,b:.7,d:.5},Se=(s,e,t,n,i,o)=>{let{k:r,b:c,d:l}=o;return Math.log(1+(t-e+.5)/(e+.5))*(l+s*(r+1)/(s+r*(1-c+c*n/i)))},ve=s=>(e,t,n)=>{let i=typeof s.fuzzy=="function"?s.fuzzy(e,t,n):s.fuzzy||!1,o=typeof s.prefix=="function"?s.prefix(e,t,n):s.prefix===!0,r=typeof s.boostTerm=="function"?s.boostTerm(e,t,n):1;return{term:e,fuzzy:i,prefix:o,termBoost:r}},$={idField:"id",extractField:(s,e)=>s[e],stringifyField:(s,e)=>s.toString(),tokenize:s=>s.split(Fe),processTerm:s=>s.toLowerCase(),fields:void 0,searchOptions:void 0,storeFields:[],logger:(s,e)=>{typeof console?.[s]=="function"&&console[s](e)},autoVacuum:!0},G={combineWith:U,prefix:!1,fuzzy:!1,maxFuzzy:6,boost:{},weights:{fuzzy:.45,prefix:.375},bm25:be},xe={combineWith:oe,prefix:(s,e,t)=>e===t.length-1},P={batchSize:1e3,batchWait:10},R={minDirtFactor:.1,minDirtCount:20},N={...P,...R},ke=(s,e)=>{s.includes(e)||s.push(e)},Y=(s,e)=>{for(let t of e)s.includes(t)||s.push(t)},H=({score:s},{score:e})=>e-s,X=()=>new Map,E=s=>{let e=new Map;for(let t of Object.keys(s))e.set(parseInt(t,10),s[t]);return e},I=async s=>{let e=new Map,t=0;for(let n of Object.keys(s))e.set(parseInt(n,10),s[n]),++t%1e3===0&&await re(0);return e},re=s=>new Promise(e=>setTimeout(e,s)),Fe=/[\\n\\r\\p{Z}\\p{P}]+/u;var ze=document.currentScript,Q=ze.dataset.root??"",ce=new Map,ae=new Map;window.slipwayData=(s,e)=>{ae.set(s,e)};function C(s,e){let t=ce.get(s);return t||(t=new Promise((n,i)=>{let o=document.createElement("script");o.src=`${Q}${e}`,o.onload=()=>n(ae.get(s)),o.onerror=()=>i(new Error(`${e} can\'t be read`)),document.head.append(o)}),ce.set(s,t)),t}var Z=s=>[...new Set(s.replace(/([a-z0-9])([A-Z])/g,"$1 $2").replace(/([A-Z]+)([A-Z][a-z])/g,"$1 $2").split(/[^\\p{L}\\p{N}]+/u).filter(e=>e!=="").map(e=>e.toLowerCase()))],de=s=>{let e=s.toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu,"");return e===""?[]:[e]},Le=s=>[...new Set([...Z(s),...s.split(/\\s+/).flatMap(de)])],le={tokenize:Le,processTerm:s=>s},ue={prefix:!0,fuzzy:s=>s.length>4?.2:!1,combineWith:"AND",tokenize:Z},y,he,O=new Map;async function fe(){if(y)return;let[s,e]=await Promise.all([C("packages","_site/search/packages.js"),C("shards","_site/search/shards.js")]);y=s.map(([n,i,o],r)=>({id:r,name:n,text:i,path:o})),he=e;let t=new v({...le,fields:["name","text"],searchOptions:{...ue,boost:{name:4}}});t.addAll(y),O.set("packages",t)}async function Ee(s){let e=O.get(s);if(!e){let t=await C(`s-${s}`,`_site/search/s-${s}.js`);e=new v({...le,fields:["name","qualified"],storeFields:["row"],searchOptions:{...ue,boost:{name:3}}}),e.addAll(t.map((n,i)=>({id:i,name:n[0],qualified:n[1]||n[0],row:n}))),O.set(s,e)}return e}var Ie={c:"class",f:"function",v:"variable",t:"type",e:"enum",d:"macro",n:"namespace",h:"header",m:"message",s:"service",a:"action",p:"Python",g:"page"};async function Ae(s){await fe();let e=Z(s);if(!e.length)return[];let t=O.get("packages").search(s).slice(0,8).map(({id:r,score:c})=>({name:y[r].name,kind:"package",text:y[r].text,href:y[r].path,score:c*(y[r].name===s?3:1)})),n=[...e,...de(s)].sort((r,c)=>c.length-r.length),i=new Set(n.slice(0,2).flatMap(r=>he.filter(c=>c.startsWith(r)||r.startsWith(c)).slice(0,6))),o=new Set;for(let r of i){let c=await Ee(r);for(let{row:l,score:a}of c.search(s).slice(0,40)){let[d,h,u,f,p]=l,g=y[p].path.replace(/index\\.html$/,"")+f;if(o.has(g))continue;o.add(g);let _=(d.toLowerCase()===s.trim().toLowerCase()||h===s.trim()?4:1)*("cmsan".includes(u)?1.6:1);t.push({name:d,kind:Ie[u]??"",text:`${h&&h!==d?`${h} \\xB7 `:""}${y[p].name}`,href:g,score:a*_})}}return t.sort((r,c)=>c.score-r.score).slice(0,30)}function Me(){let s=document.createElement("dialog");s.className="search",s.setAttribute("aria-label","Search");let e=document.createElement("input");Object.assign(e,{type:"search",placeholder:"Packages, classes, functions, messages",autocomplete:"off",spellcheck:!1});let t=document.createElement("ul");t.id="slipway-results";let n={role:"combobox","aria-expanded":"true","aria-controls":t.id,"aria-autocomplete":"list","aria-label":"Search"};for(let[a,d]of Object.entries(n))e.setAttribute(a,d);t.setAttribute("role","listbox"),t.setAttribute("aria-label","Results");let i=document.createElement("p");i.className="said",i.setAttribute("role","status"),s.append(e,i,t),document.body.append(s);let o=-1,r=a=>{let d=[...t.children];o=d.length?(a+d.length)%d.length:-1,d.forEach((h,u)=>h.setAttribute("aria-selected",String(u===o))),o>=0?(e.setAttribute("aria-activedescendant",d[o].id),d[o].scrollIntoView({block:"nearest"})):e.removeAttribute("aria-activedescendant")},c=a=>{t.replaceChildren(...a.map((d,h)=>{let u=document.createElement("li");Object.assign(u,{id:`slipway-result-${h}`}),u.setAttribute("role","option");let f=document.createElement("a");f.href=Q+d.href,f.tabIndex=-1;for(let[p,g]of[["n",d.name],["k",d.kind],["w",d.text]]){let m=document.createElement("span");Object.assign(m,{className:p,textContent:g}),f.append(m)}return u.append(f),u})),r(a.length?0:-1)},l=0;return e.addEventListener("input",async()=>{let a=++l;try{let d=performance.now(),h=await Ae(e.value);if(a!==l)return;c(h),Object.assign(s.dataset,{milliseconds:String(performance.now()-d),answered:e.value}),i.textContent=e.value.trim()===""?"Begin to type.":h.length?"":"Nothing is found."}catch(d){i.textContent=d.message}}),e.addEventListener("keydown",a=>{a.key==="ArrowDown"||a.key==="ArrowUp"?(r(o+(a.key==="ArrowDown"?1:-1)),a.preventDefault()):a.key==="Escape"?(a.preventDefault(),s.close()):a.key==="Enter"&&o>=0&&t.children[o].querySelector("a").click()}),s.addEventListener("click",a=>{(a.target===s||a.target.closest("a"))&&s.close()}),{dialog:s,input:e}}var M;function me(){M??=Me(),M.dialog.open||M.dialog.showModal(),M.input.select(),fe().catch(()=>{})}for(let s of document.querySelectorAll("[data-search]"))s.hidden=!1,s.addEventListener("click",me);document.addEventListener("keydown",s=>{let e=s.target instanceof Element&&s.target.closest("input, textarea, select, [contenteditable]");(s.key==="/"&&!e&&!s.ctrlKey&&!s.metaKey&&!s.altKey||s.key==="k"&&(s.ctrlKey||s.metaKey))&&(s.preventDefault(),me())});var J=document.querySelector("[data-theme-button]");J&&(J.hidden=!1,J.addEventListener("click",()=>{let{dataset:s}=document.documentElement,e=s.theme?s.theme==="dark":matchMedia("(prefers-color-scheme: dark)").matches;s.theme=e?"light":"dark";try{localStorage.setItem("slipway-theme",s.theme)}catch{}}));var B=document.querySelector("[data-filter]");if(B){B.hidden=!1;let s=B.querySelector("input"),e=[...document.querySelectorAll("ul.packages li")].map(i=>({element:i,text:i.textContent.toLowerCase()})),t=document.querySelector("[data-shown]"),n=()=>{let i=s.value.toLowerCase().split(/\\s+/).filter(Boolean),o=0;for(let{element:c,text:l}of e)c.hidden=!i.every(a=>l.includes(a)),c.hidden||o++;t&&(t.textContent=i.length?`${o} of ${e.length}`:"");let r=new URL(location.href);s.value?r.searchParams.set("q",s.value):r.searchParams.delete("q");try{history.replaceState(void 0,"",r)}catch{}};s.addEventListener("input",n),s.value=new URL(location.href).searchParams.get("q")??"",s.value&&n()}for(let s of document.querySelectorAll("pre, .fragment, .memproto, .scroll, .tabs"))s.scrollWidth>s.clientWidth&&!s.hasAttribute("tabindex")&&(s.tabIndex=0);var z=document.querySelector(".tabs [aria-current]");z&&(z.parentElement.scrollLeft=z.offsetLeft-(z.parentElement.clientWidth-z.offsetWidth)/2);var K=window.slipwaySite;K&&C("states","../states.js").then(s=>{let e=document.createElement("select");e.setAttribute("aria-label","Version of the documentation");for(let{name:t,path:n}of s){let i=document.createElement("option");Object.assign(i,{value:n,textContent:t,selected:n===K.state}),e.append(i)}s.some(t=>t.path===K.state)&&(e.addEventListener("change",()=>{let t=new URL(`${Q}./`,location.href),n=location.href.startsWith(t.href)?location.href.slice(t.href.length):"";location.href=new URL(`../${e.value}/${n||"index.html"}`,t).href}),document.querySelector(".tools")?.prepend(e))}).catch(()=>{});})();\n';
 
 // resources/templates/docs/site.css
-var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --raised: #f6f7f9; --ink: #1b2430; --soft: #566274; --line: #dde2e9; --link: #0b5cad; --link-hover: #083f78;\n  --accent: #0b6e63; --mark: #fff3c9; --code: #f3f5f8; --warn: #8a4b00; --warn-paper: #fff5e6; --good: #1a7240; --bar: #14202e; --bar-ink: #f2f5f9;\n  --keyword: #9b2393; --string: #a3271a; --number: #1c5fb0; --comment: #5b6675; --name: #0a5c8a;\n  --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;\n  --mono: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;\n}\n:root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; } }\n:root[data-theme=dark] {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; }\n\n* { box-sizing: border-box; }\nhtml { scroll-padding-top: 4.5rem; -webkit-text-size-adjust: 100%; }\nbody { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 var(--sans); min-height: 100vh; display: flex; flex-direction: column; overflow-wrap: break-word; }\na { color: var(--link); text-decoration-thickness: .06em; text-underline-offset: .18em; }\na:hover { color: var(--link-hover); }\na:not([href]) { color: inherit; text-decoration: none; }\n:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 3px; }\nmain:focus { outline: none; }\n.skip { position: absolute; left: -999rem; }\n.skip:focus { left: .5rem; top: .5rem; z-index: 20; background: var(--paper); padding: .5rem 1rem; }\n.bar { position: sticky; top: 0; z-index: 10; display: flex; align-items: center; gap: .3rem 1.1rem; background: var(--bar); color: var(--bar-ink); padding: .55rem 1.25rem; }\n.bar a { color: inherit; text-decoration: none; }\n.bar a:hover { text-decoration: underline; }\n.brand { font-weight: 700; letter-spacing: .01em; text-transform: capitalize; white-space: nowrap; }\n.brand span { font-weight: 400; text-transform: none; opacity: .8; }\n.crumbs { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .92rem; }\n.crumbs .slash { opacity: .55; padding: 0 .45rem; }\n.tools { display: flex; gap: .5rem; align-items: center; }\n.bar button, .bar select { font: inherit; font-size: .9rem; color: inherit; background: #ffffff17; border: 1px solid #ffffff30; border-radius: 6px; padding: .25rem .7rem; cursor: pointer; }\n.bar select option { color: #1b2430; background: #fff; }\n.bar button:hover { background: #ffffff2b; }\n.bar kbd { font: .78rem var(--mono); border: 1px solid #ffffff55; border-radius: 4px; padding: 0 .35rem; margin-left: .4rem; }\n.tabs { display: flex; gap: .25rem; align-items: center; padding: 0 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); overflow-x: auto; font-size: .94rem; }\n.tabs a { padding: .6rem .75rem; color: var(--ink); text-decoration: none; white-space: nowrap; border-bottom: 3px solid transparent; }\n.tabs a:hover { border-color: var(--line); color: var(--link); }\n.tabs a[aria-current] { border-color: var(--accent); font-weight: 600; }\n.tabs .version { margin-left: auto; padding-left: 1rem; color: var(--soft); font: .85rem var(--mono); white-space: nowrap; }\nmain { flex: 1; width: 100%; max-width: 78rem; margin: 0 auto; padding: 1.75rem 1.25rem 4rem; min-width: 0; }\n.end { border-top: 1px solid var(--line); color: var(--soft); padding: 1rem 1.25rem; font-size: .88rem; text-align: center; }\n\nh1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; }\nh1 { font-size: 1.9rem; margin: 0 0 .35rem; letter-spacing: -.015em; }\nh2 { font-size: 1.3rem; margin: 2.2rem 0 .7rem; }\nh3 { font-size: 1.08rem; margin: 1.6rem 0 .5rem; }\nh4 { font-size: 1rem; margin: 1.2rem 0 .4rem; }\np, ul, ol, dl, pre, table, blockquote { margin: 0 0 1rem; }\nli > p { margin: 0; }\n.lead { color: var(--soft); font-size: 1.06rem; max-width: 62ch; }\ncode, tt, kbd, samp, pre { font-family: var(--mono); font-size: .88em; }\n:not(pre) > code, tt { background: var(--code); border-radius: 4px; padding: .08em .32em; }\na code { color: inherit; }\npre code { font-size: 1em; }\npre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto; line-height: 1.5; }\ntable { border-collapse: collapse; max-width: 100%; }\nth { text-align: left; color: var(--soft); font-weight: 600; font-size: .88rem; }\nth, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\nimg, svg, video { max-width: 100%; height: auto; }\nblockquote { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--soft); margin-left: 0; }\nhr { border: 0; border-top: 1px solid var(--line); margin: 2rem 0; }\n.count { color: var(--soft); font-weight: 400; font-size: .8em; }\n.note { border-left: 4px solid var(--warn); background: var(--warn-paper); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1.3rem; }\n.note strong { color: var(--warn); }\n.scroll { overflow-x: auto; }\n\n/* Index */\n.hero { display: flex; flex-wrap: wrap; align-items: end; gap: .6rem 2rem; margin-bottom: 1.2rem; }\n.hero > div:first-child { flex: 1 1 24rem; }\n.hero .names { margin: 0; }\n.filter { display: flex; gap: .6rem; flex-wrap: wrap; }\n.filter input { font: inherit; padding: .5rem .8rem; border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); color: var(--ink); width: min(22rem, 100%); }\nul.packages { list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: .8rem; }\nul.packages li { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem .75rem; background: var(--paper); display: flex; flex-direction: column; content-visibility: auto; contain-intrinsic-size: auto 8rem; position: relative; }\nul.packages li:hover { border-color: var(--link); }\nul.packages a.name { font-weight: 650; text-decoration: none; font-size: 1.03rem; }\nul.packages a.name::after { content: ""; position: absolute; inset: 0; border-radius: 10px; }\nul.packages .v { color: var(--soft); font: .82rem var(--mono); margin-left: .5rem; }\nul.packages p { margin: .2rem 0 .6rem; color: var(--soft); font-size: .92rem; line-height: 1.45; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }\n.chips { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: auto; }\n.chip { font-size: .78rem; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; color: var(--soft); white-space: nowrap; }\n.chip.bad { color: var(--warn); border-color: currentColor; }\n.chip.good { color: var(--good); border-color: currentColor; }\n\n/* Package */\n.columns { display: grid; grid-template-columns: minmax(0, 1fr) 17rem; gap: 3rem; align-items: start; }\n.columns > :only-child { grid-column: 1 / -1; }\narticle { min-width: 0; }\narticle > p, article > ul, article > ol, article > dl, .prose p, .prose li { max-width: 74ch; }\naside.facts { font-size: .92rem; border-left: 1px solid var(--line); padding-left: 1.5rem; }\naside.facts h2 { font-size: .82rem; text-transform: uppercase; letter-spacing: .06em; color: var(--soft); margin: 1.4rem 0 .3rem; }\naside.facts h2:first-child { margin-top: 0; }\naside.facts p, aside.facts ul { margin: 0 0 .3rem; }\naside.facts ul { list-style: none; padding: 0; }\naside.facts pre { padding: .5rem .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }\n.names { display: flex; flex-wrap: wrap; gap: .3rem .9rem; list-style: none; padding: 0; }\n.meter { height: .4rem; border-radius: 1rem; background: var(--line); overflow: hidden; margin: .35rem 0; }\n.meter span { display: block; height: 100%; background: var(--accent); }\nul.entries { list-style: none; padding: 0; columns: 2 22rem; column-gap: 2rem; }\nul.entries li { break-inside: avoid; padding: .4rem 0; border-bottom: 1px solid var(--line); }\nul.entries p { color: var(--soft); font-size: .92rem; line-height: 1.4; margin: .1rem 0 0; }\nul.entries a { text-decoration: none; font-weight: 600; }\nul.entries a code { background: none; padding: 0; }\n.kind { color: var(--soft); font-size: .8rem; }\n.fields td { font-size: .95rem; }\n.fields td:first-child, .fields td:nth-child(2) { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.fields tr:target { background: var(--mark); }\n.fields .comment { white-space: pre-line; min-width: 14rem; }\n.around { display: flex; justify-content: space-between; gap: 1rem; margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line); }\n.around:empty { display: none; }\n\n.parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); gap: .7rem; list-style: none; padding: 0; margin: 1.2rem 0 1.8rem; }\n.parts a { display: block; height: 100%; border: 1px solid var(--line); border-radius: 10px; padding: .65rem .9rem; text-decoration: none; background: var(--raised); }\n.parts a:hover { border-color: var(--link); }\n.parts strong { display: block; }\n.parts span { color: var(--soft); font-size: .88rem; }\n\n/* Sphinx */\n.toc { position: sticky; top: 4.5rem; font-size: .9rem; max-height: calc(100vh - 6rem); overflow-y: auto; border-left: 1px solid var(--line); padding-left: 1.2rem; }\n.toc p { margin: 0 0 .4rem; color: var(--soft); font-weight: 600; }\n.toc ul { list-style: none; padding-left: .8rem; margin: 0; }\n.toc > ul { padding-left: 0; }\n.toc a { text-decoration: none; color: var(--soft); display: block; padding: .12rem 0; }\n.toc a:hover { color: var(--link); }\n.toc code, .toc .pre { background: none; padding: 0; }\n.headerlink { visibility: hidden; text-decoration: none; padding-left: .4rem; font-weight: 400; }\n:hover > .headerlink, .headerlink:focus { visibility: visible; }\ndl.py, dl.cpp, dl.c { margin-bottom: 1.4rem; }\ndl.py > dt, dl.cpp > dt, dl.c > dt { font-family: var(--mono); font-size: .92rem; background: var(--code); border-left: 3px solid var(--accent); padding: .4rem .7rem; border-radius: 0 6px 6px 0; scroll-margin-top: 4.5rem; overflow-wrap: anywhere; }\ndl.py > dt:target, dl.cpp > dt:target { background: var(--mark); }\ndl.py > dd, dl.cpp > dd { margin: .5rem 0 0 1rem; }\n.sig-name, .descname { font-weight: 700; background: none; padding: 0; }\n.sig-prename, .descclassname, .sig em { color: var(--soft); background: none; padding: 0; }\n.field-list { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .95rem; }\n.field-list dt { font-weight: 600; }\n.field-list dd { margin: 0; }\n.field-list .colon { display: none; }\n.admonition { border-left: 4px solid var(--accent); background: var(--raised); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1rem; }\n.admonition-title { font-weight: 650; margin: 0 0 .3rem; }\n.admonition.warning, .admonition.caution, .admonition.danger, .admonition.attention, .system-message { border-color: var(--warn); background: var(--warn-paper); }\n.highlight pre, .fragment { background: var(--code); }\n.highlight .k, .highlight .kn, .highlight .kd, .highlight .kt, .highlight .ow, span.keyword, span.keywordflow, span.keywordtype { color: var(--keyword); }\n.highlight .s, .highlight .s1, .highlight .s2, .highlight .sd, span.stringliteral, span.charliteral { color: var(--string); }\n.highlight .m, .highlight .mi, .highlight .mf, .highlight .mh { color: var(--number); }\n.highlight .c, .highlight .c1, .highlight .cm, .highlight .ch, span.comment { color: var(--comment); font-style: italic; }\n.highlight .nf, .highlight .nc, .highlight .nn, .highlight .nd, span.preprocessor { color: var(--name); }\n.highlight .gp { color: var(--soft); }\n\n/* Doxygen */\n.doxygen .title { font-size: 1.6rem; font-weight: 700; letter-spacing: -.01em; line-height: 1.25; overflow-wrap: anywhere; }\n.doxygen .header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem 1.5rem; border-bottom: 1px solid var(--line); padding-bottom: .8rem; margin-bottom: 1.2rem; }\n.doxygen .headertitle { flex: 1 1 20rem; order: 1; }\n.doxygen .summary { order: 2; font-size: .88rem; color: var(--soft); }\n.doxygen .ingroups { font-size: .9rem; color: var(--soft); }\n.doxygen #nav-path, .doxygen .navpath { font-size: .9rem; margin-bottom: .8rem; }\n.doxygen #nav-path ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem; padding: 0; margin: 0; }\n.doxygen #nav-path li + li::before { content: "\u203A "; color: var(--soft); }\n.doxygen .mlabels, .doxygen .mlabels > tbody > tr > td { border: 0; padding: 0; width: 100%; }\n.doxygen .mlabel { font-size: .74rem; border: 1px solid var(--line); border-radius: 999px; padding: .02rem .5rem; color: var(--soft); background: var(--paper); white-space: nowrap; }\n.doxygen .mlabels-right { text-align: right; width: auto; white-space: nowrap; }\n.doxygen h2.groupheader, .doxygen td h2 { border-bottom: 2px solid var(--line); padding-bottom: .3rem; margin: 1.8rem 0 .4rem; font-size: 1.15rem; }\n.doxygen h2.groupheader a:not([href]) { display: inline; }\n.doxygen table.memberdecls { width: 100%; }\n.doxygen .memberdecls td { border: 0; padding: .28rem .7rem .28rem 0; }\n.doxygen .memItemLeft, .doxygen .memTemplItemLeft { width: 1%; min-width: 8rem; max-width: 18rem; text-align: right; white-space: normal; font: .86rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight, .doxygen .memTemplItemRight { font: .86rem var(--mono); }\n.doxygen .memTemplParams { font: .8rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight a.el:first-child { font-weight: 650; }\n.doxygen .mdescLeft, .doxygen .mdescRight { font-size: .93rem; color: var(--soft); padding-top: 0; }\n.doxygen .memSeparator { line-height: 1px; padding: 0; border-bottom: 1px solid var(--line); }\n.doxygen .memtitle { font-size: 1.02rem; margin: 1.8rem 0 .45rem; font-weight: 650; }\n.doxygen .memtitle .permalink a { color: var(--soft); }\n.doxygen .memitem { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 0 0 1.4rem; scroll-margin-top: 4.5rem; }\n.doxygen .memitem.glow, .doxygen a:target + .memtitle + .memitem, .doxygen a:target + h2 + .memitem { border-color: var(--accent); box-shadow: 0 0 0 3px var(--mark); }\n.doxygen .memproto { background: var(--code); border-bottom: 1px solid var(--line); padding: .55rem .9rem; font: .88rem var(--mono); overflow-x: auto; }\n.doxygen .memproto table, .doxygen .memproto td { border: 0; margin: 0; padding: 0 .25rem 0 0; }\n.doxygen .memname { font-family: var(--mono); font-weight: 600; }\n.doxygen .memname td { vertical-align: top; }\n.doxygen .paramtype { color: var(--soft); white-space: nowrap; }\n.doxygen .paramname em { font-style: normal; font-weight: 600; }\n.doxygen .memdoc { padding: .7rem .9rem .2rem; }\n.doxygen .memdoc:empty { display: none; }\n.doxygen dl.section > dt, .doxygen dl.params > dt, .doxygen dl.retval > dt, .doxygen dl.tparams > dt, .doxygen dl.exception > dt, .doxygen dl.reflist > dt { font-weight: 650; font-size: .9rem; }\n.doxygen dl.section > dd, .doxygen dl.params > dd, .doxygen dl.tparams > dd, .doxygen dl.exception > dd { margin: 0 0 .5rem 1rem; }\n.doxygen dl.note, .doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug, .doxygen dl.todo { border-left: 4px solid var(--accent); background: var(--raised); padding: .6rem 1rem .2rem; border-radius: 0 8px 8px 0; }\n.doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug { border-color: var(--warn); background: var(--warn-paper); }\n.doxygen table.params td, .doxygen table.fieldtable td, .doxygen table.fieldtable th { padding: .25rem .9rem .25rem 0; }\n.doxygen .paramdir { color: var(--soft); font: .8rem var(--mono); }\n.doxygen td.paramname { font-family: var(--mono); font-weight: 600; font-size: .88rem; }\n.doxygen table.fieldtable { border: 0; }\n.doxygen .fieldname, .doxygen .fieldtype { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.doxygen div.line { font: .86rem/1.5 var(--mono); white-space: pre; }\n.doxygen .fragment { border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; overflow-x: auto; margin-bottom: 1rem; }\n.doxygen .directory table { width: 100%; }\n.doxygen .arrow, .doxygen .levels, .doxygen .icona, .doxygen .iconfopen, .doxygen .iconfclosed, .doxygen .icondoc { display: none; }\n.doxygen .el, .doxygen .elRef { text-decoration-color: color-mix(in srgb, currentColor 40%, transparent); }\n.doxygen address.footer, .doxygen hr.footer { display: none; }\n.doxygen .textblock { max-width: 74ch; }\n.doxygen .contents > p { max-width: 74ch; }\n\n/* Search */\ndialog.search { width: min(44rem, calc(100vw - 1.5rem)); max-height: min(80vh, 40rem); margin: 8vh auto auto; padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--paper); color: var(--ink); box-shadow: 0 20px 60px #0007; }\ndialog.search[open] { display: flex; flex-direction: column; }\ndialog.search::backdrop { background: #0008; }\ndialog.search input { font: 1.1rem var(--sans); border: 0; border-bottom: 1px solid var(--line); padding: .9rem 1.1rem; background: transparent; color: inherit; width: 100%; }\ndialog.search input:focus-visible { outline: none; box-shadow: inset 0 -2px var(--accent); }\ndialog.search ul { list-style: none; margin: 0; padding: .4rem; overflow-y: auto; }\ndialog.search li a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .45rem .7rem; border-radius: 8px; text-decoration: none; color: inherit; }\ndialog.search li[aria-selected=true] a { background: var(--raised); box-shadow: inset 3px 0 var(--accent); }\ndialog.search .n { font-weight: 600; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .k { color: var(--soft); font-size: .8rem; align-self: center; }\ndialog.search .w { grid-column: 1 / -1; color: var(--soft); font-size: .86rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .said:empty { display: none; }\ndialog.search .said { color: var(--soft); font-size: .86rem; padding: .5rem 1.1rem; margin: 0; }\n\n@media (max-width: 60rem) {\n  .columns { grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }\n  aside.facts { border-left: 0; border-top: 1px solid var(--line); padding: 1.2rem 0 0; }\n  .toc { display: none; }\n}\n@media (max-width: 40rem) {\n  body { font-size: 15.5px; }\n  .bar { padding: .5rem .8rem; flex-wrap: wrap; }\n  .brand span, .bar kbd { display: none; }\n  .crumbs { order: 3; flex: 1 0 100%; }\n  .tools { margin-left: auto; }\n  .tabs { padding: 0 .4rem; }\n  main { padding: 1.2rem .9rem 3rem; }\n  h1 { font-size: 1.5rem; }\n  .doxygen .memberdecls, .doxygen .memberdecls tbody { display: block; }\n  .doxygen .memberdecls tr { display: block; }\n  .doxygen .memberdecls td { display: inline; width: auto; padding: 0 .3rem 0 0; }\n  .doxygen .memberdecls tr[class^=memdesc], .doxygen .memberdecls tr.separator { display: block; }\n  .doxygen .mdescRight { display: block; padding: .1rem 0 .6rem; }\n  .doxygen .mdescLeft { display: none; }\n  .doxygen .memSeparator { display: block; border: 0; height: .4rem; }\n  .doxygen .memproto table.memname, .doxygen .memproto table.memname tbody, .doxygen .memproto table.memname tr, .doxygen .memproto table.memname td { display: inline; }\n  .doxygen .mlabels, .doxygen .mlabels tbody, .doxygen .mlabels tr, .doxygen .mlabels td { display: block; }\n  .field-list { grid-template-columns: 1fr; }\n  .fields .comment { min-width: 9rem; }\n}\n@media print { .bar, .tabs, .end, .toc { display: none; } }\n@media (prefers-reduced-motion: no-preference) { ul.packages li { transition: border-color .12s; } }\n';
+var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --raised: #f6f7f9; --ink: #1b2430; --soft: #566274; --line: #dde2e9; --link: #0b5cad; --link-hover: #083f78;\n  --accent: #0b6e63; --mark: #fff3c9; --code: #f3f5f8; --warn: #8a4b00; --warn-paper: #fff5e6; --good: #1a7240; --bar: #14202e; --bar-ink: #f2f5f9;\n  --keyword: #9b2393; --string: #a3271a; --number: #1c5fb0; --comment: #5b6675; --name: #0a5c8a;\n  --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;\n  --mono: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;\n}\n:root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }\n@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; } }\n:root[data-theme=dark] {\n  --paper: #11171f; --raised: #19212c; --ink: #dbe3ec; --soft: #9aa8b9; --line: #2c3745; --link: #7db8f5; --link-hover: #b5d7fb;\n  --accent: #55c8b8; --mark: #4b4016; --code: #1a232e; --warn: #f3b763; --warn-paper: #2b2213; --good: #6dcf97; --bar: #0a0f15; --bar-ink: #e7edf4;\n  --keyword: #d7a1f0; --string: #f0a58f; --number: #8cc4ff; --comment: #93a1b1; --name: #86cdf2; }\n\n* { box-sizing: border-box; }\nhtml { scroll-padding-top: 4.5rem; -webkit-text-size-adjust: 100%; }\nbody { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 var(--sans); min-height: 100vh; display: flex; flex-direction: column; overflow-wrap: break-word; }\na { color: var(--link); text-decoration-thickness: .06em; text-underline-offset: .18em; }\na:hover { color: var(--link-hover); }\na:not([href]) { color: inherit; text-decoration: none; }\n:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 3px; }\nmain:focus { outline: none; }\n.skip { position: absolute; left: -999rem; }\n.skip:focus { left: .5rem; top: .5rem; z-index: 20; background: var(--paper); padding: .5rem 1rem; }\n.bar { position: sticky; top: 0; z-index: 10; display: flex; align-items: center; gap: .3rem 1.1rem; background: var(--bar); color: var(--bar-ink); padding: .55rem 1.25rem; }\n.bar a { color: inherit; text-decoration: none; }\n.bar a:hover { text-decoration: underline; }\n.brand { font-weight: 700; letter-spacing: .01em; text-transform: capitalize; white-space: nowrap; }\n.brand span { font-weight: 400; text-transform: none; opacity: .8; }\n.crumbs { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .92rem; }\n.crumbs .slash { opacity: .55; padding: 0 .45rem; }\n.tools { display: flex; gap: .5rem; align-items: center; }\n.bar button, .bar select { font: inherit; font-size: .9rem; color: inherit; background: #ffffff17; border: 1px solid #ffffff30; border-radius: 6px; padding: .25rem .7rem; cursor: pointer; }\n.bar select option { color: #1b2430; background: #fff; }\n.bar button:hover { background: #ffffff2b; }\n.bar kbd { font: .78rem var(--mono); border: 1px solid #ffffff55; border-radius: 4px; padding: 0 .35rem; margin-left: .4rem; }\n.tabs { display: flex; gap: .25rem; align-items: center; padding: 0 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); overflow-x: auto; font-size: .94rem; }\n.tabs a { padding: .6rem .75rem; color: var(--ink); text-decoration: none; white-space: nowrap; border-bottom: 3px solid transparent; }\n.tabs a:hover { border-color: var(--line); color: var(--link); }\n.tabs a[aria-current] { border-color: var(--accent); font-weight: 600; }\n.tabs .version { margin-left: auto; padding-left: 1rem; color: var(--soft); font: .85rem var(--mono); white-space: nowrap; }\nmain { flex: 1; width: 100%; max-width: 78rem; margin: 0 auto; padding: 1.75rem 1.25rem 4rem; min-width: 0; }\n.end { border-top: 1px solid var(--line); color: var(--soft); padding: 1rem 1.25rem; font-size: .88rem; text-align: center; }\n\nh1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; }\nh1 { font-size: 1.9rem; margin: 0 0 .35rem; letter-spacing: -.015em; }\nh2 { font-size: 1.3rem; margin: 2.2rem 0 .7rem; }\nh3 { font-size: 1.08rem; margin: 1.6rem 0 .5rem; }\nh4 { font-size: 1rem; margin: 1.2rem 0 .4rem; }\np, ul, ol, dl, pre, table, blockquote { margin: 0 0 1rem; }\nli > p { margin: 0; }\n.lead { color: var(--soft); font-size: 1.06rem; max-width: 62ch; }\ncode, tt, kbd, samp, pre { font-family: var(--mono); font-size: .88em; }\n:not(pre) > code, tt { background: var(--code); border-radius: 4px; padding: .08em .32em; }\na code { color: inherit; }\npre code { font-size: 1em; }\npre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto; line-height: 1.5; }\ntable { border-collapse: collapse; max-width: 100%; }\nth { text-align: left; color: var(--soft); font-weight: 600; font-size: .88rem; }\nth, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\nimg, svg, video { max-width: 100%; height: auto; }\nblockquote { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--soft); margin-left: 0; }\nhr { border: 0; border-top: 1px solid var(--line); margin: 2rem 0; }\n.count { color: var(--soft); font-weight: 400; font-size: .8em; }\n.note { border-left: 4px solid var(--warn); background: var(--warn-paper); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1.3rem; }\n.note strong { color: var(--warn); }\n.scroll { overflow-x: auto; }\n.elsewhere { display: inline-block; font-size: .8rem; line-height: 1.5; border: 1px solid var(--line); border-radius: 5px; background: var(--raised); padding: 0 .45rem; }\n\n/* Index */\n.hero { display: flex; flex-wrap: wrap; align-items: end; gap: .6rem 2rem; margin-bottom: 1.2rem; }\n.hero > div:first-child { flex: 1 1 24rem; }\n.hero .names { margin: 0; }\n.filter { display: flex; gap: .6rem; flex-wrap: wrap; }\n.filter input { font: inherit; padding: .5rem .8rem; border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); color: var(--ink); width: min(22rem, 100%); }\nul.packages { list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: .8rem; }\nul.packages li { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem .75rem; background: var(--paper); display: flex; flex-direction: column; content-visibility: auto; contain-intrinsic-size: auto 8rem; position: relative; }\nul.packages li:hover { border-color: var(--link); }\nul.packages a.name { font-weight: 650; text-decoration: none; font-size: 1.03rem; }\nul.packages a.name::after { content: ""; position: absolute; inset: 0; border-radius: 10px; }\nul.packages .v { color: var(--soft); font: .82rem var(--mono); margin-left: .5rem; }\nul.packages p { margin: .2rem 0 .6rem; color: var(--soft); font-size: .92rem; line-height: 1.45; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }\n.chips { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: auto; }\n.chip { font-size: .78rem; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; color: var(--soft); white-space: nowrap; }\n.chip.bad { color: var(--warn); border-color: currentColor; }\n.chip.good { color: var(--good); border-color: currentColor; }\n\n/* Package */\n.columns { display: grid; grid-template-columns: minmax(0, 1fr) 17rem; gap: 3rem; align-items: start; }\n.columns > :only-child { grid-column: 1 / -1; }\narticle { min-width: 0; }\narticle > p, article > ul, article > ol, article > dl, .prose p, .prose li { max-width: 74ch; }\naside.facts { font-size: .92rem; border-left: 1px solid var(--line); padding-left: 1.5rem; }\naside.facts h2 { font-size: .82rem; text-transform: uppercase; letter-spacing: .06em; color: var(--soft); margin: 1.4rem 0 .3rem; }\naside.facts h2:first-child { margin-top: 0; }\naside.facts p, aside.facts ul { margin: 0 0 .3rem; }\naside.facts ul { list-style: none; padding: 0; }\naside.facts pre { padding: .5rem .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }\naside.facts code { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }\n.names { display: flex; flex-wrap: wrap; gap: .3rem .9rem; list-style: none; padding: 0; }\n.meter { height: .4rem; border-radius: 1rem; background: var(--line); overflow: hidden; margin: .35rem 0; }\n.meter span { display: block; height: 100%; background: var(--accent); }\nsvg.trend { display: block; width: 100%; height: 2.6rem; margin: .3rem 0 0; border-bottom: 1px solid var(--line); }\nsvg.trend polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; }\nul.entries { list-style: none; padding: 0; columns: 2 22rem; column-gap: 2rem; }\nul.entries li { break-inside: avoid; padding: .4rem 0; border-bottom: 1px solid var(--line); }\nul.entries p { color: var(--soft); font-size: .92rem; line-height: 1.4; margin: .1rem 0 0; }\nul.entries a { text-decoration: none; font-weight: 600; }\nul.entries a code { background: none; padding: 0; }\n.kind { color: var(--soft); font-size: .8rem; }\n.fields td { font-size: .95rem; }\n.fields td:first-child, .fields td:nth-child(2) { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.fields tr:target { background: var(--mark); }\n.fields .comment { white-space: pre-line; min-width: 14rem; }\n.around { display: flex; justify-content: space-between; gap: 1rem; margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line); }\n.around:empty { display: none; }\n\n.parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); gap: .7rem; list-style: none; padding: 0; margin: 1.2rem 0 1.8rem; }\n.parts a { display: block; height: 100%; border: 1px solid var(--line); border-radius: 10px; padding: .65rem .9rem; text-decoration: none; background: var(--raised); }\n.parts a:hover { border-color: var(--link); }\n.parts strong { display: block; }\n.parts span { color: var(--soft); font-size: .88rem; }\n\n/* Sphinx */\n.toc { position: sticky; top: 4.5rem; font-size: .9rem; max-height: calc(100vh - 6rem); overflow-y: auto; border-left: 1px solid var(--line); padding-left: 1.2rem; }\n.toc p { margin: 0 0 .4rem; color: var(--soft); font-weight: 600; }\n.toc ul { list-style: none; padding-left: .8rem; margin: 0; }\n.toc > ul { padding-left: 0; }\n.toc a { text-decoration: none; color: var(--soft); display: block; padding: .12rem 0; }\n.toc a:hover { color: var(--link); }\n.toc code, .toc .pre { background: none; padding: 0; }\n.headerlink { visibility: hidden; text-decoration: none; padding-left: .4rem; font-weight: 400; }\n:hover > .headerlink, .headerlink:focus { visibility: visible; }\ndl.py, dl.cpp, dl.c { margin-bottom: 1.4rem; }\ndl.py > dt, dl.cpp > dt, dl.c > dt { font-family: var(--mono); font-size: .92rem; background: var(--code); border-left: 3px solid var(--accent); padding: .4rem .7rem; border-radius: 0 6px 6px 0; scroll-margin-top: 4.5rem; overflow-wrap: anywhere; }\ndl.py > dt:target, dl.cpp > dt:target { background: var(--mark); }\ndl.py > dd, dl.cpp > dd { margin: .5rem 0 0 1rem; }\n.sig-name, .descname { font-weight: 700; background: none; padding: 0; }\n.sig-prename, .descclassname, .sig em { color: var(--soft); background: none; padding: 0; }\n.field-list { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .95rem; }\n.field-list dt { font-weight: 600; }\n.field-list dd { margin: 0; }\n.field-list .colon { display: none; }\n.admonition { border-left: 4px solid var(--accent); background: var(--raised); padding: .7rem 1rem; border-radius: 0 8px 8px 0; margin: 0 0 1rem; }\n.admonition-title { font-weight: 650; margin: 0 0 .3rem; }\n.admonition.warning, .admonition.caution, .admonition.danger, .admonition.attention, .system-message { border-color: var(--warn); background: var(--warn-paper); }\n.highlight pre, .fragment { background: var(--code); }\n.highlight .k, .highlight .kn, .highlight .kd, .highlight .kt, .highlight .ow, span.keyword, span.keywordflow, span.keywordtype { color: var(--keyword); }\n.highlight .s, .highlight .s1, .highlight .s2, .highlight .sd, span.stringliteral, span.charliteral { color: var(--string); }\n.highlight .m, .highlight .mi, .highlight .mf, .highlight .mh { color: var(--number); }\n.highlight .c, .highlight .c1, .highlight .cm, .highlight .ch, span.comment { color: var(--comment); font-style: italic; }\n.highlight .nf, .highlight .nc, .highlight .nn, .highlight .nd, span.preprocessor { color: var(--name); }\n.highlight .gp { color: var(--soft); }\n\n/* Doxygen */\n.doxygen .title { font-size: 1.6rem; font-weight: 700; letter-spacing: -.01em; line-height: 1.25; overflow-wrap: anywhere; }\n.doxygen .header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem 1.5rem; border-bottom: 1px solid var(--line); padding-bottom: .8rem; margin-bottom: 1.2rem; }\n.doxygen .headertitle { flex: 1 1 20rem; order: 1; }\n.doxygen .summary { order: 2; font-size: .88rem; color: var(--soft); }\n.doxygen .ingroups { font-size: .9rem; color: var(--soft); }\n.doxygen #nav-path, .doxygen .navpath { font-size: .9rem; margin-bottom: .8rem; }\n.doxygen #nav-path ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem; padding: 0; margin: 0; }\n.doxygen #nav-path li + li::before { content: "\u203A "; color: var(--soft); }\n.doxygen .mlabels, .doxygen .mlabels > tbody > tr > td { border: 0; padding: 0; width: 100%; }\n.doxygen .mlabel { font-size: .74rem; border: 1px solid var(--line); border-radius: 999px; padding: .02rem .5rem; color: var(--soft); background: var(--paper); white-space: nowrap; }\n.doxygen .mlabels-right { text-align: right; width: auto; white-space: nowrap; }\n.doxygen h2.groupheader, .doxygen td h2 { border-bottom: 2px solid var(--line); padding-bottom: .3rem; margin: 1.8rem 0 .4rem; font-size: 1.15rem; }\n.doxygen h2.groupheader a:not([href]) { display: inline; }\n.doxygen table.memberdecls { width: 100%; }\n.doxygen .memberdecls td { border: 0; padding: .28rem .7rem .28rem 0; }\n.doxygen .memItemLeft, .doxygen .memTemplItemLeft { width: 1%; min-width: 8rem; max-width: 18rem; text-align: right; white-space: normal; font: .86rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight, .doxygen .memTemplItemRight { font: .86rem var(--mono); }\n.doxygen .memTemplParams { font: .8rem var(--mono); color: var(--soft); }\n.doxygen .memItemRight a.el:first-child { font-weight: 650; }\n.doxygen .mdescLeft, .doxygen .mdescRight { font-size: .93rem; color: var(--soft); padding-top: 0; }\n.doxygen .memSeparator { line-height: 1px; padding: 0; border-bottom: 1px solid var(--line); }\n.doxygen .memtitle { font-size: 1.02rem; margin: 1.8rem 0 .45rem; font-weight: 650; }\n.doxygen .memtitle .permalink a { color: var(--soft); }\n.doxygen .memitem { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 0 0 1.4rem; scroll-margin-top: 4.5rem; }\n.doxygen .memitem.glow, .doxygen a:target + .memtitle + .memitem, .doxygen a:target + h2 + .memitem { border-color: var(--accent); box-shadow: 0 0 0 3px var(--mark); }\n.doxygen .memproto { background: var(--code); border-bottom: 1px solid var(--line); padding: .55rem .9rem; font: .88rem var(--mono); overflow-x: auto; }\n.doxygen .memproto table, .doxygen .memproto td { border: 0; margin: 0; padding: 0 .25rem 0 0; }\n.doxygen .memname { font-family: var(--mono); font-weight: 600; }\n.doxygen .memname td { vertical-align: top; }\n.doxygen .paramtype { color: var(--soft); white-space: nowrap; }\n.doxygen .paramname em { font-style: normal; font-weight: 600; }\n.doxygen .memdoc { padding: .7rem .9rem .2rem; }\n.doxygen .memdoc:empty { display: none; }\n.doxygen dl.section > dt, .doxygen dl.params > dt, .doxygen dl.retval > dt, .doxygen dl.tparams > dt, .doxygen dl.exception > dt, .doxygen dl.reflist > dt { font-weight: 650; font-size: .9rem; }\n.doxygen dl.section > dd, .doxygen dl.params > dd, .doxygen dl.tparams > dd, .doxygen dl.exception > dd { margin: 0 0 .5rem 1rem; }\n.doxygen dl.note, .doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug, .doxygen dl.todo { border-left: 4px solid var(--accent); background: var(--raised); padding: .6rem 1rem .2rem; border-radius: 0 8px 8px 0; }\n.doxygen dl.warning, .doxygen dl.attention, .doxygen dl.deprecated, .doxygen dl.bug { border-color: var(--warn); background: var(--warn-paper); }\n.doxygen table.params td, .doxygen table.fieldtable td, .doxygen table.fieldtable th { padding: .25rem .9rem .25rem 0; }\n.doxygen .paramdir { color: var(--soft); font: .8rem var(--mono); }\n.doxygen td.paramname { font-family: var(--mono); font-weight: 600; font-size: .88rem; }\n.doxygen table.fieldtable { border: 0; }\n.doxygen .fieldname, .doxygen .fieldtype { font-family: var(--mono); font-size: .88rem; white-space: nowrap; }\n.doxygen div.line { font: .86rem/1.5 var(--mono); white-space: pre; }\n.doxygen .fragment { border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem; overflow-x: auto; margin-bottom: 1rem; }\n.doxygen .directory table { width: 100%; }\n.doxygen .arrow, .doxygen .levels, .doxygen .icona, .doxygen .iconfopen, .doxygen .iconfclosed, .doxygen .icondoc { display: none; }\n.doxygen .el, .doxygen .elRef { text-decoration-color: color-mix(in srgb, currentColor 40%, transparent); }\n.doxygen address.footer, .doxygen hr.footer { display: none; }\n.doxygen .textblock { max-width: 74ch; }\n.doxygen .contents > p { max-width: 74ch; }\n\n/* Search */\ndialog.search { width: min(44rem, calc(100vw - 1.5rem)); max-height: min(80vh, 40rem); margin: 8vh auto auto; padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--paper); color: var(--ink); box-shadow: 0 20px 60px #0007; }\ndialog.search[open] { display: flex; flex-direction: column; }\ndialog.search::backdrop { background: #0008; }\ndialog.search input { font: 1.1rem var(--sans); border: 0; border-bottom: 1px solid var(--line); padding: .9rem 1.1rem; background: transparent; color: inherit; width: 100%; }\ndialog.search input:focus-visible { outline: none; box-shadow: inset 0 -2px var(--accent); }\ndialog.search ul { list-style: none; margin: 0; padding: .4rem; overflow-y: auto; }\ndialog.search li a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .45rem .7rem; border-radius: 8px; text-decoration: none; color: inherit; }\ndialog.search li[aria-selected=true] a { background: var(--raised); box-shadow: inset 3px 0 var(--accent); }\ndialog.search .n { font-weight: 600; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .k { color: var(--soft); font-size: .8rem; align-self: center; }\ndialog.search .w { grid-column: 1 / -1; color: var(--soft); font-size: .86rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }\ndialog.search .said:empty { display: none; }\ndialog.search .said { color: var(--soft); font-size: .86rem; padding: .5rem 1.1rem; margin: 0; }\n\n@media (max-width: 60rem) {\n  .columns { grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }\n  aside.facts { border-left: 0; border-top: 1px solid var(--line); padding: 1.2rem 0 0; }\n  .toc { display: none; }\n}\n@media (max-width: 40rem) {\n  body { font-size: 15.5px; }\n  .bar { padding: .5rem .8rem; flex-wrap: wrap; }\n  .brand span, .bar kbd { display: none; }\n  .crumbs { order: 3; flex: 1 0 100%; }\n  .tools { margin-left: auto; }\n  .tabs { padding: 0 .4rem; }\n  main { padding: 1.2rem .9rem 3rem; }\n  h1 { font-size: 1.5rem; }\n  .doxygen .memberdecls, .doxygen .memberdecls tbody { display: block; }\n  .doxygen .memberdecls tr { display: block; }\n  .doxygen .memberdecls td { display: inline; width: auto; padding: 0 .3rem 0 0; }\n  .doxygen .memberdecls tr[class^=memdesc], .doxygen .memberdecls tr.separator { display: block; }\n  .doxygen .mdescRight { display: block; padding: .1rem 0 .6rem; }\n  .doxygen .mdescLeft { display: none; }\n  .doxygen .memSeparator { display: block; border: 0; height: .4rem; }\n  .doxygen .memproto table.memname, .doxygen .memproto table.memname tbody, .doxygen .memproto table.memname tr, .doxygen .memproto table.memname td { display: inline; }\n  .doxygen .mlabels, .doxygen .mlabels tbody, .doxygen .mlabels tr, .doxygen .mlabels td { display: block; }\n  .field-list { grid-template-columns: 1fr; }\n  .fields .comment { min-width: 9rem; }\n}\n@media print { .bar, .tabs, .end, .toc { display: none; } }\n@media (prefers-reduced-motion: no-preference) { ul.packages li { transition: border-color .12s; } }\n';
 
 // resources/templates/docs/theme.client
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
@@ -40136,6 +40276,29 @@ init_diagnostics();
 
 // ts-src/docs/index-page.ts
 init_diagnostics();
+
+// ts-src/docs/coverage.ts
+var percentOf = ({ documented, total }) => Math.floor(100 * documented / total);
+var dayOf = (stamp) => `${stamp.slice(0, 4)}-${stamp.slice(4, 6)}-${stamp.slice(6, 8)}`;
+function coverageOf({ record: record3, trend = [] }) {
+  const coverage = record3?.coverage;
+  if (!coverage?.total) return "";
+  const percent = percentOf(coverage);
+  const meter = `<div class="meter" role="img" aria-label="${percent} % of public entities are described"><span style="width:${percent}%"></span></div>`;
+  return `${meter}<p>${coverage.documented} of ${coverage.total} public entities (${percent} %)</p>${trendOf(trend)}`;
+}
+var [width3, height] = [240, 40];
+function trendOf(trend) {
+  const known3 = trend.filter((m) => m.total > 0);
+  const [first2, last] = [known3[0], known3.at(-1)];
+  if (!first2 || !last || known3.length < 2) return "";
+  const x = (i) => Math.round(i * width3 / (known3.length - 1));
+  const y = (m) => Math.round(height - height * percentOf(m) / 100);
+  const points = known3.map((m, i) => `${x(i)},${y(m)}`).join(" ");
+  const then = `${percentOf(first2)} % on ${dayOf(first2.stamp)}`;
+  const label = `${then}, ${percentOf(last)} % on ${dayOf(last.stamp)}`;
+  return `<svg class="trend" viewBox="0 -2 ${width3} ${height + 4}" role="img" aria-label="Described: ${label}"><polyline points="${points}"/></svg><p class="kind">${then}</p>`;
+}
 
 // ts-src/docs/package-info.ts
 var idOf = ({ distribution: distribution3, name: name6 }) => `${distribution3}/${name6}`;
@@ -40179,7 +40342,7 @@ function packageFrame(site, p, tab, depth2 = 0) {
   };
 }
 var list5 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
-var withSourceLinks = (html, p) => html.replace(/href="source:([^"]*)"/g, (_, file3) => {
+var withSourceLinks = (html, p) => withoutOuterPictures(html).replace(/href="source:([^"]*)"/g, (_, file3) => {
   if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file3))
     return 'href="changelog.html"';
   const link = sourceLink(p, file3.replaceAll("&amp;", "&").replaceAll("&quot;", '"'));
@@ -40251,8 +40414,6 @@ function aside(p, known3) {
   const at2 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
   const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
   const { build: build4, run: run2 } = p;
-  const coverage = p.record?.coverage;
-  const percent = coverage?.total ? Math.floor(100 * coverage.documented / coverage.total) : void 0;
   const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
   return `<aside class="facts" aria-label="About this package">
 ${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
@@ -40269,7 +40430,7 @@ ${part(
       "names"
     ) : ""
   )}
-${percent === void 0 || !coverage ? "" : part("Described", `<div class="meter" role="img" aria-label="${percent} % of public entities are described"><span style="width:${percent}%"></span></div><p>${coverage.documented} of ${coverage.total} public entities (${percent} %)</p>`)}
+${part("Described", coverageOf(p))}
 ${part("Needs", others2([.../* @__PURE__ */ new Set([...build4, ...run2])].sort()))}
 ${part("Needed by", others2(p.dependents))}
 ${part(
@@ -40731,9 +40892,9 @@ async function writeFolder(output, make) {
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder = (0, import_node_path94.dirname)((0, import_node_path94.join)(staged, path2));
-      if (!folders2.has(folder)) (0, import_node_fs76.mkdirSync)(folder, { recursive: true });
-      folders2.add(folder);
+      const folder2 = (0, import_node_path94.dirname)((0, import_node_path94.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs76.mkdirSync)(folder2, { recursive: true });
+      folders2.add(folder2);
       (0, import_node_fs76.writeFileSync)((0, import_node_path94.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs76.existsSync)(output)) (0, import_node_fs76.renameSync)(output, former);
@@ -40745,40 +40906,19 @@ async function writeFolder(output, make) {
   }
 }
 
-// ts-src/docs/history.ts
-var nameOf4 = (distribution3) => `documentation-history/${distribution3}.json`;
-var remembered3 = 50;
-var isMeasured = (v) => {
-  if (typeof v !== "object" || v === null) return false;
-  const m = { ...v };
-  return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
-};
-async function readHistory(store2, distribution3) {
-  const value2 = await store2.readJson(nameOf4(distribution3));
-  if (typeof value2 !== "object" || value2 === null) return {};
-  return Object.fromEntries(
-    Object.entries(value2).map(([name6, list9]) => [
-      name6,
-      Array.isArray(list9) ? list9.filter(isMeasured) : []
-    ])
-  );
+// ts-src/docs/reach.ts
+var folder = "sites";
+async function keepSite(store2, channel2, packages) {
+  const keys = packages.flatMap((p) => p.record ? [p.record.key] : []).sort();
+  await store2.writeJson(`${folder}/${channel2}.json`, { schema: 1, keys });
 }
-async function addHistory(store2, stamp, packages) {
-  for (const distribution3 of new Set(packages.map((p) => p.distribution))) {
-    const history = await readHistory(store2, distribution3);
-    for (const { name: name6, record: record3, ...p } of packages) {
-      if (p.distribution !== distribution3 || !record3) continue;
-      const own3 = Object.hasOwn(history, name6) ? history[name6] ?? [] : [];
-      const last = own3.at(-1);
-      const now = { stamp, ...record3.coverage, warnings: record3.warnings };
-      if (last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings) continue;
-      history[name6] = [...own3, now].slice(-remembered3);
-    }
-    await store2.writeJson(
-      nameOf4(distribution3),
-      Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
-    );
+async function reachedBySites(store2) {
+  const keys = [];
+  for await (const { name: name6 } of store2.blobs.list(folder)) {
+    const root = await store2.readRoot(name6);
+    keys.push(...Array.isArray(root?.keys) ? root.keys.filter(isDigest) : []);
   }
+  return keys;
 }
 
 // ts-src/docs/publication.ts
@@ -40794,7 +40934,9 @@ var siteDigest = (organization, packages, program) => sha256(
     program,
     packages.map((p) => ({
       ...p,
-      record: p.record && [p.record.pages.sha256, p.record.coverage],
+      // What was measured before shows when it was: the same documentation is the same at any time.
+      trend: void 0,
+      record: p.record && [p.record.pages.sha256, p.record.coverage, p.record.warnings],
       facts: p.record?.facts.sha256,
       interface: p.record?.interface.sha256
     }))
@@ -40817,13 +40959,13 @@ function isState(value2) {
   const fields = { ...value2 };
   return typeof fields.path === "string" && /^\d{14}-[0-9a-f]{8}$/.test(fields.path) && typeof fields.name === "string" && typeof fields.digest === "string" && ["packages", "documented", "total", "warnings"].every((name6) => typeof fields[name6] === "number");
 }
-async function publishSite(endpoint, folder, state, keep2) {
+async function publishSite(endpoint, folder2, state, keep2) {
   const done = await endpoint.during("publication", async () => {
-    const files = await walkLeft(folder, "");
+    const files = await walkLeft(folder2, "");
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path95.join)(folder, path2);
+      const local2 = (0, import_node_path95.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs77.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
@@ -40835,6 +40977,10 @@ async function publishSite(endpoint, folder, state, keep2) {
           hint: "somebody else writes there: remove that folder, or publish elsewhere"
         })
       );
+    await placeLeads(
+      endpoint,
+      files.map((f) => f.path)
+    );
     const before = await readStates(endpoint);
     const states = [state, ...before.states.filter((s) => s.path !== state.path)];
     const kept3 = states.slice(0, keep2);
@@ -40847,6 +40993,13 @@ async function publishSite(endpoint, folder, state, keep2) {
     return good({ written, removed });
   });
   return done ?? bad(error("docs-moved", `a clean-up goes on in ${endpoint.where}: run it again`));
+}
+async function placeLeads(endpoint, pages2) {
+  if (endpoint.folder !== void 0) return;
+  const there = /* @__PURE__ */ new Set();
+  for await (const { name: name6 } of endpoint.list("latest")) there.add(name6.slice("latest/".length));
+  const wanted = pages2.filter((path2) => path2.endsWith(".html") && path2 !== "index.html" && !there.has(path2));
+  await parallel(wanted, endpoint.width, (path2) => endpoint.put(`latest/${path2}`, Buffer.from(leadTo(path2))));
 }
 async function switchLatest(endpoint, states, state) {
   const choices = [
@@ -40868,6 +41021,16 @@ async function switchLatest(endpoint, states, state) {
 var redirect = (to) => `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Documentation</title><meta http-equiv="refresh" content="0; url=${to}"></head><body><p><a href="${to}">Documentation</a></p></body></html>
 `;
+function leadTo(path2) {
+  const root = "../".repeat(path2.split("/").length);
+  const script = `function slipwayData(_,states){
+var newest=states.filter(function(s){return s.path!=="latest"})[0].path,to="${root}"+newest+"/${path2}",go=function(u){location.replace(u+location.search+location.hash)};
+fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}"+newest+"/index.html")},function(){go(to)})}`;
+  const index = `${root}latest/index.html`;
+  return `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Documentation</title><script>${script}</script><script src="${root}states.js"></script></head><body><p><a href="${index}">Documentation</a></p></body></html>
+`;
+}
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
     (0, import_node_fs77.rmSync)((0, import_node_path95.join)(endpoint.folder, path2), { recursive: true, force: true });
@@ -40884,15 +41047,15 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs80 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 
-// ts-src/docs/targets.ts
+// ts-src/engine/docs/targets.ts
 function documentedOn(distro, plan2) {
   const skipped = matcher(distro.docs.skip);
   const platformOf2 = (distribution3) => {
     const own3 = distro.distributions[distribution3]?.platforms ?? [];
-    const planned3 = new Set(plan2.scopes.filter((s) => s.distribution === distribution3).map((s) => s.platform));
-    return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned3.has(p));
+    const planned2 = new Set(plan2.scopes.filter((s) => s.distribution === distribution3).map((s) => s.platform));
+    return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned2.has(p));
   };
   const chosen = /* @__PURE__ */ new Map();
   for (const scope2 of plan2.scopes) {
@@ -40902,16 +41065,52 @@ function documentedOn(distro, plan2) {
   return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name);
 }
 
+// ts-src/farm/gather.ts
+var import_node_path98 = require("node:path");
+init_files();
+
 // ts-src/farm/run-manifest.ts
 var import_node_crypto12 = require("node:crypto");
-var import_node_fs78 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path97 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_names();
 init_urls();
 init_files();
+
+// ts-src/farm/run-files.ts
+var import_node_fs78 = require("node:fs");
+var import_node_path96 = require("node:path");
+init_files();
+init_diagnostics();
+function writeFiles({ id, files }, state) {
+  const root = (0, import_node_path96.join)(state, "cache", "runs", id, "distro");
+  for (const [path2, content] of Object.entries(files))
+    if (!exists((0, import_node_path96.join)(root, path2))) writeWhole((0, import_node_path96.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+  return root;
+}
+function filesOf4(distro, root, keyRoot = root) {
+  const paths2 = /* @__PURE__ */ new Map();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
+  for (const p of Object.values(distro.platforms)) {
+    if (p.mirror?.key) paths2.set(p.mirror.key, keyRoot);
+    for (const u of Object.values(p.underlays)) if (u.key) paths2.set(u.key, keyRoot);
+  }
+  const files = {};
+  const diagnostics = [];
+  for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
+    try {
+      files[path2] = (0, import_node_fs78.readFileSync)((0, import_node_path96.join)(from, path2)).toString("base64");
+    } catch {
+      diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
+    }
+  }
+  return { files, diagnostics };
+}
+
+// ts-src/farm/run-manifest.ts
 function unbundled({ manifest: packed3, ...rest2 }) {
   let read3;
   return {
@@ -40946,7 +41145,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path96.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path97.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -40973,7 +41172,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs78.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs79.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -41004,16 +41203,16 @@ async function loadRun(id, storeUri, root, state, untrusted) {
       lock: bundle.lock,
       untrusted: bundle.untrusted,
       tested: (p) => tested.has(p),
+      ...documentedIn(bundle),
       bases: Object.assign({}, ...parts2.map((p) => p.bases))
     }
   });
 }
-function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path96.join)(state, "cache", "runs", id, "distro");
-  for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path96.join)(root, path2))) writeWhole((0, import_node_path96.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
-  return root;
-}
+var documentedIn = ({
+  plan: plan2,
+  distro,
+  documentation
+}) => documentation === "none" ? {} : { documented: documentedOn(distro, plan2) };
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
@@ -41022,26 +41221,8 @@ function testedIn({ plan: plan2, tested }) {
     })
   );
 }
-function filesOf4(distro, root, keyRoot = root) {
-  const paths2 = /* @__PURE__ */ new Map();
-  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
-  for (const p of Object.values(distro.platforms)) {
-    if (p.mirror?.key) paths2.set(p.mirror.key, keyRoot);
-    for (const u of Object.values(p.underlays)) if (u.key) paths2.set(u.key, keyRoot);
-  }
-  const files = {};
-  const diagnostics = [];
-  for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
-    try {
-      files[path2] = (0, import_node_fs78.readFileSync)((0, import_node_path96.join)(from, path2)).toString("base64");
-    } catch {
-      diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
-    }
-  }
-  return { files, diagnostics };
-}
 var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
-  const planned3 = new Set(
+  const planned2 = new Set(
     plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
   );
   return {
@@ -41049,7 +41230,7 @@ var distributionsOf = (plan2, distro, distributions) => distributions.map((d) =>
     rosVersion: d.rosVersion,
     pythonVersion: d.pythonVersion,
     repositories: d.repositories,
-    packages: [...d.packages.values()].filter((p) => planned3.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+    packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
     debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
   };
 });
@@ -41074,21 +41255,101 @@ function applyShard(graph2, part) {
   applyResults(graph2, part.results[graph2.id] ?? []);
 }
 
+// ts-src/farm/gather.ts
+var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
+var numbersOf = (session2, loaded) => loaded.parts.flatMap(
+  (part) => part.tasks.flatMap(([id, task], i) => {
+    const graph2 = session2.graphs.find((g) => g.id === id);
+    return graph2 ? [{ number: part.first + i, graph: graph2, task }] : [];
+  })
+);
+async function gather2(session2, loaded, output, happened) {
+  for (const graph2 of session2.graphs)
+    for (const part of loaded.parts) if (part.architecture === graph2.target.architecture) applyShard(graph2, part);
+  const numbers = numbersOf(session2, loaded);
+  const there = new Set(await session2.store.names(`runs/${loaded.bundle.id}/results`));
+  const done = numbers.filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
+  await session2.store.many(done, ({ number: number7, graph: graph2, task }) => takeResult(session2, loaded, output, number7, graph2, task));
+  await takeDocumentation(session2);
+  for (const { number: number7, graph: graph2, task } of numbers) {
+    const result2 = graph2.results[task];
+    const reason = happened.lost.get(number7);
+    if (reason !== void 0 && result2?.state === "waiting")
+      Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
+  }
+  for (const graph2 of session2.graphs)
+    for (const t of graph2.results)
+      if (t?.state === "waiting")
+        Object.assign(t, {
+          state: "stopped",
+          reason: whyStopped(graph2, t) ?? happened.ended ?? "the run ended before it"
+        });
+}
+async function takeResult({ store: store2 }, { bundle }, output, number7, graph2, task) {
+  const kept3 = await store2.readJson(resultName(bundle.id, number7));
+  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
+  const kind = kindOf3(graph2, task);
+  const log = (0, import_node_path98.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
+  const { key } = kept3.result;
+  if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
+  if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
+  if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
+    const text8 = await store2.readText(kept3.log);
+    if (text8 !== void 0) writeWhole((0, import_node_path98.join)(output, log), text8, { sync: false });
+  }
+}
+async function takeDocumentation({ graphs, store: store2 }) {
+  const wanted = graphs.flatMap(
+    (graph2) => graph2.results.flatMap(
+      (t, task) => t?.kind === "docs" && t.key !== void 0 ? [{ graph: graph2, task, key: t.key }] : []
+    )
+  );
+  await store2.many(wanted, async ({ graph: graph2, task, key }) => {
+    graph2.docs[task % graph2.count] = await readDocRecord(store2, key);
+  });
+}
+function whyStopped(graph2, t) {
+  const p = graph2.scope.packages.find((q3) => q3.name === t.name);
+  if (!p) return void 0;
+  const needs = [...t.kind === "build" ? [] : [p.name], ...p.build, ...p.run, ...t.kind === "test" ? p.test : []];
+  const because = needs.find(
+    (d) => ["failed", "stopped", "blocked"].includes(graph2.results[graph2.closures.index.get(d) ?? -1]?.state ?? "")
+  );
+  return because === void 0 ? void 0 : `'${because}' failed or was stopped`;
+}
+
 // ts-src/cli/docs-session.ts
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs79 = require("node:fs");
+var import_node_fs80 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path97 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
+// ts-src/farm/result.ts
+var import_node_path99 = require("node:path");
+init_files();
+async function keepResult(session2, output, id, number7, result2) {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path99.join)(output, result2.log);
+  const kept3 = {
+    schema: 1,
+    result: result2,
+    ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
+  };
+  await session2.store.writeJson(resultName(id, number7), kept3);
+}
+
 // ts-src/farm/worker.ts
 var Worker = class {
-  constructor(session2, engine, { parts: parts2 }) {
+  constructor(session2, engine, loaded) {
+    this.session = session2;
     this.engine = engine;
+    this.loaded = loaded;
+    const { parts: parts2 } = loaded;
     for (const graph2 of session2.graphs) {
       const numbers = /* @__PURE__ */ new Map();
       this.numberOf.set(graph2, numbers);
@@ -41115,6 +41376,39 @@ var Worker = class {
       if (!await this.bring(graph2, d)) missing.push(graph2.scope.packages[d].name);
     return missing;
   }
+  /**
+   * Takes what other documentation came to that a documentation task refers to, for its key: with pages or without.
+   * False where some of it has no result yet.
+   */
+  async bringDocumentation(graph2, task) {
+    let all = true;
+    for (const d of this.referredBy(graph2, task)) if (!await this.bringDocs(graph2, d)) all = false;
+    return all;
+  }
+  /** The packages whose documentation is a task before this one. */
+  referredBy(graph2, task) {
+    if (kindOf3(graph2, task) !== "docs") return [];
+    const needs = this.session.taskKeys.documentationNeeds(graph2)[task % graph2.count] ?? [];
+    return needs.filter((d) => graph2.results[docsTaskOf(graph2, d)]);
+  }
+  async bringDocs(graph2, n) {
+    if (graph2.docs[n]) return true;
+    const task = docsTaskOf(graph2, n);
+    const id = `${graph2.id} ${task}`;
+    if (this.absent.has(id)) return false;
+    const { store: store2 } = this.session;
+    const number7 = this.numberOf.get(graph2)?.get(task);
+    let result2 = graph2.results[task];
+    if (result2?.state === "waiting" && number7 !== void 0) {
+      const kept3 = await store2.readJson(resultName(this.loaded.bundle.id, number7));
+      if (isStoredResult(kept3) && kept3.result.id === result2.id) result2 = kept3.result;
+    }
+    const record3 = result2?.key === void 0 ? void 0 : await readDocRecord(store2, result2.key);
+    if (record3) graph2.docs[n] = record3;
+    const ended = result2 !== void 0 && result2.state !== "waiting";
+    if (!ended) this.absent.add(id);
+    return ended;
+  }
   /** The record of a build that may be there by now; not asked again in this call where it was not. */
   async bring(graph2, n) {
     if (graph2.records[n]) return true;
@@ -41129,25 +41423,30 @@ var Worker = class {
     this.absent.add(id);
     return false;
   }
+  waitsFor(graph2, task, before) {
+    if (kindOf3(graph2, before) === "docs") return this.referredBy(graph2, task).includes(before % graph2.count);
+    return packagesInRoot(graph2, task).includes(before);
+  }
   /**
    * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
    * already, and so on above them. Who must be built stays open.
    */
   async settleAbove(done) {
     const found2 = [];
-    const queue = done.filter((d) => d.task < d.run.count);
+    const queue = done.filter((d) => kindOf3(d.run, d.task) !== "test");
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
       for (const [other, number7] of this.numberOf.get(run2)) {
         const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
-        if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
-        if ((await this.bringRoot(run2, other)).length) continue;
+        if (result2?.state !== "waiting" || asked.has(id) || !this.waitsFor(run2, other, task)) continue;
+        if ((await this.bringRoot(run2, other)).length || !await this.bringDocumentation(run2, other)) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
         found2.push({ number: number7, result: result2 });
-        if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
+        const kind = kindOf3(run2, other);
+        if (kind === "docs" || kind === "build" && isDone(result2.state)) queue.push({ run: run2, task: other });
       }
     }
     return found2;
@@ -41169,8 +41468,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path97.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path97.join)(process.env.XDG_STATE_HOME || (0, import_node_path97.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path100.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path100.join)(process.env.XDG_STATE_HOME || (0, import_node_path100.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -41191,11 +41490,14 @@ async function loadNamed(verb, values) {
 }
 async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const loaded = await loadNamed(verb, values);
-  if (!loaded) return void 0;
+  const session2 = loaded && await openLoaded(loaded, values, limits2, signal, purpose, numbers);
+  return session2 && { loaded, session: session2 };
+}
+async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path97.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path100.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -41223,7 +41525,7 @@ async function openRun(verb, values, limits2, signal, purpose, numbers) {
     await closeScratch(driver);
     return void 0;
   }
-  return { loaded, session: session2 };
+  return session2;
 }
 function planOf({ input, parts: parts2 }, numbers) {
   const runs = new Set(parts2.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
@@ -41235,7 +41537,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs79.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs80.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -41244,7 +41546,7 @@ var work = defineCommand({
   summary: "do tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
   details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
-came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
+came to (built, cached, passed, failed, stopped; faulty: documentation that failed, which stops nothing); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
 names another), no task is begun and a line says "drain": the machine will be taken away.`,
   options: {
@@ -41297,11 +41599,11 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path97.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path100.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
-    started: (t) => writeMessage(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+    started: (t) => writeMessage(`${{ build: "building", test: "testing", docs: "documenting" }[t.kind]} ${t.id}
 `),
     finished: () => void 0
   };
@@ -41327,13 +41629,16 @@ async function doTasks(values, session2, loaded, numbers, signal) {
         state: "stopped",
         reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
       });
-    else await engine.runScheduled(at2.run, at2.task);
+    else {
+      await lane.bringDocumentation(at2.run, at2.task);
+      await engine.runScheduled(at2.run, at2.task);
+    }
     if (signal.aborted) return exit.failed;
     await keepResult(session2, output, loaded.bundle.id, number7, result2);
     writeMessage(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${outcomeOf2(t.result)}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -41341,84 +41646,60 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path97.join)(output, result2.log);
-  const kept3 = {
-    schema: 1,
-    result: result2,
-    ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
-  };
-  await session2.store.writeJson(resultName(id, number7), kept3);
-}
+var outcomeOf2 = ({ kind, state }) => kind === "docs" && state === "failed" ? "faulty" : state;
 var drainFile = () => process.env.SLIPWAY_DRAIN_FILE || "/run/slipway/drain";
 
 // ts-src/cli/docs-session.ts
 async function openDocs(values, packages, limits2, signal) {
-  const source2 = values.run === void 0 ? await planned2(values, packages) : await prepared(values);
-  if (!source2) return void 0;
-  const { input, store: store2 } = source2;
+  if (values.run !== void 0) return prepared(values, limits2, signal);
+  const read3 = await readAndPlan(values, packages, { docs: true });
+  showDiagnostics(read3.diagnostics);
+  if (!read3.ok) return void 0;
+  const { workspace, plan: plan2, diagnostics } = read3.value;
+  showDiagnostics(await pinSources(workspace, plan2));
+  const input = runInputOf(read3.value);
   const driver = driverOf(values, input.state);
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs80.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs81.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
-    { ...input, tested: () => false, documented: documentedOn(input.distro, input.plan) },
+    { ...input, documented: documentedOn(input.distro, input.plan) },
     {
       say: (line2) => writeMessage(`${line2}
 `),
       driver,
       limits: limits2,
       renewBase: false,
-      sharesBases: source2.sharesBases,
+      sharesBases: false,
       signal,
-      channelVersion: source2.channelVersion,
-      store: store2
+      channelVersion: () => void 0,
+      store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, void 0)
     }
   );
   showDiagnostics(session2.diagnostics);
   if (!("graphs" in session2)) return void 0;
-  return { session: session2, distro: input.distro, root: source2.root, faulty: source2.faulty };
+  return { session: session2, distro: input.distro, root: workspace.root, faulty: diagnostics.some(isError) };
 }
-async function planned2(values, packages) {
-  const read3 = await readAndPlan(values, packages);
-  showDiagnostics(read3.diagnostics);
-  if (!read3.ok) return void 0;
-  const { workspace, plan: plan2, diagnostics } = read3.value;
-  showDiagnostics(await pinSources(workspace, plan2));
-  return {
-    input: runInputOf(read3.value),
-    store: await openStore(values.store ?? workspace.distro.store, workspace.root, workspace.state, void 0),
-    root: workspace.root,
-    faulty: diagnostics.some(isError),
-    sharesBases: false,
-    channelVersion: () => void 0
-  };
-}
-async function prepared(values) {
-  if (values.store === void 0 || values.run === void 0) {
-    writeMessage("slipway docs: --run needs --store\n");
+async function prepared(values, limits2, signal) {
+  const loaded = await loadNamed("docs", values);
+  if (!loaded) return void 0;
+  const { bundle, input } = loaded;
+  if (values.publish !== void 0 && bundle.untrusted !== void 0) {
+    writeMessage(`slipway docs: the run ${bundle.id} is not trusted: its documentation is not published
+`);
     return void 0;
   }
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    farmState(values),
-    values.namespace || void 0
-  );
-  showDiagnostics(loaded.diagnostics);
-  if (!loaded.ok) return void 0;
-  const { input, store: store2, bundle } = loaded.value;
-  return {
-    input,
-    store: store2,
-    root: process.cwd(),
-    faulty: false,
-    sharesBases: true,
-    channelVersion: heldIn(bundle.channel.held)
-  };
+  const gathered = bundle.documentation !== "none";
+  const documented = documentedOn(bundle.distro, bundle.plan);
+  const own3 = { ...loaded, input: gathered ? input : { ...input, tested: () => false, documented } };
+  const session2 = await openLoaded(own3, values, limits2, signal, gathered ? "report" : "work");
+  if (!session2) return void 0;
+  const opened = { session: session2, distro: bundle.distro, root: process.cwd(), faulty: false };
+  if (!gathered) return opened;
+  const strict = bundle.documentation === "strict";
+  return { ...opened, strict, gather: (output) => gather2(session2, loaded, output, nothingHappened) };
 }
 
 // ts-src/cli/docs.ts
@@ -41426,7 +41707,10 @@ var docsOptions = {
   ...distroOptions,
   ...selectionOptions,
   ...runOptions,
-  run: { ...farmOptions.run, help: "the documentation of a prepared run, whose builds are in the store" },
+  run: {
+    ...farmOptions.run,
+    help: "the documentation of a prepared run: what its lanes made (prepare --docs), or it is made here"
+  },
   store: farmOptions.store,
   namespace: farmOptions.namespace,
   output: {
@@ -41453,7 +41737,8 @@ var docs = defineCommand({
   details: `Packages are built where the store has them not. The documentation of each is made in a root where it is installed, with the
 network off: C and C++ by Doxygen from the headers that it installs, Python and prose by Sphinx, messages, README and changelog.
 It is kept like builds: a package's pages are made anew where what they are made of has changed. All links are relative: the site
-works from a folder, and below any address. Logs and a report lie in DIR.out.`,
+works from a folder, and below any address. Logs and a report lie in DIR.out. Where a run on a farm has faults that fail it, the last line
+on standard output is "strict".`,
   examples: ["slipway docs", "slipway docs acme_drive --open"],
   options: docsOptions,
   async run(values, packages) {
@@ -41478,24 +41763,30 @@ works from a folder, and below any address. Logs and a report lie in DIR.out.`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path98.resolve)(values.output ?? (0, import_node_path98.join)(root, "docs"));
+  const output = (0, import_node_path101.resolve)(values.output ?? (0, import_node_path101.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs81.mkdirSync)((0, import_node_path98.resolve)(output, ".."), { recursive: true });
-  await runTasks(values, session2, workers, output, signal);
+  (0, import_node_fs82.mkdirSync)((0, import_node_path101.resolve)(output, ".."), { recursive: true });
+  if (opened.gather) await opened.gather(logFolder(output));
+  else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
-  const packages = await collectPackages(session2.graphs, session2.input.distributions, session2.store);
+  const packages = await collectPackages(
+    session2.graphs,
+    session2.input.distributions,
+    session2.store,
+    session2.input.plan.stamp
+  );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs81.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs82.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
     output,
     (write3) => writeSite({ organization, packages, ...published }, session2.store, write3)
   );
-  await recordRun(session2);
+  if (!opened.gather) await recordRun(session2);
   const faults4 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== void 0 && !faults4.some(isError))
     faults4.push(...await publishAll(values.publish, opened, packages, output, state));
@@ -41536,7 +41827,9 @@ async function publishAll(channel2, { session: session2, distro, root }, package
 `);
     else faults4.push(...published.diagnostics);
   }
-  if (!faults4.length) await addHistory(session2.store, session2.input.plan.stamp, packages);
+  if (faults4.length) return faults4;
+  await addHistory(session2.store, session2.input.plan.stamp, packages);
+  await keepSite(session2.store, channel2, packages);
   return faults4;
 }
 async function runTasks(values, session2, workers, output, signal) {
@@ -41567,8 +41860,8 @@ async function runTasks(values, session2, workers, output, signal) {
   session2.history.learn(session2.graphs);
 }
 var logFolder = (output) => `${output}.out`;
-function finish(values, { session: session2, faulty }, site, faults4, output, begun) {
-  const results = resultsOf(session2.graphs);
+async function finish(values, { session: session2, faulty, strict, gather: gather3 }, site, faults4, output, begun) {
+  const results = resultsOf(session2.graphs).filter((t) => !gather3 || t.kind === "docs");
   showDiagnostics(faults4);
   writeReports({
     plan: session2.input.plan,
@@ -41578,7 +41871,8 @@ function finish(values, { session: session2, faulty }, site, faults4, output, be
     title: "documentation",
     notes: site.dead.length ? [`${site.dead.length} links of the site lead nowhere`] : []
   });
-  writeMessage(renderSummary(results, tailsOf(logFolder(output)), Date.now() - begun));
+  showDiagnostics(await writeJunit(session2.graphs, session2.store, logFolder(output)));
+  writeMessage(renderSummary(results, tailsOf(logFolder(output), session2.graphs), Date.now() - begun));
   const crossing = Object.values(site.crossing).reduce((a, b) => a + b, 0);
   writeMessage(
     `${site.pages} pages, ${site.links} links, ${crossing} of them between packages, ${site.dead.length} lead nowhere
@@ -41586,10 +41880,11 @@ function finish(values, { session: session2, faulty }, site, faults4, output, be
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path98.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path101.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
-  return show3(values.open === true, (0, import_node_path98.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  if (failed5 && strict && !values.json) writeOutput("strict\n");
+  return show3(values.open === true, (0, import_node_path101.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -41619,7 +41914,7 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path99 = require("node:path");
+var import_node_path102 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -41666,7 +41961,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path99.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path102.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -41833,11 +42128,11 @@ function longestThrough(scope2, dependents, place2) {
     chain.unshift(below2.name);
     p = below2;
   }
-  const height = new Int32Array(packages.length);
+  const height2 = new Int32Array(packages.length);
   for (let n = packages.length - 1; n >= 0; n--)
-    for (const d of dependents[n]) if (d > n) height[n] = Math.max(height[n], height[d] + 1);
-  for (let n = place2; height[n] > 0; ) {
-    const up = dependents[n].find((d) => d > n && height[d] === height[n] - 1);
+    for (const d of dependents[n]) if (d > n) height2[n] = Math.max(height2[n], height2[d] + 1);
+  for (let n = place2; height2[n] > 0; ) {
+    const up = dependents[n].find((d) => d > n && height2[d] === height2[n] - 1);
     chain.push(packages[up].name);
     n = up;
   }
@@ -42025,12 +42320,12 @@ var explain2 = defineCommand({
       writeMessage("slipway explain: name one package\n");
       return exit.usage;
     }
-    const planned3 = await readAndPlan(values, [], { everyKey: true });
-    if (!planned3.ok) {
-      showDiagnostics(planned3.diagnostics);
+    const planned2 = await readAndPlan(values, [], { everyKey: true });
+    if (!planned2.ok) {
+      showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
-    const { plan: plan2, resolvers, diagnostics } = planned3.value;
+    const { plan: plan2, resolvers, diagnostics } = planned2.value;
     const found2 = explain(plan2, resolvers, name6);
     if (!found2) {
       const near = nearest(name6, new Set(resolvers.flatMap((r) => r.evaluated.names)));
@@ -42043,7 +42338,7 @@ var explain2 = defineCommand({
     }
     const own3 = diagnostics.filter((d) => d.message.includes(`'${name6}'`));
     showDiagnostics(own3);
-    const builds = found2.package ? await lastBuilds(planned3.value.workspace, plan2, name6) : [];
+    const builds = found2.package ? await lastBuilds(planned2.value.workspace, plan2, name6) : [];
     writeOutput(
       values.json ? `${JSON.stringify({ ...found2, builds })}
 ` : `${renderExplanation(found2)}${renderKeys(builds)}`
@@ -44044,10 +44339,10 @@ function layered(drawing, widths) {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
   for (const [a, b] of drawing.edges) graph2.setEdge(index.get(a), index.get(b));
   Uo.layout(graph2);
-  const { width: width6 = 100, height = 100 } = graph2.graph();
+  const { width: width7 = 100, height: height2 = 100 } = graph2.graph();
   return {
-    width: width6,
-    height,
+    width: width7,
+    height: height2,
     boxes: drawing.nodes.map((_, i) => graph2.node(String(i))),
     lines: graph2.edges().map((e) => graph2.edge(e).points)
   };
@@ -44063,19 +44358,19 @@ function columns(drawing, widths) {
   const row = drawing.nodes.map(() => 0);
   const boxes = [];
   let x = 20;
-  let height = 0;
+  let height2 = 0;
   for (const layer of layers) {
     const mean = new Map(
       layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
     );
     layer.sort((a, b) => mean.get(a) - mean.get(b) || a - b);
-    const width6 = Math.max(0, ...layer.map((n) => widths[n]));
+    const width7 = Math.max(0, ...layer.map((n) => widths[n]));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width6 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
+      boxes[n] = { x: x + width7 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
     });
-    height = Math.max(height, 90 + layer.length * (boxHeight + 10));
-    x += width6 + 90;
+    height2 = Math.max(height2, 90 + layer.length * (boxHeight + 10));
+    x += width7 + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
     const [from, to] = [boxes[index.get(a)], boxes[index.get(b)]];
@@ -44084,12 +44379,12 @@ function columns(drawing, widths) {
       { x: to.x - to.width / 2, y: to.y }
     ];
   });
-  return { width: x, height, boxes, lines };
+  return { width: x, height: height2, boxes, lines };
 }
 function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
-  const [width6, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
+  const [width7, height2] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number7 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
@@ -44106,7 +44401,7 @@ function renderSvg(drawing) {
       `<text class="note" x="${x}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`
     ].join("");
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width6}" height="${height}" viewBox="0 0 ${width6} ${height}" role="img" aria-label="${escape3(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width7}" height="${height2}" viewBox="0 0 ${width7} ${height2}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
@@ -44141,10 +44436,10 @@ repository, unless --by package is given. Where several platforms are selected t
       writeMessage("slipway graph: --format is dot or svg, --by is package or repository\n");
       return exit.usage;
     }
-    const planned3 = await readAndPlan(values, packages);
-    const scope2 = planned3.ok ? planned3.value.plan.scopes[0] : void 0;
+    const planned2 = await readAndPlan(values, packages);
+    const scope2 = planned2.ok ? planned2.value.plan.scopes[0] : void 0;
     if (!scope2) {
-      showDiagnostics(planned3.diagnostics);
+      showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
@@ -44160,14 +44455,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -44220,8 +44515,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_names();
 init_digest();
 
@@ -44643,12 +44938,12 @@ function prefixesOf({ distro, image: image2 }) {
   });
   return [...below2.reverse(), installPrefix(distro, image2.distribution)];
 }
-function writeConfig(facts, folder, machine) {
+function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs82.mkdirSync)((0, import_node_path100.join)(folder, "keys"), { recursive: true });
-  (0, import_node_fs82.mkdirSync)((0, import_node_path100.join)(folder, "files"));
-  const write3 = (name6, data) => (0, import_node_fs82.writeFileSync)((0, import_node_path100.join)(folder, name6), data, { flag: "wx" });
+  (0, import_node_fs83.mkdirSync)((0, import_node_path103.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs83.mkdirSync)((0, import_node_path103.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs83.writeFileSync)((0, import_node_path103.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -44685,8 +44980,8 @@ function writeConfig(facts, folder, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs83 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -44751,22 +45046,22 @@ function publicKeys(text8) {
   const lines = text8.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !l.startsWith("#"));
   return lines.length && lines.every((l) => /^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]{16,}( [^\0-\x1f]*)?$/.test(l)) ? lines : void 0;
 }
-async function packOverlay(root, folder) {
-  const path2 = normal(folder);
+async function packOverlay(root, folder2) {
+  const path2 = normal(folder2);
   try {
     const found2 = await walkLeft(root, path2, { most: 1e5 });
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
-    if (!found2.length) return `the overlay ${folder} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs83.lstatSync)((0, import_node_path101.join)(root, f.path)).size, 0);
-    if (total > largest8) return `the overlay ${folder} is larger than ${largest8 >> 20} MiB`;
+    if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
+    const total = found2.reduce((n, f) => n + (0, import_node_fs84.lstatSync)((0, import_node_path104.join)(root, f.path)).size, 0);
+    if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path101.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path104.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -44871,13 +45166,13 @@ async function dropFromList(store2, channel2, keys) {
 var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 
 // ts-src/images/kinds.ts
-var import_node_path103 = require("node:path");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -44887,13 +45182,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs84 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs84.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs84.fstatSync)(handle);
+  const handle = (0, import_node_fs85.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs85.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -44906,7 +45201,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs84.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs85.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -44918,7 +45213,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs84.closeSync)(handle);
+    (0, import_node_fs85.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -44941,12 +45236,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs84.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs85.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs85 = require("node:fs");
+var import_node_fs86 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -44971,13 +45266,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs85.openSync)(file3, "r+");
+  const handle = (0, import_node_fs86.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs85.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs86.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs85.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs86.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -45005,10 +45300,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs85.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs86.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs85.closeSync)(handle);
+    (0, import_node_fs86.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -45062,18 +45357,18 @@ function uuidOf(text8) {
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant3}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
 var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector;
-async function makeDisk(room, facts, root, options6) {
+async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder = (0, import_node_path102.join)(options6.folder, "disk");
-  (0, import_node_fs86.mkdirSync)(folder);
-  const { key, epoch } = options6;
+  const folder2 = (0, import_node_path105.join)(options5.folder, "disk");
+  (0, import_node_fs87.mkdirSync)(folder2);
+  const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs86.writeFileSync)((0, import_node_path102.join)(folder, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs87.writeFileSync)((0, import_node_path105.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -45099,7 +45394,7 @@ async function makeDisk(room, facts, root, options6) {
       "-c",
       scripts.disk,
       "disk",
-      folder,
+      folder2,
       String(epoch),
       known3.efi,
       known3.boot,
@@ -45112,26 +45407,26 @@ async function makeDisk(room, facts, root, options6) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path102.join)(folder, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs86.statSync)((0, import_node_path102.join)(folder, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path105.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs87.statSync)((0, import_node_path105.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
   ];
   if (ab) {
-    const data = await makeData(folder, uuidOf(`${key} data`), epoch);
+    const data = await makeData(folder2, uuidOf(`${key} data`), epoch);
     if (!data.ok) return data;
     parts2.push({ name: "_empty", type: known3.root, file: void 0, sectors: rootSectors });
     parts2.push({ name: labels.data, type: types2.linux, file: "data.raw", sectors: data.value });
   }
-  return assemble2(folder, key, parts2);
+  return assemble2(folder2, key, parts2);
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
   file: room.log,
   hint: "the end of that log tells why"
 });
-async function makeData(folder, uuid2, epoch) {
-  const file3 = (0, import_node_path102.join)(folder, "data.raw");
+async function makeData(folder2, uuid2, epoch) {
+  const file3 = (0, import_node_path105.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -45146,8 +45441,8 @@ async function makeData(folder, uuid2, epoch) {
   normalizeExt4(file3, epoch);
   return good(size3 / sector);
 }
-async function assemble2(folder, key, parts2) {
-  const raw = (0, import_node_path102.join)(folder, "disk.raw");
+async function assemble2(folder2, key, parts2) {
+  const raw = (0, import_node_path105.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -45165,29 +45460,29 @@ async function assemble2(folder, key, parts2) {
 `
   });
   if (table3.code !== 0) return bad(toolFailed("sfdisk", table3.stderr));
-  for (const { part, at: start2 } of places) {
+  for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path102.join)(folder, part.file)}`,
+      `if=${(0, import_node_path105.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
-      `seek=${start2 / align}`,
+      `seek=${start3 / align}`,
       "conv=notrunc,sparse",
       "status=none"
     ]);
     if (copied.code !== 0) return bad(toolFailed("dd", copied.stderr));
   }
-  return good({ raw, folder });
+  return good({ raw, folder: folder2 });
 }
-async function renderDisk(room, facts, root, options6) {
-  const made2 = await makeDisk(room, facts, root, options6);
+async function renderDisk(room, facts, root, options5) {
+  const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
-  const { raw, folder } = made2.value;
-  const named7 = (ending) => (0, import_node_path102.join)(
-    options6.folder,
+  const { raw, folder: folder2 } = made2.value;
+  const named7 = (ending) => (0, import_node_path105.join)(
+    options5.folder,
     imageFile(
       facts.image.name,
-      imageVersion(facts.state.stamp, options6.key),
+      imageVersion(facts.state.stamp, options5.key),
       facts.image.target.architecture,
       ending
     )
@@ -45201,26 +45496,26 @@ async function renderDisk(room, facts, root, options6) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path102.join)(folder, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path105.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs86.renameSync)((0, import_node_path102.join)(folder, from), named7(ending));
+      (0, import_node_fs87.renameSync)((0, import_node_path105.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs86.statSync)(raw).size;
-  (0, import_node_fs86.rmSync)(folder, { recursive: true, force: true });
+  const bytes = (0, import_node_fs87.statSync)(raw).size;
+  (0, import_node_fs87.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs87 = require("node:fs");
+var import_node_fs88 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -45297,11 +45592,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs87.openSync)(target2, "w");
+  const out = (0, import_node_fs88.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto14.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs87.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs88.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -45318,32 +45613,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs87.fsyncSync)(out);
+    (0, import_node_fs88.fsyncSync)(out);
   } finally {
-    (0, import_node_fs87.closeSync)(out);
+    (0, import_node_fs88.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs87.openSync)(file3, "r");
+  const from = (0, import_node_fs88.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs87.readSync)(from, buffer); n > 0; n = (0, import_node_fs87.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs88.readSync)(from, buffer); n > 0; n = (0, import_node_fs88.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs87.closeSync)(from);
+    (0, import_node_fs88.closeSync)(from);
   }
 }
 
 // ts-src/images/kinds.ts
-async function render3(kind, room, facts, root, options6) {
+async function render3(kind, room, facts, root, options5) {
   switch (kind) {
     case "docker":
-      return good(docker2(facts, root, options6));
+      return good(docker2(facts, root, options5));
     case "rootfs":
-      return rootfs(room, facts, root, options6);
+      return rootfs(room, facts, root, options5);
     case "disk":
     case "ami":
-      return renderDisk(room, facts, root, options6);
+      return renderDisk(room, facts, root, options5);
   }
 }
 var fileOf = (facts, key, ending) => imageFile(facts.image.name, imageVersion(facts.state.stamp, key), facts.image.target.architecture, ending);
@@ -45362,8 +45657,8 @@ var dockerSettings = (facts, key, epoch) => ({
   },
   time: epoch
 });
-function docker2(facts, root, { folder, key, epoch }) {
-  const file3 = (0, import_node_path103.join)(folder, fileOf(facts, key, "docker.tar"));
+function docker2(facts, root, { folder: folder2, key, epoch }) {
+  const file3 = (0, import_node_path106.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -45378,12 +45673,12 @@ function docker2(facts, root, { folder, key, epoch }) {
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
-async function rootfs(room, facts, root, options6) {
-  const file3 = (0, import_node_path103.join)(options6.folder, fileOf(facts, options6.key, "rootfs.tar.zst"));
+async function rootfs(room, facts, root, options5) {
+  const file3 = (0, import_node_path106.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
-    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options6.epoch), file3],
+    command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options5.epoch), file3],
     env: { ...process.env, LC_ALL: "C" },
     signal: room.signal
   });
@@ -45391,15 +45686,15 @@ async function rootfs(room, facts, root, options6) {
 }
 
 // ts-src/images/layers.ts
-var import_node_fs88 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 var import_node_crypto15 = require("node:crypto");
-var import_node_path105 = require("node:path");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path104 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path104.join)(state, "images");
+var import_node_path107 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path107.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -45520,36 +45815,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path105.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path108.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
-  const folder = folderOf(room, key);
-  const found2 = readJson((0, import_node_path105.join)(folder, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path105.join)(folder, "root"))) return void 0;
+  const folder2 = folderOf(room, key);
+  const found2 = readJson((0, import_node_path108.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path108.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs88.utimesSync)((0, import_node_path105.join)(folder, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path105.join)(folder, "root"), tar: (0, import_node_path105.join)(folder, "layer.tar"), names: (0, import_node_path105.join)(folder, "names") };
+  (0, import_node_fs89.utimesSync)((0, import_node_path108.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path108.join)(folder2, "root"), tar: (0, import_node_path108.join)(folder2, "layer.tar"), names: (0, import_node_path108.join)(folder2, "names") };
 }
 var month = 30 * 864e5;
 async function pruneLayers(room, now) {
-  const all = (0, import_node_path105.join)(imagesFolder(room.state), "layers");
-  for (const name6 of exists(all) ? (0, import_node_fs88.readdirSync)(all) : []) {
-    const file3 = (0, import_node_path105.join)(all, name6, "layer.json");
-    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs88.statSync)(file3).mtimeMs > month)
-      await room.driver.remove((0, import_node_path105.join)(all, name6));
+  const all = (0, import_node_path108.join)(imagesFolder(room.state), "layers");
+  for (const name6 of exists(all) ? (0, import_node_fs89.readdirSync)(all) : []) {
+    const file3 = (0, import_node_path108.join)(all, name6, "layer.json");
+    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs89.statSync)(file3).mtimeMs > month)
+      await room.driver.remove((0, import_node_path108.join)(all, name6));
   }
 }
 async function baseLayer(room) {
   const { base } = room;
-  const folder = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path105.join)(folder, "names");
+  const folder2 = folderOf(room, `base-${base.digest.slice(0, 24)}`);
+  const names4 = (0, import_node_path108.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing5 = (0, import_node_path105.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs88.mkdirSync)(nothing5);
-    writeWhole(names4, await namesOf(room, [nothing5, base.root]), { sync: false });
+    const nothing4 = (0, import_node_path108.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs89.mkdirSync)(nothing4);
+    writeWhole(names4, await namesOf(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path105.join)(folder, "base.json"));
+  const known3 = readJson((0, import_node_path108.join)(folder2, "base.json"));
   const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path105.join)(folder, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path108.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure(tar) {
@@ -45571,7 +45866,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path105.join)(work2, "kept");
+      const root = (0, import_node_path108.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -45584,19 +45879,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path105.join)(work2, "layer");
-      (0, import_node_fs88.mkdirSync)(staged);
-      (0, import_node_fs88.renameSync)(root, (0, import_node_path105.join)(staged, "root"));
+      const staged = (0, import_node_path108.join)(work2, "layer");
+      (0, import_node_fs89.mkdirSync)(staged);
+      (0, import_node_fs89.renameSync)(root, (0, import_node_path108.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
-      const folder = folderOf(room, request.key);
-      await room.driver.remove(folder);
-      (0, import_node_fs88.renameSync)(staged, folder);
+      const folder2 = folderOf(room, request.key);
+      await room.driver.remove(folder2);
+      (0, import_node_fs89.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path105.join)(folder, "root"),
-        tar: (0, import_node_path105.join)(folder, "layer.tar"),
-        names: (0, import_node_path105.join)(folder, "names")
+        root: (0, import_node_path108.join)(folder2, "root"),
+        tar: (0, import_node_path108.join)(folder2, "layer.tar"),
+        names: (0, import_node_path108.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -45643,20 +45938,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path105.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers = [(0, import_node_path108.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf(room, layers);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path105.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path108.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs88.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs89.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto15.createHash)("sha256");
-  const out = (0, import_node_fs88.openSync)((0, import_node_path105.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs89.openSync)((0, import_node_path108.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs88.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs89.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -45673,12 +45968,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs88.fsyncSync)(out);
+    (0, import_node_fs89.fsyncSync)(out);
   } finally {
-    (0, import_node_fs88.closeSync)(out);
+    (0, import_node_fs89.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path105.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path108.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers) {
@@ -45694,15 +45989,15 @@ function checkSecrets2(image2, layers) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/system.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -45711,8 +46006,8 @@ var aptSimulate = `cp /tmp/slipway/caches/*.bin /tmp/
 apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=1 \\
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
-async function placeOwn(room, own3, folder) {
-  (0, import_node_fs89.mkdirSync)(folder, { recursive: true });
+async function placeOwn(room, own3, folder2) {
+  (0, import_node_fs90.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -45722,9 +46017,9 @@ async function placeOwn(room, own3, folder) {
       return name6;
     }
     try {
-      (0, import_node_fs89.linkSync)(path2, (0, import_node_path106.join)(folder, name6));
+      (0, import_node_fs90.linkSync)(path2, (0, import_node_path109.join)(folder2, name6));
     } catch {
-      (0, import_node_fs89.copyFileSync)(path2, (0, import_node_path106.join)(folder, name6));
+      (0, import_node_fs90.copyFileSync)(path2, (0, import_node_path109.join)(folder2, name6));
     }
     return name6;
   });
@@ -45741,12 +46036,12 @@ async function placeOwn(room, own3, folder) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path106.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path109.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path106.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path109.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -45754,7 +46049,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path106.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path109.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -45797,13 +46092,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path107.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path110.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
-function writeFstab(folder, text8) {
-  (0, import_node_fs90.writeFileSync)((0, import_node_path107.join)(folder, "fstab"), text8);
+function writeFstab(folder2, text8) {
+  (0, import_node_fs91.writeFileSync)((0, import_node_path110.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -45821,9 +46116,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path107.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path110.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path107.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path110.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers()),
@@ -45833,8 +46128,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path107.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path107.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path110.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path110.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -45892,7 +46187,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs91.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path108.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs92.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path111.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -46149,7 +46444,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path109 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -46169,7 +46464,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path109.join)(opened.workspace.root, "out") : (0, import_node_path109.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path112.join)(opened.workspace.root, "out") : (0, import_node_path112.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -46195,8 +46490,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -46314,7 +46609,7 @@ var import_node_child_process5 = require("node:child_process");
 var import_node_crypto16 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
-var width3 = 8;
+var width4 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
   const ended = new Promise((resolve26) => {
@@ -46369,7 +46664,7 @@ async function writeSnapshot(aws, request, size3) {
     changed2++;
     const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults4.push(e)).finally(() => running2.delete(put));
     running2.add(put);
-    if (running2.size >= width3) await Promise.race(running2);
+    if (running2.size >= width4) await Promise.race(running2);
     if (faults4.length) break;
   }
   await Promise.all(running2);
@@ -46543,8 +46838,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs92 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -46618,14 +46913,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs92.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs93.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto17.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path110.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path113.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -46662,17 +46957,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path112 = require("node:path");
-var import_node_fs94 = require("node:fs");
+var import_node_path115 = require("node:path");
+var import_node_fs95 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs93 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path111 = require("node:path");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46682,10 +46977,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder = process.env.DOCKER_CONFIG ?? (0, import_node_path111.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path114.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path111.join)(folder, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path114.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -46742,7 +47037,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs93.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs94.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -46764,26 +47059,26 @@ var Registry = class {
       }
     }
   }
-  async request(method, path2, options6) {
+  async request(method, path2, options5) {
     const send = async () => {
-      const body = options6.body?.();
+      const body = options5.body?.();
       const request = {
         method,
         redirect: "error",
         signal: AbortSignal.timeout(6e5),
-        headers: { ...options6.headers, ...await this.authorization() },
+        headers: { ...options5.headers, ...await this.authorization() },
         ...body === void 0 ? {} : { body: streamOf(body), duplex: "half" }
       };
       const answer3 = await fetch(`${this.base}${path2}`, request);
       if (answer3.status === 401 && !this.asked && await this.authorize(answer3.headers.get("www-authenticate")))
         return send();
-      if (answer3.ok || options6.also?.includes(answer3.status)) return answer3;
+      if (answer3.ok || options5.also?.includes(answer3.status)) return answer3;
       const text8 = (await bodyOf(answer3)).toString("utf8").slice(0, 300);
       const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer3.status} ${text8}`;
       if (answer3.status >= 500 || answer3.status === 429) throw new Error(fault3);
       throw new RegistryFault(fault3);
     };
-    return options6.once ? send() : this.again(send);
+    return options5.once ? send() : this.again(send);
   }
   async authorization() {
     if (this.token !== void 0) return { authorization: `Bearer ${this.token}` };
@@ -46854,9 +47149,9 @@ async function packed2(store2, state, layer) {
   if (known3 && await store2.path(known3) !== void 0) return known3;
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
-  const folder = newScratch(state);
-  (0, import_node_fs94.mkdirSync)(folder, { recursive: true });
-  const target2 = (0, import_node_path112.join)(folder, "layer.tar.gz");
+  const folder2 = newScratch(state);
+  (0, import_node_fs95.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path115.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -47219,8 +47514,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path113.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs95.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path116.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs96.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -47228,7 +47523,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path113.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path116.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -47398,8 +47693,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path114.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs96.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path117.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs97.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -47411,7 +47706,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path114.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path117.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -47419,12 +47714,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder = (0, import_node_path114.join)(values.output === void 0 ? (0, import_node_path114.join)(workspace.root, "out") : (0, import_node_path114.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path117.join)(values.output === void 0 ? (0, import_node_path117.join)(workspace.root, "out") : (0, import_node_path117.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path114.join)(folder, file3.name);
+      const target2 = (0, import_node_path117.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -47434,7 +47729,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs96.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs96.statSync)(b)];
+    const [left, right] = [(0, import_node_fs97.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs97.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -47489,8 +47784,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path118 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -47548,7 +47843,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path115.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path118.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -47564,7 +47859,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs97.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs98.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -47586,8 +47881,8 @@ var init2 = defineCommand({
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
-  async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path115.resolve)(folder);
+  async run(values, [folder2 = ".", ...more]) {
+    const root = (0, import_node_path118.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -47597,8 +47892,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs97.mkdirSync)(root, { recursive: true });
-    const taken2 = names4.filter((f) => (0, import_node_fs97.existsSync)((0, import_node_path115.join)(root, f)));
+    (0, import_node_fs98.mkdirSync)(root, { recursive: true });
+    const taken2 = names4.filter((f) => (0, import_node_fs98.existsSync)((0, import_node_path118.join)(root, f)));
     if (taken2.length) {
       const verb = taken2.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -47609,13 +47904,13 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path115.join)(root, path2), text8);
-    const git2 = (0, import_node_fs97.existsSync)((0, import_node_path115.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path118.join)(root, path2), text8);
+    const git2 = (0, import_node_fs98.existsSync)((0, import_node_path118.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
 `).join("")}
 Build it:
-    cd ${folder}
+    cd ${folder2}
     slipway doctor --install
     slipway build
 
@@ -47641,10 +47936,10 @@ var lock = defineCommand({
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const planned3 = await readAndPlan(values, []);
-    showDiagnostics(planned3.diagnostics);
-    if (!planned3.ok) return exit.failed;
-    const { workspace, distributions, diagnostics } = planned3.value;
+    const planned2 = await readAndPlan(values, []);
+    showDiagnostics(planned2.diagnostics);
+    if (!planned2.ok) return exit.failed;
+    const { workspace, distributions, diagnostics } = planned2.value;
     const unpinned = sorted(await pinCommits(distributions, reporter));
     for (const [name6, d] of Object.entries(workspace.distro.distributions))
       if (d.folders.length)
@@ -47683,7 +47978,7 @@ function renderPlan(plan2, states) {
     lines.push(
       `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${from} into ${scope2.prefix}`
     );
-    const width6 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
+    const width7 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope2.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
@@ -47693,7 +47988,7 @@ function renderPlan(plan2, states) {
       const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       const state = p.blocked ? `blocked: ${p.blocked}` : known3;
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width6)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width7)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -47702,7 +47997,7 @@ function renderPlan(plan2, states) {
 }
 
 // ts-src/cli/plan.ts
-var withArchives = (planned3) => planned3.ok ? sorted([...planned3.diagnostics, ...checkArchives(planned3.value)]) : planned3.diagnostics;
+var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
@@ -47713,12 +48008,12 @@ var plan = defineCommand({
     json: { type: "boolean", help: "the plan as data (its JSON schema: `slipway schema plan`)" }
   },
   async run(values, packages) {
-    const planned3 = await readAndPlan(values, packages);
-    const diagnostics = withArchives(planned3);
+    const planned2 = await readAndPlan(values, packages);
+    const diagnostics = withArchives(planned2);
     showDiagnostics(diagnostics);
-    if (!planned3.ok) return exit.failed;
-    writeOutput(values.json ? `${JSON.stringify(planned3.value.plan)}
-` : renderPlan(planned3.value.plan));
+    if (!planned2.ok) return exit.failed;
+    writeOutput(values.json ? `${JSON.stringify(planned2.value.plan)}
+` : renderPlan(planned2.value.plan));
     return diagnostics.some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -47727,11 +48022,11 @@ var validate3 = defineCommand({
   usage: "validate",
   options: { ...distroOptions },
   async run(values) {
-    const planned3 = await readAndPlan(values, [], { everyKey: true });
-    const diagnostics = withArchives(planned3);
+    const planned2 = await readAndPlan(values, [], { everyKey: true });
+    const diagnostics = withArchives(planned2);
     showDiagnostics(diagnostics);
-    if (!planned3.ok || diagnostics.some(isError)) return exit.failed;
-    const { plan: plan2, workspace } = planned3.value;
+    if (!planned2.ok || diagnostics.some(isError)) return exit.failed;
+    const { plan: plan2, workspace } = planned2.value;
     const builds = plan2.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
     const targets = plural(
       plan2.scopes.reduce((n, s) => n + s.targets.length, 0),
@@ -47916,8 +48211,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -47969,8 +48264,8 @@ init_source_entry();
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path119 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -48001,13 +48296,13 @@ function reduceNeeds(count3, needs) {
 }
 
 // ts-src/render/schedule.ts
-function renderSchedule(run2, counts, groups, first2, tasks) {
+function renderSchedule(run2, counts2, groups, first2, tasks) {
   const dependents = tasks.map(() => []);
   tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first2].push(first2 + i)));
   const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
   return `${[
     `run ${run2}`,
-    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
+    `counts ${counts2.cached} ${counts2.todo} ${counts2.open} ${counts2.failed}`,
     ["groups", ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(" "),
     column("group", (t) => t.group),
     column("seconds", (t) => t.seconds),
@@ -48021,7 +48316,7 @@ function renderSchedule(run2, counts, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path116.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path119.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -48049,7 +48344,9 @@ async function makeShard(session2, architecture3, first2, retest, signal) {
     graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
       const { name: name6 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf3(graph2, task) === "test" ? `${name6} test` : name6) ?? 15e3) / 1e3;
+      const kind = kindOf3(graph2, task);
+      const known3 = session2.history.get(kind === "build" ? name6 : `${name6} ${kind}`);
+      const seconds = (known3 ?? (kind === "docs" ? 5e3 : 15e3)) / 1e3;
       left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
     });
   }
@@ -48078,10 +48375,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path116.join)(work2, tree);
-    const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path116.join)(work2, `${tree}.packed`));
-    (0, import_node_fs98.rmSync)(folder, { recursive: true, force: true });
+    const folder2 = (0, import_node_path119.join)(work2, tree);
+    const out = await checkout({ gitDir }, tree, folder2);
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path119.join)(work2, `${tree}.packed`));
+    (0, import_node_fs99.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -48140,189 +48437,8 @@ async function prepareArchitecture(values) {
   }
 }
 
-// ts-src/farm/request.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path117 = require("node:path");
-init_diagnostics();
-async function requestWorkspace(workspace, target2) {
-  const links = await linksOutside(workspace);
-  if (links.length)
-    return bad(
-      ...links.map(
-        (link) => error("request-link", "a link leads out of the distro repository, which a pull request may not do", {
-          file: link
-        })
-      )
-    );
-  const at2 = await checkoutRef(workspace.root, target2, workspace.state);
-  if (!at2.ok) return at2;
-  const root = (0, import_node_path117.join)(at2.value.folder, (0, import_node_path117.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path117.join)(root, (0, import_node_path117.relative)(workspace.root, (0, import_node_path117.resolve)(workspace.file))), workspace.state);
-  if (!read3.ok)
-    return bad(
-      error("request-target", "the target branch has no distro file that can be read", {
-        file: workspace.file,
-        hint: "platforms, the store and keys of a pull request are those of its target branch"
-      }),
-      ...read3.diagnostics
-    );
-  const trusted = read3.value.distro;
-  const diagnostics = [];
-  const distributions = {};
-  for (const [name6, distribution3] of Object.entries(workspace.distro.distributions)) {
-    const platforms2 = distribution3.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
-    for (const p of distribution3.platforms)
-      if (!platforms2.includes(p))
-        diagnostics.push(
-          warning("request-platform", `the platform '${p}' is not on the target branch: '${name6}' is not built on it`, {
-            file: workspace.file,
-            hint: "it is built after the merge"
-          })
-        );
-    if (platforms2.length) distributions[name6] = { ...distribution3, platforms: platforms2 };
-  }
-  for (const [name6, platform3] of Object.entries(workspace.distro.platforms))
-    if (Object.hasOwn(trusted.platforms, name6) && !same(platform3, trusted.platforms[name6]))
-      diagnostics.push(
-        warning("request-platform", `the platform '${name6}' is built as the target branch has it`, {
-          file: workspace.file,
-          hint: "what this pull request changes of it takes effect after the merge"
-        })
-      );
-  const { platforms, store: store2, signing_key, submodules } = trusted;
-  const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
-  const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path117.resolve)(root), urlBase: workspace.urlBase };
-  return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
-}
-function withLimitsOf(settings3, trusted) {
-  const limitsOf2 = (name6) => Object.hasOwn(trusted, name6) ? trusted[name6]?.limits : void 0;
-  const merged2 = {};
-  for (const [name6, own3] of Object.entries(settings3)) {
-    const { limits: ignored, ...rest2 } = own3;
-    void ignored;
-    const limits2 = limitsOf2(name6);
-    merged2[name6] = limits2 ? { ...rest2, limits: limits2 } : rest2;
-  }
-  for (const [name6, { limits: limits2 }] of Object.entries(trusted))
-    if (limits2 && !Object.hasOwn(settings3, name6)) merged2[name6] = { ...noSettings, limits: limits2 };
-  return merged2;
-}
-var noSettings = {
-  cmake_args: [],
-  environment: {},
-  patches: [],
-  build_depends: [],
-  depends: [],
-  system_files: [],
-  declared_system_files: false,
-  skip: false
-};
-async function linksOutside({ root, distro }) {
-  const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs99.realpathSync)(root);
-  const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
-  return listed.stdout.split("\0").flatMap((line2) => {
-    const path2 = line2.slice(line2.indexOf("	") + 1);
-    if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
-    try {
-      return `${(0, import_node_fs99.realpathSync)((0, import_node_path117.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
-    } catch {
-      return [];
-    }
-  });
-}
-var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-
-// ts-src/farm/changed-repository.ts
-init_diagnostics();
-async function repositoryOf2(workspace, folder, name6, distributions) {
-  const known3 = /* @__PURE__ */ new Map();
-  for (const d of distributions) {
-    const entries = await readEntries(workspace, d);
-    if (!entries.ok) continue;
-    for (const r of entries.value.repositories)
-      known3.set(r.name, [
-        ...known3.get(r.name) ?? [],
-        ...[r.source?.url, r.doc?.url].flatMap(
-          (u) => u === void 0 ? [] : [plainUrl2(absoluteUrl(u, workspace.urlBase))]
-        )
-      ]);
-  }
-  if (name6 !== void 0) {
-    if (known3.has(name6)) return good(name6);
-    const near = nearest(name6, known3.keys());
-    return bad(
-      error("selection", `no distribution has a repository '${name6}'`, {
-        hint: near ? `did you mean '${near}'?` : "add it to the distribution file"
-      })
-    );
-  }
-  const asked = await git(["remote", "get-url", "origin"], { cwd: folder });
-  const url2 = plainUrl2(asked.stdout.trim());
-  const found2 = asked.code === 0 ? [...known3].find(([, urls]) => urls.includes(url2)) : void 0;
-  if (found2) return good(found2[0]);
-  const last = url2.split("/").pop() ?? "";
-  if (known3.has(last)) return good(last);
-  return bad(
-    error("selection", `no distribution has the repository ${url2 || folder}`, {
-      hint: "add it to the distribution file, or say in packagePipeline(repository: \u2026) what it is called there"
-    })
-  );
-}
-var plainUrl2 = (url2) => url2.trim().replace(/^[a-z+]+:\/\//, "").replace(/^[^@/]*@/, "").replace(/^([^/:]+):(?!\d+\/)\/?/, "$1/").replace(/^([^/:]+):\d+\//, "$1/").replace(/\.git\/?$/, "").replace(/\/+$/, "");
-function downstreamOf(plan2, own3, how, budget) {
-  if (how === "none") return { names: [], left: 0 };
-  const dependents = /* @__PURE__ */ new Map();
-  for (const s of plan2.scopes) {
-    for (const p of s.packages) {
-      if (p.blocked || "forTests" in p.why) continue;
-      for (const d of [...p.build, ...p.run, ...p.test])
-        dependents.set(d, (dependents.get(d) ?? /* @__PURE__ */ new Set()).add(p.name));
-    }
-  }
-  const seen = new Set(own3);
-  const found2 = [];
-  let edge = [...own3].sort();
-  while (edge.length) {
-    const next2 = /* @__PURE__ */ new Set();
-    for (const name6 of edge) for (const d of dependents.get(name6) ?? []) if (!seen.has(d)) next2.add(d);
-    edge = [...next2].sort();
-    for (const name6 of edge) seen.add(name6);
-    found2.push(...edge);
-    if (how === "direct") break;
-  }
-  return { names: found2.slice(0, budget), left: Math.max(0, found2.length - budget) };
-}
-
-// ts-src/farm/publishing.ts
-init_diagnostics();
-function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
-  if (channel2 === void 0) return [];
-  const faults4 = [];
-  const named7 = places.length || output === void 0 ? places : [output];
-  const apart = named7.find((place2) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place2));
-  if (!named7.length || apart !== void 0)
-    faults4.push(
-      error(
-        "publish-place",
-        apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
-        {
-          hint: "publish.to in distro.yaml, or distroPipeline(repository: '/srv/apt'), names a place that the publishing agents share; publish: false builds only"
-        }
-      )
-    );
-  if (!signed && signingKey === void 0)
-    faults4.push(
-      error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
-        hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
-      })
-    );
-  return faults4;
-}
-
-// ts-src/cli/farm/prepare.ts
-var options4 = {
+// ts-src/cli/farm/prepare-options.ts
+var prepareOptions = {
   ...distroOptions,
   state: farmOptions.state,
   run: {
@@ -48382,11 +48498,211 @@ var options4 = {
   "publish-to": { type: "string", value: "DIR", help: "where it will be published: a folder that agents share" },
   signed: { type: "boolean", help: "whoever publishes it is given a signing key" },
   "no-test": { type: "boolean", help: "build only" },
+  docs: { type: "boolean", help: "make documentation too: `slipway docs --run` publishes its site" },
+  "strict-docs": { type: "boolean", help: "the same, and its faults fail the run" },
   retest: { type: "boolean", help: "run tests again that failed before, though nothing changed" },
   "renew-base": { type: "boolean", help: "make the platforms' base systems anew" },
   title: { type: "string", value: "TEXT", help: "what people call this run" },
   output: { type: "string", short: "o", value: "FILE", help: "write the schedule there (default: standard output)" }
 };
+function documentationOf(values, { docs: docs2 }) {
+  if (values.docs !== true && values["strict-docs"] !== true) return "none";
+  return docs2.strict || values["strict-docs"] === true ? "strict" : "tolerant";
+}
+
+// ts-src/farm/request.ts
+var import_node_fs100 = require("node:fs");
+var import_node_path120 = require("node:path");
+init_diagnostics();
+async function requestWorkspace(workspace, target2) {
+  const links = await linksOutside(workspace);
+  if (links.length)
+    return bad(
+      ...links.map(
+        (link) => error("request-link", "a link leads out of the distro repository, which a pull request may not do", {
+          file: link
+        })
+      )
+    );
+  const at2 = await checkoutRef(workspace.root, target2, workspace.state);
+  if (!at2.ok) return at2;
+  const root = (0, import_node_path120.join)(at2.value.folder, (0, import_node_path120.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path120.join)(root, (0, import_node_path120.relative)(workspace.root, (0, import_node_path120.resolve)(workspace.file))), workspace.state);
+  if (!read3.ok)
+    return bad(
+      error("request-target", "the target branch has no distro file that can be read", {
+        file: workspace.file,
+        hint: "platforms, the store and keys of a pull request are those of its target branch"
+      }),
+      ...read3.diagnostics
+    );
+  const trusted = read3.value.distro;
+  const diagnostics = [];
+  const distributions = {};
+  for (const [name6, distribution3] of Object.entries(workspace.distro.distributions)) {
+    const platforms2 = distribution3.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
+    for (const p of distribution3.platforms)
+      if (!platforms2.includes(p))
+        diagnostics.push(
+          warning("request-platform", `the platform '${p}' is not on the target branch: '${name6}' is not built on it`, {
+            file: workspace.file,
+            hint: "it is built after the merge"
+          })
+        );
+    if (platforms2.length) distributions[name6] = { ...distribution3, platforms: platforms2 };
+  }
+  for (const [name6, platform3] of Object.entries(workspace.distro.platforms))
+    if (Object.hasOwn(trusted.platforms, name6) && !same(platform3, trusted.platforms[name6]))
+      diagnostics.push(
+        warning("request-platform", `the platform '${name6}' is built as the target branch has it`, {
+          file: workspace.file,
+          hint: "what this pull request changes of it takes effect after the merge"
+        })
+      );
+  const { platforms, store: store2, signing_key, submodules } = trusted;
+  const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
+  const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
+  const from = { ...read3.value, root: (0, import_node_path120.resolve)(root), urlBase: workspace.urlBase };
+  return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
+}
+function withLimitsOf(settings3, trusted) {
+  const limitsOf2 = (name6) => Object.hasOwn(trusted, name6) ? trusted[name6]?.limits : void 0;
+  const merged2 = {};
+  for (const [name6, own3] of Object.entries(settings3)) {
+    const { limits: ignored, ...rest2 } = own3;
+    void ignored;
+    const limits2 = limitsOf2(name6);
+    merged2[name6] = limits2 ? { ...rest2, limits: limits2 } : rest2;
+  }
+  for (const [name6, { limits: limits2 }] of Object.entries(trusted))
+    if (limits2 && !Object.hasOwn(settings3, name6)) merged2[name6] = { ...noSettings, limits: limits2 };
+  return merged2;
+}
+var noSettings = {
+  cmake_args: [],
+  environment: {},
+  patches: [],
+  build_depends: [],
+  depends: [],
+  system_files: [],
+  declared_system_files: false,
+  skip: false
+};
+async function linksOutside({ root, distro }) {
+  const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
+  const top = (0, import_node_fs100.realpathSync)(root);
+  const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
+  return listed.stdout.split("\0").flatMap((line2) => {
+    const path2 = line2.slice(line2.indexOf("	") + 1);
+    if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
+    try {
+      return `${(0, import_node_fs100.realpathSync)((0, import_node_path120.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+    } catch {
+      return [];
+    }
+  });
+}
+var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+// ts-src/farm/changed-repository.ts
+init_diagnostics();
+async function repositoryOf2(workspace, folder2, name6, distributions) {
+  const known3 = /* @__PURE__ */ new Map();
+  for (const d of distributions) {
+    const entries = await readEntries(workspace, d);
+    if (!entries.ok) continue;
+    for (const r of entries.value.repositories)
+      known3.set(r.name, [
+        ...known3.get(r.name) ?? [],
+        ...[r.source?.url, r.doc?.url].flatMap(
+          (u) => u === void 0 ? [] : [plainUrl2(absoluteUrl(u, workspace.urlBase))]
+        )
+      ]);
+  }
+  if (name6 !== void 0) {
+    if (known3.has(name6)) return good(name6);
+    const near = nearest(name6, known3.keys());
+    return bad(
+      error("selection", `no distribution has a repository '${name6}'`, {
+        hint: near ? `did you mean '${near}'?` : "add it to the distribution file"
+      })
+    );
+  }
+  const asked = await git(["remote", "get-url", "origin"], { cwd: folder2 });
+  const url2 = plainUrl2(asked.stdout.trim());
+  const found2 = asked.code === 0 ? [...known3].find(([, urls]) => urls.includes(url2)) : void 0;
+  if (found2) return good(found2[0]);
+  const last = url2.split("/").pop() ?? "";
+  if (known3.has(last)) return good(last);
+  return bad(
+    error("selection", `no distribution has the repository ${url2 || folder2}`, {
+      hint: "add it to the distribution file, or say in packagePipeline(repository: \u2026) what it is called there"
+    })
+  );
+}
+var plainUrl2 = (url2) => url2.trim().replace(/^[a-z+]+:\/\//, "").replace(/^[^@/]*@/, "").replace(/^([^/:]+):(?!\d+\/)\/?/, "$1/").replace(/^([^/:]+):\d+\//, "$1/").replace(/\.git\/?$/, "").replace(/\/+$/, "");
+function downstreamOf(plan2, own3, how, budget) {
+  if (how === "none") return { names: [], left: 0 };
+  const dependents = /* @__PURE__ */ new Map();
+  for (const s of plan2.scopes) {
+    for (const p of s.packages) {
+      if (p.blocked || "forTests" in p.why) continue;
+      for (const d of [...p.build, ...p.run, ...p.test])
+        dependents.set(d, (dependents.get(d) ?? /* @__PURE__ */ new Set()).add(p.name));
+    }
+  }
+  const seen = new Set(own3);
+  const found2 = [];
+  let edge = [...own3].sort();
+  while (edge.length) {
+    const next2 = /* @__PURE__ */ new Set();
+    for (const name6 of edge) for (const d of dependents.get(name6) ?? []) if (!seen.has(d)) next2.add(d);
+    edge = [...next2].sort();
+    for (const name6 of edge) seen.add(name6);
+    found2.push(...edge);
+    if (how === "direct") break;
+  }
+  return { names: found2.slice(0, budget), left: Math.max(0, found2.length - budget) };
+}
+
+// ts-src/farm/publishing.ts
+init_diagnostics();
+var isShared = (place2) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place2);
+function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
+  if (channel2 === void 0) return [];
+  const faults4 = [];
+  const named7 = places.length || output === void 0 ? places : [output];
+  const apart = named7.find((place2) => !isShared(place2));
+  if (!named7.length || apart !== void 0)
+    faults4.push(
+      error(
+        "publish-place",
+        apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
+        {
+          hint: "publish.to in distro.yaml, or distroPipeline(repository: '/srv/apt'), names a place that the publishing agents share; publish: false builds only"
+        }
+      )
+    );
+  if (!signed && signingKey === void 0)
+    faults4.push(
+      error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
+        hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
+      })
+    );
+  return [...faults4, ...siteFaults(channel2, sites)];
+}
+function siteFaults(channel2, sites) {
+  const apart = sites?.find((place2) => !isShared(place2));
+  if (sites === void 0 || sites.length && apart === void 0) return [];
+  const what = apart === void 0 ? `this run makes the documentation of the channel '${channel2}', and docs.to of distro.yaml names no place for it` : `this run publishes documentation to '${apart}', which is another folder on each agent`;
+  return [
+    error("docs-place", what, {
+      hint: "docs: {to: ['file:/srv/docs']} in distro.yaml names a place that the publishing agents share"
+    })
+  ];
+}
+
+// ts-src/cli/farm/prepare.ts
 var prepare2 = defineCommand({
   summary: "plan a run for many machines: into the store goes all that agents need, out comes a schedule",
   usage: "prepare [PACKAGE|GLOB ...]",
@@ -48394,7 +48710,7 @@ var prepare2 = defineCommand({
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
 a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options4,
+  options: prepareOptions,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
@@ -48435,7 +48751,8 @@ async function runPrepare(given, packages) {
       places: distro.publish.to,
       output: text8("publish-to"),
       signed: values.signed === true,
-      signingKey: distro.signing_key
+      signingKey: distro.signing_key,
+      sites: documentationOf(values, distro) === "none" ? void 0 : distro.docs.to
     });
     if (lacking2.length) {
       showDiagnostics(lacking2);
@@ -48454,9 +48771,9 @@ async function runPrepare(given, packages) {
     showDiagnostics(sorted(read3.diagnostics));
     return exit.failed;
   }
-  const { planned: planned3, subject, difference: difference3, users: users2 } = read3;
+  const { planned: planned2, subject, difference: difference3, users: users2 } = read3;
   const { files, diagnostics: lacking } = filesOf4(distro, root, workspace.value.keyRoot);
-  const all = sorted([...planned3.diagnostics, ...readable.notes, ...lacking]);
+  const all = sorted([...planned2.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline3.strict && all.some(isError);
   if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
@@ -48465,34 +48782,35 @@ async function runPrepare(given, packages) {
 what this changes:
 ${difference3}
 `);
-  showDiagnostics(await pinSources(planned3.workspace, planned3.plan));
+  showDiagnostics(await pinSources(planned2.workspace, planned2.plan));
   const driver = driverOf(values, state);
-  const tools2 = await missingTools(driver.name, planned3.plan);
+  const tools2 = await missingTools(driver.name, planned2.plan);
   if (tools2.length) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs100.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs101.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
-    const architectures2 = [...new Set(planned3.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
+    const architectures2 = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name6, named7) => values["no-test"] !== true && named7 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
-    const [id, title, begun] = [newRunId(planned3.plan.stamp), text8("title") ?? titleOf(text8), Date.now()];
+    const [id, title, begun] = [newRunId(planned2.plan.stamp), text8("title") ?? titleOf(text8), Date.now()];
     const bundle = {
       schema: 2,
       id,
-      plan: planned3.plan,
+      plan: planned2.plan,
       distro,
       files,
-      distributions: distributionsOf(planned3.plan, distro, planned3.distributions),
-      lock: planned3.lock,
+      distributions: distributionsOf(planned2.plan, distro, planned2.distributions),
+      lock: planned2.lock,
       untrusted: place2,
-      tested: planned3.plan.scopes.map(
+      tested: planned2.plan.scopes.map(
         (s) => s.packages.filter((p) => testable(p.name, "named" in p.why)).map((p) => p.name)
       ),
-      partial: isPartial(planned3) || isChange,
+      documentation: documentationOf(values, distro),
+      partial: isPartial(planned2) || isChange,
       faults: all.filter(isError).map((d) => d.message),
       pipeline: pipeline3,
       title,
@@ -48508,16 +48826,17 @@ ${difference3}
 `);
     const tested = testedIn(bundle);
     const input = {
-      plan: planned3.plan,
+      plan: planned2.plan,
       distro,
       distroRoot: writeFiles(bundle, state),
       state,
-      distributions: planned3.distributions,
-      lock: planned3.lock,
+      distributions: planned2.distributions,
+      lock: planned2.lock,
       untrusted: place2,
       tested: (p) => tested.has(p),
+      ...documentedIn(bundle),
       bases: {},
-      checkArchive: archiveCheck(planned3)
+      checkArchive: archiveCheck(planned2)
     };
     const session2 = await openSession(input, {
       say: (line2) => writeMessage(`${line2}
@@ -48535,7 +48854,7 @@ ${difference3}
     const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
     await keepSources(
       session2,
-      planned3.plan.scopes.flatMap(
+      planned2.plan.scopes.flatMap(
         (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
       )
     );
@@ -48548,26 +48867,27 @@ ${difference3}
     );
     for (const w of session2.waiting) writeMessage(`${w}
 `);
-    const header2 = `kind ${pipeline3.kind}
-store ${absoluteStore(storeUri, root)}
-channel ${pipeline3.channel ?? ""}
-namespace ${place2 ?? ""}
-architectures ${architectures2.filter((a) => a !== own3).join(" ")}
-`.replace(
-      / +$/gm,
-      ""
-    );
+    const others2 = architectures2.filter((a) => a !== own3);
+    const header2 = headerOf(bundle, absoluteStore(storeUri, root), others2);
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path118.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path121.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
   }
 }
+var headerOf = ({ pipeline: pipeline3, untrusted }, store2, others2) => [
+  `kind ${pipeline3.kind}`,
+  `store ${store2}`,
+  `channel ${pipeline3.channel ?? ""}`,
+  `namespace ${untrusted ?? ""}`,
+  `architectures ${others2.join(" ")}`
+].map((line2) => `${line2.trimEnd()}
+`).join("");
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path118.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path121.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -48589,7 +48909,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path118.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path121.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -48607,7 +48927,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path118.isAbsolute)(file3) || !exists((0, import_node_path118.join)(file3, ".git"))) {
+    if (!(0, import_node_path121.isAbsolute)(file3) || !exists((0, import_node_path121.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -48627,21 +48947,25 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder = (0, import_node_path118.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path118.join)(folder, "distro.yaml"))) {
-    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder);
+  const folder2 = (0, import_node_path121.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path121.join)(folder2, "distro.yaml"))) {
+    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path118.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path121.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path118.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path121.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
-  const read3 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
+  const read3 = await readValues(values, packages, {
+    workspace,
+    tests: values["no-test"] !== true,
+    docs: documentationOf(values, workspace.distro) !== "none"
+  });
   if (!read3.ok) return read3;
   if (isRequest(values)) {
     const { inputs, selection } = read3.value;
@@ -48650,20 +48974,20 @@ async function planOf2(values, packages, workspace) {
     const compared = await compareWith(inputs, target2, selection);
     if (!compared.ok) return compared;
     const { whole: whole3, changes } = compared.value;
-    const planned4 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
-    if (!planned4.ok) return planned4;
+    const planned3 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
+    if (!planned3.ok) return planned3;
     const named7 = new Set(
-      planned4.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
+      planned3.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
-      planned: planned4.value,
+      planned: planned3.value,
       subject: void 0,
       difference: renderComparison(changes),
       users: usersOf(whole3.plan.scopes, named7)
     };
   }
-  const planned3 = planInputs(read3.value.inputs, read3.value.selection);
-  return planned3.ok ? { planned: planned3.value, subject: void 0, difference: void 0, users: {} } : planned3;
+  const planned2 = planInputs(read3.value.inputs, read3.value.selection);
+  return planned2.ok ? { planned: planned2.value, subject: void 0, difference: void 0, users: {} } : planned2;
 }
 var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
 async function trustedWorkspace(values) {
@@ -48700,17 +49024,17 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path118.resolve)(change);
+  const folder2 = (0, import_node_path121.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
-    folder,
+    folder2,
     values["change-name"] || void 0,
     chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d))
   );
   if (!repository2.ok) return repository2;
   const others2 = values.override ?? [];
-  const read3 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder}`] }, [], {
+  const read3 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder2}`] }, [], {
     tests: values["no-test"] !== true
   });
   if (!read3.ok) return read3;
@@ -48722,7 +49046,7 @@ async function planChange(values, change) {
     return {
       diagnostics: [
         ...inputs.diagnostics,
-        error("selection", `${folder} has no packages`, { hint: "a package has a package.xml" })
+        error("selection", `${folder2} has no packages`, { hint: "a package has a package.xml" })
       ]
     };
   const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
@@ -48736,27 +49060,27 @@ async function planChange(values, change) {
     writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
 `);
   const users2 = usersOf(whole3.value.plan.scopes, own3);
-  const planned3 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
-  return planned3.ok ? {
-    planned: planned3.value,
+  const planned2 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
+  return planned2.ok ? {
+    planned: planned2.value,
     subject: { repository: repository2.value, own: [...own3].sort(), downstream: downstream.names },
     difference: void 0,
     users: users2
-  } : planned3;
+  } : planned2;
 }
 var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
   (d) => [...d.packages.values()].filter((p) => p.repository === repository2).map((p) => p.name)
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path119 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -48794,7 +49118,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path119.join)((0, import_node_path119.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path122.join)((0, import_node_path122.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -48802,7 +49126,6 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/finish.ts
-var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var oneLine2 = (text8) => printable(text8.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
   const pairs = (name6) => (values[name6] ?? []).map((text8) => {
@@ -48816,63 +49139,10 @@ function happenedIn(values) {
     faults: values.fault === void 0 ? [] : [oneLine2(values.fault)]
   };
 }
-var numbersOf = (session2, loaded) => loaded.parts.flatMap(
-  (part) => part.tasks.flatMap(([id, task], i) => {
-    const run2 = session2.graphs.find((graph2) => graph2.id === id);
-    return run2 ? [{ number: part.first + i, run: run2, task }] : [];
-  })
-);
-async function gather2(session2, loaded, output, happened) {
-  const { store: store2 } = session2;
-  for (const graph2 of session2.graphs) {
-    for (const part of loaded.parts) {
-      if (part.architecture === graph2.target.architecture) applyShard(graph2, part);
-    }
-  }
-  const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
-  const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(done, async ({ number: number7, run: run2, task }) => {
-    const kept3 = await store2.readJson(resultName(loaded.bundle.id, number7));
-    if (!isStoredResult(kept3) || kept3.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path120.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
-    run2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
-    const { key } = kept3.result;
-    if (key !== void 0 && task < run2.count && isDone(kept3.result.state)) run2.records[task] = await store2.get(key);
-    if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
-    if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
-      const text8 = await store2.readText(kept3.log);
-      if (text8 !== void 0) writeWhole((0, import_node_path120.join)(output, log), text8, { sync: false });
-    }
-  });
-  for (const { number: number7, run: run2, task } of numbersOf(session2, loaded)) {
-    const result2 = run2.results[task];
-    const reason = happened.lost.get(number7);
-    if (reason !== void 0 && result2?.state === "waiting")
-      Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
-  }
-  for (const graph2 of session2.graphs) {
-    for (const t of graph2.results) {
-      if (t?.state !== "waiting") continue;
-      const p = graph2.scope.packages.find((q3) => q3.name === t.name);
-      const because = [
-        ...t.kind === "test" ? [p.name] : [],
-        ...p.build,
-        ...p.run,
-        ...t.kind === "test" ? p.test : []
-      ].find(
-        (d) => ["failed", "stopped", "blocked"].includes(graph2.results[graph2.closures.index.get(d) ?? -1]?.state ?? "")
-      );
-      Object.assign(t, {
-        state: "stopped",
-        reason: because === void 0 ? happened.ended ?? "the run ended before it" : `'${because}' failed or was stopped`
-      });
-    }
-  }
-}
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path120.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path123.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -48914,7 +49184,7 @@ An untrusted run publishes nothing.`,
         showDiagnostics(lacking);
         return exit.failed;
       }
-      await gather2(session2, loaded, output, nothing4);
+      await gather2(session2, loaded, output, nothingHappened);
       const failed5 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed5 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
@@ -48929,7 +49199,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path120.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path123.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -49032,18 +49302,18 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path120.join)(output, t.log)]]));
-  const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
+  const tails = tailsOf(output, session2.graphs);
+  const named7 = new Map(results.map((t) => [t.id, t]));
   for (const note of notes) writeMessage(`${note}
 `);
   writeMessage(
     renderSummary(
       results.map((t) => t.log === void 0 ? t : { ...t, log: shownLog(output, t.log) }),
-      tails,
+      (t) => tails(named7.get(t.id) ?? t),
       Date.now() - bundle.begun
     )
   );
-  const failed5 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0 || happened.faults.length > 0 || happened.ended !== void 0;
+  const failed5 = results.some((t) => !isDone(t.state) && counts(t, bundle)) || bundle.faults.length > 0 || happened.faults.length > 0 || happened.ended !== void 0;
   writeOutput(
     renderHeadline(bundle.title, results, bundle.faults.length, abi2, [
       ...happened.ended === void 0 ? [] : [`ended early: ${happened.ended}`],
@@ -49055,6 +49325,7 @@ ${verdict2}`;
   writeOutput(factsOf3(loaded, results));
   return failed5 ? exit.failed : exit.ok;
 }
+var counts = (t, { documentation }) => t.kind !== "docs" || documentation === "strict";
 var notesOf = ({ bundle }, happened) => [
   ...bundle.lostBefore ? [bundle.lostBefore] : [],
   ...happened.ended === void 0 ? [] : [`the run ended before all was done: ${happened.ended}`],
@@ -49063,18 +49334,18 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path120.relative)(process.cwd(), (0, import_node_path120.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path120.join)(output, log);
+  const inside = (0, import_node_path123.relative)(process.cwd(), (0, import_node_path123.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path123.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
-  const failed5 = results.filter((t) => t.state === "failed");
+  const failed5 = results.filter((t) => t.state === "failed" && counts(t, bundle));
   const maintainers = new Set(
     bundle.untrusted === void 0 ? input.distributions.flatMap(
       (d) => failed5.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? [])
     ) : []
   );
   return [
-    ...failed5.map((t) => `failed ${t.kind === "test" ? `tests of ${t.id}` : t.id}
+    ...failed5.map((t) => `failed ${taskTitle(t, t.id)}
 `),
     ...[...maintainers].filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m)).sort().slice(0, 20).map((m) => `maintainer ${m}
 `)
@@ -49122,35 +49393,28 @@ async function tellAbi(session2, { bundle }, before, output) {
       if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed2.add(t.name);
       const users2 = bundle.users[t.name];
-      const folder = newScratch(session2.input.state);
+      const folder2 = newScratch(session2.input.state);
       const [a, b] = [await filesOfBuild(session2.store, old.debs), await filesOfBuild(session2.store, now.debs)];
-      const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
+      const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder2);
       texts.push(
         `${t.name} on ${graph2.target.platform} ${graph2.target.architecture}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${users2.length ? `rebuilt for it: ${users2.join(", ")}` : "nothing is built on it"}
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs101.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path120.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path123.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
-function readLog(file3) {
-  try {
-    return (0, import_node_fs101.readFileSync)(file3, "utf8").slice(-4e5);
-  } catch {
-    return "";
-  }
-}
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path121 = require("node:path");
+var import_node_path124 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -49176,7 +49440,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path121.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path124.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -49218,10 +49482,10 @@ function reach2(evaluated, name6, up) {
     edges = forward.map(() => []);
     forward.forEach((e, n) => e.forEach((d) => edges[d].push(n)));
   }
-  const start2 = evaluated.number.get(name6);
-  if (start2 === void 0) return [];
-  const steps = /* @__PURE__ */ new Map([[start2, 0]]);
-  for (let front = [start2], n = 1; front.length; n++) {
+  const start3 = evaluated.number.get(name6);
+  if (start3 === void 0) return [];
+  const steps = /* @__PURE__ */ new Map([[start3, 0]]);
+  for (let front = [start3], n = 1; front.length; n++) {
     const next2 = [];
     for (const at2 of front) {
       for (const d of edges[at2]) {
@@ -49232,19 +49496,19 @@ function reach2(evaluated, name6, up) {
     }
     front = next2;
   }
-  steps.delete(start2);
+  steps.delete(start3);
   return [...steps].map(([n, s]) => ({ name: evaluated.names[n], steps: s })).sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
 }
 function pathBetween(evaluated, from, to) {
-  const [start2, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
-  if (start2 === void 0 || goal === void 0) return [];
+  const [start3, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
+  if (start3 === void 0 || goal === void 0) return [];
   const edges = edgesOf(evaluated);
   const before = /* @__PURE__ */ new Map();
-  for (let front = [start2]; front.length && !before.has(goal); ) {
+  for (let front = [start3]; front.length && !before.has(goal); ) {
     const next2 = [];
     for (const at2 of front) {
       for (const d of edges[at2]) {
-        if (d === start2 || before.has(d)) continue;
+        if (d === start3 || before.has(d)) continue;
         before.set(d, at2);
         next2.push(d);
       }
@@ -49252,7 +49516,7 @@ function pathBetween(evaluated, from, to) {
     front = next2;
   }
   const path2 = [];
-  for (let at2 = goal; at2 !== start2; ) {
+  for (let at2 = goal; at2 !== start3; ) {
     const previous = before.get(at2);
     if (previous === void 0) return [];
     path2.unshift({
@@ -49323,15 +49587,15 @@ function groupedBy(packages, of) {
 }
 
 // ts-src/cli/query.ts
-var perDistribution = (planned3) => planned3.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
+var perDistribution = (planned2) => planned2.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
 var questions2 = {
   deps: {
     usage: "deps PACKAGE",
     help: "what it needs, what for and where from; --recursive: through others, with the number of steps",
     names: 1,
-    ask(planned3, [name6], values) {
-      if (values.recursive) return reached(planned3, name6, false);
-      const rows = planned3.resolvers.flatMap((r) => {
+    ask(planned2, [name6], values) {
+      if (values.recursive) return reached(planned2, name6, false);
+      const rows = planned2.resolvers.flatMap((r) => {
         const number7 = r.evaluated.number.get(name6);
         return number7 === void 0 ? [] : needsOf2(r, number7).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
@@ -49347,9 +49611,9 @@ var questions2 = {
     usage: "rdeps PACKAGE",
     help: "what needs it to build, run or test; --recursive: through others",
     names: 1,
-    ask(planned3, [name6], values) {
-      if (values.recursive) return reached(planned3, name6, true);
-      const rows = perDistribution(planned3).flatMap(
+    ask(planned2, [name6], values) {
+      if (values.recursive) return reached(planned2, name6, true);
+      const rows = perDistribution(planned2).flatMap(
         (r) => r.evaluated.names.flatMap(
           (n, number7) => needsOf2(r, number7).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
@@ -49366,8 +49630,8 @@ var questions2 = {
     usage: "path PACKAGE PACKAGE",
     help: "how the first needs the second, by the fewest steps",
     names: 2,
-    ask(planned3, [from, to]) {
-      const rows = perDistribution(planned3).flatMap(
+    ask(planned2, [from, to]) {
+      const rows = perDistribution(planned2).flatMap(
         (r) => pathBetween(r.evaluated, from, to).map((e) => ({ distribution: r.evaluated.input.name, ...e }))
       );
       return {
@@ -49382,8 +49646,8 @@ var questions2 = {
     usage: "cycles",
     help: "packages that need each other, by which edges, and what comes of it",
     names: 0,
-    ask(planned3) {
-      const rows = perDistribution(planned3).flatMap(
+    ask(planned2) {
+      const rows = perDistribution(planned2).flatMap(
         (r) => findCycles(r.evaluated).map((c) => ({ distribution: r.evaluated.input.name, ...c }))
       );
       return {
@@ -49402,20 +49666,20 @@ var questions2 = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned3, [text8]) => grouped(planned3, "maintainers", text8)
+    ask: (planned2, [text8]) => grouped(planned2, "maintainers", text8)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned3, [text8]) => grouped(planned3, "licenses", text8)
+    ask: (planned2, [text8]) => grouped(planned2, "licenses", text8)
   },
   unreleased: {
     usage: "unreleased",
     help: "packages that are developed (source entries) but not released",
     names: 0,
-    async ask(planned3) {
-      const { packages, partial: partial2 } = await developedAndReleased(planned3);
+    async ask(planned2) {
+      const { packages, partial: partial2 } = await developedAndReleased(planned2);
       const rows = packages.filter((p) => p.released === void 0);
       return {
         head: ["PACKAGE", "VERSION", "REPOSITORY"],
@@ -49430,8 +49694,8 @@ var questions2 = {
     usage: "outdated",
     help: "packages whose release is older than what is developed",
     names: 0,
-    async ask(planned3) {
-      const { packages, partial: partial2 } = await developedAndReleased(planned3);
+    async ask(planned2) {
+      const { packages, partial: partial2 } = await developedAndReleased(planned2);
       const rows = packages.filter(
         (p) => p.released !== void 0 && (compareReleases(p.released.replace(/-[^-]*$/, ""), p.developed) ?? 0) < 0
       );
@@ -49445,8 +49709,8 @@ var questions2 = {
     }
   }
 };
-function reached(planned3, name6, up) {
-  const rows = perDistribution(planned3).flatMap(
+function reached(planned2, name6, up) {
+  const rows = perDistribution(planned2).flatMap(
     (r) => reach2(r.evaluated, name6, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
   );
   return {
@@ -49456,8 +49720,8 @@ function reached(planned3, name6, up) {
     none: up ? `nothing needs '${name6}'` : `'${name6}' needs no package of the distribution`
   };
 }
-function grouped(planned3, of, text8 = "") {
-  const rows = perDistribution(planned3).flatMap(
+function grouped(planned2, of, text8 = "") {
+  const rows = perDistribution(planned2).flatMap(
     (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text8.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
@@ -49471,18 +49735,18 @@ function grouped(planned3, of, text8 = "") {
     none: "there are none"
   };
 }
-async function developedAndReleased(planned3) {
-  const { workspace } = planned3;
+async function developedAndReleased(planned2) {
+  const { workspace } = planned2;
   const rows = [];
   const faults4 = [];
-  for (const { name: name6 } of planned3.distributions) {
+  for (const { name: name6 } of planned2.distributions) {
     const sources = { ...workspace.distro.distributions[name6], sources: "source" };
     const developing = {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
     };
     const [read3, entries] = [
-      await readDistribution(developing, name6, planned3.lock, /* @__PURE__ */ new Map(), reporter),
+      await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name6)
     ];
     faults4.push(...read3.diagnostics.filter(isError));
@@ -49503,11 +49767,11 @@ async function developedAndReleased(planned3) {
   showDiagnostics(sorted(faults4));
   return { packages: rows, partial: faults4.length > 0 };
 }
-var width4 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
+var width5 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
-  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width4)}  ${q3.help}`).join("\n"),
+  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width5)}  ${q3.help}`).join("\n"),
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -49525,14 +49789,14 @@ var query = defineCommand({
       );
       return exit.usage;
     }
-    const planned3 = await readAndPlan(values, []);
-    if (!planned3.ok) {
-      showDiagnostics(planned3.diagnostics);
+    const planned2 = await readAndPlan(values, []);
+    if (!planned2.ok) {
+      showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
     if (question.names === 1 || question.names === 2) {
       const known3 = new Set(
-        planned3.value.resolvers.flatMap((r) => [
+        planned2.value.resolvers.flatMap((r) => [
           ...r.evaluated.names,
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
@@ -49550,7 +49814,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer3 = await question.ask(planned3.value, names4, values);
+    const answer3 = await question.ask(planned2.value, names4, values);
     if (values.json) writeOutput(`${JSON.stringify(answer3.data)}
 `);
     else if (answer3.rows.length) writeOutput(renderTable(answer3.head, answer3.rows));
@@ -49820,16 +50084,16 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       return exit.usage;
     }
     const { text: text8, lanes, costs, seed } = read3;
-    const planned3 = await readAndPlan(values, packages);
-    showDiagnostics(planned3.diagnostics.filter(isError));
-    if (!planned3.ok) return exit.failed;
+    const planned2 = await readAndPlan(values, packages);
+    showDiagnostics(planned2.diagnostics.filter(isError));
+    if (!planned2.ok) return exit.failed;
     const known3 = readDurations(text8);
     if (!known3.size) {
       writeMessage(`slipway simulate: ${values.durations} has no line of a package, a tab and seconds
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned3.value.plan.scopes, known3, seed);
+    const work2 = workOf(planned2.value.plan.scopes, known3, seed);
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => simulatedRow(work2, n, costs));
     writeOutput(values.json ? `${JSON.stringify(rows)}
@@ -49931,7 +50195,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path122 = require("node:path");
+var import_node_path125 = require("node:path");
 
 // ts-src/images/reach.ts
 async function reachedByImages(store2, states, now, milliseconds) {
@@ -49980,7 +50244,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path122.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path125.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -50055,8 +50319,7 @@ async function collect2(opened, days, dry) {
   const keys = /* @__PURE__ */ new Set();
   const objects = /* @__PURE__ */ new Set();
   const keep2 = (files) => files.forEach((f) => f && objects.add(f.sha256));
-  const roots = [];
-  const old = [];
+  const [roots, old] = [[], []];
   for await (const { name: name6, modified } of opened.blobs.list("runs"))
     (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name6);
   for (const name6 of roots) {
@@ -50085,6 +50348,7 @@ async function collect2(opened, days, dry) {
     const index = await opened.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
+  for (const key of await reachedBySites(opened)) keys.add(key);
   const images = await reachedByImages(opened, listed, now, Math.max(grace, days * 864e5));
   keep2(images.files);
   const remove3 = images.expired.map(({ name: name6 }) => ({ name: name6, size: 0 }));
@@ -50166,7 +50430,7 @@ var schema4 = defineCommand({
 });
 
 // ts-src/cli/help.ts
-var width5 = 100;
+var width6 = 100;
 function wrap(text8, columns2) {
   const lines = [];
   let line2 = "";
@@ -50183,7 +50447,7 @@ function table2(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
-    const lines = wrap(r, width5 - left - 4);
+    const lines = wrap(r, width6 - left - 4);
     const first2 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
     return `${first2}${lines.join(`
@@ -50196,7 +50460,7 @@ function prose(text8) {
   for (const block7 of text8.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
-      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width5).join("\n"));
+      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width6).join("\n"));
       run2 = [];
     };
     for (const line2 of block7.split("\n")) {
@@ -50226,14 +50490,14 @@ slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name6, command2) {
-  const options6 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
+  const options5 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name6}: ${command2.summary}`),
     `Usage: slipway ${command2.usage}
 `,
     ...command2.details ? [prose(command2.details)] : [],
     `Options:
-${table2(options6)}`,
+${table2(options5)}`,
     ...command2.examples?.length ? [`Examples:
 ${command2.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -50281,12 +50545,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options6 = e.options.map(
+  const options5 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options6, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options5, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -50324,30 +50588,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path123.join)(output, "logs");
+  const root = (0, import_node_path126.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs102.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs103.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path123.join)(root, entry);
-    const status = (0, import_node_fs102.lstatSync)(path2);
+    const path2 = (0, import_node_path126.join)(root, entry);
+    const status = (0, import_node_fs103.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs102.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs103.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -50370,12 +50634,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path123.join)((0, import_node_path123.resolve)(findDistro(values), ".."), "out") : (0, import_node_path123.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path126.join)((0, import_node_path126.resolve)(findDistro(values), ".."), "out") : (0, import_node_path126.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path123.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path126.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -50387,7 +50651,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path123.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path126.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -50448,9 +50712,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs104 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path124 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -50467,8 +50731,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs103.realpathSync)((0, import_node_path124.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs103.realpathSync)(root)}/`) && (0, import_node_fs103.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs104.realpathSync)((0, import_node_path127.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs104.realpathSync)(root)}/`) && (0, import_node_fs104.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -50482,12 +50746,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs103.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs104.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs103.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs104.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -50512,9 +50776,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path124.join)((0, import_node_path124.resolve)(findDistro(values), ".."), "out") : (0, import_node_path124.resolve)(values.output);
-    const root = (0, import_node_path124.join)(output, "apt");
-    if (!(0, import_node_fs103.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path127.join)((0, import_node_path127.resolve)(findDistro(values), ".."), "out") : (0, import_node_path127.resolve)(values.output);
+    const root = (0, import_node_path127.join)(output, "apt");
+    if (!(0, import_node_fs104.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -50542,12 +50806,12 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
-var options5 = {
+var options4 = {
   ...distroOptions,
   distribution: distribution2,
   platform: platform2,
@@ -50568,7 +50832,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     "slipway shell nav2_util --failed",
     "slipway shell nav2_util -- printenv CMAKE_PREFIX_PATH"
   ],
-  options: options5,
+  options: options4,
   async run(values, [name6, ...command2]) {
     if (name6 === void 0 || !/^[A-Za-z0-9_-]+$/.test(name6)) {
       writeMessage("slipway shell: takes the name of one package\n");
@@ -50576,26 +50840,26 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     }
     const limits2 = limitsOf("shell", values);
     if (!limits2) return exit.usage;
-    const planned3 = await readAndPlan(values, [name6], { tests: values.test === true });
-    showDiagnostics(planned3.diagnostics);
-    if (!planned3.ok) return exit.failed;
-    const driver = driverOf({}, planned3.value.workspace.state);
-    const lacking = await missingTools(driver.name, planned3.value.plan);
+    const planned2 = await readAndPlan(values, [name6], { tests: values.test === true });
+    showDiagnostics(planned2.diagnostics);
+    if (!planned2.ok) return exit.failed;
+    const driver = driverOf({}, planned2.value.workspace.state);
+    const lacking = await missingTools(driver.name, planned2.value.plan);
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs104.mkdirSync)(planned3.value.workspace.state, { recursive: true });
-    await openScratch(planned3.value.workspace.state, driver);
+    (0, import_node_fs105.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    await openScratch(planned2.value.workspace.state, driver);
     try {
-      return await openIn(values, planned3.value, name6, command2, limits2, stop.signal);
+      return await openIn(values, planned2.value, name6, command2, limits2, stop.signal);
     } finally {
       await closeScratch(driver);
       stop.done();
     }
   }
 });
-async function openIn(values, planned3, name6, command2, limits2, signal) {
-  const session2 = await sessionOf(planned3, limits2, signal);
+async function openIn(values, planned2, name6, command2, limits2, signal) {
+  const session2 = await sessionOf(planned2, limits2, signal);
   if (!session2) return exit.failed;
   const [graph2, ...others2] = session2.graphs;
   const number7 = graph2?.closures.index.get(name6);
@@ -50616,7 +50880,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
     return exit.failed;
   }
   const task = values.test === true ? number7 + graph2.count : number7;
-  const missing = await buildBelow(values, planned3, graph2, task, limits2, signal);
+  const missing = await buildBelow(values, planned2, graph2, task, limits2, signal);
   if (missing !== void 0) {
     writeMessage(`${missing}
 `);
@@ -50630,7 +50894,7 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path125.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path128.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -50645,10 +50909,10 @@ async function openIn(values, planned3, name6, command2, limits2, signal) {
   );
   return exit.failed;
 }
-async function sessionOf(planned3, limits2, signal) {
-  const { workspace, plan: plan2 } = planned3;
+async function sessionOf(planned2, limits2, signal) {
+  const { workspace, plan: plan2 } = planned2;
   showDiagnostics(await pinSources(workspace, plan2));
-  const session2 = await openSession(runInputOf(planned3), {
+  const session2 = await openSession(runInputOf(planned2), {
     say: (line2) => writeMessage(`${line2}
 `),
     driver: driverOf({}, workspace.state),
@@ -50660,7 +50924,7 @@ async function sessionOf(planned3, limits2, signal) {
   showDiagnostics(session2.diagnostics);
   return "graphs" in session2 ? session2 : void 0;
 }
-async function buildBelow(values, planned3, graph2, task, limits2, signal) {
+async function buildBelow(values, planned2, graph2, task, limits2, signal) {
   const below2 = packagesInRoot(graph2, task);
   const names4 = below2.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
   if (!names4.length) return void 0;
@@ -50671,7 +50935,7 @@ async function buildBelow(values, planned3, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path125.join)(planned3.workspace.root, "out"),
+    output: (0, import_node_path128.join)(planned2.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -50730,7 +50994,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeMessage(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs105.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs106.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -50754,7 +51018,7 @@ async function main(args) {
   }
   let parsed2;
   try {
-    const options6 = Object.fromEntries(
+    const options5 = Object.fromEntries(
       Object.entries({ ...command2.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -50764,7 +51028,7 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options6, allowPositionals: true });
+    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command2.options));

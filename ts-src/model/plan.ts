@@ -73,7 +73,7 @@ export interface PlannedPackage {
   systemBuild: string[];
   systemRun: string[];
   systemTest: string[];
-  /** What its documentation needs beside (doc_depend), where a plan has that: packages of this plan, system packages. */
+  /** What its documentation needs beside (doc_depend), where a plan has that: packages of the plan, system packages. */
   docs?: string[];
   systemDocs?: string[];
   /** Debian packages that its build type needs beside those, where it needs some: to build, to test. */

@@ -8,7 +8,7 @@ export interface MissingPackage {
   /** The rosdep key that gives it, and the file that has it; undefined where distro.yaml names it. */
   key: string | undefined;
   file: string | undefined;
-  /** Packages that need it to be built or to run: they are blocked. And those that need it for tests or documentation. */
+  /** Packages that need it to be built or to run: they are blocked. And those that need it to test or to document. */
   neededBy: string[];
   testedBy: string[];
   /** A name that the archive has. */
