@@ -19,7 +19,8 @@ const foundation = ['graph', 'text', 'io', 'model'];
 const middle = ['read', 'plan', 'query', 'render', 'sandbox', 'store', 'inspect', ...foundation];
 const layers = {
   main: ['cli'],
-  cli: ['farm', 'publish', 'images', 'docs', 'site', 'deploy', 'engine', ...middle],
+  cli: ['farm', 'publish', 'images', 'docs', 'site', 'deploy', 'collect', 'engine', ...middle],
+  collect: ['publish', 'images', 'docs', 'engine', ...middle],
   deploy: middle,
   farm: ['publish', 'engine', ...middle],
   publish: ['engine', ...middle],

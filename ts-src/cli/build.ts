@@ -25,6 +25,7 @@ import { untilStopped } from '../io/signals.ts';
 import { resultsOf } from './outputs.ts';
 import { readAndPlan, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
+import { cleanUp, retireFolderStates } from './clean-up.ts';
 import { checkBuilds, checkOf, reproducibleOptions } from './reproducible.ts';
 import { notesOnly } from '../engine/scheduler.ts';
 import { openSession, type RunInput, type Session } from '../engine/session.ts';
@@ -100,21 +101,27 @@ async function runBuild(
     showDiagnostics(keys);
     if (keys.some(isError)) return exit.failed;
   }
+  const publishes = verb === 'build' && values.untrusted === undefined;
   const stop = untilStopped(() => writeMessage('\nstopping: what was finished is kept\n'));
   mkdirSync(workspace.state, { recursive: true });
-  await openScratch(workspace.state, driver);
+  await openScratch(workspace.state, driver, (line) => writeMessage(`${line}\n`));
   try {
     return await buildAll(values, planned.value, {
       output,
       limits,
       tests,
       check,
-      publishes: verb === 'build' && values.untrusted === undefined,
+      publishes,
       signal: stop.signal,
     });
   } finally {
     await closeScratch(driver);
     stop.done();
+    if (!stop.signal.aborted && values['dry-run'] !== true) {
+      const { distro, root, state } = workspace;
+      if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), join(output, 'apt'));
+      await cleanUp({ distro, root, state, driver });
+    }
   }
 }
 

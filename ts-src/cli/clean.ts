@@ -6,7 +6,19 @@ import { defineCommand, distroOptions, exit, showDiagnostics, writeMessage, writ
 import { openWorkspace } from './planning.ts';
 
 /** Parts of the state that the next build makes again. */
-const remade = ['work', 'unpacked', 'layers', 'layers-docker', 'bases', 'archives', 'told', 'verify', 'images'];
+const remade = [
+  'work',
+  'unpacked',
+  'layers',
+  'layers-docker',
+  'bases',
+  'archives',
+  'told',
+  'verify',
+  'images',
+  'trash',
+  'sizes.json',
+];
 
 export const clean = defineCommand({
   summary: 'remove what builds keep on this machine',

@@ -20,6 +20,7 @@ import { matcher } from '../plan/globs.ts';
 import { isChannelName, openEndpoint } from '../publish/endpoints.ts';
 import { renderOutlook, renderSummary } from '../render/summary.ts';
 import { closeScratch } from '../sandbox/scratch.ts';
+import { cleanUp } from './clean-up.ts';
 import {
   defineCommand,
   distroOptions,
@@ -93,6 +94,8 @@ on standard output is "strict".`,
     } finally {
       await closeScratch(opened.session.driver);
       stop.done();
+      const { distro, distroRoot: root, state } = opened.session.input;
+      if (!stop.signal.aborted) await cleanUp({ distro, root, state, driver: opened.session.driver });
     }
   },
 });

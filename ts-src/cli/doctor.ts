@@ -1,7 +1,10 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describeMachine, examine } from '../sandbox/doctor.ts';
 import { readWorkspace } from '../read/workspace.ts';
 import { run } from '../io/process.ts';
+import { sizeText } from '../model/sizes.ts';
+import { describe, stateRules } from './clean-up.ts';
+import { stateKinds } from './store.ts';
 import { writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
 
 export const doctor = defineCommand({
@@ -53,6 +56,11 @@ export const doctor = defineCommand({
     for (const f of findings)
       writeOutput(`${f.what}\n    ${f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`}\n`);
     if (!findings.length) writeOutput('this machine has all that builds need\n');
+    const kept = workspace.ok ? await stateKinds(resolve(workspace.value.state)) : [];
+    if (workspace.ok && kept.length)
+      machine.lines.push(
+        `kept in ${workspace.value.state}: ${describe(kept)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`,
+      );
     for (const line of machine.lines) writeOutput(`${line}\n`);
     return findings.length ? exit.failed : exit.ok;
   },

@@ -12,6 +12,7 @@ import { renderImageDifference, renderImages } from '../render/images.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
+import { cleanUp } from './clean-up.ts';
 import { openChannels, readChannel, type Opened } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
 import { channelOf, imageOptions, imagesOf, outputOf, type ImageValues } from './image-options.ts';
@@ -105,6 +106,7 @@ async function build(
   } finally {
     watch.done();
     await closeScratch(driver);
+    if (!watch.signal.aborted) await cleanUp({ ...workspace, driver });
   }
   if (diagnostics.some(isError)) return bad(...diagnostics);
   if (values.json) return good(`${JSON.stringify(built)}\n`, diagnostics);

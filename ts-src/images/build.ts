@@ -23,7 +23,6 @@ import { machineFiles, machineNames, fstabOf, systemNames } from './machine.ts';
 import { addToList, readRecord, writeRecord, type Artifact, type ImageRecord } from './record.ts';
 import { dockerSettings, render } from './kinds.ts';
 import type { Rendered } from './rendered.ts';
-import { pruneLayers } from './layers.ts';
 import { makeRoot, ownEpoch, type MadeRoot, type RootPlan } from './root.ts';
 import type { Room } from './room.ts';
 import { imageRevision } from './scripts.ts';
@@ -252,7 +251,6 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
   };
   await writeRecord(input.store, record);
   await addToList(input.store, record);
-  await pruneLayers(room, input.now);
   return good({ record, cached: false }, prepared.diagnostics);
 }
 

@@ -4,9 +4,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  readdirSync,
   renameSync,
-  statSync,
   utimesSync,
   writeSync,
 } from 'node:fs';
@@ -68,18 +66,6 @@ function kept(room: Room, key: string): Layer | undefined {
   // When it was last used.
   utimesSync(join(folder, 'layer.json'), new Date(), new Date());
   return { ...layer, root: join(folder, 'root'), tar: join(folder, 'layer.tar'), names: join(folder, 'names') };
-}
-
-const month = 30 * 86_400_000;
-
-/** Removes layers that no image was made of for a month: where they are wanted again they are made again. */
-export async function pruneLayers(room: Room, now: number): Promise<void> {
-  const all = join(imagesFolder(room.state), 'layers');
-  for (const name of exists(all) ? readdirSync(all) : []) {
-    const file = join(all, name, 'layer.json');
-    if (/^[0-9a-f]{64}$/.test(name) && exists(file) && now - statSync(file).mtimeMs > month)
-      await room.driver.remove(join(all, name));
-  }
 }
 
 /** The base as the lowest layer. */

@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -124,6 +125,17 @@ export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
+}
+
+/** Says by its time that something is used now: what was not used for long is cleaned up. */
+export function noteUse(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch (e) {
+    // A folder that is only read says nothing of its use.
+    if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes((e as NodeJS.ErrnoException).code ?? '')) throw e;
+  }
 }
 
 export const exists = existsSync;

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 
 /**
  * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input
@@ -11,30 +12,93 @@ export async function withMutex<T>(path: string, work: () => Promise<T>, waiting
   try {
     return await work();
   } finally {
-    release();
+    void release();
   }
 }
 
+/** Lets go of a lock; done when others can have it. */
+export type Release = () => Promise<void>;
+
 /** Takes the lock; it is let go by what this gives, or when we end. Holding it keeps nothing running. */
-export function holdMutex(path: string, waiting?: () => void): Promise<() => void> {
+export async function holdMutex(path: string, waiting?: () => void): Promise<Release> {
+  const release = await hold(path, ['--exclusive'], waiting);
+  if (!release) throw new Error(`flock refused ${path}`);
+  return release;
+}
+
+/** Takes a lock that any number may hold at once while nobody has it exclusively. */
+export async function shareMutex(path: string, waiting?: () => void): Promise<Release> {
+  const release = await hold(path, ['--shared'], waiting);
+  if (!release) throw new Error(`flock refused ${path}`);
+  return release;
+}
+
+/** Takes the lock where nobody holds or shares it; undefined where somebody does. */
+export const tryMutex = (path: string): Promise<Release | undefined> =>
+  hold(path, ['--exclusive', '--nonblock', '--conflict-exit-code', String(taken)]);
+
+/** What flock(1) ends with where the lock is taken: no shell and no signal gives that. */
+const taken = 99;
+
+function hold(path: string, kind: readonly string[], waiting?: () => void): Promise<Release | undefined> {
   mkdirSync(dirname(path), { recursive: true });
   return new Promise((resolve, reject) => {
-    const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'cat'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const holder = spawn('flock', [...kind, '--no-fork', path, 'cat'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
+    let words = '';
+    holder.stderr.on('data', (chunk: Buffer) => (words += chunk.toString('utf8')));
     const timer = waiting && setTimeout(waiting, 1000);
+    const refused = (code: number | null): void => {
+      clearTimeout(timer);
+      if (code === taken) resolve(undefined);
+      else reject(lockFault(path, words, code));
+    };
     holder.on('error', reject);
-    holder.on('exit', (code) => reject(new Error(`flock ended with ${code}`)));
+    holder.on('close', refused);
     holder.stdin.on('error', () => undefined);
     // cat gives it back once it runs, which is when the lock is held.
     holder.stdin.write('\n');
     holder.stdout.once('data', () => {
       clearTimeout(timer);
-      holder.removeAllListeners('exit');
+      holder.off('close', refused);
       holder.unref();
-      for (const pipe of [holder.stdin, holder.stdout]) (pipe as unknown as { unref(): void }).unref();
-      resolve(() => void holder.stdin.end());
+      for (const pipe of [holder.stdin, holder.stdout, holder.stderr]) (pipe as unknown as { unref(): void }).unref();
+      resolve(() => letGo(holder));
     });
   });
+}
+
+function letGo(holder: ChildProcessByStdio<Writable, Readable, Readable>): Promise<void> {
+  if (holder.exitCode !== null || holder.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    holder.ref();
+    holder.once('exit', () => resolve());
+    holder.stdin.end();
+  });
+}
+
+/** What flock(1) says where the file system or its rights are the cause, as the error of the system that it is. */
+const faults: readonly [RegExp, string][] = [
+  [/Permission denied/, 'EACCES'],
+  [/Read-only file system/, 'EROFS'],
+  [/No space left on device/, 'ENOSPC'],
+  [/Disk quota exceeded/, 'EDQUOT'],
+  [/No locks available/, 'ENOLCK'],
+  [/Function not implemented|not supported/, 'ENOTSUP'],
+  [/Is a directory/, 'EISDIR'],
+  [/Not a directory/, 'ENOTDIR'],
+  [/Too many levels of symbolic links/, 'ELOOP'],
+  [/File name too long/, 'ENAMETOOLONG'],
+  [/No such file or directory/, 'ENOENT'],
+  [/Operation not permitted/, 'EPERM'],
+  [/Bad file descriptor|Input\/output error/, 'EIO'],
+];
+
+function lockFault(path: string, words: string, code: number | null): Error {
+  const said = words.trim().split('\n').pop() ?? '';
+  const known = faults.find(([pattern]) => pattern.test(said));
+  const message = `can't lock ${path}: ${said || `flock ended with ${code}`}`;
+  return Object.assign(new Error(message), known ? { code: known[1], path } : {});
 }

@@ -250,6 +250,13 @@ export const distroSchema = z.strictObject({
       skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
     })
     .default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
+  state: z
+    .strictObject({
+      size: size.optional().describe('What may be made again is kept within so much; left out: 40G'),
+      days: z.number().min(0).default(30).describe('What was not used for so many days goes'),
+    })
+    .default({ days: 30 })
+    .describe('What a machine keeps between builds'),
   images: z.record(name, imageSchema).default({}).describe('Docker images, disks and AMIs made from a channel'),
   signing_key: z
     .union([fingerprint, z.array(fingerprint).min(1).max(4)])

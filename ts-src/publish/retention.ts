@@ -28,6 +28,26 @@ export const dropStates = (store: Store, channel: OpenChannel, expired: readonly
     channel.tag,
   );
 
+/**
+ * Takes expired states out of a channel and sweeps its repositories, where there is something to do. Another writer may
+ * come in between: then it is left for the next time.
+ */
+export async function retireStates(
+  store: Store,
+  channel: OpenChannel,
+  endpoints: readonly Endpoint[],
+  { keep, graceDays }: { keep: number; graceDays: number },
+  now: number,
+): Promise<void> {
+  const expired = expiredStates(channel.file.states, keep, graceDays, now);
+  if (expired.length && !(await dropStates(store, channel, expired))) return;
+  for (const endpoint of endpoints) {
+    const since = Object.values(condemnedIn((await endpoint.read(condemnedFile))?.data));
+    if (expired.length || since.some((when) => now - when >= graceDays * day))
+      await sweepRepository(store, channel.name, endpoint, graceDays, now, false);
+  }
+}
+
 /** Files that no state needs, each with the moment since when. */
 interface Condemned {
   schema: 1;

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { exists, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { exists, noteUse, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -97,7 +97,9 @@ export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
   };
   const current = async (): Promise<Base | undefined> => {
     const base = currentBase(request, target);
-    return base && (await driver.ready(base.root)) ? base : undefined;
+    if (!base || !(await driver.ready(base.root))) return undefined;
+    noteUse(base.folder);
+    return base;
   };
   const there = await current();
   if (there) return good(there);

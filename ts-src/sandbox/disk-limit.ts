@@ -6,6 +6,9 @@ import { removedFiles } from './open-files.ts';
 /** Runs du(1) with these arguments, with rights over all that an entry's processes may have made. */
 export type Du = (args: string[]) => Promise<Outcome>;
 
+/** The sum that du(1) told; nothing where it told none. */
+export const bytesOf = (told: Outcome): number => Number(/^(\d+)\t/.exec(told.stdout)?.[1] ?? 0);
+
 /** Milliseconds between two looks at the file system, and the longest time between two counts. */
 const pause = 1000;
 const longest = 60_000;

@@ -5,7 +5,7 @@ import { sha256 } from '../model/digest.ts';
 import { exists, readIf, sha256File } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
-import { withDiskLimit, type Du } from './disk-limit.ts';
+import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
 /** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
@@ -220,6 +220,20 @@ export function dockerDriver(state: string): Driver {
       const image = imageOf(folder);
       return image !== undefined && (await docker(['image', 'inspect', '--format', '{{.Id}}', image])).code === 0;
     },
+    // What an image takes beyond the one that it was made from is its last layer.
+    async size(folder) {
+      const image = imageOf(folder);
+      const told =
+        image === undefined
+          ? undefined
+          : await docker(['history', '--human=false', '--format', '{{.Size}}', image]);
+      return Number(told?.stdout.split('\n')[0] ?? 0) + bytesOf(await du(['-s', '-x', '--block-size=1', '--', folder]));
+    },
     remove,
+    async discard(folder) {
+      for (const image of [folder, join(folder, 'root')].flatMap((f) => imageOf(f) ?? []))
+        await docker(['image', 'rm', image]);
+      await remove(folder);
+    },
   };
 }

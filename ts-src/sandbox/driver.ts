@@ -43,6 +43,10 @@ export interface Driver {
   unpack(tar: string, folder: string): Promise<Outcome>;
   /** Whether what a folder of a root stands for is still there. */
   ready(folder: string): Promise<boolean>;
+  /** Bytes of the disk that a folder takes, whatever owners its files have. */
+  size(folder: string): Promise<number>;
   /** Removes a folder whatever owners its files have. */
   remove(folder: string): Promise<void>;
+  /** Removes a root's folder and what it stands for elsewhere, such as an image. */
+  discard(folder: string): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
-import { exists, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { exists, noteUse, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
@@ -39,8 +39,10 @@ export class Packages {
 
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
   async unpack({ deb, policy }: OwnPackage): Promise<Unpacked | undefined> {
-    const there = this.known.get(deb.sha256) ?? readJson<Unpacked>(this.contents(deb.sha256));
+    const known = this.known.get(deb.sha256);
+    const there = known ?? readJson<Unpacked>(this.contents(deb.sha256));
     if (there && exists(this.folder(deb.sha256))) {
+      if (!known) noteUse(this.contents(deb.sha256));
       this.known.set(deb.sha256, there);
       return there;
     }

@@ -1,19 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { holdMutex } from '../io/mutex.ts';
+import { holdMutex, shareMutex, type Release } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import type { Driver } from './driver.ts';
 
 let session: string | undefined;
+let locks: Release[] = [];
+
+/** Shared by all that use a machine's state; a clean-up has it alone. */
+export const useLock = (state: string): string => join(state, 'use.lock');
 
 /**
  * Opens this run's folder under `state/work` and removes those of runs that died: a living one holds a lock on its own,
- * which the kernel lets go of however it ends.
+ * which the kernel lets go of however it ends. While it is open nothing of the state is cleaned up.
  */
-export async function openScratch(state: string, driver: Driver): Promise<void> {
+export async function openScratch(state: string, driver: Driver, say?: (line: string) => void): Promise<void> {
   const all = join(state, 'work');
   mkdirSync(all, { recursive: true });
+  const waiting = () => say?.(`waiting for a clean-up of ${state}`);
+  locks = [await shareMutex(useLock(state), waiting)];
   for (const name of readdirSync(all)) {
     if (name.endsWith('.lock')) continue;
     const free = await run('flock', ['--exclusive', '--nonblock', join(all, `${name}.lock`), 'true']);
@@ -22,7 +28,7 @@ export async function openScratch(state: string, driver: Driver): Promise<void> 
     rmSync(join(all, `${name}.lock`), { force: true });
   }
   const name = `${process.pid}-${randomBytes(4).toString('hex')}`;
-  await holdMutex(join(all, `${name}.lock`));
+  locks.push(await holdMutex(join(all, `${name}.lock`)));
   session = join(all, name);
   mkdirSync(session, { recursive: true });
 }
@@ -43,4 +49,7 @@ export async function closeScratch(driver: Driver): Promise<void> {
     await driver.remove(session);
   }
   rmSync(`${session}.lock`, { force: true });
+  session = undefined;
+  await Promise.all(locks.map((release) => release()));
+  locks = [];
 }

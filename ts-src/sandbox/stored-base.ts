@@ -2,7 +2,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
-import { exists, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run, type Outcome } from '../io/process.ts';
 import { basesFolder, ensureBase, prepareBase, wantedBase, type Base, type BaseRequest } from './base-system.ts';
@@ -108,8 +108,10 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
         exists(join(base.root, 'var/lib/dpkg/status')) &&
         exists(base.lists) &&
         (await driver.ready(base.root))
-      )
+      ) {
+        noteUse(base.folder);
         return base;
+      }
     }
     return undefined;
   };

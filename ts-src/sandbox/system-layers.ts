@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { exists, readJson, writeWhole } from '../io/files.ts';
+import { exists, noteUse, readJson, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
@@ -144,7 +144,10 @@ export class SystemLayers {
 
   private async sound(chain: string[]): Promise<boolean> {
     for (const folder of chain) if (!this.known.has(folder) && !(await this.driver.ready(folder))) return false;
-    for (const folder of chain) this.known.add(folder);
+    for (const folder of chain) {
+      if (!this.known.has(folder) && folder !== this.base.root) noteUse(join(dirname(folder), 'layer.json'));
+      this.known.add(folder);
+    }
     return true;
   }
 
@@ -190,7 +193,9 @@ export class SystemLayers {
     };
     return withMutex(join(this.state, 'archives.lock'), async () => {
       const held = readdirSync(this.archives());
-      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file(p))));
+      const found = packages.map((p) => held.find((h) => h.startsWith(file(p))));
+      for (const name of found) if (name !== undefined) noteUse(join(this.archives(), name));
+      const missing = packages.filter((_, i) => found[i] === undefined);
       if (!missing.length) return good(true);
       const work = newScratch(this.state);
       // Beside where they stay, so that each appears there whole.
@@ -206,7 +211,7 @@ export class SystemLayers {
           'sh',
           '-ec',
           copyCaches +
-            'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/',
+            'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/',
           'apt-get',
           ...aptOptions,
           'download',

@@ -5,7 +5,7 @@ import enterScript from '../../resources/templates/enter.sh';
 import { exists, readIf } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
-import { withDiskLimit, type Du } from './disk-limit.ts';
+import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { countsProcesses, defaultLimits, type Limits } from './limits.ts';
 import { openGroup } from './control-groups.ts';
 
@@ -152,6 +152,11 @@ export function unshareDriver(): UnshareDriver {
     await unmount(entry.work);
     return outcome;
   };
+  const remove = async (folder: string): Promise<void> => {
+    if (!exists(folder)) return;
+    await unmount(folder);
+    await inside([], ['rm', '-rf', '--one-file-system', '--', folder], {});
+  };
   return {
     name: 'unshare',
     enter: (entry) => withDiskLimit(entry, du, enter),
@@ -165,11 +170,9 @@ export function unshareDriver(): UnshareDriver {
       return inside([], ['tar', '-x', '--numeric-owner', '--exclude', './dev/*', '-f', tar, '-C', folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
-    async remove(folder) {
-      if (!exists(folder)) return;
-      await unmount(folder);
-      await inside([], ['rm', '-rf', '--one-file-system', '--', folder], {});
-    },
+    size: async (folder) => bytesOf(await du(['-s', '-x', '--block-size=1', '--', folder])),
+    remove,
+    discard: remove,
   };
 }
 

@@ -3,6 +3,8 @@ export interface BlobInfo {
   name: string;
   size: number;
   modified: number;
+  /** Bytes that the disk gets back when it goes: none while it has another name. Left out: its size. */
+  disk?: number;
 }
 
 /**

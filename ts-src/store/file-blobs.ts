@@ -107,8 +107,8 @@ export class FileBlobs implements Blobs {
         continue;
       }
       try {
-        const { size, mtimeMs } = statSync(this.path(name));
-        yield { name, size, modified: mtimeMs };
+        const { size, mtimeMs, nlink, blocks } = statSync(this.path(name));
+        yield { name, size, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
       } catch (e) {
         if (!isMissing(e)) throw e;
       }

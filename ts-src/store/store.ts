@@ -1,7 +1,7 @@
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { exists, sha256File } from '../io/files.ts';
+import { exists, noteUse, sha256File } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../model/result.ts';
@@ -62,7 +62,9 @@ export class Store {
     if (this.sizeHere(this.own(this.object(digest))) !== size || !(await this.isSound(digest)))
       await this.blobs.putFile(this.own(this.object(digest)), file);
     const local = this.blobs.local(this.own(this.object(digest)));
-    if (!local) this.cacheFile(file, digest);
+    // A clean-up leaves alone what was written lately: a record that names it comes only after it.
+    if (local) noteUse(local);
+    else this.cacheFile(file, digest);
     this.verified.add(digest);
     return stored;
   }
@@ -141,6 +143,7 @@ export class Store {
       if (!exists(local) && (this.blobs.local(name) !== undefined || !(await this.blobs.fetch(name, local)))) continue;
       if ((await sha256File(local)) === file.sha256) {
         this.verified.add(file.sha256);
+        if (this.blobs.local(name) === undefined) noteUse(local);
         return local;
       }
       rmSync(local, { force: true });
@@ -327,6 +330,13 @@ export async function openStore(
   }
   const [{ S3Blobs }, { parseS3 }] = await Promise.all([import('./s3-blobs.ts'), import('./s3-place.ts')]);
   return new Store(new S3Blobs(parseS3(uri, process.env)), use);
+}
+
+/** Whether a store lies in a machine's state, so that nobody else writes to it. */
+export function isOwnStore(uri: string, root: string, state: string): boolean {
+  if (!uri.startsWith('file:')) return false;
+  const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+  return `${resolve(root, path)}/`.startsWith(`${resolve(state)}/`);
 }
 
 /** Where this machine remembers that a store was there; a store below the state goes and comes with it. */

@@ -24,6 +24,7 @@ import { schedulerOf } from '../../engine/session-scheduler.ts';
 import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
+import { cleanUp } from '../clean-up.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
 import { keepResult } from '../../farm/result.ts';
 import { loadRun, type Loaded } from '../../farm/run-manifest.ts';
@@ -194,6 +195,12 @@ names another), no task is begun and a line says "drain": the machine will be ta
     } finally {
       await closeScratch(session.driver);
       stop.done();
+      const { state, distro } = session.input;
+      const cleaned = join(state, 'cleaned');
+      if (!stop.signal.aborted && !lately(cleaned)) {
+        writeWhole(cleaned, '', { sync: false });
+        await cleanUp({ distro, state, driver: session.driver });
+      }
     }
   },
 });

@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
-import { exists, temporaryBeside } from '../../io/files.ts';
+import { exists, noteUse, temporaryBeside } from '../../io/files.ts';
 import { sha256 } from '../../model/digest.ts';
 import { run } from '../../io/process.ts';
 import { git, lastLine, local, patiently } from './process.ts';
@@ -123,6 +123,6 @@ export async function checkoutRef(
       // Another slipway was quicker: its files are the same.
       rmSync(temporary, { recursive: true, force: true });
     }
-  }
+  } else noteUse(kept);
   return good({ folder: kept, top, commit });
 }

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
-import { exists, readIf, sha256File, writeWhole } from '../../io/files.ts';
+import { exists, noteUse, readIf, sha256File, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
@@ -30,7 +30,10 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
   const gitDir = join(state, 'git', 'archives.git');
   const marker = join(gitDir, 'slipway', commit);
   const known = readIf(marker);
-  if (known && (await hasTree(gitDir, known))) return good({ gitDir, commit, tree: known });
+  if (known && (await hasTree(gitDir, known))) {
+    noteUse(gitDir);
+    return good({ gitDir, commit, tree: known });
+  }
   const folder = mkdtempSync(join(tmpdir(), 'slipway-archive-'));
   try {
     const file = join(folder, 'archive');
@@ -118,6 +121,7 @@ export async function snapshotFolder(folder: string, state: string): Promise<Res
   const gitDir = join(state, 'git', 'folders.git');
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
+    noteUse(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
 import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
-import { exists, readIf, writeWhole } from '../../io/files.ts';
+import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
 import { loginOf } from './credentials.ts';
@@ -48,7 +48,10 @@ export async function fetchCommits(
   const known = async (commit: string): Promise<Snapshot | undefined> => {
     for (const dir of new Set([whole, gitDir])) {
       const tree = readIf(join(dir, 'slipway', commit));
-      if (tree && (await hasTree(dir, tree))) return { gitDir: dir, commit, tree };
+      if (tree && (await hasTree(dir, tree))) {
+        noteUse(dir);
+        return { gitDir: dir, commit, tree };
+      }
     }
     return undefined;
   };

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, lstatSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { slipway } from './helpers.ts';
+import { writeTiny } from './tiny.ts';
+
+const mib = 2 ** 20;
+
+/** What the state, the store in it and the repository may take after any number of builds of this package. */
+export const stated = 14 * mib;
+
+const settings = `state: { size: 3M }
+publish: { keep: 2, grace_days: 0 }
+`;
+
+/** A package with a MiB that can't be compressed: each edit leaves a MiB in all that keeps it. */
+export function writeGrowing(folder: string): void {
+  writeTiny(folder, { grows: { cmake: 'install(FILES data DESTINATION share/grows)' } }, settings);
+}
+
+/** Bytes of the disk, each file once; not what other states share. */
+export function diskUse(folders: readonly string[]): number {
+  const seen = new Set<number>();
+  let bytes = 0;
+  const count = (path: string): void => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat || seen.has(stat.ino)) return;
+    seen.add(stat.ino);
+    bytes += stat.blocks * 512;
+    if (stat.isDirectory()) for (const name of readdirSync(path)) count(join(path, name));
+  };
+  folders.forEach(count);
+  return bytes;
+}
+
+/** As if an hour had passed: what the next clean-up finds is older by that. */
+function passHour(folder: string): void {
+  const git = join(folder, '.slipway/git/folders.git');
+  rmSync(join(git, 'slipway-pruned'), { force: true });
+  const before = new Date(Date.now() - 2 * 3_600_000);
+  const objects = join(git, 'objects');
+  if (!existsSync(objects)) return;
+  for (const name of readdirSync(objects, { recursive: true, encoding: 'utf8' }))
+    if (lstatSync(join(objects, name)).isFile()) utimesSync(join(objects, name), before, before);
+}
+
+/** Edits and builds so often; what the disk held after each. Fails where a build does. */
+export async function grow(folder: string, builds: number): Promise<number[]> {
+  const sizes: number[] = [];
+  for (let n = 0; n < builds; n++) {
+    writeFileSync(join(folder, 'src/grows/data'), randomBytes(mib));
+    const ran = await slipway(['build'], folder);
+    if (ran.code !== 0) throw new Error(`build ${n}: ${ran.stderr}`);
+    sizes.push(diskUse([join(folder, '.slipway'), join(folder, 'out')]));
+    passHour(folder);
+  }
+  return sizes;
+}

@@ -1,0 +1,85 @@
+import { collect, type Collected } from '../collect/collect.ts';
+import { environmentFault } from '../io/faults.ts';
+import type { Distro } from '../model/distro.ts';
+import { sizeOf, sizeText } from '../model/sizes.ts';
+import { FolderEndpoint } from '../publish/folder-endpoint.ts';
+import { retireStates } from '../publish/retention.ts';
+import { keepOf } from '../publish/rules.ts';
+import { openChannel } from '../publish/state.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import { isOwnStore, openStore } from '../store/store.ts';
+import { writeMessage } from './command.ts';
+
+/** What may be made again is kept within so much, where neither distro.yaml nor the environment says more. */
+const defaultSize = 40 * 2 ** 30;
+
+/** States that the repository of an output folder keeps, where distro.yaml says nothing of it. */
+const folderStates = 10;
+
+export interface StateRules {
+  size: number;
+  days: number;
+}
+
+/** How much this machine keeps: its environment counts before distro.yaml, which is for all machines. */
+export function stateRules(distro: Pick<Distro, 'state'>, env: NodeJS.ProcessEnv = process.env): StateRules {
+  const { size = defaultSize, days } = distro.state;
+  const written = env.SLIPWAY_STATE_SIZE;
+  if (written === undefined || written === '') return { size, days };
+  const own = sizeOf(written);
+  if (own === undefined) writeMessage(`SLIPWAY_STATE_SIZE is no size such as 20G: ${sizeText(size)} counts\n`);
+  return { size: own ?? size, days };
+}
+
+export interface CleanUp {
+  distro: Distro;
+  /** Folder of distro.yaml; left out: the store is none of this machine's. */
+  root?: string;
+  state: string;
+  driver: Driver;
+}
+
+/** At the end of a run: what was not used for long goes, and what takes too much room. No fault of that ends a run. */
+export async function cleanUp({ distro, root, state, driver }: CleanUp): Promise<void> {
+  await cautiously(state, async () => {
+    const own = root !== undefined && isOwnStore(distro.store, root, state);
+    const store = own ? await openStore(distro.store, root, state, undefined) : undefined;
+    const done = await collect({
+      state,
+      driver,
+      ...(store ? { store: { store, own } } : {}),
+      ...stateRules(distro),
+      now: Date.now(),
+    });
+    const bytes = done.removed.reduce((sum, { bytes: n }) => sum + n, 0);
+    if (bytes >= 1 << 20) writeMessage(`cleaned up ${state}: ${describe(done.removed)}\n`);
+  });
+}
+
+/** For people: `3 layers (1.2 GiB), 20 unpacked packages (300 MiB)`. */
+export const describe = (counts: Collected['removed']): string =>
+  counts.map(({ kind, things, bytes }) => `${things} ${kind} (${sizeText(bytes)})`).join(', ');
+
+/** The repository of an output folder keeps its last states alone, as `publish` says. */
+export async function retireFolderStates(
+  { distro, root, state }: Required<Omit<CleanUp, 'driver'>>,
+  channel: string,
+  folder: string,
+): Promise<void> {
+  await cautiously(state, async () => {
+    const store = await openStore(distro.store, root, state, undefined);
+    const opened = await openChannel(store, channel);
+    const rules = { keep: keepOf(distro, channel) ?? folderStates, graceDays: distro.publish.grace_days };
+    await retireStates(store, opened, [new FolderEndpoint(folder)], rules, Date.now());
+  });
+}
+
+async function cautiously(state: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (e) {
+    const words = environmentFault(e);
+    if (words === undefined) throw e;
+    writeMessage(`note: the clean-up of ${state} was given up: ${words}\n`);
+  }
+}

@@ -1,0 +1,216 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { exists, readJson } from '../io/files.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import type { Kept } from './choose.ts';
+import { measure, type SizeMemory } from './measure.ts';
+
+/** A thing in a machine's state: all its files and folders go together. */
+export interface MachineThing extends Kept {
+  paths: string[];
+  /** A root, or a layer of one. */
+  root?: true;
+}
+
+export interface Survey {
+  state: string;
+  driver: Driver;
+  sizes: SizeMemory;
+  now: number;
+  /** How long what is not used stays. */
+  days: number;
+}
+
+const day = 86_400_000;
+
+/** What other commands read without saying so beforehand stays so long, however short room is. */
+const unannounced = day;
+
+/** How much longer a platform's newest base stays: a new one changes the keys of all that is built on it. */
+const baseFactor = 3;
+
+/** Names in a folder of the state. One that is a link belongs to several states, and is none of ours to clean up. */
+function entries(state: string, folder: string, pattern: RegExp): string[] {
+  const path = join(state, folder);
+  try {
+    if (!lstatSync(path).isDirectory()) return [];
+    return readdirSync(path)
+      .filter((name) => pattern.test(name))
+      .sort();
+  } catch (e) {
+    if (['ENOENT', 'ENOTDIR'].includes((e as NodeJS.ErrnoException).code ?? '')) return [];
+    throw e;
+  }
+}
+
+const timeOf = (path: string): number => {
+  try {
+    return lstatSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
+};
+
+/** All that a machine's state holds and that can be made or fetched again. */
+export async function surveyMachine(survey: Survey): Promise<MachineThing[]> {
+  return [
+    ...(await unpacked(survey)),
+    ...(await layers(survey, 'layers')),
+    ...(await layers(survey, 'layers-docker')),
+    ...(await bases(survey)),
+    ...(await imageLayers(survey)),
+    ...archives(survey),
+    ...clones(survey),
+    ...entries(survey.state, 'cache/objects', /^[0-9a-f]{2}$/).flatMap((part) =>
+      plain(survey, 'copies of stored objects', join('cache/objects', part), /^[0-9a-f]{64}$/),
+    ),
+    ...simple.flatMap(([kind, folder, pattern]) => plain(survey, kind, folder, pattern)),
+  ];
+}
+
+async function unpacked({ state, sizes, days }: Survey): Promise<MachineThing[]> {
+  const found: MachineThing[] = [];
+  for (const name of entries(state, 'unpacked', /^[0-9a-f]{64}$/)) {
+    const folder = join(state, 'unpacked', name);
+    const used = timeOf(`${folder}.json`);
+    const bytes = await sizes.of(`unpacked/${name}`, folder, () => Promise.resolve(measure(folder).bytes));
+    found.push({ kind: 'unpacked packages', paths: [folder, `${folder}.json`], used, until: used + days * day, bytes });
+  }
+  return found;
+}
+
+/** A layer is used whenever one upon it is. */
+async function layers({ state, sizes, days, driver }: Survey, folder: string): Promise<MachineThing[]> {
+  const used = new Map<string, number>();
+  const parents = new Map<string, string | undefined>();
+  const names = entries(state, folder, /^[0-9a-f]{24}$/);
+  for (const id of names) {
+    const file = join(state, folder, id, 'layer.json');
+    used.set(id, timeOf(file));
+    parents.set(id, readJson<{ parent?: string }>(file)?.parent);
+  }
+  const depth = (id: string): number => {
+    let count = 0;
+    for (let at = parents.get(id); at !== undefined && count < names.length; at = parents.get(at)) {
+      used.set(at, Math.max(used.get(at) ?? 0, used.get(id) ?? 0));
+      count++;
+    }
+    return count;
+  };
+  const depths = new Map(names.map((id) => [id, depth(id)]));
+  const found: MachineThing[] = [];
+  // What lies upon others first: of equally old ones that goes first.
+  for (const id of names.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
+    const path = join(state, folder, id);
+    const last = used.get(id) ?? 0;
+    const bytes = await sizes.of(`${folder}/${id}`, path, () => driver.size(path));
+    found.push({
+      kind: 'layers',
+      root: true,
+      paths: [path, `${path}.lock`],
+      used: last,
+      until: last + days * day,
+      bytes,
+    });
+  }
+  return found;
+}
+
+async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
+  const found: MachineThing[] = [];
+  for (const platform of entries(state, 'bases', /^[A-Za-z0-9]/)) {
+    const folder = join('bases', platform);
+    const current = readJson<{ folder: string }>(join(state, folder, 'current.json'))?.folder;
+    for (const name of entries(state, folder, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
+      const path = join(state, folder, name);
+      const used = timeOf(path);
+      const newest = current?.endsWith(`/${platform}/${name}`) === true;
+      found.push({
+        kind: 'bases',
+        root: true,
+        paths: [path, ...(newest ? [join(state, folder, 'current.json')] : [join(state, folder, `kept-${name}.json`)])],
+        used,
+        until: used + days * day * (newest ? baseFactor : 1),
+        held: newest,
+        bytes: await sizes.of(join(folder, name), path, () => driver.size(path)),
+      });
+    }
+  }
+  return found;
+}
+
+async function imageLayers({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
+  const found: MachineThing[] = [];
+  for (const name of entries(state, join('images', 'layers'), /^[0-9a-f]{64}$/)) {
+    // Where the folder of images is shared by several states.
+    if (!entries(state, 'images', /^layers$/).length) return [];
+    const path = join(state, 'images', 'layers', name);
+    const used = timeOf(join(path, 'layer.json'));
+    const bytes = await sizes.of(join('images', name), path, () => driver.size(path));
+    found.push({
+      kind: 'layers of images',
+      root: true,
+      paths: [path, `${path}.lock`],
+      used,
+      until: used + days * day,
+      bytes,
+    });
+  }
+  return found;
+}
+
+const archives = (survey: Survey): MachineThing[] => plain(survey, 'downloads', 'archives', /\.deb$/, 0);
+
+/** Packs that a clone may have: each fetch adds one. What has more is cloned anew when it is wanted. */
+const mostPacks = 200;
+
+function clones(survey: Survey): MachineThing[] {
+  return entries(survey.state, 'git', /\.git$/).flatMap((name) => {
+    const found = plain(survey, 'clones', 'git', new RegExp(`^${name.replaceAll('.', '\\.')}$`));
+    const packs = entries(survey.state, join('git', name, 'objects', 'pack'), /\.pack$/).length;
+    return packs > mostPacks ? found.map((one) => ({ ...one, until: one.used + unannounced })) : found;
+  });
+}
+
+/** Kinds whose entries are each one file or folder: what it is called, where it lies, which names. */
+const simple: readonly (readonly [string, string, RegExp])[] = [
+  ['runs and their logs', 'runs', /^[^.]/],
+  ['checkouts', 'refs', /^[^.]/],
+  ['checkouts', 'distro', /^[^.]/],
+  ['checkouts', 'cache/runs', /^[^.]/],
+  ['manifests and indices', 'manifests', /\.json$/],
+  ['manifests and indices', 'caches', /^[^.]/],
+  ['manifests and indices', 'underlays', /^[^.]/],
+  ['manifests and indices', 'told', /^[^.]/],
+  ['manifests and indices', 'cache', /^(?!objects$|runs$)[^.]/],
+  ['left over', 'incoming', /./],
+  ['left over', 'prepared', /^[^.]/],
+  ['left over', 'locks', /./],
+  ['left over', 'verify', /./],
+];
+
+/** What was written or used at a time stays for the days after it. */
+function plain(
+  { state, days, now }: Survey,
+  kind: string,
+  folder: string,
+  pattern: RegExp,
+  least = unannounced,
+): MachineThing[] {
+  return entries(state, folder, pattern).flatMap((name) => {
+    const path = join(state, folder, name);
+    const found = measure(path);
+    if (!found.files) return [];
+    const stays = kind === 'left over' ? least : Math.max(least, days * day);
+    return [
+      {
+        kind,
+        paths: [path, ...(exists(`${path}.lock`) ? [`${path}.lock`] : [])],
+        used: found.newest,
+        until: found.newest + stays,
+        held: now - found.newest < least,
+        bytes: found.bytes,
+      },
+    ];
+  });
+}

@@ -1,0 +1,230 @@
+import { reachedBySites } from '../docs/reach.ts';
+import { isRunName } from '../engine/runs.ts';
+import { filesOfDocs, type DocRecord } from '../model/docs.ts';
+import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
+import { isRunRecord } from '../model/stored.ts';
+import { reachedByImages, type Reached } from '../images/reach.ts';
+import { openChannel, readState } from '../publish/state.ts';
+import type { BlobInfo } from '../store/blobs.ts';
+import type { Store } from '../store/store.ts';
+import type { Kept } from './choose.ts';
+
+const day = 86_400_000;
+
+/** No writer takes longer from an object to the record that names it. */
+export const grace = day;
+
+/** What of a store names objects: a record, a run's result, a source. It goes with those that nothing else names. */
+export interface Holder extends Kept {
+  name: string;
+  objects: string[];
+}
+
+export interface StoreSurvey {
+  store: Store;
+  now: number;
+  days: number;
+  /** How long nothing goes, whoever may be writing meanwhile. */
+  grace: number;
+}
+
+/** What always stays, and when the rest was last used. */
+interface Roots {
+  objects: Set<string>;
+  /** Of keys of tasks; `Infinity` where a channel, an index or the newest run names them. */
+  keys: Map<string, number>;
+  states: Set<string>;
+  images: Reached;
+  runs: BlobInfo[];
+  newest: string | undefined;
+}
+
+/** What keeps others and can't be read keeps nothing: then nothing may be removed. */
+const wrongForm = (name: string, { blobs }: Store): Error =>
+  Object.assign(
+    new Error(`${name} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
+    { code: 'ESTORE' },
+  );
+
+async function listed(store: Store, kind: string): Promise<BlobInfo[]> {
+  const found: BlobInfo[] = [];
+  for await (const blob of store.blobs.list(kind)) found.push(blob);
+  return found;
+}
+
+async function findRoots({ store, now, days, grace: least }: StoreSurvey): Promise<Roots> {
+  const runs = await listed(store, 'runs');
+  const roots: Roots = {
+    objects: new Set(),
+    keys: new Map(),
+    states: new Set(),
+    images: { files: [], expired: [] },
+    runs,
+    newest: runs
+      .filter(({ name }) => isRunName(name))
+      .reduce((a, b) => (b.modified > a.modified ? b : a), {
+        name: '',
+        modified: 0,
+        size: 0,
+      }).name,
+  };
+  const use = (key: string, when: number) => roots.keys.set(key, Math.max(roots.keys.get(key) ?? 0, when));
+  for (const { name, modified } of runs) {
+    if (name.includes('/results/') || name.endsWith('.gz')) continue;
+    if (name !== roots.newest && now - modified > Math.max(least, days * day)) continue;
+    const run = await store.readRoot(name);
+    if (isRunRecord(run))
+      for (const t of Object.values(run.tasks)) use(t.key, name === roots.newest ? Infinity : modified);
+    else if (run !== undefined && isRunName(name)) throw wrongForm(name, store);
+  }
+  await rootsOfChannels(store, roots, use);
+  for (const { name } of await listed(store, 'index')) {
+    const index = await store.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
+    for (const key of [...index.builds.keys(), ...index.tests.keys()]) use(key, Infinity);
+  }
+  for (const key of await reachedBySites(store)) use(key, Infinity);
+  roots.images = await reachedByImages(store, roots.states, now, Math.max(least, days * day));
+  for (const file of roots.images.files) roots.objects.add(file.sha256);
+  return roots;
+}
+
+async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, when: number) => void): Promise<void> {
+  const keep = (files: readonly (StoredFile | undefined)[]) => files.forEach((f) => f && roots.objects.add(f.sha256));
+  for (const { name } of await listed(store, 'channels')) {
+    const channel = await openChannel(store, name.slice('channels/'.length).replace(/\.json$/, ''));
+    const states = await store.many(channel.file.states, ({ id }) => readState(store, id));
+    for (const { id } of channel.file.states) roots.states.add(id);
+    for (const state of states) {
+      const { indices = {}, packed = {}, contents = {}, lock } = state ?? {};
+      keep([...Object.values(indices), ...Object.values(packed).flat(), ...Object.values(contents), lock]);
+    }
+    for (const suites of [channel.former, ...states.map((s) => s?.suites)])
+      for (const suite of Object.values(suites ?? {}))
+        for (const held of Object.values(suite)) {
+          use(held.key, Infinity);
+          keep(held.files);
+        }
+  }
+}
+
+/** What records of builds, tests and documentation name. */
+type Named = Pick<BuildRecord, 'debs' | 'files'> &
+  Pick<TestRecord, 'junit'> &
+  Pick<DocRecord, 'facts' | 'pages' | 'log'> & { interface: StoredFile };
+
+const baseName = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/\.json(\.gz)?$/, '');
+
+export interface StoreContents {
+  /** What may go at some time. */
+  things: Holder[];
+  /** Objects that stay whoever else names them. */
+  stay: Set<string>;
+  /** Images that go with their records. */
+  expired: Reached['expired'];
+}
+
+/** A store's things that may go at some time, what always stays being left out, and images that expired. */
+export async function surveyStore(survey: StoreSurvey): Promise<StoreContents> {
+  const roots = await findRoots(survey);
+  const age = Math.max(survey.grace, survey.days * day);
+  const holders = [
+    ...(await taskRecords(survey, roots, age)),
+    ...(await otherRecords(survey, roots, age)),
+    ...(await runRecords(survey, roots, age)),
+  ];
+  for (const { name } of roots.images.expired)
+    holders.push({ ...holderOf(survey, 'images', { name, size: 0, modified: 0 }, 0), until: 0 });
+  return { things: await withObjects(survey, roots, holders), stay: roots.objects, expired: roots.images.expired };
+}
+
+function holderOf({ now, grace: least }: StoreSurvey, kind: string, blob: BlobInfo, until: number): Holder {
+  return {
+    kind,
+    name: blob.name,
+    objects: [],
+    bytes: blob.disk ?? blob.size,
+    used: blob.modified,
+    until,
+    held: now - blob.modified < least,
+  };
+}
+
+async function taskRecords(survey: StoreSurvey, roots: Roots, age: number): Promise<Holder[]> {
+  const { store } = survey;
+  const found: Holder[] = [];
+  for (const kind of ['tasks', 'tests', 'docs'] as const)
+    for (const blob of await listed(store, kind)) {
+      const when = roots.keys.get(baseName(blob.name));
+      const record = await store.readJson<Named>(blob.name);
+      const files = [
+        ...((record?.debs as StoredFile[] | undefined) ?? []),
+        record?.files,
+        record?.log,
+        record?.junit,
+        ...(record && kind === 'docs' ? filesOfDocs(record) : []),
+      ];
+      const used = Math.max(when ?? 0, blob.modified);
+      const until = when === undefined || !record ? blob.modified + survey.grace : used + age;
+      const objects = files.flatMap((f) => (f ? [f.sha256] : []));
+      if (when === Infinity && record) for (const digest of objects) roots.objects.add(digest);
+      else found.push({ ...holderOf(survey, 'results', blob, until), objects, used });
+    }
+  return found;
+}
+
+/** Sources, bases and what apt said: made or asked again where they are wanted. */
+async function otherRecords(survey: StoreSurvey, roots: Roots, age: number): Promise<Holder[]> {
+  const { store } = survey;
+  const found: Holder[] = [];
+  for (const kind of ['sources', 'bases'])
+    for (const blob of await listed(store, kind)) {
+      const value = await store.readJson<StoredFile | { tar: StoredFile; lists: StoredFile }>(blob.name);
+      const files = value && 'tar' in value ? [value.tar, value.lists] : [value];
+      const objects = files.flatMap((f) => (f && typeof f.sha256 === 'string' ? [f.sha256] : []));
+      found.push({ ...holderOf(survey, kind, blob, blob.modified + age), objects });
+    }
+  for (const kind of ['resolved', 'sets', 'image-packed', 'untrusted'])
+    for (const blob of await listed(store, kind))
+      found.push(holderOf(survey, kind === 'untrusted' ? kind : 'results', blob, blob.modified + age));
+  for (const blob of await listed(store, 'states'))
+    if (!roots.states.has(baseName(blob.name)))
+      found.push(holderOf(survey, 'states', blob, blob.modified + survey.grace));
+  return found;
+}
+
+async function runRecords(survey: StoreSurvey, roots: Roots, age: number): Promise<Holder[]> {
+  const found: Holder[] = [];
+  for (const blob of roots.runs) {
+    if (blob.name === roots.newest) continue;
+    const holder = holderOf(survey, 'runs', blob, blob.modified + age);
+    // A run that is not ended has no record yet, and its agents need what lies here.
+    if (!isRunName(blob.name)) holder.held = survey.now - blob.modified < grace;
+    const log = blob.name.includes('/results/')
+      ? (await survey.store.readJson<{ log?: StoredFile }>(blob.name))?.log
+      : undefined;
+    if (log && typeof log.sha256 === 'string') holder.objects.push(log.sha256);
+    found.push(holder);
+  }
+  return found;
+}
+
+/** An object counts with the last used of those that name it: it goes when they all went. */
+async function withObjects(survey: StoreSurvey, roots: Roots, holders: readonly Holder[]): Promise<Holder[]> {
+  const last = new Map<string, Holder>();
+  for (const holder of holders)
+    for (const digest of holder.objects) {
+      const other = last.get(digest);
+      if (!other || holder.used > other.used) last.set(digest, holder);
+    }
+  const things = [...holders];
+  for (const blob of await listed(survey.store, 'objects')) {
+    const digest = baseName(blob.name);
+    const holder = last.get(digest);
+    // Somebody may be about to name a young one.
+    if (survey.now - blob.modified < survey.grace) roots.objects.add(digest);
+    if (roots.objects.has(digest)) continue;
+    if (holder) holder.bytes += blob.disk ?? blob.size;
+    else things.push({ ...holderOf(survey, 'objects', blob, blob.modified + survey.grace), objects: [digest] });
+  }
+  return things;
+}
