@@ -50,6 +50,7 @@ const largeTools = {
   bmaptool: 'bmap-tools',
   'docker-compose': 'docker-compose',
   packer: 'packer',
+  strace: 'strace',
 };
 /** What is no command: a shell test that passes where the package is installed. */
 const others = {

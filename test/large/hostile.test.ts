@@ -3,7 +3,8 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { debs, discard, processesIn, resultOf, slipway, workspace } from '../e2e/helpers.ts';
+import { debs, discard, processesIn, resultOf, type Ran } from '../e2e/helpers.ts';
+import { asPlainUser, asRoot, withDocker, type Attacked } from './hostile-modes.ts';
 
 /** What a package's code does while it is configured or installed, and the reason that its failure must give. */
 interface Attack {
@@ -123,8 +124,18 @@ function write(folder: string, name: string, { configure = 'true', install = 'tr
   );
 }
 
-it('hostile packages fail alone with their reason; nothing outside is read or written, nothing foreign published', async () => {
-  const folder = workspace('hostile');
+/** `SLIPWAY_HOSTILE`: one of these alone. */
+const modes: Record<string, () => Promise<Attacked>> = { root: asRoot, plain: asPlainUser, docker: withDocker };
+const chosen = Object.keys(modes).filter((mode) => [undefined, '', mode].includes(process.env.SLIPWAY_HOSTILE));
+
+it.each(chosen)(
+  'hostile packages (%s) fail alone with their reason; nothing outside is read or written, nothing foreign published',
+  (mode) => attack(modes[mode] ?? asRoot),
+);
+
+async function attack(begin: () => Promise<Attacked>): Promise<void> {
+  const attacked = await begin();
+  const { folder } = attacked;
   rmSync(canary, { recursive: true, force: true });
   mkdirSync(canary, { recursive: true });
   writeFileSync(join(canary, 'secret'), 'of the host');
@@ -148,7 +159,8 @@ it('hostile packages fail alone with their reason; nothing outside is read or wr
     const watched = [canary, ...places].filter((f) => existsSync(f));
     const before = watched.map(listing);
     const begun = Date.now();
-    const ran = await slipway(['build', '--timeout', '10m'], folder);
+    attacked.own();
+    const ran: Ran = await attacked.slipway('build', '--timeout', '10m');
     expect(ran.code, ran.stderr).toBe(1);
     expect(Date.now() - begun).toBeLessThan(30 * 60_000);
     const results = new Map(resultOf(folder).flatMap((r) => (r.id.endsWith(':test') ? [] : [[r.name, r] as const])));
@@ -179,6 +191,7 @@ it('hostile packages fail alone with their reason; nothing outside is read or wr
     service.close();
     abstract.close();
     rmSync(canary, { recursive: true, force: true });
+    await attacked.end();
     await discard(folder);
   }
-});
+}

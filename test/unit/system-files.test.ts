@@ -23,8 +23,8 @@ describe('a file of the system', () => {
     [{ kind: 'udev', path: '60-x.rules', to: 'a' }, `'to' is for files of /etc`],
     [{ kind: 'udev', path: '60-x.rules', enable: true }, `'enable' is for systemd units of the system`],
     [{ kind: 'systemd', path: 'x.conf' }, `'x.conf' is no name for systemd`],
-    [{ kind: 'etc', path: 'x', to: 'sudoers.d/x' }, '/etc/sudoers.d/x is in none of the folders'],
-    [{ kind: 'etc', path: 'x', to: 'ld.so.preload' }, '/etc/ld.so.preload is in none of the folders'],
+    [{ kind: 'etc', path: 'x', to: 'sudoers.d/x' }, '/etc/sudoers.d decides what runs as root'],
+    [{ kind: 'etc', path: 'x', to: 'ld.so.preload' }, '/etc/ld.so.preload decides what runs as root'],
     [{ kind: 'etc', path: 'x', to: 'acme/../passwd' }, `'acme/../passwd' is no path below /etc`],
     [{ kind: 'etc', path: 'a b' }, `'a b' is no path of letters`],
   ])('%j is refused', (file, reason) => expect(plan(file)).toContain(reason));

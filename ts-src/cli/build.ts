@@ -105,8 +105,9 @@ async function runBuild(
   const stop = untilStopped(() => writeMessage('\nstopping: what was finished is kept\n'));
   mkdirSync(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line) => writeMessage(`${line}\n`));
+  let code: number;
   try {
-    return await buildAll(values, planned.value, {
+    code = await buildAll(values, planned.value, {
       output,
       limits,
       tests,
@@ -117,12 +118,12 @@ async function runBuild(
   } finally {
     await closeScratch(driver);
     stop.done();
-    if (!stop.signal.aborted && values['dry-run'] !== true) {
-      const { distro, root, state } = workspace;
-      if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), join(output, 'apt'));
-      await cleanUp({ distro, root, state, driver });
-    }
   }
+  if (stop.signal.aborted || values['dry-run'] === true) return code;
+  const { distro, root, state } = workspace;
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), join(output, 'apt'));
+  await cleanUp({ distro, root, state, driver });
+  return code;
 }
 
 async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): Promise<number> {

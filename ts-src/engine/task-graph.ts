@@ -1,3 +1,4 @@
+import { ShippedPaths } from './build/owners.ts';
 import { docsTaskId, scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import { cycles } from '../graph/graph.ts';
@@ -33,8 +34,8 @@ export interface TaskGraph extends SystemPackages {
   sets: (SystemSet | undefined)[];
   /** By task: milliseconds of the longest chain of tasks that waits for it, itself counted. */
   readonly priority: number[];
-  /** Paths of files → the package that ships them, of packages built in this run and, once one was built, of all. */
-  owners: Map<string, string>;
+  /** What packages built in this run ship and, once one was built, all others. */
+  owners: ShippedPaths;
 }
 
 export const packageOf = (graph: TaskGraph, task: number): PlannedPackage => graph.scope.packages[task % graph.count]!;
@@ -74,7 +75,7 @@ export function makeTaskGraph(
     tests: packages.map(() => undefined),
     docs: packages.map(() => undefined),
     sets: packages.map(() => undefined),
-    owners: new Map(),
+    owners: new ShippedPaths(),
     interfaceDigests: new InterfaceDigests(closures, (n) => records[n]!.interface, full),
     // Who does tasks that others schedule has no use for it.
     get priority() {

@@ -13,7 +13,7 @@ const words: Record<string, string> = {
   ENOENT: 'there is no such file or folder',
   EISDIR: 'it is a folder, and a file is needed',
   ENOTDIR: 'a part of the path is a file, and a folder is needed',
-  EEXIST: 'it is there already',
+  EEXIST: 'something is there already, and not what is needed: move it away',
   ENOTEMPTY: 'the folder is not empty',
   ELOOP: 'its links lead to each other',
   ENAMETOOLONG: 'the name is too long for the file system: use shorter names or a shorter path',
@@ -39,7 +39,9 @@ const words: Record<string, string> = {
 /** What to tell a person of an error that is not ours; undefined for one that is. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;
-  const { code, path } = e as NodeJS.ErrnoException;
+  const { code, path: first, dest } = e as NodeJS.ErrnoException & { dest?: string };
+  // What is linked, copied or renamed is read; what refuses is where it should go to.
+  const path = dest === undefined ? first : `${dest} (from ${first})`;
   if (code === 'ESTORE') return e.message;
   const said = code !== undefined && Object.hasOwn(words, code) ? words[code] : undefined;
   return said === undefined ? undefined : `${path === undefined ? '' : `${path}: `}${said}`;

@@ -51,6 +51,22 @@ export interface SystemFile {
 /** Folders of /etc that configuration may go to, beside those with the names of the organization and the package. */
 const configured = ['default', 'logrotate.d', 'modprobe.d', 'security/limits.d', 'sysctl.d'];
 
+/**
+ * Folders of /etc that decide who may do what on a robot, or what runs as root there, before any of its programs starts:
+ * no package has files in them, whatever its name or that of its organization.
+ */
+const denied = new Set([
+  ...['apt', 'dpkg', 'alternatives', 'ca-certificates', 'ssl', 'pki', 'gnupg', 'keyrings'],
+  ...['sudo', 'sudoers', 'sudoers.d', 'doas', 'doas.d', 'polkit', 'polkit-1', 'security', 'pam.d', 'pam', 'shadow', 'passwd'],
+  ...['ssh', 'sshd', 'dropbear', 'skel', 'profile', 'profile.d', 'bash', 'zsh', 'fish', 'environment.d', 'login.defs'],
+  ...['cron', 'cron.d', 'cron.hourly', 'cron.daily', 'cron.weekly', 'cron.monthly', 'anacron', 'at', 'crontab'],
+  ...['systemd', 'udev', 'init', 'init.d', 'rc.local', 'rcS.d', 'inittab', 'runit', 'sv', 'network', 'netplan'],
+  ...['NetworkManager', 'dhcp', 'wpa_supplicant', 'resolvconf', 'ppp', 'iproute2', 'nftables', 'iptables'],
+  ...['ld.so.conf', 'ld.so.conf.d', 'ld.so.preload', 'kernel', 'initramfs-tools', 'dracut', 'grub.d', 'modules-load.d'],
+  ...['dbus', 'dbus-1', 'apparmor', 'apparmor.d', 'selinux', 'docker', 'containerd', 'containers', 'binfmt.d'],
+  ...['tmpfiles.d', 'sysusers.d', 'xdg', 'X11', 'python3', 'perl', 'gdb', 'git', 'gitconfig'],
+]);
+
 const isPath = (path: string): boolean =>
   /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path) && path.split('/').every((p) => p !== '' && p !== '.' && p !== '..');
 
@@ -66,6 +82,9 @@ export function planSystemFile(of: WrittenSystemFile, organization: string, name
   const below = kind === 'etc' ? (of.to ?? `${organization}/${file}`) : file;
   const last = below.slice(below.lastIndexOf('/') + 1);
   if (!pattern.test(last)) return `'${last}' is no name for ${kind}: it should be like ${like}`;
+  const [first = ''] = below.split('/');
+  if (kind === 'etc' && denied.has(first) && !configured.some((f) => below.startsWith(`${f}/`)))
+    return `/etc/${first} decides what runs as root or who may log in: no package has files there`;
   const own = [organization, name, name.toLowerCase().replaceAll('_', '-'), ...configured];
   if (kind === 'etc' && !own.some((f) => below.startsWith(`${f}/`)))
     return `/etc/${below} is in none of the folders that packages may configure: ${own.map((f) => `/etc/${f}`).join(', ')}`;

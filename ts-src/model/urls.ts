@@ -27,7 +27,7 @@ export const redacted = (text: string): string => (text.includes('://') ? withou
 
 const withoutSecrets = (text: string): string =>
   text
-    .replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole, scheme: string, user: string) => {
+    .replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole, scheme: string, user: string) => {
       const name = user.split(':')[0]!;
       // A user without a password may be a token, as hosting services take it; `git` and the like are plain names.
       return user.includes(':') || name.length > 20 ? scheme : whole;

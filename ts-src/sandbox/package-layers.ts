@@ -4,6 +4,7 @@ import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
 import { exists, noteUse, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
+import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 
@@ -18,6 +19,9 @@ export interface OwnPackage {
   deb: StoredFile;
   policy: DebPolicy;
 }
+
+/** Largest configuration that is read. */
+const largestText = 4 << 20;
 
 /** What came of composing a root: done, packages that the store lost (by digest), or two that don't fit together. */
 export type Composed = { lost: string[] } | { clash: string } | undefined;
@@ -98,6 +102,11 @@ export class Packages {
       rmSync(target, { recursive: true, force: true });
       renameSync(staged, target);
     }
+  }
+
+  /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
+  async text(digest: string, path: string): Promise<string | undefined> {
+    return (await readLeft(this.folder(digest), path.replace(/^\/+/, ''), largestText))?.toString('utf8');
   }
 
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */

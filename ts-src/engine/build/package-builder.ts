@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PackageFileError } from '../../io/deb.ts';
+import { sha256File } from '../../io/files.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
+import { systemFileFault } from '../../model/system-file-faults.ts';
 import { renderJunit } from '../../render/junit.ts';
 import { shellQuote } from '../../render/template.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
@@ -192,6 +194,8 @@ export class PackageBuilder {
       if (!(e instanceof PackageFileError)) throw e;
       return failed(refusal([e.message]) ?? '');
     }
+    const unfit = await this.systemFilesFault(request.package, main.path);
+    if (unfit !== undefined) return failed(refusal([unfit]) ?? '');
     const debs = [];
     for (const { path } of files) debs.push(await store.put(path));
     const own = new Set([...graph.scope.packages.map((q) => q.debian), environmentOf(this.options, request)]);
@@ -202,6 +206,17 @@ export class PackageBuilder {
       systemDepends: systemDepends(unpacked.status, own),
       paths,
     });
+  }
+
+  /** Why files of the system that a package has can't be published: what they say goes beyond their kind. */
+  private async systemFilesFault({ systemFiles = [] }: PlannedPackage, file: string): Promise<string | undefined> {
+    if (!systemFiles.length) return undefined;
+    const digest = await sha256File(file);
+    for (const { target } of systemFiles) {
+      const fault = systemFileFault(target, (await this.packages.text(digest, target)) ?? '');
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
   }
 
   /**

@@ -8,7 +8,7 @@ let settled = false;
 /** The same address in one form. */
 const plainUrl = (url: string): string =>
   url
-    .replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1')
+    .replace(/^([a-z+]+:\/\/)[^/]*@/i, '$1')
     .replace(/^([a-z+]+:\/\/[^/]*)/i, (host) => host.toLowerCase())
     .replace(/(\.git)?\/*$/, '');
 
@@ -44,7 +44,8 @@ export function loginOf(url: string): {
   plain: string;
   login?: { env: NodeJS.ProcessEnv; settings: [string, string][] };
 } {
-  const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url);
+  // A password may hold an '@': the host begins after the last one.
+  const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url);
   if (!m) return { plain: url };
   const [, scheme, user, host, path] = m as unknown as [string, string, string, string, string];
   const plain = `${scheme}://${host}${path}`;

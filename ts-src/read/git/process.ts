@@ -75,7 +75,7 @@ const waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
 /** Longest time that one request to a server may take: large repositories over slow lines take some minutes. */
 const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
 
-export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url)?.[1] ?? redacted(url);
+export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
 
 /** How git asks a server for a repository: the URL without a login, and the environment that has it, if it may. */
 function askFor(url: string, submodule: boolean): { url: string; env: NodeJS.ProcessEnv } {

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installTools } from '../setup.mjs';
+import { discard, workspace } from '../e2e/helpers.ts';
+import { casesOf, commands, makeTemplate, touched, verdictOf, type Case } from './fault-sweep.ts';
+
+/** `SLIPWAY_FAULTS`: so many cases of each run, picked by the seed; left out: all. */
+const number = process.env.SLIPWAY_FAULTS ? Number(process.env.SLIPWAY_FAULTS) : undefined;
+const seed = Number(process.env.SLIPWAY_SEED ?? 1);
+
+describe('faults of the file system', () => {
+  let template: string;
+  let cases: Case[];
+  beforeAll(async () => {
+    installTools(['strace']);
+    template = workspace('faults-template');
+    await makeTemplate(template);
+    cases = await casesOf(template, number, seed);
+  });
+  afterAll(() => discard(template));
+
+  it('are looked for where commands touch files', async () => {
+    for (const command of commands.slice(0, 3)) expect(await touched(template, command)).toContain('distro.yaml');
+  });
+
+  it('end a command with 1 and a word on what, where and what to do, never with 70', async () => {
+    const wrong: string[] = [];
+    let tried = 0;
+    for (const one of cases) {
+      const verdict = await verdictOf(template, one);
+      if (verdict === 'skipped') continue;
+      tried++;
+      if (verdict !== undefined) wrong.push(verdict);
+    }
+    console.log(`${tried} faults, seed ${seed}: ${wrong.length} wrong`);
+    expect(wrong).toEqual([]);
+    expect(tried).toBeGreaterThan(0);
+  });
+});
