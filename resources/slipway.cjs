@@ -37,7 +37,8 @@ var __toESM = (mod, isNodeMode, target2) => (target2 = mod != null ? __create(__
 // ts-src/io/faults.ts
 function environmentFault(e) {
   if (!(e instanceof Error)) return void 0;
-  const { code, path: path2 } = e;
+  const { code, path: first2, dest } = e;
+  const path2 = dest === void 0 ? first2 : `${dest} (from ${first2})`;
   if (code === "ESTORE") return e.message;
   const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
   return said === void 0 ? void 0 : `${path2 === void 0 ? "" : `${path2}: `}${said}`;
@@ -64,7 +65,7 @@ var init_faults = __esm({
       ENOENT: "there is no such file or folder",
       EISDIR: "it is a folder, and a file is needed",
       ENOTDIR: "a part of the path is a file, and a folder is needed",
-      EEXIST: "it is there already",
+      EEXIST: "something is there already, and not what is needed: move it away",
       ENOTEMPTY: "the folder is not empty",
       ELOOP: "its links lead to each other",
       ENAMETOOLONG: "the name is too long for the file system: use shorter names or a shorter path",
@@ -142,7 +143,7 @@ var init_urls = __esm({
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
     redacted = (text8) => text8.includes("://") ? withoutSecrets(text8) : text8;
-    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole3, scheme, user2) => {
+    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole3, scheme, user2) => {
       const name6 = user2.split(":")[0];
       return user2.includes(":") || name6.length > 20 ? scheme : whole3;
     }).replace(
@@ -265,6 +266,7 @@ var init_digest = __esm({
 var files_exports = {};
 __export(files_exports, {
   exists: () => exists,
+  noteUse: () => noteUse,
   readIf: () => readIf,
   readJson: () => readJson,
   readRegular: () => readRegular,
@@ -275,36 +277,36 @@ __export(files_exports, {
 });
 function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
-  const temporary = temporaryBeside(path2);
-  const handle = (0, import_node_fs2.openSync)(temporary, "wx");
+  const temporary2 = temporaryBeside(path2);
+  const handle = (0, import_node_fs2.openSync)(temporary2, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
     if (options5.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
-    (0, import_node_fs2.rmSync)(temporary, { force: true });
+    (0, import_node_fs2.rmSync)(temporary2, { force: true });
     throw e;
   }
   (0, import_node_fs2.closeSync)(handle);
-  (0, import_node_fs2.renameSync)(temporary, path2);
+  (0, import_node_fs2.renameSync)(temporary2, path2);
 }
 async function writeTogether(files, name6 = import_node_fs2.renameSync) {
   const written = [];
   try {
     for (const { path: path2, data } of files) {
       (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
-      const temporary = temporaryBeside(path2);
-      const handle = (0, import_node_fs2.openSync)(temporary, "wx");
-      written.push({ temporary, path: path2, handle });
+      const temporary2 = temporaryBeside(path2);
+      const handle = (0, import_node_fs2.openSync)(temporary2, "wx");
+      written.push({ temporary: temporary2, path: path2, handle });
       for (let n = 0; n < data.length; ) n += (0, import_node_fs2.writeSync)(handle, data, n);
     }
     await Promise.all(written.map(({ handle }) => synced(handle)));
-    written.forEach(({ temporary, path: path2 }, at2) => name6(temporary, path2, at2));
+    written.forEach(({ temporary: temporary2, path: path2 }, at2) => name6(temporary2, path2, at2));
   } finally {
-    for (const { handle, temporary } of written) {
+    for (const { handle, temporary: temporary2 } of written) {
       (0, import_node_fs2.closeSync)(handle);
-      (0, import_node_fs2.rmSync)(temporary, { force: true });
+      (0, import_node_fs2.rmSync)(temporary2, { force: true });
     }
   }
 }
@@ -348,6 +350,14 @@ async function sha256File(path2) {
   for await (const chunk of (0, import_node_fs2.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
   return hash3.digest("hex");
 }
+function noteUse(path2) {
+  const now = /* @__PURE__ */ new Date();
+  try {
+    (0, import_node_fs2.utimesSync)(path2, now, now);
+  } catch (e) {
+    if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(e.code ?? "")) throw e;
+  }
+}
 var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, largest, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
@@ -386,8 +396,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve26, reject) => {
-    if (options5.signal?.aborted) return resolve26({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve27, reject) => {
+    if (options5.signal?.aborted) return resolve27({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -431,7 +441,7 @@ function run(command2, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve26(outcome);
+      else resolve27(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -5399,14 +5409,14 @@ var init_s3_blobs = __esm({
       }
       async fetch(name6, file3) {
         (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file3), { recursive: true });
-        const temporary = temporaryBeside(file3);
+        const temporary2 = temporaryBeside(file3);
         try {
-          const reply = await this.ask("GET", this.url(name6), {}, {}, temporary);
+          const reply = await this.ask("GET", this.url(name6), {}, {}, temporary2);
           if (reply.status === 404) return false;
-          (0, import_node_fs6.renameSync)(temporary, file3);
+          (0, import_node_fs6.renameSync)(temporary2, file3);
           return true;
         } finally {
-          (0, import_node_fs6.rmSync)(temporary, { force: true });
+          (0, import_node_fs6.rmSync)(temporary2, { force: true });
         }
       }
       async replace(name6, data, before) {
@@ -5524,7 +5534,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve26, reject) => {
+        return new Promise((resolve27, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5543,7 +5553,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve26({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve27({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5554,7 +5564,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve26({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve27({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5606,6 +5616,9 @@ function planSystemFile(of, organization, name6) {
   const below2 = kind === "etc" ? of.to ?? `${organization}/${file3}` : file3;
   const last = below2.slice(below2.lastIndexOf("/") + 1);
   if (!pattern.test(last)) return `'${last}' is no name for ${kind}: it should be like ${like}`;
+  const [first2 = ""] = below2.split("/");
+  if (kind === "etc" && denied.has(first2) && !configured.some((f) => below2.startsWith(`${f}/`)))
+    return `/etc/${first2} decides what runs as root or who may log in: no package has files there`;
   const own3 = [organization, name6, name6.toLowerCase().replaceAll("_", "-"), ...configured];
   if (kind === "etc" && !own3.some((f) => below2.startsWith(`${f}/`)))
     return `/etc/${below2} is in none of the folders that packages may configure: ${own3.map((f) => `/etc/${f}`).join(", ")}`;
@@ -5633,7 +5646,7 @@ function systemFilesOf(exports2) {
     };
   });
 }
-var systemFileKinds, systemFileKindNames, configured, isPath, conffilesOf;
+var systemFileKinds, systemFileKindNames, configured, denied, isPath, conffilesOf;
 var init_system_files = __esm({
   "ts-src/model/system-files.ts"() {
     "use strict";
@@ -5663,6 +5676,30 @@ var init_system_files = __esm({
     };
     systemFileKindNames = Object.keys(systemFileKinds);
     configured = ["default", "logrotate.d", "modprobe.d", "security/limits.d", "sysctl.d"];
+    denied = /* @__PURE__ */ new Set([
+      ...["apt", "dpkg", "alternatives", "ca-certificates", "ssl", "pki", "gnupg", "keyrings"],
+      ...[
+        "sudo",
+        "sudoers",
+        "sudoers.d",
+        "doas",
+        "doas.d",
+        "polkit",
+        "polkit-1",
+        "security",
+        "pam.d",
+        "pam",
+        "shadow",
+        "passwd"
+      ],
+      ...["ssh", "sshd", "dropbear", "skel", "profile", "profile.d", "bash", "zsh", "fish", "environment.d", "login.defs"],
+      ...["cron", "cron.d", "cron.hourly", "cron.daily", "cron.weekly", "cron.monthly", "anacron", "at", "crontab"],
+      ...["systemd", "udev", "init", "init.d", "rc.local", "rcS.d", "inittab", "runit", "sv", "network", "netplan"],
+      ...["NetworkManager", "dhcp", "wpa_supplicant", "resolvconf", "ppp", "iproute2", "nftables", "iptables"],
+      ...["ld.so.conf", "ld.so.conf.d", "ld.so.preload", "kernel", "initramfs-tools", "dracut", "grub.d", "modules-load.d"],
+      ...["dbus", "dbus-1", "apparmor", "apparmor.d", "selinux", "docker", "containerd", "containers", "binfmt.d"],
+      ...["tmpfiles.d", "sysusers.d", "xdg", "X11", "python3", "perl", "gdb", "git", "gitconfig"]
+    ]);
     isPath = (path2) => /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path2) && path2.split("/").every((p) => p !== "" && p !== "." && p !== "..");
     conffilesOf = (files) => files.map((f) => f.target).filter((path2) => path2.startsWith("/etc/"));
   }
@@ -7764,9 +7801,9 @@ function representYamlBinary(object3) {
   for (let index = 0; index < object3.length; index++) binary += String.fromCharCode(object3[index]);
   return btoa(binary);
 }
-function makeUtcDate(year, month2, day5, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date3 = new Date(Date.UTC(year, month2, day5, hour, minute, second, fraction));
-  date3.setUTCFullYear(year, month2, day5);
+function makeUtcDate(year, month, day7, hour2 = 0, minute = 0, second = 0, fraction = 0) {
+  const date3 = new Date(Date.UTC(year, month, day7, hour2, minute, second, fraction));
+  date3.setUTCFullYear(year, month, day7);
   return date3;
 }
 function resolveYamlTimestamp(source2) {
@@ -7774,25 +7811,25 @@ function resolveYamlTimestamp(source2) {
   if (match === null) match = YAML_TIMESTAMP_REGEXP.exec(source2);
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
-  const month2 = +match[2] - 1;
-  const day5 = +match[3];
+  const month = +match[2] - 1;
+  const day7 = +match[3];
   if (!match[4]) {
-    const date4 = makeUtcDate(year, month2, day5);
-    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month2 || date4.getUTCDate() !== day5) return NOT_RESOLVED;
+    const date4 = makeUtcDate(year, month, day7);
+    if (date4.getUTCFullYear() !== year || date4.getUTCMonth() !== month || date4.getUTCDate() !== day7) return NOT_RESOLVED;
     return date4;
   }
-  const hour = +match[4];
+  const hour2 = +match[4];
   const minute = +match[5];
   const second = +match[6];
   let fraction = 0;
-  if (hour > 23 || minute > 59 || second > 59) return NOT_RESOLVED;
+  if (hour2 > 23 || minute > 59 || second > 59) return NOT_RESOLVED;
   if (match[7]) {
     let value2 = match[7].slice(0, 3);
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date3 = makeUtcDate(year, month2, day5, hour, minute, second, fraction);
-  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month2 || date3.getUTCDate() !== day5) return NOT_RESOLVED;
+  const date3 = makeUtcDate(year, month, day7, hour2, minute, second, fraction);
+  if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day7) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
@@ -8681,22 +8718,22 @@ function readSingleQuotedScalar(state, nodeIndent, props) {
   if (state.input.charCodeAt(state.position) !== 39) return false;
   state.position++;
   const start3 = state.position;
-  let simple = true;
+  let simple2 = true;
   while (state.input.charCodeAt(state.position) !== 0) {
     const ch = state.input.charCodeAt(state.position);
     if (ch === 39) {
       if (state.input.charCodeAt(state.position + 1) === 39) {
-        simple = false;
+        simple2 = false;
         state.position += 2;
         continue;
       }
       const end2 = state.position;
       state.position++;
-      addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.SINGLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
+      addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.SINGLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple2);
       return true;
     }
     if (isEol(ch)) {
-      simple = false;
+      simple2 = false;
       readFlowScalarBreak(state, nodeIndent);
     } else if (state.position === state.lineStart && testDocumentSeparator(state)) throwError(state, "unexpected end of the document within a single quoted scalar");
     else if (ch !== 9 && ch < 32) throwError(state, "expected valid JSON character");
@@ -8708,17 +8745,17 @@ function readDoubleQuotedScalar(state, nodeIndent, props) {
   if (state.input.charCodeAt(state.position) !== 34) return false;
   state.position++;
   const start3 = state.position;
-  let simple = true;
+  let simple2 = true;
   while (state.input.charCodeAt(state.position) !== 0) {
     const ch = state.input.charCodeAt(state.position);
     if (ch === 34) {
       const end2 = state.position;
       state.position++;
-      addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.DOUBLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple);
+      addScalarEvent(state, start3, end2, props.anchorStart, props.anchorEnd, props.tagStart, props.tagEnd, SCALAR_STYLE.DOUBLE_QUOTED, CHOMPING_MODE.CLIP, -1, simple2);
       return true;
     }
     if (ch === 92) {
-      simple = false;
+      simple2 = false;
       const escaped2 = state.input.charCodeAt(++state.position);
       if (isEol(escaped2)) readFlowScalarBreak(state, nodeIndent);
       else if (isSimpleEscape(escaped2)) state.position++;
@@ -8732,7 +8769,7 @@ function readDoubleQuotedScalar(state, nodeIndent, props) {
         state.position++;
       }
     } else if (isEol(ch)) {
-      simple = false;
+      simple2 = false;
       readFlowScalarBreak(state, nodeIndent);
     } else if (state.position === state.lineStart && testDocumentSeparator(state)) throwError(state, "unexpected end of the document within a double quoted scalar");
     else if (ch !== 9 && ch < 32) throwError(state, "expected valid JSON character");
@@ -10190,7 +10227,7 @@ function sourceEntry(raw, fault3, versionText2 = () => void 0) {
     return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry = { type, url: url2 };
   if (version3 !== void 0 && version3 !== null && version3 !== "") {
-    const v = textOf2(version3, versionText2);
+    const v = textOf3(version3, versionText2);
     if (!isRefName(v)) return void fault3(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry.version = v;
   }
@@ -10214,7 +10251,7 @@ function releaseEntry(raw, repository2, fault3, versionText2) {
   if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
   if (version3 !== void 0 && version3 !== null) {
-    entry.version = textOf2(version3, versionText2);
+    entry.version = textOf3(version3, versionText2);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
       return void fault3(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
   }
@@ -10222,7 +10259,7 @@ function releaseEntry(raw, repository2, fault3, versionText2) {
   if (typeof tag === "string") entry.tag = tag;
   return entry;
 }
-var LocatedRepository, urlForms, textOf2;
+var LocatedRepository, urlForms, textOf3;
 var init_source_entry = __esm({
   "ts-src/read/source-entry.ts"() {
     "use strict";
@@ -10242,7 +10279,7 @@ var init_source_entry = __esm({
       }
     };
     urlForms = "https, http, ssh, git or file, user@host:path, or a path";
-    textOf2 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
+    textOf3 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
   }
 });
 
@@ -10342,9 +10379,9 @@ function assertNever(_x) {
 }
 function assert(_) {
 }
-function getEnumValues(entries) {
-  const numericValues = Object.values(entries).filter((v) => typeof v === "number");
-  const values = Object.entries(entries).filter(([k, _]) => numericValues.indexOf(+k) === -1).map(([_, v]) => v);
+function getEnumValues(entries2) {
+  const numericValues = Object.values(entries2).filter((v) => typeof v === "number");
+  const values = Object.entries(entries2).filter(([k, _]) => numericValues.indexOf(+k) === -1).map(([_, v]) => v);
   return values;
 }
 function joinValues(array2, separator = "|") {
@@ -10609,8 +10646,8 @@ function optionalKeys(shape2) {
 }
 function pick2(schema5, mask) {
   const currDef = schema5._zod.def;
-  const checks = currDef.checks;
-  const hasChecks = checks && checks.length > 0;
+  const checks2 = currDef.checks;
+  const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(".pick() cannot be used on object schemas containing refinements");
   }
@@ -10632,8 +10669,8 @@ function maskedKeys(schema5, mask) {
 }
 function omit(schema5, mask) {
   const currDef = schema5._zod.def;
-  const checks = currDef.checks;
-  const hasChecks = checks && checks.length > 0;
+  const checks2 = currDef.checks;
+  const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(".omit() cannot be used on object schemas containing refinements");
   }
@@ -10646,8 +10683,8 @@ function extend(schema5, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to extend: expected a plain object");
   }
-  const checks = schema5._zod.def.checks;
-  const hasChecks = checks && checks.length > 0;
+  const checks2 = schema5._zod.def.checks;
+  const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     const existingShape = sourceShape(schema5);
     for (const key of Reflect.ownKeys(shape2)) {
@@ -10691,8 +10728,8 @@ function merge(a, b) {
 }
 function partial(Class2, schema5, mask, name6 = "partial") {
   const currDef = schema5._zod.def;
-  const checks = currDef.checks;
-  const hasChecks = checks && checks.length > 0;
+  const checks2 = currDef.checks;
+  const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(`.${name6}() cannot be used on object schemas containing refinements`);
   }
@@ -12411,24 +12448,24 @@ var init_schemas = __esm({
       inst._zod.bag = inst._zod.bag || {};
       inst._zod.version = version2;
       const defChecks = inst._zod.def.checks;
-      const checks = inst._zod.traits.has("$ZodCheck") ? [inst, ...defChecks ?? []] : defChecks?.length ? [...defChecks] : [];
-      for (const ch of checks) {
+      const checks2 = inst._zod.traits.has("$ZodCheck") ? [inst, ...defChecks ?? []] : defChecks?.length ? [...defChecks] : [];
+      for (const ch of checks2) {
         for (const fn2 of ch._zod.onattach) {
           fn2(inst);
         }
       }
-      if (checks.length === 0) {
+      if (checks2.length === 0) {
         (_a3 = inst._zod).deferred ?? (_a3.deferred = []);
         inst._zod.deferred?.push(() => {
           inst._zod.run = inst._zod.parse;
         });
       } else {
-        const runChecks = (payload, checks2, ctx) => {
+        const runChecks = (payload, checks3, ctx) => {
           if (payload.memo)
             return payload;
           let isAborted = aborted(payload);
           let asyncResult;
-          for (const ch of checks2) {
+          for (const ch of checks3) {
             if (ch._zod.def.when) {
               if (explicitlyAborted(payload))
                 continue;
@@ -12474,7 +12511,7 @@ var init_schemas = __esm({
             canary.aborted = true;
             return canary;
           }
-          const checkResult = runChecks(payload, checks, ctx);
+          const checkResult = runChecks(payload, checks2, ctx);
           if (checkResult instanceof Promise) {
             if (ctx.async === false)
               throw new $ZodAsyncError();
@@ -12499,9 +12536,9 @@ var init_schemas = __esm({
           if (result2 instanceof Promise) {
             if (ctx.async === false)
               throw new $ZodAsyncError();
-            return result2.then((result3) => runChecks(result3, checks, ctx));
+            return result2.then((result3) => runChecks(result3, checks2, ctx));
           }
-          return runChecks(result2, checks, ctx);
+          return runChecks(result2, checks2, ctx);
         };
       }
     }, {
@@ -13584,7 +13621,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve26) {
+function isRecursive(inst, stack, resolve27) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13594,7 +13631,7 @@ function isRecursive(inst, stack, resolve26) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve26);
+      const answer3 = isRecursive(child, stack, resolve27);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -13605,7 +13642,7 @@ function isRecursive(inst, stack, resolve26) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve26) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve27) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -13669,7 +13706,7 @@ function isRecursive(inst, stack, resolve26) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve26 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve27 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -13754,15 +13791,15 @@ var init_memoizer = __esm({
     PROVEN = 2;
     open2 = [];
     memo = {
-      alloc(_inst, payload, empty) {
+      alloc(_inst, payload, empty2) {
         const bucket = handoff;
         if (!bucket)
-          return empty;
+          return empty2;
         handoff = void 0;
-        const entry = { value: empty, issues: null };
+        const entry = { value: empty2, issues: null };
         bucket.set(payload.value, entry);
         open2.push(entry);
-        return empty;
+        return empty2;
       },
       guard(inst) {
         var _a3;
@@ -16081,10 +16118,10 @@ function record(keyType, valueType, params) {
   });
 }
 function _enum(values, params) {
-  const entries = Array.isArray(values) ? Object.fromEntries(values.map((v) => [v, v])) : values;
+  const entries2 = Array.isArray(values) ? Object.fromEntries(values.map((v) => [v, v])) : values;
   return new ZodEnum({
     type: "enum",
-    entries,
+    entries: entries2,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -17372,6 +17409,10 @@ var init_distro = __esm({
         stop_dependents: boolean3().default(false).describe("A failing test stops what depends on its package"),
         skip: array(glob).default([]).describe("Packages whose tests are not run")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
+      state: strictObject({
+        size: size2.optional().describe("What may be made again is kept within so much; left out: 40G"),
+        days: number3().min(0).default(30).describe("What was not used for so many days goes")
+      }).default({ days: 30 }).describe("What a machine keeps between builds"),
       images: record(name2, imageSchema).default({}).describe("Docker images, disks and AMIs made from a channel"),
       signing_key: union([fingerprint, array(fingerprint).min(1).max(4)]).optional().describe(
         "Several: each signs, so that robots that know any of them can update. Left out: one is made on first use"
@@ -17383,9 +17424,9 @@ var init_distro = __esm({
 
 // ts-src/read/distro-images.ts
 function imageReferences(distro, locator, file3) {
-  const faults4 = [];
+  const faults5 = [];
   for (const [name6, image2] of Object.entries(distro.images)) {
-    const fault3 = (code, message, path2, hint) => faults4.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
+    const fault3 = (code, message, path2, hint) => faults5.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
     const invalid = (message, path2, hint) => fault3("distro-invalid", `images.${name6}${message}`, path2, hint);
     const known3 = (what, value2, names4, path2) => {
       if (names4.includes(value2)) return true;
@@ -17427,7 +17468,7 @@ function imageReferences(distro, locator, file3) {
     twice("files", image2.files, (f) => f.to);
     twice("services", image2.services, String);
   }
-  return faults4;
+  return faults5;
 }
 function checkPlatform(distro, name6, distributionName, known3, invalid) {
   const image2 = distro.images[name6];
@@ -17493,12 +17534,12 @@ function parseDistro(text8, file3) {
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(
-      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3))
+      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults2(issue2, [], parsed2.value, locator, file3))
     );
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
-function faults(issue2, prefix, root, locator, file3) {
+function faults2(issue2, prefix, root, locator, file3) {
   const path2 = [...prefix, ...issue2.path];
   const where = path2.length ? path2.map(String).join(".") : "the file";
   const fault3 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at2), hint });
@@ -17813,11 +17854,11 @@ function typeOf2(name6) {
   const known3 = Object.hasOwn(mediaTypes, end2) ? mediaTypes[end2] : void 0;
   return { "content-type": known3 ?? "text/plain; charset=utf-8" };
 }
-var import_node_crypto9, import_promises7, forever, short2, leaseFile, lasting2, S3Endpoint, mediaTypes;
+var import_node_crypto10, import_promises7, forever, short2, leaseFile, lasting2, S3Endpoint, mediaTypes;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
-    import_node_crypto9 = require("node:crypto");
+    import_node_crypto10 = require("node:crypto");
     import_promises7 = require("node:timers/promises");
     init_process();
     init_s3_blobs();
@@ -17847,7 +17888,7 @@ var init_s3_endpoint = __esm({
        * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
        */
       async during(purpose, work2) {
-        const me2 = (0, import_node_crypto9.randomBytes)(8).toString("hex");
+        const me2 = (0, import_node_crypto10.randomBytes)(8).toString("hex");
         if (!await this.take(purpose, me2)) return void 0;
         try {
           return await work2();
@@ -18024,7 +18065,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs106 = require("node:fs");
+var import_node_fs109 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -18431,29 +18472,77 @@ async function withMutex(path2, work2, waiting2) {
   try {
     return await work2();
   } finally {
-    release2();
+    void release2();
   }
 }
-function holdMutex(path2, waiting2) {
+async function holdMutex(path2, waiting2) {
+  const release2 = await hold(path2, ["--exclusive"], waiting2);
+  if (!release2) throw new Error(`flock refused ${path2}`);
+  return release2;
+}
+async function shareMutex(path2, waiting2) {
+  const release2 = await hold(path2, ["--shared"], waiting2);
+  if (!release2) throw new Error(`flock refused ${path2}`);
+  return release2;
+}
+var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
+var taken = 99;
+function hold(path2, kind, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve26, reject) => {
-    const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "cat"], {
-      stdio: ["pipe", "pipe", "inherit"],
+  return new Promise((resolve27, reject) => {
+    const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true
     });
+    let words5 = "";
+    holder2.stderr.on("data", (chunk) => words5 += chunk.toString("utf8"));
     const timer = waiting2 && setTimeout(waiting2, 1e3);
+    const refused3 = (code) => {
+      clearTimeout(timer);
+      if (code === taken) resolve27(void 0);
+      else reject(lockFault(path2, words5, code));
+    };
     holder2.on("error", reject);
-    holder2.on("exit", (code) => reject(new Error(`flock ended with ${code}`)));
+    holder2.on("close", refused3);
     holder2.stdin.on("error", () => void 0);
     holder2.stdin.write("\n");
     holder2.stdout.once("data", () => {
       clearTimeout(timer);
-      holder2.removeAllListeners("exit");
+      holder2.off("close", refused3);
       holder2.unref();
-      for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve26(() => void holder2.stdin.end());
+      for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
+      resolve27(() => letGo(holder2));
     });
   });
+}
+function letGo(holder2) {
+  if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve27) => {
+    holder2.ref();
+    holder2.once("exit", () => resolve27());
+    holder2.stdin.end();
+  });
+}
+var faults = [
+  [/Permission denied/, "EACCES"],
+  [/Read-only file system/, "EROFS"],
+  [/No space left on device/, "ENOSPC"],
+  [/Disk quota exceeded/, "EDQUOT"],
+  [/No locks available/, "ENOLCK"],
+  [/Function not implemented|not supported/, "ENOTSUP"],
+  [/Is a directory/, "EISDIR"],
+  [/Not a directory/, "ENOTDIR"],
+  [/Too many levels of symbolic links/, "ELOOP"],
+  [/File name too long/, "ENAMETOOLONG"],
+  [/No such file or directory/, "ENOENT"],
+  [/Operation not permitted/, "EPERM"],
+  [/Bad file descriptor|Input\/output error/, "EIO"]
+];
+function lockFault(path2, words5, code) {
+  const said = words5.trim().split("\n").pop() ?? "";
+  const known3 = faults.find(([pattern]) => pattern.test(said));
+  const message = `can't lock ${path2}: ${said || `flock ended with ${code}`}`;
+  return Object.assign(new Error(message), known3 ? { code: known3[1], path: path2 } : {});
 }
 
 // ts-src/store/file-blobs.ts
@@ -18531,8 +18620,8 @@ var FileBlobs = class {
         continue;
       }
       try {
-        const { size: size3, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name6));
-        yield { name: name6, size: size3, modified: mtimeMs };
+        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs5.statSync)(this.path(name6));
+        yield { name: name6, size: size3, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
       } catch (e) {
         if (!isMissing(e)) throw e;
       }
@@ -18574,17 +18663,17 @@ function olderThanADay(path2) {
   }
 }
 function copyWhole(from, to, sync) {
-  const temporary = temporaryBeside(to);
+  const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs5.copyFileSync)(from, temporary);
+    (0, import_node_fs5.copyFileSync)(from, temporary2);
     if (sync) {
-      const handle = (0, import_node_fs5.openSync)(temporary, "r");
+      const handle = (0, import_node_fs5.openSync)(temporary2, "r");
       (0, import_node_fs5.fsyncSync)(handle);
       (0, import_node_fs5.closeSync)(handle);
     }
-    (0, import_node_fs5.renameSync)(temporary, to);
+    (0, import_node_fs5.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs5.rmSync)(temporary, { force: true });
+    (0, import_node_fs5.rmSync)(temporary2, { force: true });
   }
 }
 
@@ -18652,7 +18741,8 @@ var Store = class {
     if (this.sizeHere(this.own(this.object(digest4))) !== size3 || !await this.isSound(digest4))
       await this.blobs.putFile(this.own(this.object(digest4)), file3);
     const local2 = this.blobs.local(this.own(this.object(digest4)));
-    if (!local2) this.cacheFile(file3, digest4);
+    if (local2) noteUse(local2);
+    else this.cacheFile(file3, digest4);
     this.verified.add(digest4);
     return stored2;
   }
@@ -18719,6 +18809,7 @@ var Store = class {
       if (!exists(local2) && (this.blobs.local(name6) !== void 0 || !await this.blobs.fetch(name6, local2))) continue;
       if (await sha256File(local2) === file3.sha256) {
         this.verified.add(file3.sha256);
+        if (this.blobs.local(name6) === void 0) noteUse(local2);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
@@ -18866,6 +18957,11 @@ async function openStore(uri, root, state, untrusted) {
   }
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
+}
+function isOwnStore(uri, root, state) {
+  if (!uri.startsWith("file:")) return false;
+  const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+  return `${(0, import_node_path7.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`);
 }
 var memoryOf = (folder2, state) => `${(0, import_node_path7.resolve)(folder2)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`) ? void 0 : (0, import_node_path7.join)(state, "stores", sha256((0, import_node_path7.resolve)(folder2)).slice(0, 16));
 
@@ -19029,18 +19125,38 @@ init_digest();
 
 // ts-src/inspect/comments.ts
 function withoutComments(path2, text8) {
+  if (text8.length > mostText) return void 0;
   const name6 = path2.slice(path2.lastIndexOf("/") + 1);
   if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name6)) return withoutC(text8);
   if (name6.endsWith(".cmake") || name6 === "CMakeLists.txt") return withoutCMake(text8);
   if (name6.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text8)) return withoutPython(text8);
   return void 0;
 }
-var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
+var mostText = 2 << 20;
+var isBlank = (c) => c === " " || c === "	";
+function trimmedEnd(text8, trims) {
+  let end2 = text8.length;
+  while (end2 > 0 && trims(text8[end2 - 1])) end2--;
+  return text8.slice(0, end2);
+}
+var withoutLastLines = (text8) => trimmedEnd(text8, (c) => c === "\n");
+function trimmed(text8) {
+  const lines = text8.split("\n").map((line2) => trimmedEnd(line2, isBlank)).join("\n");
+  return lines.endsWith("\n") ? `${withoutLastLines(lines)}
+` : lines;
+}
+var continuesComment = (line2) => {
+  const end2 = trimmedEnd(line2, isBlank);
+  const comment = end2.endsWith("\\") ? end2.indexOf("//") : -1;
+  return comment >= 0 && comment < end2.length - 1;
+};
 function withoutC(text8) {
-  if (text8.includes("\r") || text8.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text8)) return void 0;
+  if (text8.includes("\r") || text8.includes("??/") || text8.split("\n").slice(0, -1).some(continuesComment))
+    return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
+  let end2 = -1;
   for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
@@ -19052,8 +19168,8 @@ function withoutC(text8) {
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block7 = found2.startsWith("/*");
     if (!block7 && !found2.startsWith("//")) continue;
-    const end2 = text8.indexOf("\n", token3.lastIndex);
-    if (block7 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2 < 0 ? text8.length : end2))) continue;
+    if (end2 < token3.lastIndex) end2 = (text8.indexOf("\n", token3.lastIndex) + 1 || text8.length + 1) - 1;
+    if (block7 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2))) continue;
     out += text8.slice(at2, m.index) + (block7 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
@@ -19085,18 +19201,20 @@ function withoutPython(text8) {
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
+  const second = text8.indexOf("\n") + 1;
   for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
     const begin = text8.lastIndexOf("\n", m.index - 1) + 1;
-    const first2 = begin === 0 || text8.indexOf("\n") + 1 === begin;
+    const first2 = begin === 0 || second === begin;
     if (/\b[rR]?[fFtT][rR]?["']/.test(text8.slice(begin, m.index))) return void 0;
     if (text8.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
     out += text8.slice(at2, begin);
     at2 = Math.min(token3.lastIndex + 1, text8.length);
   }
-  return (out + text8.slice(at2)).replace(/\n*$/, "\n");
+  return `${withoutLastLines(out + text8.slice(at2))}
+`;
 }
 
 // ts-src/inspect/elf.ts
@@ -19253,17 +19371,30 @@ function bindingText(binding) {
 // ts-src/inspect/for-people.ts
 var textFile = /\/share\/[^/]+\/(README|CHANGELOG|CHANGES|HISTORY|NEWS|AUTHORS|CONTRIBUTORS|CONTRIBUTING|CODE_OF_CONDUCT|QUALITY_DECLARATION|LICEN[CS]E|COPYING|NOTICE|TODO)(-[\w.-]+)?(\.(md|rst|txt|html|adoc))?$/i;
 var textFolder = /\/share\/(doc|man|info|licenses)\/|\/share\/[^/]+\/(docs?|licen[cs]es)\//;
-function isForPeople(path2, code) {
-  const inFolder = textFolder.test(path2);
-  if (!inFolder && !textFile.test(path2)) return false;
-  if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
-  return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
-}
-var containsName = (text8, name6) => {
-  for (let at2 = text8.indexOf(name6); at2 >= 0; at2 = text8.indexOf(name6, at2 + 1)) {
-    if (!/[\w.-]/.test(text8[at2 - 1] ?? " ") && !/[\w.-]/.test(text8[at2 + name6.length] ?? " ")) return true;
+var NamedFiles = class {
+  words = /* @__PURE__ */ new Set();
+  everything;
+  /** A folder of documents is named. */
+  documents;
+  /** Undefined: there is too much of it to be read. Then every file counts as named. */
+  constructor(code) {
+    for (const [word3] of code?.matchAll(/[\w.-]+/g) ?? []) this.words.add(word3);
+    this.everything = code === void 0;
+    this.documents = code === void 0 || /\bshare\/\S{0,200}\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
   }
-  return false;
+  /** Whether a name is there as a word of its own. One that no word can be counts as named. */
+  has(name6) {
+    return this.everything || this.words.has(name6) || !/^[\w.-]+$/.test(name6);
+  }
+  /**
+   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads it.
+   * Where the package's text names the file, or a folder of documents, it counts like any other file.
+   */
+  isForPeople(path2) {
+    const inFolder = textFolder.test(path2);
+    if (!inFolder && !textFile.test(path2)) return false;
+    return !this.has(path2.slice(path2.lastIndexOf("/") + 1)) && !(inFolder && this.documents);
+  }
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
 function visibleMetadata(text8) {
@@ -19291,7 +19422,7 @@ function visibleManifest(xml) {
     const m = token.exec(xml);
     if (!m) return void 0;
     at2 = token.lastIndex;
-    const [found2, closing, name6, attributes, empty] = m;
+    const [found2, closing, name6, attributes, empty2] = m;
     if (name6 !== void 0) {
       const own3 = open3.length === 1 && open3[0] === "package" && forPeople.has(name6);
       if (closing) {
@@ -19300,11 +19431,11 @@ function visibleManifest(xml) {
         else if (open3.length < skipped) skipped = 0;
         continue;
       }
-      if (!skipped && !(own3 && empty)) {
+      if (!skipped && !(own3 && empty2)) {
         if (own3) skipped = open3.length + 1;
-        else out += `<${name6}${plainAttributes(attributes ?? "")}${empty ? "/" : ""}>`;
+        else out += `<${name6}${plainAttributes(attributes ?? "")}${empty2 ? "/" : ""}>`;
       }
-      if (!empty) open3.push(name6);
+      if (!empty2) open3.push(name6);
     } else if (found2.startsWith("<![CDATA[")) {
       if (!skipped) out += found2;
     } else if (!found2.startsWith("<") && !skipped) out += found2.trim() ? found2.trim().replace(/\s+/g, " ") : "";
@@ -19317,10 +19448,9 @@ var plainAttributes = (text8) => text8.replace(/"[^"]*"|'[^']*'|\s+/g, (part) =>
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = installedFiles(stage);
-  const cmakeText = files.filter((f) => f.path.endsWith(".cmake") && f.link === void 0).map((f) => readHeld(stage, f.path).toString("utf8")).join("\n");
   const context = {
-    cmakeText,
-    codeText: textThatBuildsRead(stage, files),
+    cmake: new NamedFiles(textOf(stage, files, /\.cmake$/)),
+    read: new NamedFiles(textOf(stage, files, /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//)),
     paths: new Set(files.map((f) => f.path))
   };
   let loads = false;
@@ -19332,7 +19462,7 @@ function describe(stage) {
     }
     const data = readHeld(stage, f.path);
     const elf = readElf(data);
-    const binary = elf && describeBinary(f, data, elf, cmakeText);
+    const binary = elf && describeBinary(f, data, elf, context.cmake);
     loads ||= binary?.loads ?? callsForeignCode(f, data);
     offers ||= binary?.offers ?? false;
     return binary?.part ?? describeText(f, data, elf !== void 0, context);
@@ -19359,7 +19489,7 @@ function installedFiles(stage) {
   return files;
 }
 var whole2 = ({ mode }, text8) => `${mode} ${text8}`;
-function describeBinary(f, data, elf, cmakeText) {
+function describeBinary(f, data, elf, cmake2) {
   const full = whole2(f, sha256(data));
   const entire = { path: f.path, full, code: full, api: full, tool: full };
   if (elf.kind === "library") {
@@ -19369,32 +19499,32 @@ function describeBinary(f, data, elf, cmakeText) {
     return { part: { ...entire, api: text8, tool: text8, symbols }, loads: false, offers: false };
   }
   if (elf.kind !== "program") return void 0;
-  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, (0, import_node_path9.basename)(f.path));
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path9.basename)(f.path));
   return offered ? { part: entire, loads: true, offers: true } : { part: { ...entire, api: whole2(f, "a program") }, loads: true, offers: false };
 }
 function callsForeignCode({ path: path2, mode }, data) {
   if (!path2.endsWith(".py") && !(mode && data.subarray(0, 2).toString() === "#!")) return false;
-  return /\b(ctypes|cffi|cppyy)\b/.test(data.toString("utf8"));
+  return data.length > mostText2 || /\b(ctypes|cffi|cppyy)\b/.test(data.toString("utf8"));
 }
-function describeText(f, data, isElf, { cmakeText, codeText, paths: paths2 }) {
+function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths2 }) {
   const { path: path2 } = f;
   const full = whole2(f, sha256(data));
-  const plain2 = isElf ? void 0 : withoutComments(path2, data.toString("latin1"));
-  const code = plain2 === void 0 ? full : whole2(f, sha256(`without comments ${plain2}`));
-  const seen = (text8) => ({ path: path2, full, code: text8, api: text8, tool: text8 });
+  const text8 = isElf || data.length > mostText2 ? void 0 : data;
+  const plain3 = text8 && plainly(() => withoutComments(path2, text8.toString("latin1")));
+  const code = plain3 === void 0 ? full : whole2(f, sha256(`without comments ${plain3}`));
+  const seen = (of) => ({ path: path2, full, code: of, api: of, tool: of });
   if (path2.endsWith(".pyc")) {
     const source2 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
     return seen(paths2.has(source2) ? void 0 : code);
   }
   if (/\/share\/[^/]+\/package\.xml$/.test(path2)) {
-    const visible = visibleManifest(data.toString("utf8"));
+    const visible = text8 && plainly(() => visibleManifest(text8.toString("utf8")));
     return seen(visible === void 0 ? full : whole2(f, sha256(`visible ${visible}`)));
   }
   if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path2))
-    return seen(whole2(f, sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
-  if (!isElf && isForPeople(path2, codeText)) return seen(void 0);
-  if (dataFolders.test(path2) && !containsName(cmakeText, (0, import_node_path9.basename)(path2)))
-    return { path: path2, full, code, api: void 0, tool: code };
+    return seen(text8 ? whole2(f, sha256(`visible ${visibleMetadata(text8.toString("utf8"))}`)) : full);
+  if (!isElf && read3.isForPeople(path2)) return seen(void 0);
+  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path9.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
   return seen(code);
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
@@ -19416,8 +19546,28 @@ function interfaceOf({ parts: parts2, loads, offers }) {
     offers
   };
 }
-function textThatBuildsRead(stage, files) {
-  return files.filter((f) => f.link === void 0 && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path)).map((f) => readHeld(stage, f.path)).filter((data) => !data.subarray(0, 4096).includes(0)).map((data) => data.toString("latin1")).join("\n");
+var mostText2 = 4 << 20;
+var mostTextInAll = 16 << 20;
+function plainly(work2) {
+  try {
+    return work2();
+  } catch (e) {
+    if (e instanceof RangeError) return void 0;
+    throw e;
+  }
+}
+function textOf(stage, files, pattern) {
+  const texts = [];
+  let bytes = 0;
+  for (const { path: path2, link } of files) {
+    if (link !== void 0 || !pattern.test(path2)) continue;
+    const data = readHeld(stage, path2);
+    if (data.subarray(0, 4096).includes(0)) continue;
+    bytes += data.length;
+    if (bytes > mostTextInAll) return void 0;
+    texts.push(data.toString("latin1"));
+  }
+  return texts.join("\n");
 }
 
 // ts-src/io/deb.ts
@@ -19739,9 +19889,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words5.length < 1e4) words5 += text8;
   });
-  const ended = new Promise((resolve26, reject) => {
+  const ended = new Promise((resolve27, reject) => {
     child.on("error", reject);
-    child.on("close", resolve26);
+    child.on("close", resolve27);
   });
   ended.catch(() => void 0);
   try {
@@ -19780,20 +19930,20 @@ var below = (path2, folder2) => path2 === folder2 || path2.startsWith(folder2 ==
 var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
 var told2 = 10;
 function memberFaults(members2, allowed) {
-  const faults4 = [];
+  const faults5 = [];
   const seen = /* @__PURE__ */ new Map();
   for (const m of members2) {
-    if (faults4.length >= told2) break;
+    if (faults5.length >= told2) break;
     const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
-    if (fault3 !== void 0) faults4.push(`${shown2(m.path)} ${fault3}`);
+    if (fault3 !== void 0) faults5.push(`${shown2(m.path)} ${fault3}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
-    if (faults4.length >= told2) break;
+    if (faults5.length >= told2) break;
     const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault3 !== void 0) faults4.push(`${shown2(m.path)} ${fault3}`);
+    if (fault3 !== void 0) faults5.push(`${shown2(m.path)} ${fault3}`);
   }
-  return faults4;
+  return faults5;
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
@@ -19905,32 +20055,32 @@ async function readDeb(file3, policy2, begin = () => void 0) {
   control.members.delete("control");
   return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
-function refuse(faults4) {
-  if (faults4.length) throw new PackageFileError(faults4.join("; "));
+function refuse(faults5) {
+  if (faults5.length) throw new PackageFileError(faults5.join("; "));
 }
 function controlText(parts2) {
   const members2 = /* @__PURE__ */ new Map();
-  const faults4 = [];
+  const faults5 = [];
   for (const { member, data } of parts2) {
     const { path: path2, kind } = member;
     if (path2 === "" && kind === "folder") continue;
     if (kind !== "file" || !controlMembers.has(path2))
-      faults4.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
-    else if (members2.has(path2)) faults4.push(`its control part has ${JSON.stringify(path2)} twice`);
+      faults5.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
+    else if (members2.has(path2)) faults5.push(`its control part has ${JSON.stringify(path2)} twice`);
     else if (path2 === "conffiles" && !conffilesText.test(data.toString("utf8")))
-      faults4.push('its control part has "conffiles", which dpkg would obey');
+      faults5.push('its control part has "conffiles", which dpkg would obey');
     else members2.set(path2, data.toString("utf8"));
   }
-  return { text: members2.get("control") ?? "", members: members2, faults: faults4 };
+  return { text: members2.get("control") ?? "", members: members2, faults: faults5 };
 }
 function controlFaults(control, policy2) {
   const fields = fieldsOf(control);
   if (typeof fields === "string") return [fields];
-  const faults4 = [];
+  const faults5 = [];
   const wants = (field, value2) => {
     const is = fields.get(field) ?? "";
     if (value2 !== void 0 && is !== value2)
-      faults4.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
+      faults5.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
   };
   wants("Package", policy2.package);
   wants("Version", policy2.version);
@@ -19939,8 +20089,8 @@ function controlFaults(control, policy2) {
   wants("Conflicts", policy2.conflicts?.join(", "));
   wants("Replaces", policy2.replaces?.join(", "));
   for (const field of fields.keys())
-    if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
-  return faults4;
+    if (!controlFields.has(field)) faults5.push(`its control file has the field ${JSON.stringify(field)}`);
+  return faults5;
 }
 function fieldsOf(text8) {
   const fields = /* @__PURE__ */ new Map();
@@ -20372,8 +20522,8 @@ function compareParts2(a, b) {
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
 function versionAbove(version3, stamp, highest2) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain2 = version3.replace(/^\d+:/, "");
-  const head = stampIn2.exec(plain2)?.[1] ?? `${plain2}.`;
+  const plain3 = version3.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain3)?.[1] ?? `${plain3}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest2));
   const last = stampIn2.exec(highest2);
@@ -20494,18 +20644,18 @@ function matcher(patterns2) {
 // ts-src/plan/settings.ts
 var nothing = Object.freeze({});
 function settingsFinder(distro) {
-  const entries = Object.entries(distro.package_settings).map(([pattern, settings3]) => ({
+  const entries2 = Object.entries(distro.package_settings).map(([pattern, settings3]) => ({
     pattern,
     settings: settings3,
     matches: matcher([pattern])
   }));
-  if (!entries.length) return Object.assign(() => nothing, { any: false });
+  if (!entries2.length) return Object.assign(() => nothing, { any: false });
   const known3 = /* @__PURE__ */ new Map();
   return Object.assign(
     (name6) => {
       let found2 = known3.get(name6);
       if (!found2) {
-        const matching = entries.filter((e) => e.matches(name6)).sort((a, b) => Number(a.pattern === name6) - Number(b.pattern === name6) || compare(a.pattern, b.pattern));
+        const matching = entries2.filter((e) => e.matches(name6)).sort((a, b) => Number(a.pattern === name6) - Number(b.pattern === name6) || compare(a.pattern, b.pattern));
         known3.set(
           name6,
           found2 = matching.reduce(
@@ -21417,8 +21567,8 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain2 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
-    const dependents = inverse(plain2);
+    const plain3 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const dependents = inverse(plain3);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
       let found2 = above2.get(from);
@@ -21645,7 +21795,7 @@ function testCycles(evaluated) {
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
   const sets = cycles(settled2.map((list9, n) => n < count3 ? [...list9, ...tested[n]] : list9));
-  const plain2 = doubled(
+  const plain3 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
   );
@@ -21654,7 +21804,7 @@ function testCycles(evaluated) {
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
       for (const to of from < count3 ? tested[from] : []) {
-        const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
+        const back = members2.has(to) ? shortest(plain3, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
     }
@@ -21743,10 +21893,10 @@ function addSystemFiles(planned2, p, resolver, distro, distroFile) {
 }
 function nameClashes(planned2, distro, distribution3) {
   const diagnostics = [];
-  const taken2 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
+  const taken3 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
   for (const { planned: p, file: file3 } of planned2) {
-    const other = taken2.get(p.debian);
-    taken2.set(p.debian, other ?? `'${p.name}'`);
+    const other = taken3.get(p.debian);
+    taken3.set(p.debian, other ?? `'${p.name}'`);
     if (other === void 0) continue;
     const message = `'${p.name}' and ${other} would both be the Debian package ${p.debian}`;
     diagnostics.push(
@@ -22225,13 +22375,13 @@ function makePlan(input) {
   };
 }
 function checkSuites(scopes, file3, diagnostics) {
-  const taken2 = /* @__PURE__ */ new Map();
+  const taken3 = /* @__PURE__ */ new Map();
   for (const scope2 of scopes) {
     for (const target2 of scope2.targets) {
       const suite2 = channelSuite(scope2.distribution, target2);
       const id = scopeId(scope2.distribution, target2);
-      const other = taken2.get(suite2);
-      if (other === void 0) taken2.set(suite2, id);
+      const other = taken3.get(suite2);
+      if (other === void 0) taken3.set(suite2, id);
       else
         diagnostics.push(
           error(
@@ -22284,7 +22434,7 @@ init_urls();
 var named2 = /* @__PURE__ */ new Set();
 var prefixes = [];
 var settled = false;
-var plainUrl = (url2) => url2.replace(/^([a-z+]+:\/\/)[^/@]*@/i, "$1").replace(/^([a-z+]+:\/\/[^/]*)/i, (host2) => host2.toLowerCase()).replace(/(\.git)?\/*$/, "");
+var plainUrl = (url2) => url2.replace(/^([a-z+]+:\/\/)[^/]*@/i, "$1").replace(/^([a-z+]+:\/\/[^/]*)/i, (host2) => host2.toLowerCase()).replace(/(\.git)?\/*$/, "");
 function nameRepositories(urls, submodules = []) {
   if (settled) return;
   for (const url2 of urls) named2.add(plainUrl(url2));
@@ -22300,11 +22450,11 @@ function mayUseCredentials(url2, submodule) {
 }
 var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host2);
 function loginOf(url2) {
-  const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url2);
+  const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
   const [, scheme, user2, host2, path2] = m;
-  const plain2 = `${scheme}://${host2}${path2}`;
-  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain2 };
+  const plain3 = `${scheme}://${host2}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain3 };
   const colon = user2.indexOf(":");
   const decoded3 = (text8) => {
     try {
@@ -22314,7 +22464,7 @@ function loginOf(url2) {
     }
   };
   return {
-    plain: plain2,
+    plain: plain3,
     login: {
       env: {
         SLIPWAY_URL_USER: decoded3(colon < 0 ? user2 : user2.slice(0, colon)),
@@ -22414,11 +22564,11 @@ var settings = [
 ];
 function withSettings(env, added) {
   const first2 = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
-  const entries = added.flatMap(([key, value2], i) => [
+  const entries2 = added.flatMap(([key, value2], i) => [
     [`GIT_CONFIG_KEY_${first2 + i}`, key],
     [`GIT_CONFIG_VALUE_${first2 + i}`, value2]
   ]);
-  return { ...env, ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first2 + added.length) };
+  return { ...env, ...Object.fromEntries(entries2), GIT_CONFIG_COUNT: String(first2 + added.length) };
 }
 var ssh = "ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 var environment = () => ({
@@ -22440,13 +22590,13 @@ var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 var waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
 var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
-var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? redacted(url2);
+var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url2)?.[1] ?? redacted(url2);
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
-  const { plain: plain2, login: login2 } = loginOf(url2);
+  const { plain: plain3, login: login2 } = loginOf(url2);
   const env = environment();
-  if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
-  return { url: plain2, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
+  if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
+  return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
@@ -22467,7 +22617,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve26) => setTimeout(resolve26, seconds * 1e3));
+    await new Promise((resolve27) => setTimeout(resolve27, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -22583,15 +22733,15 @@ async function checkoutRef(folder2, ref2, state) {
   const kept3 = (0, import_node_path14.join)(state, "refs", commit2);
   if (!exists(kept3)) {
     (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(state, "refs"), { recursive: true });
-    const temporary = temporaryBeside(kept3);
-    const out = await checkout({ gitDir }, commit2, temporary);
+    const temporary2 = temporaryBeside(kept3);
+    const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs14.renameSync)(temporary, kept3);
+      (0, import_node_fs14.renameSync)(temporary2, kept3);
     } catch {
-      (0, import_node_fs14.rmSync)(temporary, { recursive: true, force: true });
+      (0, import_node_fs14.rmSync)(temporary2, { recursive: true, force: true });
     }
-  }
+  } else noteUse(kept3);
   return good({ folder: kept3, top, commit: commit2 });
 }
 
@@ -22623,7 +22773,10 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const known3 = async (commit2) => {
     for (const dir of /* @__PURE__ */ new Set([whole3, gitDir])) {
       const tree = readIf((0, import_node_path15.join)(dir, "slipway", commit2));
-      if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit: commit2, tree };
+      if (tree && await hasTree(dir, tree)) {
+        noteUse(dir);
+        return { gitDir: dir, commit: commit2, tree };
+      }
     }
     return void 0;
   };
@@ -22705,18 +22858,18 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   if (depth2 > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
   const whole3 = await told3(["ls-tree", "-r", "-z", "--full-tree", commit2], { gitDir });
   if (!whole3.ok) return whole3;
-  const entries = whole3.value.split("\0");
-  const links = entries.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
+  const entries2 = whole3.value.split("\0");
+  const links = entries2.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
   if (!links.length) return told3(["rev-parse", `${commit2}^{tree}`], { gitDir });
-  const modules2 = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
+  const modules2 = entries2.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
   if (modules2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
   }
-  const listed = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
-  if (!listed.ok) return listed;
+  const listed2 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  if (!listed2.ok) return listed2;
   const named7 = /* @__PURE__ */ new Map();
-  for (const line2 of listed.value.split("\0")) {
+  for (const line2 of listed2.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
@@ -22833,7 +22986,10 @@ async function fetchArchive(entry, url2, state) {
   const gitDir = (0, import_node_path16.join)(state, "git", "archives.git");
   const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
-  if (known3 && await hasTree(gitDir, known3)) return good({ gitDir, commit: commit2, tree: known3 });
+  if (known3 && await hasTree(gitDir, known3)) {
+    noteUse(gitDir);
+    return good({ gitDir, commit: commit2, tree: known3 });
+  }
   const folder2 = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
     const file3 = (0, import_node_path16.join)(folder2, "archive");
@@ -22850,8 +23006,8 @@ async function fetchArchive(entry, url2, state) {
     (0, import_node_fs16.mkdirSync)(content);
     const fits = await unpacksWithin(file3, entry.type);
     if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
-    const unpacked = entry.type === "zip" ? await run("unzip", ["-q", file3, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file3, "-C", content]);
-    if (unpacked.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked)}`));
+    const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file3, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file3, "-C", content]);
+    if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
     const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
     const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path16.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
@@ -22871,13 +23027,13 @@ async function fetchArchive(entry, url2, state) {
 }
 var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
 async function unpacksWithin(file3, type) {
-  const listed = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
+  const listed2 = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
     "-c",
     `tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk '{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }'`,
     "sizes",
     file3
   ]);
-  const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed2.stdout);
   if (!m) return void 0;
   const [files, bytes] = [Number(m[1]), Number(m[2])];
   if (files <= largestContent.files && bytes <= largestContent.bytes) return void 0;
@@ -22886,8 +23042,8 @@ async function unpacksWithin(file3, type) {
 async function lostSubmodules(root, url2) {
   const modules2 = (0, import_node_path16.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
-  const listed = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
-  return listed.stdout.split("\n").flatMap((line2) => {
+  const listed2 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
+  return listed2.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
     const there = exists((0, import_node_path16.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path16.join)(root, path2)).length > 0;
@@ -22902,6 +23058,7 @@ async function snapshotFolder(folder2, state) {
   const gitDir = (0, import_node_path16.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
+    noteUse(gitDir);
     const tree = await treeOfFolder(gitDir, folder2, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
   });
@@ -22916,9 +23073,9 @@ async function treeOfFolder(gitDir, folder2, depth2) {
       cwd: folder2
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${lastLine(added)}`));
-    const listed = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
-    if (!listed.ok) return listed;
-    const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
+    const listed2 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
+    if (!listed2.ok) return listed2;
+    const links = listed2.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
       const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
@@ -22953,7 +23110,7 @@ async function download(url2, file3, since) {
       (0, import_node_fs16.copyFileSync)(local2, file3);
       return good(file3);
     }
-    const { plain: plain2, login: login2 } = loginOf(url2);
+    const { plain: plain3, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
@@ -22965,7 +23122,7 @@ async function download(url2, file3, since) {
           file3,
           ...login2 ? ["--config", "-"] : [],
           "--",
-          plain2
+          plain3
         ],
         login2 ? { input: `user = ${JSON.stringify(`${login2.env.SLIPWAY_URL_USER}:${login2.env.SLIPWAY_URL_PASSWORD}`)}
 ` } : {}
@@ -22999,9 +23156,9 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked.length; i += 200) {
     const patterns2 = asked.slice(i, i + 200).flatMap(patternsOf);
-    const listed = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
-    if (listed.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed);
-    for (const line2 of listed.stdout.split("\n")) {
+    const listed2 = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
+    if (listed2.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed2);
+    for (const line2 of listed2.stdout.split("\n")) {
       const tab = line2.indexOf("	");
       if (tab > 0) refs.set(line2.slice(tab + 1), line2.slice(0, tab));
     }
@@ -23550,8 +23707,8 @@ function parseXml2(source2, file3) {
   if (source2.length > largestManifest)
     return bad(error("manifest-invalid", `the manifest is larger than ${largestManifest >> 20} MiB`, { file: file3 }));
   const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
-  const plain2 = readPlain(text8);
-  if (plain2) return good(plain2);
+  const plain3 = readPlain(text8);
+  if (plain3) return good(plain3);
   const read3 = readTree(text8);
   return read3.root ? good(read3.root) : bad(error("manifest-xml", `not well-formed XML: ${read3.message}`, { file: file3, line: read3.line }));
 }
@@ -23572,26 +23729,26 @@ function backendOf(pyproject) {
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var memory = (state, commit2) => (0, import_node_path18.join)(state, "manifests", `${commit2}.json`);
-function textOf(state, commit2) {
+function textOf2(state, commit2) {
   const remembered4 = readJson(memory(state, commit2));
   return remembered4?.schema === 2 ? remembered4 : void 0;
 }
-var remembers = (state, commit2) => textOf(state, commit2) !== void 0;
+var remembers = (state, commit2) => textOf2(state, commit2) !== void 0;
 function recall(state, commit2, name6) {
-  const remembered4 = textOf(state, commit2);
+  const remembered4 = textOf2(state, commit2);
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
-  const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
+  const listed2 = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
     gitDir: snapshot2.gitDir
   });
-  if (listed.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed.stderr.trim()}`));
+  if (listed2.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed2.stderr.trim()}`));
   const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
-  for (const line2 of listed.stdout.split("\0")) {
+  for (const line2 of listed2.stdout.split("\0")) {
     const tab = line2.indexOf("	");
     if (tab < 0) continue;
     const [, type, object3] = line2.slice(0, tab).split(" ");
@@ -23655,9 +23812,9 @@ function readFolder(root, folder2) {
   const stack = [{ path: "", depth: 0 }];
   for (let at2 = stack.pop(); at2; at2 = stack.pop()) {
     const { path: path2, depth: depth2 } = at2;
-    let entries;
+    let entries2;
     try {
-      entries = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(error("file-missing", `the folder ${folder2} can't be read`, { hint: e.message }));
@@ -23668,14 +23825,14 @@ function readFolder(root, folder2) {
       );
       continue;
     }
-    if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
-    for (const e of entries)
+    if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
+    for (const e of entries2)
       if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder2, path2), (0, import_node_path19.join)(folder2, path2), e.name, diagnostics);
-    if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
+    if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
       const file3 = (0, import_node_path19.join)(folder2, path2, "package.xml");
       const read3 = parseManifest(readStart((0, import_node_path19.join)(root, file3), largestManifest + 1), file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
-      const has = (name6) => entries.some((e) => e.name === name6 && e.isFile());
+      const has = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
       const backend = python ? backendOf(readStart((0, import_node_path19.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
@@ -23683,7 +23840,7 @@ function readFolder(root, folder2) {
       continue;
     }
     if (depth2 < maximumDepth3) {
-      for (const e of entries)
+      for (const e of entries2)
         if (e.isDirectory() && !e.name.startsWith("."))
           stack.push({ path: path2 ? `${path2}/${e.name}` : e.name, depth: depth2 + 1 });
     }
@@ -23918,9 +24075,9 @@ var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
   const { name: name6, line: line2, tag, ...more } = d;
-  const plain2 = plainName.test(name6);
-  const json2 = plain2 ? more : { ...more, name: name6 };
-  return `${tags.indexOf(tag)} ${line2} ${plain2 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const plain3 = plainName.test(name6);
+  const json2 = plain3 ? more : { ...more, name: name6 };
+  return `${tags.indexOf(tag)} ${line2} ${plain3 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -24022,7 +24179,7 @@ function splitCache(text8) {
   const begin = text8.startsWith(manifestsKey) ? 0 : text8.indexOf(`
 ${manifestsKey}`) + 1;
   if (begin === 0 && !text8.startsWith(manifestsKey) || text8.includes("	") || text8.includes("\r")) return void 0;
-  const entries = /* @__PURE__ */ new Map();
+  const entries2 = /* @__PURE__ */ new Map();
   const first2 = begin + manifestsKey.length;
   let at2 = first2;
   let name6;
@@ -24038,21 +24195,21 @@ ${manifestsKey}`) + 1;
       if (name6 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name6 !== void 0) entries.set(name6, text8.slice(started, at2));
+    if (name6 !== void 0) entries2.set(name6, text8.slice(started, at2));
     name6 = m[1];
     started = at2;
-    if (entries.has(name6)) return void 0;
+    if (entries2.has(name6)) return void 0;
   }
-  if (name6 !== void 0) entries.set(name6, text8.slice(started, at2));
+  if (name6 !== void 0) entries2.set(name6, text8.slice(started, at2));
   if (at2 < text8.length && !/[A-Za-z_]/.test(text8[at2])) return void 0;
-  return { rest: text8.slice(0, begin) + text8.slice(at2), entries };
+  return { rest: text8.slice(0, begin) + text8.slice(at2), entries: entries2 };
 }
 var next = (text8, at2) => {
   const end2 = text8.indexOf("\n", at2);
   return end2 < 0 ? text8.length : end2 + 1;
 };
-function parseEntries(entries, file3) {
-  const parsed2 = parseYaml(manifestsKey + entries.join(""), file3);
+function parseEntries(entries2, file3) {
+  const parsed2 = parseYaml(manifestsKey + entries2.join(""), file3);
   if (!parsed2.ok) return parsed2;
   return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
 }
@@ -24215,13 +24372,13 @@ async function readCache(workspace, settings3, url2) {
 }
 async function refreshed(url2, file3) {
   (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file3), { recursive: true });
-  const temporary = temporaryBeside(file3);
-  const got = await download(url2, temporary, (0, import_node_fs19.existsSync)(file3) ? file3 : void 0);
+  const temporary2 = temporaryBeside(file3);
+  const got = await download(url2, temporary2, (0, import_node_fs19.existsSync)(file3) ? file3 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs19.existsSync)(temporary)) (0, import_node_fs19.renameSync)(temporary, file3);
+    if ((0, import_node_fs19.existsSync)(temporary2)) (0, import_node_fs19.renameSync)(temporary2, file3);
     return good(file3);
   }
-  (0, import_node_fs19.rmSync)(temporary, { force: true });
+  (0, import_node_fs19.rmSync)(temporary2, { force: true });
   if (!(0, import_node_fs19.existsSync)(file3)) return got;
   return good(file3, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
@@ -24269,11 +24426,11 @@ function parse2(workspace, file3, shown5, bytes) {
 var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib4.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
-  const entries = parseEntries(
+  const entries2 = parseEntries(
     [...pieces.entries].filter(([name6]) => !known3.has(name6)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
     shown5
   );
-  return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
+  return entries2.ok ? good({ repositories, texts: entries2.value }) : void 0;
 }
 function wholly(text8, shown5) {
   const parsed2 = parseCache(text8, shown5);
@@ -24660,23 +24817,23 @@ var PackageCollection = class {
       );
   }
 };
-async function readReleased(workspace, entries, locked2, overrides, reporter2) {
-  const rest2 = entries.repositories.filter((r) => !overrides.has(r.name));
-  return entries.cache ? cachedPackages(workspace, rest2, entries.cache) : releasedPackages(workspace, rest2, locked2, reporter2);
+async function readReleased(workspace, entries2, locked2, overrides, reporter2) {
+  const rest2 = entries2.repositories.filter((r) => !overrides.has(r.name));
+  return entries2.cache ? cachedPackages(workspace, rest2, entries2.cache) : releasedPackages(workspace, rest2, locked2, reporter2);
 }
 async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
-  const entries = await readEntries(workspace, name6);
-  if (!entries.ok) return entries;
-  const { repositories, rosVersion, pythonVersion } = entries.value;
+  const entries2 = await readEntries(workspace, name6);
+  if (!entries2.ok) return entries2;
+  const { repositories, rosVersion, pythonVersion } = entries2.value;
   const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name6) ? lock2.distributions[name6] : void 0);
   if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
   const settings3 = workspace.distro.distributions[name6];
   const released = settings3.sources === "release";
   const collection = new PackageCollection();
   const { diagnostics, packages } = collection;
-  diagnostics.push(...entries.diagnostics);
+  diagnostics.push(...entries2.diagnostics);
   if (released)
-    for (const r of await readReleased(workspace, entries.value, locked2, overrides, reporter2))
+    for (const r of await readReleased(workspace, entries2.value, locked2, overrides, reporter2))
       collection.addReleased(r, locked2);
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
   const read3 = await parallel(developed, fetchWidth, async (repository2) => {
@@ -24914,8 +25071,8 @@ function isPlain(value2) {
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 function lineOfKey(text8, key) {
-  const plain2 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text8).line([key]);
+  const plain3 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain3 >= 0 ? plain3 + 1 : new Locator(text8).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
@@ -25070,15 +25227,15 @@ async function readIndex2(base, release2, path2, folder2) {
             hint: "it may be in the middle of an update: try again"
           })
         );
-      const unpacked = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file3]) : void 0;
-      if (unpacked && unpacked.code !== 0)
+      const unpacked2 = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file3]) : void 0;
+      if (unpacked2 && unpacked2.code !== 0)
         return bad(
           error(
             "underlay-index",
-            `can't unpack ${base}/${name6}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
+            `can't unpack ${base}/${name6}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
           )
         );
-      const whole3 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
+      const whole3 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
       writeWhole(kept3, whole3);
       return good(whole3);
     } finally {
@@ -25269,11 +25426,11 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
         store2 = await openStore(workspace.value.distro.store, workspace.value.root, workspace.value.state, void 0);
       }
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
-      const faults4 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
+      const faults5 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
       const [before, after] = files.flatMap((f) => f.ok ? [f.value] : []);
       const compared = before && after ? await compareBuilds(before, after, folder2) : void 0;
       if (!compared?.ok) {
-        showDiagnostics([...faults4, ...compared?.diagnostics ?? []]);
+        showDiagnostics([...faults5, ...compared?.diagnostics ?? []]);
         return exit.failed;
       }
       const { changes, details } = compared.value;
@@ -25789,9 +25946,9 @@ var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'"
 function jobNames(names4) {
   const used = /* @__PURE__ */ new Set();
   return names4.map((name6) => {
-    const plain2 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
-    let free = plain2;
-    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
+    const plain3 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+    let free = plain3;
+    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain3}-${i}`;
     used.add(free.toLowerCase());
     return free;
   });
@@ -25943,10 +26100,10 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const repositories = /* @__PURE__ */ new Map();
     const { distro, urlBase } = workspace.value;
     for (const name6 of Object.keys(distro.distributions).sort()) {
-      const entries = await readEntries(workspace.value, name6);
-      diagnostics.push(...entries.diagnostics);
-      if (!entries.ok) continue;
-      for (const r of entries.value.repositories) {
+      const entries2 = await readEntries(workspace.value, name6);
+      diagnostics.push(...entries2.diagnostics);
+      if (!entries2.ok) continue;
+      for (const r of entries2.value.repositories) {
         if (r.source?.type !== "git") continue;
         const there = repositories.get(r.name);
         if (there) there.distributions.push(name6);
@@ -25980,8 +26137,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -26031,14 +26188,14 @@ function renderSummary(results, tails, milliseconds) {
   return `${lines.join("\n")}
 `;
 }
-function renderHeadline(title, results, faults4, abi2 = [], more = []) {
+function renderHeadline(title, results, faults5, abi2 = [], more = []) {
   const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed5 = results.filter((t) => t.state === "failed");
   const parts2 = [
     ...failed5.length ? [
       `failed: ${failed5.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed5.length > 3 ? ` and ${failed5.length - 3} more` : ""}`
     ] : [],
-    ...faults4 ? [`${plural(faults4, "fault")} in the distro repository`] : [],
+    ...faults5 ? [`${plural(faults5, "fault")} in the distro repository`] : [],
     ...[
       ["built", count3("build", "built")],
       ["cached", count3("build", "cached")],
@@ -26322,11 +26479,11 @@ var mostDisk = 32 * 2 ** 30;
 var mostFiles2 = 2e6;
 var defaultLog = 64 << 20;
 function taskLimits(state, machine, own3 = {}) {
-  const { memory: memory2, processes, temporary } = defaultLimits();
+  const { memory: memory2, processes, temporary: temporary2 } = defaultLimits();
   return {
     memory: own3.memory ?? machine.memory ?? memory2,
     processes: own3.processes ?? machine.processes ?? processes,
-    temporary: own3.temporary ?? machine.temporary ?? temporary,
+    temporary: own3.temporary ?? machine.temporary ?? temporary2,
     disk: own3.disk ?? machine.disk ?? defaultDisk(state),
     files: mostFiles2,
     log: own3.log ?? machine.log ?? defaultLog
@@ -26385,10 +26542,10 @@ var always = [
   { command: "mount", package: "mount", why: "makes hermetic roots" },
   { command: "ip", package: "iproute2", why: "gives tests a loopback network" }
 ];
-var toolsFor = (driver, plain2) => [
+var toolsFor = (driver, plain3) => [
   ...always,
   ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
-  ...plain2 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
+  ...plain3 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
 ];
 var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
@@ -26431,8 +26588,8 @@ function describeMachine(state) {
 }
 async function examine(driver, systems) {
   const findings = [];
-  const plain2 = process.getuid() !== 0;
-  for (const t of toolsFor(driver, plain2))
+  const plain3 = process.getuid() !== 0;
+  for (const t of toolsFor(driver, plain3))
     if (!inPath(t.command))
       findings.push({
         what: `${t.command} (${t.why}) is not installed`,
@@ -26443,17 +26600,17 @@ async function examine(driver, systems) {
     if (!(0, import_node_fs28.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
-  if (plain2 && driver === "unshare") {
+  if (plain3 && driver === "unshare") {
     const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
     const users2 = readIf("/etc/passwd") ?? "";
     const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
     if (problems[0]) {
       const first2 = Math.max(...problems.map((p) => p.free ?? 0));
       const range = `${first2}-${first2 + 65535}`;
-      const taken2 = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
+      const taken3 = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
         what: problems.map((p) => p.what).join("; "),
-        fix: `${taken2 ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
+        fix: `${taken3 ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
       });
     }
     if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refusedNamespaces() !== void 0)
@@ -26470,16 +26627,16 @@ async function examine(driver, systems) {
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
       what: "the docker daemon does not answer",
-      fix: `${plain2 ? "sudo " : ""}systemctl start docker${plain2 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
+      fix: `${plain3 ? "sudo " : ""}systemctl start docker${plain3 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused3 = !findings.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused3 = !findings.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     findings.push({
       what: `plain users can't make user namespaces here: ${refused3}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
-    const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
     const tried2 = await run("unshare", [
       ...user2,
       "--mount",
@@ -26492,7 +26649,7 @@ async function examine(driver, systems) {
       "-c",
       "d=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r",
       "sh",
-      plain2 ? ",userxattr" : ""
+      plain3 ? ",userxattr" : ""
     ]);
     if (tried2.code !== 0)
       findings.push({
@@ -26507,12 +26664,12 @@ async function refusedNamespaces() {
   return tried2.code === 0 ? void 0 : tried2.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried2.code}`;
 }
 async function missingTools(driver, plan2) {
-  const plain2 = process.getuid() !== 0;
-  const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
+  const plain3 = process.getuid() !== 0;
+  const lacking = toolsFor(driver, plain3).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names4 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused3 = !names4.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused3 = !names4.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
@@ -26521,7 +26678,7 @@ async function missingTools(driver, plan2) {
     ];
   return names4.length ? [
     error("tool-missing", `this machine lacks ${names4.join(", ")}`, {
-      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
+      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -26532,9 +26689,13 @@ var import_node_fs29 = require("node:fs");
 var import_node_path34 = require("node:path");
 init_process();
 var session;
-async function openScratch(state, driver) {
+var locks = [];
+var useLock = (state) => (0, import_node_path34.join)(state, "use.lock");
+async function openScratch(state, driver, say) {
   const all = (0, import_node_path34.join)(state, "work");
   (0, import_node_fs29.mkdirSync)(all, { recursive: true });
+  const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
+  locks = [await shareMutex(useLock(state), waiting2)];
   for (const name7 of (0, import_node_fs29.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path34.join)(all, `${name7}.lock`), "true"]);
@@ -26543,7 +26704,7 @@ async function openScratch(state, driver) {
     (0, import_node_fs29.rmSync)((0, import_node_path34.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path34.join)(all, `${name6}.lock`));
+  locks.push(await holdMutex((0, import_node_path34.join)(all, `${name6}.lock`)));
   session = (0, import_node_path34.join)(all, name6);
   (0, import_node_fs29.mkdirSync)(session, { recursive: true });
 }
@@ -26560,6 +26721,9 @@ async function closeScratch(driver) {
     await driver.remove(session);
   }
   (0, import_node_fs29.rmSync)(`${session}.lock`, { force: true });
+  session = void 0;
+  await Promise.all(locks.map((release2) => release2()));
+  locks = [];
 }
 
 // ts-src/publish/channel.ts
@@ -26608,10 +26772,10 @@ function fieldOf(stanza, name6) {
 var patterns = /* @__PURE__ */ new Map();
 var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
 function stanzaOf(parts2, name6) {
-  const { text: text8, faults: faults4 } = controlText(parts2);
+  const { text: text8, faults: faults5 } = controlText(parts2);
   const stanza = `${text8.trim()}
 `;
-  return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
+  return faults5.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
 var programs = { gz: "gzip", xz: "xz", zst: "zstd" };
 var compressions = ["gz", "xz", "zst"];
@@ -26662,13 +26826,13 @@ async function readAlone(path2, name6) {
     throw e;
   }
 }
-async function unpackTogether(kind, archives) {
-  if (!archives.length) return [];
+async function unpackTogether(kind, archives2) {
+  if (!archives2.length) return [];
   const mark2 = (0, import_node_crypto6.randomBytes)(32);
   const between = await packMark(kind, mark2);
   if (!between) return void 0;
   const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
-  const input = Buffer.concat(archives.flatMap((a) => [a, between]));
+  const input = Buffer.concat(archives2.flatMap((a) => [a, between]));
   const done = await run(program, args, { input, encoding: "latin1" });
   if (done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
@@ -26678,7 +26842,7 @@ async function unpackTogether(kind, archives) {
     parts2.push(output.subarray(from, at2));
     from = at2 + mark2.length;
   }
-  return parts2.length === archives.length ? parts2 : void 0;
+  return parts2.length === archives2.length ? parts2 : void 0;
 }
 async function packMark(kind, mark2) {
   if (kind === "gz") return (0, import_node_zlib6.gzipSync)(mark2);
@@ -26693,8 +26857,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text8, members: members2, faults: faults4 } = parts2;
-  if (faults4.length || fieldOf(text8, "Version") !== from) return false;
+  const { text: text8, members: members2, faults: faults5 } = parts2;
+  if (faults5.length || fieldOf(text8, "Version") !== from) return false;
   const control = text8.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
   const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
   const { data } = debParts(file3);
@@ -26714,8 +26878,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 var import_node_crypto7 = require("node:crypto");
 function poolPath(stanza, file3) {
   const source2 = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
-  const plain2 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
-  return `pool/main/${plain2.startsWith("lib") ? plain2.slice(0, 4) : plain2[0]}/${plain2}/${file3}`;
+  const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
+  return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file3}`;
 }
 function packageEntry(stanza, file3) {
   const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
@@ -26726,7 +26890,7 @@ SHA256: ${file3.sha256}
 `;
 }
 function readPackages2(text8) {
-  const entries = [];
+  const entries2 = [];
   for (let at2 = 0; at2 < text8.length; ) {
     const end2 = text8.indexOf("\n\n", at2);
     const entry = end2 < 0 ? `${text8.slice(at2).trim()}
@@ -26737,11 +26901,11 @@ function readPackages2(text8) {
     );
     const [, filename, size3, digest4] = tail ?? [];
     if (filename !== void 0 && digest4 !== void 0)
-      entries.push({ text: entry, filename, size: Number(size3), sha256: digest4 });
+      entries2.push({ text: entry, filename, size: Number(size3), sha256: digest4 });
   }
-  return entries;
+  return entries2;
 }
-var renderPackages = (entries) => entries.map((e) => `${e.text}
+var renderPackages = (entries2) => entries2.map((e) => `${e.text}
 `).join("");
 function renderRelease(fields, files) {
   const sums = (name6) => files.map((f) => {
@@ -26837,17 +27001,17 @@ async function readPacked(store2, packed3) {
   }
   return packed3?.length && found2.length === packed3.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain2, packed: packed3, contents: contents3 }) {
+function filesOf2({ key, plain: plain3, packed: packed3, contents: contents3 }) {
   const architecture3 = key.slice(key.lastIndexOf("/") + 1);
   const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
   const names4 = `main/Contents-${architecture3}`;
   return [
-    ...[plain2, ...packed3].map((held) => at2(`main/binary-${architecture3}/${held.file.name}`, held)),
+    ...[plain3, ...packed3].map((held) => at2(`main/binary-${architecture3}/${held.file.name}`, held)),
     ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
   ];
 }
-var objectsOf = ({ plain: plain2, packed: packed3, contents: contents3 }) => [
-  plain2,
+var objectsOf = ({ plain: plain3, packed: packed3, contents: contents3 }) => [
+  plain3,
   ...packed3,
   ...contents3 ? [contents3.packed] : []
 ];
@@ -26912,10 +27076,10 @@ var width2 = 4;
 async function readContentsIndex(store2, file3) {
   const data = await store2.readData(file3);
   if (!data) return void 0;
-  const plain2 = await gunzipped(data, { maxOutputLength: 1 << 30 });
-  return { plain: heldData("Contents", plain2), packed: { file: file3, data } };
+  const plain3 = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData("Contents", plain3), packed: { file: file3, data } };
 }
-async function makeContents(store2, suites, former, entries) {
+async function makeContents(store2, suites, former, entries2) {
   const all = {};
   const read3 = /* @__PURE__ */ new Map();
   for (const [key, packages] of Object.entries(suites)) {
@@ -26927,12 +27091,12 @@ async function makeContents(store2, suites, former, entries) {
       read3.set(file3.sha256, path2 === void 0 ? [] : await filesIn(path2));
     });
     const places = files.map((file3) => ({
-      section: fieldOf(entries.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
+      section: fieldOf(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
       name: nameOf(file3),
       paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
     }));
-    const plain2 = heldData("Contents", Buffer.from(renderContents(places)));
-    all[key] = { plain: plain2, packed: heldData("Contents.gz", await gzipped2(plain2.data, { level: 6 })) };
+    const plain3 = heldData("Contents", Buffer.from(renderContents(places)));
+    all[key] = { plain: plain3, packed: heldData("Contents.gz", await gzipped2(plain3.data, { level: 6 })) };
   }
   return all;
 }
@@ -26953,24 +27117,24 @@ async function makeIndices(store2, suites, former, withContents) {
   const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
   if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
   const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
-  const faults4 = [];
+  const faults5 = [];
   there.forEach(({ file: file3 }, i) => {
     const stanza = stanzas[i];
     const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
     if (entry[0]) known3.set(file3.sha256, entry[0]);
     else
-      faults4.push(
+      faults5.push(
         error("publish-failed", `${file3.name} is no Debian package of that name: its control file can't be read`)
       );
   });
-  if (faults4.length) return bad(...faults4);
+  if (faults5.length) return bad(...faults5);
   const packed3 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
-    const entries = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
-    const plain2 = heldData("Packages", Buffer.from(renderPackages(entries)));
-    const forms2 = readPacked(store2, packed3.get(plain2.file.sha256)).then((found2) => found2 ?? packIndex(plain2.data));
+    const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
+    const plain3 = heldData("Packages", Buffer.from(renderPackages(entries2)));
+    const forms2 = readPacked(store2, packed3.get(plain3.file.sha256)).then((found2) => found2 ?? packIndex(plain3.data));
     forms2.catch(() => void 0);
-    return { key, plain: plain2, entries, forms: forms2 };
+    return { key, plain: plain3, entries: entries2, forms: forms2 };
   });
   const contents3 = withContents ? await makeContents(store2, suites, former, known3) : {};
   return good({
@@ -27008,20 +27172,20 @@ async function indicesOf(store2, state) {
       return [];
     }
     const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read3.data);
-    const listed = state.contents?.[key];
-    const contents3 = listed && await readContentsIndex(store2, listed);
-    if (listed && !contents3) lost3.push(key);
+    const listed2 = state.contents?.[key];
+    const contents3 = listed2 && await readContentsIndex(store2, listed2);
+    if (listed2 && !contents3) lost3.push(key);
     return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
   });
   if (!lost3.length) return good(found2.flat());
   const made2 = await makeIndices(store2, state.suites, [], state.contents !== void 0);
   const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
-  const faults4 = lost3.filter(
+  const faults5 = lost3.filter(
     (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256
   );
-  if (faults4.length)
+  if (faults5.length)
     return bad(
-      ...faults4.map(
+      ...faults5.map(
         (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
           hint: "publish again"
         })
@@ -27300,7 +27464,7 @@ function suitesIn(indices) {
 }
 async function stagePool(store2, endpoint, pool, known3, looks2) {
   const lost3 = [];
-  const faults4 = [];
+  const faults5 = [];
   const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
     const name6 = filename.slice(filename.lastIndexOf("/") + 1);
@@ -27312,13 +27476,13 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
       placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
     }
     if (placed === "other")
-      faults4.push(
+      faults5.push(
         error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
           hint: "build the package anew: then it has a version of its own"
         })
       );
   });
-  return faults4.length ? bad(...faults4) : good(lost3);
+  return faults5.length ? bad(...faults5) : good(lost3);
 }
 async function stageSuite(input) {
   const { endpoint, signer, state, id, suite: suite2, pooled } = input;
@@ -27401,7 +27565,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 }
 async function switchSuites(endpoint, staged) {
   const changed2 = staged.filter((s) => s.release);
-  const plain2 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+  const plain3 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...writtenOf({ files }).map((f) => ({
       name: `dists/${name6}/${f.path}`,
       data: f.data,
@@ -27413,7 +27577,7 @@ async function switchSuites(endpoint, staged) {
     ] : []
   ]);
   const wanted = await parallel(
-    plain2,
+    plain3,
     endpoint.width,
     async (file3) => (
       // What is there of a suite that stays as it is is looked at first.
@@ -27526,8 +27690,8 @@ async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet,
   const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
   let claimed = channel2;
   const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
-  const listed = channel2.file.states[0]?.id === id && served;
-  if (!listed || changed2 && !channel2.file.switching) {
+  const listed2 = channel2.file.states[0]?.id === id && served;
+  if (!listed2 || changed2 && !channel2.file.switching) {
     const claim2 = await claimHead(store2, channel2, id, state, endpoints);
     if (!claim2) return moved(channel2.name);
     claimed = claim2;
@@ -27565,7 +27729,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve26) => packagesAre = resolve26);
+  const pooled = new Promise((resolve27) => packagesAre = resolve27);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -27581,8 +27745,8 @@ async function stageAt(input) {
   const results = await staging;
   if (!brought.ok) return brought;
   if (brought.value.length) return good({ suites: [], lost: brought.value });
-  const faults4 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
-  if (faults4.length) return bad(...faults4);
+  const faults5 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults5.length) return bad(...faults5);
   return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
 }
 async function knownPool(channel2, endpoint) {
@@ -28407,7 +28571,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
       input === void 0 ? {} : { input }
     );
     await gpg2(["--import"], publicKey);
-    const listed = await gpg2(["--with-colons", "--list-keys"]);
+    const listed2 = await gpg2(["--with-colons", "--list-keys"]);
     const args = form === "clearsign" ? ["--decrypt", (0, import_node_path39.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
@@ -28415,7 +28579,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
       ...args.length ? args : ["--verify", (0, import_node_path39.join)(folder2, "signature"), (0, import_node_path39.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
-    const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
+    const signers = checkSigners(wanted, valid, primaryKeys(listed2.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
@@ -28429,7 +28593,7 @@ var import_node_child_process4 = require("node:child_process");
 var import_node_fs35 = require("node:fs");
 var import_node_path40 = require("node:path");
 init_process();
-var hold = `set -eu
+var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
 mkdir -m 700 /dev/shm/g
@@ -28443,7 +28607,7 @@ rm -rf "$1"`;
 async function openRoom() {
   const user2 = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
   const namespaces = [...user2, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
-  const held = await holder("unshare", [...namespaces, "sh", "-c", hold]);
+  const held = await holder("unshare", [...namespaces, "sh", "-c", hold2]);
   if (!held) return watchedRoom();
   const enter2 = [
     "--target",
@@ -28467,15 +28631,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve26) => {
+  return new Promise((resolve27) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve26(void 0));
-    child.once("exit", () => resolve26(void 0));
+    child.once("error", () => resolve27(void 0));
+    child.once("exit", () => resolve27(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve26({
+      (said) => resolve27({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -28563,9 +28727,9 @@ async function bringMadeKey(room, key) {
   if (exists(`${key.home}/pubring.kbx`)) {
     const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
     if (brought.code !== 0) return failed("bring its keys", brought);
-    const listed = await gpg(room, ["--with-colons", "--list-secret-keys"]);
-    if (listed.code !== 0) return failed("list its keys", listed);
-    if (fingerprintsIn(listed.stdout).length) return good(void 0);
+    const listed2 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
+    if (listed2.code !== 0) return failed("list its keys", listed2);
+    if (fingerprintsIn(listed2.stdout).length) return good(void 0);
   }
   const made2 = await gpg(room, [
     "--passphrase",
@@ -28585,10 +28749,10 @@ async function bringMadeKey(room, key) {
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
 async function signerOf(at2, keys) {
-  const listed = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
-  const fingerprints = [...new Set(fingerprintsIn(listed.stdout))];
-  if (listed.code === 127) return failed("list its keys", listed);
-  const all = [...primaryKeys(listed.stdout).keys()];
+  const listed2 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed2.stdout))];
+  if (listed2.code === 127) return failed("list its keys", listed2);
+  const all = [...primaryKeys(listed2.stdout).keys()];
   const unknown2 = keys.filter(
     (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
   );
@@ -28600,7 +28764,7 @@ async function signerOf(at2, keys) {
     );
   const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
-  const primaries = primaryKeys(listed.stdout);
+  const primaries = primaryKeys(listed2.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
   let last = Promise.resolve();
   const inTurn = (work2) => {
@@ -29152,15 +29316,15 @@ var FolderEndpoint = class {
       if (code === "EEXIST") return await this.compare(path2, file3.sha256, file3.size) ?? "other";
       if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code ?? "")) throw e;
     }
-    const temporary = temporaryBeside(path2);
+    const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs39.copyFileSync)(file3.path, temporary);
-      const handle = (0, import_node_fs39.openSync)(temporary, "r");
+      (0, import_node_fs39.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs39.openSync)(temporary2, "r");
       (0, import_node_fs39.fsyncSync)(handle);
       (0, import_node_fs39.closeSync)(handle);
-      return this.claim(temporary, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
+      return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs39.rmSync)(temporary, { force: true });
+      (0, import_node_fs39.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -29173,10 +29337,10 @@ var FolderEndpoint = class {
     const late = [];
     await writeTogether(
       wanted.map(({ name: name6, data }) => ({ path: this.path(name6), data })),
-      (temporary, path2, at2) => {
+      (temporary2, path2, at2) => {
         const file3 = wanted[at2];
         if (!file3) return;
-        if (this.claim(temporary, path2)) placed.set(file3.name, "written");
+        if (this.claim(temporary2, path2)) placed.set(file3.name, "written");
         else late.push(file3);
       }
     );
@@ -29185,9 +29349,9 @@ var FolderEndpoint = class {
     return files.map(({ name: name6 }) => placed.get(name6) ?? "other");
   }
   /** Gives a file its name where nothing has it yet. */
-  claim(temporary, path2) {
+  claim(temporary2, path2) {
     try {
-      (0, import_node_fs39.linkSync)(temporary, path2);
+      (0, import_node_fs39.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -29222,15 +29386,15 @@ var FolderEndpoint = class {
   putLike(name6, like) {
     const path2 = this.path(name6);
     (0, import_node_fs39.mkdirSync)((0, import_node_path44.dirname)(path2), { recursive: true });
-    const temporary = temporaryBeside(path2);
+    const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs39.linkSync)(this.path(like), temporary);
-      (0, import_node_fs39.renameSync)(temporary, path2);
+      (0, import_node_fs39.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs39.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs39.rmSync)(temporary, { force: true });
+      (0, import_node_fs39.rmSync)(temporary2, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
@@ -29262,7 +29426,7 @@ var FolderEndpoint = class {
 
 // ts-src/cli/build-end.ts
 var import_node_fs59 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -29369,17 +29533,17 @@ var rules = [
   }
 ];
 function knownCause(log) {
-  const plain2 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  const plain3 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
   for (const { pattern, say } of rules) {
-    const match = pattern.exec(plain2);
-    if (match) return say(match, plain2);
+    const match = pattern.exec(plain3);
+    if (match) return say(match, plain3);
   }
   return void 0;
 }
 
 // ts-src/cli/outputs.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -29750,12 +29914,47 @@ var InterfaceDigests = class {
   }
 };
 
+// ts-src/engine/shipped-paths.ts
+var import_node_path45 = require("node:path");
+var ShippedPaths = class {
+  files = /* @__PURE__ */ new Map();
+  folders = /* @__PURE__ */ new Map();
+  /** Why a package may not have these files beside those of others; undefined where it may. */
+  clash(name6, files) {
+    const looked = /* @__PURE__ */ new Set();
+    for (const file3 of files) {
+      const owner = this.files.get(file3);
+      if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
+      const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
+      if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
+      for (let folder2 = import_node_path45.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path45.posix.dirname(folder2)) {
+        looked.add(folder2);
+        const above2 = this.files.get(folder2);
+        if (above2 !== void 0 && above2 !== name6)
+          return `it ships files in ${folder2}/, and '${above2}' ships ${folder2} as a file or link`;
+      }
+    }
+    return void 0;
+  }
+  take(name6, files) {
+    for (const file3 of files) {
+      this.files.set(file3, name6);
+      for (let folder2 = import_node_path45.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path45.posix.dirname(folder2)) {
+        const owners = this.folders.get(folder2);
+        if (owners?.has(name6)) break;
+        if (owners) owners.add(name6);
+        else this.folders.set(folder2, /* @__PURE__ */ new Set([name6]));
+      }
+    }
+  }
+};
+
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
 var kinds2 = ["build", "test", "docs"];
 var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
 var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
-function makeTaskGraph(scope2, target2, base, { system, layers }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
+function makeTaskGraph(scope2, target2, base, { system, layers: layers2 }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
   const { packages } = scope2;
   const closures = closuresOf(scope2);
   const records = packages.map(() => void 0);
@@ -29766,7 +29965,7 @@ function makeTaskGraph(scope2, target2, base, { system, layers }, full, history,
     target: target2,
     base,
     system,
-    layers,
+    layers: layers2,
     closures,
     count: packages.length,
     lacking,
@@ -29774,7 +29973,7 @@ function makeTaskGraph(scope2, target2, base, { system, layers }, full, history,
     tests: packages.map(() => void 0),
     docs: packages.map(() => void 0),
     sets: packages.map(() => void 0),
-    owners: /* @__PURE__ */ new Map(),
+    owners: new ShippedPaths(),
     interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
@@ -29846,13 +30045,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path45.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path46.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path45.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path46.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -29862,7 +30061,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path45.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path46.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -29900,13 +30099,13 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path45.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path46.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path45.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path46.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -29917,7 +30116,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path45.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path46.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -29931,8 +30130,8 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path45.join)(output, name6), text8);
-  writeWhole((0, import_node_path45.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path46.join)(output, name6), text8);
+  writeWhole((0, import_node_path46.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
@@ -30043,11 +30242,11 @@ init_names();
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept3 = (0, import_node_path46.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept3 = (0, import_node_path47.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
@@ -30055,7 +30254,7 @@ function archiveNames(base) {
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path46.join)(base.lists, file3);
+    const path2 = (0, import_node_path47.join)(base.lists, file3);
     if ((0, import_node_fs41.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs41.readFileSync)(path2, "latin1"), names4);
   }
@@ -30072,20 +30271,20 @@ function addNames(list9, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path46.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path47.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path47.join)(state, "durations.json");
+    this.file = (0, import_node_path48.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -30108,64 +30307,112 @@ var History = class {
 
 // ts-src/engine/build/package-builder.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
+init_files();
+
+// ts-src/model/system-file-faults.ts
+var linesOf = (text8) => text8.replaceAll("\\\n", " ").split(/\r?\n/).map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^[#;]/.test(line2));
+var fieldsOf2 = (line2) => [...line2.matchAll(/"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\S+)/g)].map((m) => m[1] ?? m[2] ?? m[3] ?? "");
+var temporary = /^(?:\/run|\/tmp|\/var\/(?:tmp|lib|cache|log|spool)|\/srv|\/dev\/shm)\/([A-Za-z0-9_.+@-]+)(?:\/.*)?$/;
+var deciding = /^(?:systemd|dpkg|apt|sudo|polkit.*|pam|dbus|udev|cloud.*|cron|at|initramfs.*|docker|containerd)$/;
+function tmpfilesFault(line2) {
+  const [type = "", path2 = "", mode = ""] = fieldsOf2(line2);
+  const top = temporary.exec(path2)?.[1];
+  const parts2 = path2.split("/");
+  if (top === void 0 || path2.includes("\\") || parts2.includes("..") || parts2.includes("."))
+    return `makes '${path2}': tmpfiles of a package work in a folder below /run, /tmp, /srv, /dev/shm, /var/lib, /var/cache, /var/log, /var/spool or /var/tmp alone`;
+  if (deciding.test(top)) return `makes ${path2}, which other parts of the system obey`;
+  if (/^[bc]/.test(type)) return `makes the device ${path2}`;
+  if (/^[fFCw]/.test(type) && /^[~:]*0?[2-7][0-7]{3}$/.test(mode)) return `gives ${path2} a set-id bit`;
+  return void 0;
+}
+var strongGroups = /^(?:root|sudo|wheel|admin|adm|shadow|disk|docker|lxd|incus|libvirt|kvm|kmem|tty|utmp|staff|systemd-.*|polkitd)$/;
+function sysusersFault(line2) {
+  const [type = "", name6 = "", id = "-"] = fieldsOf2(line2);
+  if (!/^[ugm]!?$/.test(type)) return `has a line of the type '${type}'; users, groups and members (u, g, m) are taken`;
+  if (strongGroups.test(name6)) return `changes ${name6}`;
+  const group = type.startsWith("m") ? id : /:(.*)$/.exec(id)?.[1] ?? "";
+  if (strongGroups.test(group)) return `puts ${name6} into the group ${group}`;
+  if (!type.startsWith("m") && !/^(?:-|[1-9]\d*)?(?::(?:[1-9]\d*|[A-Za-z_][\w.-]*))?$/.test(id))
+    return `gives ${name6} the id '${id}'; '-' or a number above 0 is taken`;
+  return void 0;
+}
+var strongSettings = /^-?(?:kernel[./](?:core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper\S*|yama\S*|kexec\S*|unprivileged_bpf_disabled|randomize_va_space|kptr_restrict|modules_disabled)|fs[./](?:suid_dumpable|protected_\S+|binfmt_misc\S*))\s*=/;
+var checks = {
+  "/usr/lib/tmpfiles.d/": tmpfilesFault,
+  "/usr/lib/sysusers.d/": sysusersFault,
+  "/etc/sysctl.d/": (line2) => strongSettings.test(line2) ? `sets ${line2.split("=")[0]?.trim()}` : void 0,
+  "/etc/modprobe.d/": (line2) => /^(?:install|remove)\s/.test(line2) ? "runs a command as root where a module is loaded" : void 0
+};
+function systemFileFault(target2, text8) {
+  const check4 = Object.entries(checks).find(([folder2]) => target2.startsWith(folder2))?.[1];
+  if (!check4) return void 0;
+  for (const line2 of linesOf(text8)) {
+    const fault3 = check4(line2);
+    if (fault3 !== void 0) return `${target2} ${fault3}`;
+  }
+  return void 0;
+}
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_files();
 init_process();
+var largestText = 4 << 20;
 var Packages = class {
   constructor(state, store2) {
     this.state = state;
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path48.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path49.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
   async unpack({ deb: deb2, policy: policy2 }) {
-    const there = this.known.get(deb2.sha256) ?? readJson(this.contents(deb2.sha256));
+    const known3 = this.known.get(deb2.sha256);
+    const there = known3 ?? readJson(this.contents(deb2.sha256));
     if (there && exists(this.folder(deb2.sha256))) {
+      if (!known3) noteUse(this.contents(deb2.sha256));
       this.known.set(deb2.sha256, there);
       return there;
     }
     const file3 = await this.store.path(deb2);
     if (!file3) return void 0;
-    const unpacked = await this.unpackFile(file3, deb2.sha256, policy2);
-    this.known.set(deb2.sha256, unpacked);
-    return unpacked;
+    const unpacked2 = await this.unpackFile(file3, deb2.sha256, policy2);
+    this.known.set(deb2.sha256, unpacked2);
+    return unpacked2;
   }
   /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
   async take(file3, policy2) {
     const digest4 = await sha256File(file3);
-    const unpacked = await this.unpackFile(file3, digest4, policy2);
-    this.known.set(digest4, unpacked);
-    return unpacked;
+    const unpacked2 = await this.unpackFile(file3, digest4, policy2);
+    this.known.set(digest4, unpacked2);
+    return unpacked2;
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path48.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path49.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path48.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path48.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
-      const unpacked = {
+      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
       this.place(staged, target2);
-      writeWhole(this.contents(digest4), JSON.stringify(unpacked), { sync: false });
-      return unpacked;
+      writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
+      return unpacked2;
     } finally {
       (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
     }
@@ -30182,13 +30429,17 @@ ${paths2.join("\n")}
       (0, import_node_fs42.renameSync)(staged, target2);
     }
   }
+  /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
+  async text(digest4, path2) {
+    return (await readLeft(this.folder(digest4), path2.replace(/^\/+/, ""), largestText))?.toString("utf8");
+  }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
   async compose(packages, status, target2) {
     const all = [];
     const lost3 = [];
     for (const one of packages) {
-      const unpacked = await this.unpack(one);
-      if (unpacked) all.push(unpacked);
+      const unpacked2 = await this.unpack(one);
+      if (unpacked2) all.push(unpacked2);
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
@@ -30204,9 +30455,9 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path48.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path49.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -30225,7 +30476,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path48.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path48.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path49.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path49.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -30235,7 +30486,7 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -30257,14 +30508,14 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs43 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path49.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -30275,19 +30526,19 @@ var otherConditions = [
 
 // ts-src/engine/build/source.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path50.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path51.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path50.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path51.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
@@ -30334,7 +30585,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source2, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path51.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path52.join)(distroRoot, patch)], {
       cwd: source2,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -30343,8 +30594,8 @@ async function applyPatches(distroRoot, patches, source2, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path51.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path51.join)(state, "git", "archives.git"), (0, import_node_path51.join)(state, "git", "folders.git")]) {
+  const own3 = (0, import_node_path52.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path52.join)(state, "git", "archives.git"), (0, import_node_path52.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -30353,31 +30604,31 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
-var taken = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
-var sourceFolder = (name6) => taken.has(name6) ? `${name6}-source` : name6;
+var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
+var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path52.dirname)(log), { recursive: true });
+  (0, import_node_fs46.mkdirSync)((0, import_node_path53.dirname)(log), { recursive: true });
   (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
-  const layers = await graph2.layers.root(system, request.common);
-  if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path52.join)(work2, "own");
+  const layers2 = await graph2.layers.root(system, request.common);
+  if (!layers2.ok) return failed2(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
+  const own3 = (0, import_node_path53.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
-    graph2.layers.status(layers.value),
+    graph2.layers.status(layers2.value),
     own3
   );
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path52.join)(work2, "build");
-  const source2 = (0, import_node_path52.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path53.join)(work2, "build");
+  const source2 = (0, import_node_path53.join)(build4, sourceFolder(p.name));
   const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path52.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path53.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed2(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -30388,7 +30639,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path52.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path53.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -30453,7 +30704,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 
 // ts-src/engine/docs/documentation.ts
 var import_node_fs49 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_path57 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -31275,13 +31526,13 @@ var docRecipeDigest = () => sha256(
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/inspect/notices.ts
 var import_node_fs47 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 var mostFiles4 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -31294,7 +31545,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path53.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path54.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -31321,13 +31572,13 @@ function filesToRead(root) {
   const folders2 = [""];
   for (let at2 = 0; at2 < folders2.length && others2.length < mostFiles4; at2++) {
     const folder2 = folders2[at2] ?? "";
-    let entries;
+    let entries2;
     try {
-      entries = (0, import_node_fs47.readdirSync)((0, import_node_path53.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs47.readdirSync)((0, import_node_path54.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
-    for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
+    for (const entry of entries2.sort((a, b) => a.name < b.name ? -1 : 1)) {
       const path2 = folder2 ? `${folder2}/${entry.name}` : entry.name;
       if (entry.isDirectory() && !entry.name.startsWith(".")) folders2.push(path2);
       else if (!entry.isFile()) continue;
@@ -31554,11 +31805,11 @@ function writeReadable(folder2, files) {
   (0, import_node_fs48.mkdirSync)(folder2, { recursive: true });
   (0, import_node_fs48.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path54.join)(folder2, name6), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path54.join)(folder2, name6), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path55.join)(folder2, name6), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path55.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path54.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path55.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf2(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -31575,14 +31826,14 @@ function systemDepends(control, ours) {
   return [...new Set(names4)].sort(compare);
 }
 var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
-var largestText = 8 << 20;
+var largestText2 = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path54.join)(source2, name6));
+      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path55.join)(source2, name6));
       if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source2)}/`)) continue;
       const stat2 = (0, import_node_fs48.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs48.readFileSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText2) return (0, import_node_fs48.readFileSync)(path2);
     } catch {
     }
   }
@@ -31593,24 +31844,24 @@ var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersio
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
   const { results, settings: settings3, installed } = judged;
-  const faults4 = [];
+  const faults5 = [];
   for (const { tool, code } of results.tools)
     if (code !== 0)
-      faults4.push(`${tool} ended with ${code}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
-  if (judged.doxygen) faults4.push(...headersWithoutPage(judged));
+      faults5.push(`${tool} ended with ${code}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
+  if (judged.doxygen) faults5.push(...headersWithoutPage(judged));
   if (!judged.doxygen && installed.headers.length)
-    faults4.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
+    faults5.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
   const modules2 = results.failed_modules.slice(0, 3).join(", ");
   if (modules2)
-    faults4.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
+    faults5.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
   if (settings3.warnings !== void 0 && judged.warnings > settings3.warnings)
-    faults4.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
+    faults5.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
   const percent = results.total ? 100 * results.documented / results.total : 100;
   if (settings3.coverage !== void 0 && percent < settings3.coverage)
-    faults4.push(
+    faults5.push(
       `${percent.toFixed(1)} % of its public entities are described, ${settings3.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
     );
-  return faults4;
+  return faults5;
 }
 function headersWithoutPage({ installed, tag, ownInput }) {
   const pages2 = /* @__PURE__ */ new Set();
@@ -31677,20 +31928,20 @@ function splitComment(text8) {
   return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text8.trim(), ""];
 }
 function typeOfField(type) {
-  const plain2 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
-  if (plain2 === "Header") return { package: "std_msgs", name: "Header" };
-  const parts2 = plain2.split("/");
+  const plain3 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
+  if (plain3 === "Header") return { package: "std_msgs", name: "Header" };
+  const parts2 = plain3.split("/");
   const name6 = parts2.at(-1) ?? "";
   if (!/^[A-Z]/.test(name6)) return void 0;
   return parts2.length > 1 ? { package: parts2[0] ?? "", name: name6 } : { name: name6 };
 }
 
 // ts-src/engine/docs/facts.ts
-var largestText2 = 1 << 20;
+var largestText3 = 1 << 20;
 var largestFragment = 16 << 20;
 async function factsOf2({ environment: environment3, installed }, pages2) {
   const { build: build4, own: own3 } = environment3;
-  const text8 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText2))?.toString("utf8") ?? "";
+  const text8 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText3))?.toString("utf8") ?? "";
   const there = new Set(pages2.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
@@ -31760,7 +32011,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -31803,7 +32054,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path55.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path56.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
     if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
@@ -31846,13 +32097,13 @@ var hasText = (html) => /<div class="textblock">/.test(html);
 // ts-src/engine/docs/wishes.ts
 init_diagnostics();
 init_yaml();
-var largestText3 = 4 << 20;
+var largestText4 = 4 << 20;
 async function readWishes(source2) {
   const notes = [];
   const top = new Map((await listLeft(source2, "")).map((e) => [e.name, e.kind]));
   const isFile = async (path2) => {
     try {
-      return await readLeft(source2, path2, largestText3) !== void 0;
+      return await readLeft(source2, path2, largestText4) !== void 0;
     } catch (e) {
       if (!(e instanceof LeftBehindError)) throw e;
       notes.push(e.message);
@@ -31870,7 +32121,7 @@ async function readWishes(source2) {
   const prose2 = conf === void 0 ? folder2 : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
   const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
-  const text8 = doxyfile === void 0 ? void 0 : await textOf3(source2, doxyfile, notes);
+  const text8 = doxyfile === void 0 ? void 0 : await textOf4(source2, doxyfile, notes);
   const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
   const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
   return {
@@ -31899,9 +32150,9 @@ async function textsIn(source2, folder2, notes) {
     return [];
   }
 }
-async function textOf3(source2, path2, notes) {
+async function textOf4(source2, path2, notes) {
   try {
-    return (await readLeft(source2, path2, largestText3))?.toString("utf8");
+    return (await readLeft(source2, path2, largestText4))?.toString("utf8");
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
     notes.push(e.message);
@@ -31926,7 +32177,7 @@ var settingsKnown = /* @__PURE__ */ new Set([
 async function readRosdoc(source2, notes) {
   const said = { statements: [], doxygen: true, python: true };
   for (const file3 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
-    const text8 = await textOf3(source2, file3, notes);
+    const text8 = await textOf4(source2, file3, notes);
     if (text8 === void 0) continue;
     const part = text8.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
     const read3 = parseYaml(part, file3);
@@ -31993,11 +32244,11 @@ async function documentPackage(options5, packages, request) {
   const prepared2 = await prepareEnvironment(options5, packages, { ...request, common: common3 }, roots);
   if (prepared2.state !== "made") return prepared2;
   const environment3 = prepared2.value;
-  const unpacked = await packages.unpack(ownPackage(graph2, number7));
-  if (!unpacked) return { state: "lost", packages: [number7] };
+  const unpacked2 = await packages.unpack(ownPackage(graph2, number7));
+  if (!unpacked2) return { state: "lost", packages: [number7] };
   const interfaces = await interfacesOf(options5, request);
   if (typeof interfaces === "string") return failed2(interfaces);
-  const job = await jobOf(request, environment3, unpacked.files, interfaces);
+  const job = await jobOf(request, environment3, unpacked2.files, interfaces);
   writeInputs(options5, job);
   const limit = timeLimit(options5.signal, options5.minutes);
   const outcome = await enterEnvironment(options5, request, environment3, {
@@ -32092,9 +32343,9 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path56.join)(folder2, name6);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
-    (0, import_node_fs49.chmodSync)((0, import_node_path56.dirname)(path2), 493);
+    const path2 = (0, import_node_path57.join)(folder2, name6);
+    (0, import_node_fs49.mkdirSync)((0, import_node_path57.dirname)(path2), { recursive: true });
+    (0, import_node_fs49.chmodSync)((0, import_node_path57.dirname)(path2), 493);
     (0, import_node_fs49.writeFileSync)(path2, data);
     (0, import_node_fs49.chmodSync)(path2, 420);
   }
@@ -32108,7 +32359,7 @@ async function recordOf2(options5, job, results, begun) {
   const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path56.join)(request.work, `${name6}.pages`);
+  const packed3 = (0, import_node_path57.join)(request.work, `${name6}.pages`);
   (0, import_node_fs49.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
@@ -32160,39 +32411,42 @@ var FileOwners = class {
    * Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others.
    */
   async claim(graph2, n, files) {
-    const name6 = graph2.scope.packages[n].name;
+    const name6 = graph2.scope.packages[n]?.name ?? "";
     await this.readOthers(graph2, n);
-    for (const file3 of files) {
-      const owner = graph2.owners.get(file3);
-      if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
-    }
-    for (const file3 of files) graph2.owners.set(file3, name6);
-    return void 0;
+    const clash = graph2.owners.clash(name6, files);
+    if (clash === void 0) graph2.owners.take(name6, files);
+    return clash;
   }
   async readOthers(graph2, n) {
-    let listed = this.listed.get(graph2);
-    if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
-    const missing = graph2.records.flatMap(
-      (record3, i) => record3 && i !== n && !listed.has(record3.key) ? [{ record: record3, name: graph2.scope.packages[i].name }] : []
-    );
-    for (const { record: record3 } of missing) listed.add(record3.key);
+    let listed2 = this.listed.get(graph2);
+    if (!listed2) this.listed.set(graph2, listed2 = /* @__PURE__ */ new Set());
+    const missing = graph2.records.flatMap((record3, i) => {
+      const name6 = graph2.scope.packages[i]?.name;
+      return record3 && name6 !== void 0 && i !== n && !listed2.has(record3.key) ? [{ record: record3, name: name6 }] : [];
+    });
+    for (const { record: record3 } of missing) listed2.add(record3.key);
     await this.store.many(missing, async ({ record: record3, name: name6 }) => {
       const text8 = await this.store.readText(record3.files);
-      if (text8 !== void 0) for (const file3 of JSON.parse(text8)) graph2.owners.set(file3, name6);
+      const files = text8 === void 0 ? [] : JSON.parse(text8);
+      if (Array.isArray(files))
+        graph2.owners.take(
+          name6,
+          files.filter((f) => typeof f === "string")
+        );
     });
   }
 };
 
 // ts-src/engine/build/pack.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
-var called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/m;
+var called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/;
 var shellScript = /\.(?:sh|bash|zsh)$/;
 var longest3 = 256 << 10;
 function pythonNeeds(stage, members2, prefix) {
@@ -32206,7 +32460,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path57.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path58.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -32224,12 +32478,12 @@ function runsPython(file3, isShell) {
   if (name6?.startsWith("python")) return name6 === "python" ? "python" : "python3";
   if (name6 === void 0 && !isShell) return void 0;
   const text8 = isShell ? head : readStart(file3, longest3);
-  return called.test(text8.replace(/^\s*#.*$/gm, "")) ? "python3" : void 0;
+  return text8.split("\n").some((line2) => !line2.trimStart().startsWith("#") && called.test(line2)) ? "python3" : void 0;
 }
 
 // ts-src/inspect/staged.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
@@ -32238,16 +32492,16 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path58.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path59.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
-        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path58.join)(root, path2));
+        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path59.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path58.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path59.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32309,13 +32563,13 @@ function checkStaged(request, environment3) {
   const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
   return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
 }
-var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
-var largestText4 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path59.join)(environment3.build, "stage");
+var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
+var largestText5 = 64 << 20;
+var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path59.join)(folder2, "out");
-  const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText4))?.toString("utf8") ?? "";
+  const out = (0, import_node_path60.join)(folder2, "out");
+  const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
@@ -32344,11 +32598,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf2(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path59.join)(request.work, "packages");
+  const target2 = (0, import_node_path60.join)(request.work, "packages");
   (0, import_node_fs51.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path59.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -32357,7 +32611,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path59.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path60.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -32382,7 +32636,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path59.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path60.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -32411,10 +32665,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -32428,7 +32682,7 @@ async function readResults(root, folder2) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path60.basename)(path2);
+      const name6 = (0, import_node_path61.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -32590,7 +32844,7 @@ var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
   const visit = (folder2, depth2) => (0, import_node_fs52.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path61.join)(folder2, e.name);
+    const path2 = (0, import_node_path62.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
@@ -32647,17 +32901,17 @@ var PackageBuilder = class {
     const roots = asked.tests ? closures.testRoot(request.number) : closures.root(request.number);
     const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
-    const { source: source2, recipe: recipe2, build: build4, own: own3, layers } = prepared2.value;
+    const { source: source2, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
     const lacking = writeRecipe(options5, request, source2, recipe2);
     if (lacking !== void 0) return failed2(lacking);
     if (asked.tests) writeTestFiles(recipe2);
     const steps = asked.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
     const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked.command];
     const outcome = await options5.driver.enter({
-      root: { layers: [own3, ...layers] },
+      root: { layers: [own3, ...layers2] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path62.join)(request.work, "root-shell"),
+      work: (0, import_node_path63.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -32705,8 +32959,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder2 = (0, import_node_path62.join)(work2, "pack");
-      (0, import_node_fs53.mkdirSync)((0, import_node_path62.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path63.join)(work2, "pack");
+      (0, import_node_fs53.mkdirSync)((0, import_node_path63.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -32731,23 +32985,35 @@ var PackageBuilder = class {
     const { graph: graph2 } = request;
     const [main2] = files;
     if (!main2) return failed2("packing it left no package");
-    let unpacked;
+    let unpacked2;
     try {
-      unpacked = await this.packages.take(main2.path, main2.policy);
+      unpacked2 = await this.packages.take(main2.path, main2.policy);
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
       return failed2(refusal([e.message]) ?? "");
     }
+    const unfit = await this.systemFilesFault(request.package, main2.path);
+    if (unfit !== void 0) return failed2(refusal([unfit]) ?? "");
     const debs = [];
     for (const { path: path2 } of files) debs.push(await store2.put(path2));
     const own3 = /* @__PURE__ */ new Set([...graph2.scope.packages.map((q3) => q3.debian), environmentOf2(this.options, request)]);
-    const paths2 = [...unpacked.files, ...debugPaths2];
+    const paths2 = [...unpacked2.files, ...debugPaths2];
     return made({
       debs,
       files: await store2.putText("files.json", JSON.stringify(paths2)),
-      systemDepends: systemDepends(unpacked.status, own3),
+      systemDepends: systemDepends(unpacked2.status, own3),
       paths: paths2
     });
+  }
+  /** Why files of the system that a package has can't be published: what they say goes beyond their kind. */
+  async systemFilesFault({ systemFiles = [] }, file3) {
+    if (!systemFiles.length) return void 0;
+    const digest4 = await sha256File(file3);
+    for (const { target: target2 } of systemFiles) {
+      const fault3 = systemFileFault(target2, await this.packages.text(digest4, target2) ?? "");
+      if (fault3 !== void 0) return fault3;
+    }
+    return void 0;
   }
   /**
    * Builds the package once more with its tests, in a root that has what they need, and runs them. A failing test is a
@@ -32833,18 +33099,18 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/system-packages.ts
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -32852,7 +33118,7 @@ init_process();
 
 // ts-src/sandbox/base-archive.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -32872,8 +33138,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary = (0, import_node_path63.join)(work2, "mmdebstrap");
-  (0, import_node_fs54.mkdirSync)(temporary);
+  const temporary2 = (0, import_node_path64.join)(work2, "mmdebstrap");
+  (0, import_node_fs54.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -32884,20 +33150,20 @@ async function makeBaseArchive(base) {
     ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
-  const plain2 = process.getuid?.() !== 0;
+  const plain3 = process.getuid?.() !== 0;
   const input = (text8) => text8 === void 0 ? {} : { input: text8 };
-  if (plain2 || !await canConfine()) {
+  if (plain3 || !await canConfine()) {
     const command3 = mmdebstrapCommand(
       platform3,
       architecture3,
       base.sources,
-      (0, import_node_path63.join)(work2, "base.tar"),
-      (0, import_node_path63.join)(work2, "lists"),
+      (0, import_node_path64.join)(work2, "base.tar"),
+      (0, import_node_path64.join)(work2, "lists"),
       {
-        plain: plain2
+        plain: plain3
       }
     );
-    const folder2 = plain2 && !openToAll(temporary) ? void 0 : temporary;
+    const folder2 = plain3 && !openToAll(temporary2) ? void 0 : temporary2;
     return run("mmdebstrap", command3.args, {
       log,
       cwd: "/",
@@ -32906,11 +33172,11 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs54.chmodSync)(temporary, 1023);
-  (0, import_node_fs54.mkdirSync)((0, import_node_path63.join)(temporary, "lists"));
-  (0, import_node_fs54.chmodSync)((0, import_node_path63.join)(temporary, "lists"), 511);
+  (0, import_node_fs54.chmodSync)(temporary2, 1023);
+  (0, import_node_fs54.mkdirSync)((0, import_node_path64.join)(temporary2, "lists"));
+  (0, import_node_fs54.chmodSync)((0, import_node_path64.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
-  const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
+  const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
     platform3,
     architecture3,
@@ -32929,7 +33195,7 @@ async function makeBaseArchive(base) {
       "-c",
       confine,
       "sh",
-      temporary,
+      temporary2,
       subordinate,
       "mmdebstrap",
       ...command2.args
@@ -32937,11 +33203,11 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs54.renameSync)((0, import_node_path63.join)(temporary, "base.tar"), (0, import_node_path63.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path63.join)(work2, "lists")]);
-    (0, import_node_fs54.renameSync)((0, import_node_path63.join)(temporary, "lists"), (0, import_node_path63.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path63.join)(work2, "base.tar"), (0, import_node_path63.join)(work2, "lists")]);
-    await run("rm", ["-rf", "--one-file-system", temporary]);
+    (0, import_node_fs54.renameSync)((0, import_node_path64.join)(temporary2, "base.tar"), (0, import_node_path64.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path64.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path64.join)(temporary2, "lists"), (0, import_node_path64.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path64.join)(work2, "base.tar"), (0, import_node_path64.join)(work2, "lists")]);
+    await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
 }
@@ -32949,17 +33215,17 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path63.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path64.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path63.join)(folder2, copy2));
-      (0, import_node_fs54.chmodSync)((0, import_node_path63.join)(folder2, copy2), 420);
+      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path64.join)(folder2, copy2));
+      (0, import_node_fs54.chmodSync)((0, import_node_path64.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path63.dirname)(at2)) {
+  for (let at2 = folder2; ; at2 = (0, import_node_path64.dirname)(at2)) {
     if (((0, import_node_fs54.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
@@ -32997,26 +33263,28 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path64.join)(state, "bases");
+  const all = (0, import_node_path65.join)(state, "bases");
   (0, import_node_fs55.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path64.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  return (0, import_node_path65.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path64.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path65.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
     const base = currentBase(request, target2);
-    return base && await driver.ready(base.root) ? base : void 0;
+    if (!base || !await driver.ready(base.root)) return void 0;
+    noteUse(base.folder);
+    return base;
   };
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path64.join)(folder2, "lock"),
+    (0, import_node_path65.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33025,8 +33293,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path64.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path64.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path65.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path65.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33034,10 +33302,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path64.join)(folder2, entry));
-  const lists = (0, import_node_path64.join)(work2, "lists");
+  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path65.join)(folder2, entry));
+  const lists = (0, import_node_path65.join)(work2, "lists");
   (0, import_node_fs55.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path64.join)(work2, "base.tar");
+  const tar = (0, import_node_path65.join)(work2, "base.tar");
   const shared = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared);
   if (failed5) {
@@ -33045,17 +33313,17 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked = await driver.unpack(tar, (0, import_node_path64.join)(work2, "root"));
-  if (unpacked.code !== 0) {
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path65.join)(work2, "root"));
+  if (unpacked2.code !== 0) {
     await driver.remove(work2);
-    return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked.stderr.trim().split("\n").pop()}`));
+    return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared && (0, import_node_path64.basename)(shared.lists) === "lists") {
+  if (shared && (0, import_node_path65.basename)(shared.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path64.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path65.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs55.renameSync)(work2, final);
   const base = {
@@ -33063,23 +33331,23 @@ async function makeBase(request, target2) {
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path64.join)(final, "root"),
-    lists: (0, import_node_path64.join)(final, "lists", "lists"),
-    tar: (0, import_node_path64.join)(final, "base.tar"),
+    root: (0, import_node_path65.join)(final, "root"),
+    lists: (0, import_node_path65.join)(final, "lists", "lists"),
+    tar: (0, import_node_path65.join)(final, "base.tar"),
     packages: [],
     made: shared?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path64.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path65.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path64.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path65.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path64.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path65.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
@@ -33132,13 +33400,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path64.join)(base.folder, "cache");
+  const folder2 = (0, import_node_path65.join)(base.folder, "cache");
   (0, import_node_fs55.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path64.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path64.basename)(f), await sha256File(f)]))));
+  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path65.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path65.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -33184,7 +33452,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path65.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path66.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -33236,7 +33504,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path65.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path66.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -33282,7 +33550,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path65.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path66.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -33290,7 +33558,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path65.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path66.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -33323,7 +33591,7 @@ function readAnswers(text8) {
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -33332,8 +33600,8 @@ async function keepBase(store2, base, work2) {
   const name6 = nameOf3(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs56.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path66.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path66.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path67.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path67.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -33354,14 +33622,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path66.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path67.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path66.join)(folder2, "root"),
-  lists: (0, import_node_path66.join)(folder2, "lists"),
-  tar: (0, import_node_path66.join)(folder2, "base.tar"),
+  root: (0, import_node_path67.join)(folder2, "root"),
+  lists: (0, import_node_path67.join)(folder2, "lists"),
+  tar: (0, import_node_path67.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -33375,19 +33643,21 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept3 = (0, import_node_path66.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept3 = (0, import_node_path67.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path66.join)(folder2, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path67.join)(folder2, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path66.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path67.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+        noteUse(base.folder);
         return base;
+      }
     }
     return void 0;
   };
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path66.join)(folder2, "lock"),
+    (0, import_node_path67.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -33405,23 +33675,23 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path66.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path67.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path66.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs56.mkdirSync)((0, import_node_path67.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path66.join)(work2, "base.tar"),
+    (0, import_node_path67.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path66.join)(work2, "lists")
+    (0, import_node_path67.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path66.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked = await driver.unpack((0, import_node_path66.join)(work2, "base.tar"), (0, import_node_path66.join)(work2, "root"));
-  if (unpacked.code !== 0) return cannotUnpack(name6, unpacked);
-  const final = (0, import_node_path66.join)(folder2, folderName(wanted));
+  if (await sha256File((0, import_node_path67.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path67.join)(work2, "base.tar"), (0, import_node_path67.join)(work2, "root"));
+  if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
+  const final = (0, import_node_path67.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs56.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -33460,7 +33730,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/system-layers.ts
 var import_node_fs57 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -33495,16 +33765,16 @@ var SystemLayers = class {
     }
     return making;
   }
-  all = () => (0, import_node_path67.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path67.join)(this.all(), id);
+  all = () => (0, import_node_path68.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path68.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path67.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path68.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path67.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path68.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -33516,7 +33786,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path67.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path68.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -33531,7 +33801,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path67.join)(work2, "kept");
+    const keep2 = (0, import_node_path68.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -33564,23 +33834,26 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path67.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path68.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept3, work2) {
     (0, import_node_fs57.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path67.join)(work2, "layer");
+    const staged = (0, import_node_path68.join)(work2, "layer");
     (0, import_node_fs57.mkdirSync)(staged);
-    (0, import_node_fs57.rmSync)((0, import_node_path67.join)(kept3, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path67.join)(staged, "root"));
-    writeWhole((0, import_node_path67.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs57.rmSync)((0, import_node_path68.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path68.join)(staged, "root"));
+    writeWhole((0, import_node_path68.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
     (0, import_node_fs57.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
-    for (const folder2 of chain) this.known.add(folder2);
+    for (const folder2 of chain) {
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path68.join)((0, import_node_path68.dirname)(folder2), "layer.json"));
+      this.known.add(folder2);
+    }
     return true;
   }
   /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
@@ -33602,8 +33875,8 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder2 = (0, import_node_path67.join)(this.state, "archives");
-    (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path68.join)(this.state, "archives");
+    (0, import_node_fs57.mkdirSync)((0, import_node_path68.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -33612,9 +33885,11 @@ var SystemLayers = class {
       const [name6 = "", version3 = ""] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path67.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path68.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs57.readdirSync)(this.archives());
-      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file3(p))));
+      const found2 = packages.map((p) => held.find((h) => h.startsWith(file3(p))));
+      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path68.join)(this.archives(), name6));
+      const missing = packages.filter((_, i) => found2[i] === void 0);
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
       const got = await this.driver.enter({
@@ -33628,7 +33903,7 @@ var SystemLayers = class {
         command: [
           "sh",
           "-ec",
-          copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/`,
+          copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/`,
           "apt-get",
           ...aptOptions,
           "download",
@@ -33646,13 +33921,13 @@ var SystemLayers = class {
     });
   }
   /** dpkg's status of a root with this set, as text. */
-  status(layers) {
-    return layers.map((l) => (0, import_node_path67.join)(l, "var/lib/dpkg/status")).find(exists);
+  status(layers2) {
+    return layers2.map((l) => (0, import_node_path68.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path68.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path69.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -33700,7 +33975,7 @@ async function shareAnswers(systems, store2) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -33906,7 +34181,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path69.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path70.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34087,10 +34362,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path70.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path71.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34174,7 +34449,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path71.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path72.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34189,11 +34464,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path71.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path72.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path71.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path72.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34215,7 +34490,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
 var import_node_fs60 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -34252,6 +34527,7 @@ async function add(link, seen) {
 }
 
 // ts-src/sandbox/disk-limit.ts
+var bytesOf2 = (told8) => Number(/^(\d+)\t/.exec(told8.stdout)?.[1] ?? 0);
 var pause = 1e3;
 var longest4 = 6e4;
 async function withDiskLimit(entry, du2, enter2) {
@@ -34352,7 +34628,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path72.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path73.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -34407,9 +34683,9 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     ...command2
   ];
 }
-async function copyLayers(layers, name6, work2) {
-  for (const layer of [...layers].reverse()) {
-    const archive = (0, import_node_path72.join)(work2, "over.tar");
+async function copyLayers(layers2, name6, work2) {
+  for (const layer of [...layers2].reverse()) {
+    const archive = (0, import_node_path73.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs60.rmSync)(archive, { force: true });
@@ -34430,13 +34706,13 @@ async function start2({ log, signal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs60.mkdirSync)((0, import_node_path72.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs60.mkdirSync)((0, import_node_path73.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path72.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path73.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(keep2, marker), `${tag}
+  (0, import_node_fs60.writeFileSync)((0, import_node_path73.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -34479,11 +34755,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path72.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path73.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path72.basename)(folder2)}`
+      `/parent/${(0, import_node_path73.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -34501,7 +34777,7 @@ function dockerDriver(state) {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs60.writeFileSync)((0, import_node_path72.join)(folder2, marker), `${tag}
+      (0, import_node_fs60.writeFileSync)((0, import_node_path73.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -34510,13 +34786,24 @@ function dockerDriver(state) {
       const image2 = imageOf(folder2);
       return image2 !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
     },
-    remove: remove2
+    // What an image takes beyond the one that it was made from is its last layer.
+    async size(folder2) {
+      const image2 = imageOf(folder2);
+      const told8 = image2 === void 0 ? void 0 : await docker(["history", "--human=false", "--format", "{{.Size}}", image2]);
+      return Number(told8?.stdout.split("\n")[0] ?? 0) + bytesOf2(await du(["-s", "-x", "--block-size=1", "--", folder2]));
+    },
+    remove: remove2,
+    async discard(folder2) {
+      for (const image2 of [folder2, (0, import_node_path73.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+        await docker(["image", "rm", image2]);
+      await remove2(folder2);
+    }
   };
 }
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -34683,19 +34970,19 @@ shift 3
 mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
-function readRoot(reading, plain2, propagation, inside) {
+function readRoot(reading, plain3, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
   (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
-  const layers = linkLayers(reading.layers, work2);
+  const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
-    ["sh", "-c", readScript, "read", work2, layers, plain2 ? ",userxattr" : "", ...command2],
+    ["sh", "-c", readScript, "read", work2, layers2, plain3 ? ",userxattr" : "", ...command2],
     { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
   );
 }
-function linkLayers(layers, work2) {
-  return layers.map((layer, i) => {
-    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path73.join)(work2, `l${i}`));
+function linkLayers(layers2, work2) {
+  return layers2.map((layer, i) => {
+    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path74.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -34703,22 +34990,22 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   (0, import_node_fs61.mkdirSync)(keep2, { recursive: true });
   (0, import_node_fs61.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path73.join)(work2, "k"));
-  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path73.join)(work2, "k.work"));
+  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path74.join)(work2, "k"));
+  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path74.join)(work2, "k.work"));
   return "k";
 }
-var enterEnvironment2 = (entry, limits2, group, plain2) => ({
+var enterEnvironment2 = (entry, limits2, group, plain3) => ({
   ...entry.env,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   ENTER_SIZE: String(limits2.temporary),
   ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
-  ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
+  ...plain3 ? { ENTER_OVERLAY: ",userxattr" } : {},
   ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
-async function enterRoot(entry, plain2, propagation, inside) {
+async function enterRoot(entry, plain3, propagation, inside) {
   (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
-  const layers = linkLayers(entry.root.layers, entry.work);
+  const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
   const offline = entry.network === true ? [] : ["--net"];
@@ -34734,7 +35021,7 @@ async function enterRoot(entry, plain2, propagation, inside) {
       "enter",
       enter_default,
       entry.work,
-      layers,
+      layers2,
       upper,
       entry.network === true ? "on" : entry.network || "off",
       entry.user,
@@ -34743,7 +35030,7 @@ async function enterRoot(entry, plain2, propagation, inside) {
       ...entry.command
     ],
     {
-      env: enterEnvironment2(entry, limits2, group, plain2),
+      env: enterEnvironment2(entry, limits2, group, plain3),
       signal,
       terminal: entry.terminal === true,
       ...log ? { log } : {},
@@ -34754,8 +35041,8 @@ async function enterRoot(entry, plain2, propagation, inside) {
   return exceeded ? { ...outcome, exceeded } : outcome;
 }
 function unshareDriver() {
-  const plain2 = process.getuid?.() !== 0;
-  const user2 = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const plain3 = process.getuid?.() !== 0;
+  const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command2, options5) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
@@ -34771,15 +35058,20 @@ function unshareDriver() {
   };
   const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
   const enter2 = async (entry) => {
-    const outcome = await enterRoot(entry, plain2, await propagation(), inside);
+    const outcome = await enterRoot(entry, plain3, await propagation(), inside);
     await unmount(entry.work);
     return outcome;
+  };
+  const remove3 = async (folder2) => {
+    if (!exists(folder2)) return;
+    await unmount(folder2);
+    await inside([], ["rm", "-rf", "--one-file-system", "--", folder2], {});
   };
   return {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du2, enter2),
     async read(reading) {
-      const outcome = await readRoot(reading, plain2, await propagation(), inside);
+      const outcome = await readRoot(reading, plain3, await propagation(), inside);
       await unmount(reading.work);
       return outcome;
     },
@@ -34788,11 +35080,9 @@ function unshareDriver() {
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
-    async remove(folder2) {
-      if (!exists(folder2)) return;
-      await unmount(folder2);
-      await inside([], ["rm", "-rf", "--one-file-system", "--", folder2], {});
-    }
+    size: async (folder2) => bytesOf2(await du2(["-s", "-x", "--block-size=1", "--", folder2])),
+    remove: remove3,
+    discard: remove3
   };
 }
 function mountsBelow(folder2) {
@@ -34964,7 +35254,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35040,7 +35330,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path74.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path75.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -35115,13 +35405,13 @@ var readiness = (needs) => ({
 });
 
 // ts-src/engine/task-records.ts
-function takeRecord(graph2, task, taken2, cached3) {
-  if (taken2.kind === "build") setBuildRecord(graph2, task, taken2.record);
-  else if (taken2.kind === "test") graph2.tests[task - graph2.count] = taken2.record;
-  else graph2.docs[task % graph2.count] = taken2.record;
+function takeRecord(graph2, task, taken3, cached3) {
+  if (taken3.kind === "build") setBuildRecord(graph2, task, taken3.record);
+  else if (taken3.kind === "test") graph2.tests[task - graph2.count] = taken3.record;
+  else graph2.docs[task % graph2.count] = taken3.record;
   const t = graph2.results[task];
-  if (t && taken2.kind === "test") return takeTests(t, taken2.record, cached3);
-  if (t && taken2.kind === "docs") return takeDocs(t, taken2.record, cached3);
+  if (t && taken3.kind === "test") return takeTests(t, taken3.record, cached3);
+  if (t && taken3.kind === "docs") return takeDocs(t, taken3.record, cached3);
   return usable2(t, cached3);
 }
 var usable2 = (t, cached3) => cached3 ? { state: "cached", reason: "unchanged" } : { state: "built", reason: t?.reason ?? "" };
@@ -35161,7 +35451,7 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -35171,7 +35461,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -35214,7 +35504,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path75.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path76.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -35265,16 +35555,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path76.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path77.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path76.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path77.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path76.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path77.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -35360,9 +35650,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve26) => {
+    await new Promise((resolve27) => {
       this.wake = () => {
-        if (!this.resolving) resolve26();
+        if (!this.resolving) resolve27();
       };
       this.wake();
     });
@@ -35376,10 +35666,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve26) => {
+    const finished = new Promise((resolve27) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve26();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve27();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -35608,18 +35898,808 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
 }
 
-// ts-src/cli/reproducible.ts
+// ts-src/collect/collect.ts
+var import_node_crypto9 = require("node:crypto");
+var import_node_fs65 = require("node:fs");
+var import_node_path80 = require("node:path");
+init_files();
+init_process();
+
+// ts-src/collect/choose.ts
+function chooseExpired(things, now, size3) {
+  const expired = new Set(things.filter((t) => now >= t.until));
+  const rest2 = things.filter((t) => !expired.has(t)).sort((a, b) => a.used - b.used);
+  let bytes = rest2.reduce((sum, t) => sum + t.bytes, 0);
+  for (const thing of rest2) {
+    if (bytes <= size3) break;
+    if (thing.held) continue;
+    expired.add(thing);
+    bytes -= thing.bytes;
+  }
+  return expired;
+}
+function countKinds(things) {
+  const kinds4 = /* @__PURE__ */ new Map();
+  for (const { kind, bytes } of things) {
+    const of = kinds4.get(kind) ?? { kind, things: 0, bytes: 0 };
+    kinds4.set(kind, of);
+    of.things++;
+    of.bytes += bytes;
+  }
+  return [...kinds4.values()].sort((a, b) => b.bytes - a.bytes || (a.kind < b.kind ? -1 : 1));
+}
+
+// ts-src/collect/machine.ts
+var import_node_fs64 = require("node:fs");
 var import_node_path79 = require("node:path");
+init_files();
+
+// ts-src/collect/measure.ts
+var import_node_fs63 = require("node:fs");
+var import_node_path78 = require("node:path");
+init_files();
+var isGone = (e) => e.code === "ENOENT";
+function statOf(path2) {
+  try {
+    return (0, import_node_fs63.lstatSync)(path2);
+  } catch (e) {
+    if (isGone(e)) return void 0;
+    throw e;
+  }
+}
+function measure(path2) {
+  const total = { bytes: 0, files: 0, newest: 0 };
+  const shared = /* @__PURE__ */ new Map();
+  const top = statOf(path2);
+  const todo = top ? [[path2, top]] : [];
+  for (let next2 = todo.pop(); next2; next2 = todo.pop()) {
+    const [at2, stat2] = next2;
+    total.files++;
+    total.newest = Math.max(total.newest, stat2.mtimeMs);
+    const bytes = stat2.blocks * 512;
+    if (stat2.isDirectory()) {
+      total.bytes += bytes;
+      for (const name6 of namesIn(at2)) {
+        const inner = statOf((0, import_node_path78.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path78.join)(at2, name6), inner]);
+      }
+    } else if (stat2.nlink > 1) {
+      const one = shared.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
+      one.seen++;
+      shared.set(stat2.ino, one);
+    } else total.bytes += bytes;
+  }
+  for (const { seen, names: names4, bytes } of shared.values()) if (seen >= names4) total.bytes += bytes;
+  return total;
+}
+function namesIn(folder2) {
+  try {
+    return (0, import_node_fs63.readdirSync)(folder2);
+  } catch (e) {
+    if (isGone(e)) return [];
+    throw e;
+  }
+}
+var SizeMemory = class {
+  file;
+  before;
+  now = {};
+  constructor(state) {
+    this.file = (0, import_node_path78.join)(state, "sizes.json");
+    this.before = readJson(this.file) ?? {};
+  }
+  async of(name6, path2, ask3) {
+    const inode = statOf(path2)?.ino ?? 0;
+    const known3 = Object.hasOwn(this.before, name6) ? this.before[name6] : void 0;
+    const bytes = known3?.inode === inode && Number.isFinite(known3.bytes) ? known3.bytes : await ask3();
+    this.now[name6] = { inode, bytes };
+    return bytes;
+  }
+  save() {
+    const text8 = JSON.stringify(this.now);
+    if (text8 !== JSON.stringify(this.before)) writeWhole(this.file, text8, { sync: false });
+  }
+};
+
+// ts-src/collect/machine.ts
+var day3 = 864e5;
+var unannounced = day3;
+var baseFactor = 3;
+function entries(state, folder2, pattern) {
+  const path2 = (0, import_node_path79.join)(state, folder2);
+  try {
+    if (!(0, import_node_fs64.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs64.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+  } catch (e) {
+    if (["ENOENT", "ENOTDIR"].includes(e.code ?? "")) return [];
+    throw e;
+  }
+}
+var timeOf2 = (path2) => {
+  try {
+    return (0, import_node_fs64.lstatSync)(path2).mtimeMs;
+  } catch {
+    return 0;
+  }
+};
+async function surveyMachine(survey) {
+  return [
+    ...await unpacked(survey),
+    ...await layers(survey, "layers"),
+    ...await layers(survey, "layers-docker"),
+    ...await bases(survey),
+    ...await imageLayers(survey),
+    ...archives(survey),
+    ...clones(survey),
+    ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
+      (part) => plain2(survey, "copies of stored objects", (0, import_node_path79.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+    ),
+    ...simple.flatMap(([kind, folder2, pattern]) => plain2(survey, kind, folder2, pattern))
+  ];
+}
+async function unpacked({ state, sizes, days }) {
+  const found2 = [];
+  for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
+    const folder2 = (0, import_node_path79.join)(state, "unpacked", name6);
+    const used = timeOf2(`${folder2}.json`);
+    const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
+    found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
+  }
+  return found2;
+}
+async function layers({ state, sizes, days, driver }, folder2) {
+  const used = /* @__PURE__ */ new Map();
+  const parents = /* @__PURE__ */ new Map();
+  const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
+  for (const id of names4) {
+    const file3 = (0, import_node_path79.join)(state, folder2, id, "layer.json");
+    used.set(id, timeOf2(file3));
+    parents.set(id, readJson(file3)?.parent);
+  }
+  const depth2 = (id) => {
+    let count3 = 0;
+    for (let at2 = parents.get(id); at2 !== void 0 && count3 < names4.length; at2 = parents.get(at2)) {
+      used.set(at2, Math.max(used.get(at2) ?? 0, used.get(id) ?? 0));
+      count3++;
+    }
+    return count3;
+  };
+  const depths = new Map(names4.map((id) => [id, depth2(id)]));
+  const found2 = [];
+  for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
+    const path2 = (0, import_node_path79.join)(state, folder2, id);
+    const last = used.get(id) ?? 0;
+    const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
+    found2.push({
+      kind: "layers",
+      root: true,
+      paths: [path2, `${path2}.lock`],
+      used: last,
+      until: last + days * day3,
+      bytes
+    });
+  }
+  return found2;
+}
+async function bases({ state, sizes, days, driver }) {
+  const found2 = [];
+  for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
+    const folder2 = (0, import_node_path79.join)("bases", platform3);
+    const current = readJson((0, import_node_path79.join)(state, folder2, "current.json"))?.folder;
+    for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
+      const path2 = (0, import_node_path79.join)(state, folder2, name6);
+      const used = timeOf2(path2);
+      const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
+      found2.push({
+        kind: "bases",
+        root: true,
+        paths: [path2, ...newest ? [(0, import_node_path79.join)(state, folder2, "current.json")] : [(0, import_node_path79.join)(state, folder2, `kept-${name6}.json`)]],
+        used,
+        until: used + days * day3 * (newest ? baseFactor : 1),
+        held: newest,
+        bytes: await sizes.of((0, import_node_path79.join)(folder2, name6), path2, () => driver.size(path2))
+      });
+    }
+  }
+  return found2;
+}
+async function imageLayers({ state, sizes, days, driver }) {
+  const found2 = [];
+  for (const name6 of entries(state, (0, import_node_path79.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
+    if (!entries(state, "images", /^layers$/).length) return [];
+    const path2 = (0, import_node_path79.join)(state, "images", "layers", name6);
+    const used = timeOf2((0, import_node_path79.join)(path2, "layer.json"));
+    const bytes = await sizes.of((0, import_node_path79.join)("images", name6), path2, () => driver.size(path2));
+    found2.push({
+      kind: "layers of images",
+      root: true,
+      paths: [path2, `${path2}.lock`],
+      used,
+      until: used + days * day3,
+      bytes
+    });
+  }
+  return found2;
+}
+var archives = (survey) => plain2(survey, "downloads", "archives", /\.deb$/, 0);
+var mostPacks = 200;
+function clones(survey) {
+  return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
+    const found2 = plain2(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
+    const packs = entries(survey.state, (0, import_node_path79.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
+  });
+}
+var simple = [
+  ["runs and their logs", "runs", /^[^.]/],
+  ["checkouts", "refs", /^[^.]/],
+  ["checkouts", "distro", /^[^.]/],
+  ["checkouts", "cache/runs", /^[^.]/],
+  ["manifests and indices", "manifests", /\.json$/],
+  ["manifests and indices", "caches", /^[^.]/],
+  ["manifests and indices", "underlays", /^[^.]/],
+  ["manifests and indices", "told", /^[^.]/],
+  ["manifests and indices", "cache", /^(?!objects$|runs$)[^.]/],
+  ["left over", "incoming", /./],
+  ["left over", "prepared", /^[^.]/],
+  ["left over", "locks", /./],
+  ["left over", "verify", /./]
+];
+function plain2({ state, days, now }, kind, folder2, pattern, least = unannounced) {
+  return entries(state, folder2, pattern).flatMap((name6) => {
+    const path2 = (0, import_node_path79.join)(state, folder2, name6);
+    const found2 = measure(path2);
+    if (!found2.files) return [];
+    const stays = kind === "left over" ? least : Math.max(least, days * day3);
+    return [
+      {
+        kind,
+        paths: [path2, ...exists(`${path2}.lock`) ? [`${path2}.lock`] : []],
+        used: found2.newest,
+        until: found2.newest + stays,
+        held: now - found2.newest < least,
+        bytes: found2.bytes
+      }
+    ];
+  });
+}
+
+// ts-src/docs/reach.ts
+var folder = "sites";
+async function keepSite(store2, channel2, packages) {
+  const keys = packages.flatMap((p) => p.record ? [p.record.key] : []).sort();
+  await store2.writeJson(`${folder}/${channel2}.json`, { schema: 1, keys });
+}
+async function reachedBySites(store2) {
+  const keys = [];
+  for await (const { name: name6 } of store2.blobs.list(folder)) {
+    const root = await store2.readRoot(name6);
+    keys.push(...Array.isArray(root?.keys) ? root.keys.filter(isDigest) : []);
+  }
+  return keys;
+}
+
+// ts-src/images/record.ts
+init_zod();
+init_images();
+var digest3 = string3().regex(/^[0-9a-f]{64}$/);
+var plainName2 = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
+var stored = strictObject({ name: plainName2, sha256: digest3, size: number3().int().min(0) });
+var artifact = strictObject({
+  kind: _enum(imageKinds),
+  files: array(stored).min(1),
+  /** Of docker: digest of its configuration. */
+  id: string3().optional(),
+  /** Of disks: their size, unpacked. */
+  bytes: number3().optional(),
+  /** What was started, and when it was found good. */
+  checked: number3().optional()
+});
+var record2 = strictObject({
+  schema: literal(1),
+  key: digest3,
+  name: plainName2,
+  channel: string3(),
+  state: digest3,
+  version: plainName2,
+  platform: string3(),
+  architecture: string3(),
+  distribution: string3(),
+  spec: digest3,
+  base: digest3,
+  /** Packages of the distribution, and those of the platform beyond the base, with their versions. */
+  own: record(string3(), string3()),
+  system: record(string3(), string3()),
+  layers: array(strictObject({ what: string3(), file: stored })),
+  artifacts: array(artifact),
+  /** Milliseconds since 1970. */
+  made: number3(),
+  milliseconds: number3(),
+  /** What its docker image says beside layers. */
+  docker: strictObject({ command: array(string3()), labels: record(string3(), string3()), time: number3() }).optional(),
+  /** When it was published. */
+  published: number3().optional()
+});
+var recordName = (key) => `images/${key.slice(0, 2)}/${key}.json`;
+async function readRecord(store2, key) {
+  const found2 = record2.safeParse(await store2.readJson(recordName(key)));
+  return found2.success && found2.data.key === key ? found2.data : void 0;
+}
+var writeRecord = (store2, made2) => store2.writeJson(recordName(made2.key), made2);
+var list3 = strictObject({
+  schema: literal(1),
+  images: array(
+    strictObject({
+      key: digest3,
+      name: plainName2,
+      architecture: string3(),
+      state: digest3,
+      version: string3(),
+      made: number3()
+    })
+  )
+});
+var listFolder = "image-lists";
+var listName = (channel2) => `${listFolder}/${channel2}.json`;
+var imageLists = async (store2) => (await store2.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, "")).sort();
+async function listImages(store2, channel2) {
+  const found2 = list3.safeParse(await store2.readJson(listName(channel2)));
+  return found2.success ? found2.data.images : [];
+}
+async function addToList(store2, made2) {
+  const entry = {
+    key: made2.key,
+    name: made2.name,
+    architecture: made2.architecture,
+    state: made2.state,
+    version: made2.version,
+    made: made2.made
+  };
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { value: value2, tag } = await store2.readTagged(listName(made2.channel));
+    const read3 = list3.safeParse(value2);
+    const images = read3.success ? read3.data.images : [];
+    if (images[0]?.key === made2.key) return;
+    const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
+    if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
+  }
+  throw Object.assign(new Error(`the list of images of ${made2.channel} is being written all the time`), {
+    code: "EBUSY"
+  });
+}
+async function dropFromList(store2, channel2, keys) {
+  const { value: value2, tag } = await store2.readTagged(listName(channel2));
+  const read3 = list3.safeParse(value2);
+  if (!read3.success) return false;
+  const images = read3.data.images.filter((i) => !keys.has(i.key));
+  return store2.replaceJson(listName(channel2), { schema: 1, images }, tag);
+}
+var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
+
+// ts-src/images/reach.ts
+async function reachedByImages(store2, states, now, milliseconds) {
+  const reached2 = { files: [], expired: [] };
+  for (const channel2 of await imageLists(store2)) {
+    for (const listed2 of await listImages(store2, channel2)) {
+      const record3 = await readRecord(store2, listed2.key);
+      if (!record3) continue;
+      if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
+        reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
+      else reached2.expired.push({ channel: channel2, key: record3.key, name: recordName(record3.key) });
+    }
+  }
+  return reached2;
+}
+async function forgetImages(store2, expired) {
+  for (const channel2 of new Set(expired.map((e) => e.channel)))
+    await dropFromList(store2, channel2, new Set(expired.filter((e) => e.channel === channel2).map((e) => e.key)));
+}
+
+// ts-src/collect/reach.ts
+var day4 = 864e5;
+var grace = day4;
+var wrongForm = (name6, { blobs }) => Object.assign(
+  new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
+  { code: "ESTORE" }
+);
+async function listed(store2, kind) {
+  const found2 = [];
+  for await (const blob of store2.blobs.list(kind)) found2.push(blob);
+  return found2;
+}
+async function findRoots({ store: store2, now, days, grace: least }) {
+  const runs = await listed(store2, "runs");
+  const roots = {
+    objects: /* @__PURE__ */ new Set(),
+    keys: /* @__PURE__ */ new Map(),
+    states: /* @__PURE__ */ new Set(),
+    images: { files: [], expired: [] },
+    runs,
+    newest: runs.filter(({ name: name6 }) => isRunName(name6)).reduce((a, b) => b.modified > a.modified ? b : a, {
+      name: "",
+      modified: 0,
+      size: 0
+    }).name
+  };
+  const use = (key, when) => roots.keys.set(key, Math.max(roots.keys.get(key) ?? 0, when));
+  for (const { name: name6, modified } of runs) {
+    if (name6.includes("/results/") || name6.endsWith(".gz")) continue;
+    if (name6 !== roots.newest && now - modified > Math.max(least, days * day4)) continue;
+    const run2 = await store2.readRoot(name6);
+    if (isRunRecord(run2))
+      for (const t of Object.values(run2.tasks)) use(t.key, name6 === roots.newest ? Infinity : modified);
+    else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, store2);
+  }
+  await rootsOfChannels(store2, roots, use);
+  for (const { name: name6 } of await listed(store2, "index")) {
+    const index = await store2.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
+    for (const key of [...index.builds.keys(), ...index.tests.keys()]) use(key, Infinity);
+  }
+  for (const key of await reachedBySites(store2)) use(key, Infinity);
+  roots.images = await reachedByImages(store2, roots.states, now, Math.max(least, days * day4));
+  for (const file3 of roots.images.files) roots.objects.add(file3.sha256);
+  return roots;
+}
+async function rootsOfChannels(store2, roots, use) {
+  const keep2 = (files) => files.forEach((f) => f && roots.objects.add(f.sha256));
+  for (const { name: name6 } of await listed(store2, "channels")) {
+    const channel2 = await openChannel(store2, name6.slice("channels/".length).replace(/\.json$/, ""));
+    const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
+    for (const { id } of channel2.file.states) roots.states.add(id);
+    for (const state of states) {
+      const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, lock: lock2 } = state ?? {};
+      keep2([...Object.values(indices), ...Object.values(packed3).flat(), ...Object.values(contents3), lock2]);
+    }
+    for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
+      for (const suite2 of Object.values(suites ?? {}))
+        for (const held of Object.values(suite2)) {
+          use(held.key, Infinity);
+          keep2(held.files);
+        }
+  }
+}
+var baseName = (name6) => name6.slice(name6.lastIndexOf("/") + 1).replace(/\.json(\.gz)?$/, "");
+async function surveyStore(survey) {
+  const roots = await findRoots(survey);
+  const age = Math.max(survey.grace, survey.days * day4);
+  const holders = [
+    ...await taskRecords(survey, roots, age),
+    ...await otherRecords(survey, roots, age),
+    ...await runRecords(survey, roots, age)
+  ];
+  for (const { name: name6 } of roots.images.expired)
+    holders.push({ ...holderOf2(survey, "images", { name: name6, size: 0, modified: 0 }, 0), until: 0 });
+  return { things: await withObjects(survey, roots, holders), stay: roots.objects, expired: roots.images.expired };
+}
+function holderOf2({ now, grace: least }, kind, blob, until2) {
+  return {
+    kind,
+    name: blob.name,
+    objects: [],
+    bytes: blob.disk ?? blob.size,
+    used: blob.modified,
+    until: until2,
+    held: now - blob.modified < least
+  };
+}
+async function taskRecords(survey, roots, age) {
+  const { store: store2 } = survey;
+  const found2 = [];
+  for (const kind of ["tasks", "tests", "docs"])
+    for (const blob of await listed(store2, kind)) {
+      const when = roots.keys.get(baseName(blob.name));
+      const record3 = await store2.readJson(blob.name);
+      const files = [
+        ...record3?.debs ?? [],
+        record3?.files,
+        record3?.log,
+        record3?.junit,
+        ...record3 && kind === "docs" ? filesOfDocs(record3) : []
+      ];
+      const used = Math.max(when ?? 0, blob.modified);
+      const until2 = when === void 0 || !record3 ? blob.modified + survey.grace : used + age;
+      const objects = files.flatMap((f) => f ? [f.sha256] : []);
+      if (when === Infinity && record3) for (const digest4 of objects) roots.objects.add(digest4);
+      else found2.push({ ...holderOf2(survey, "results", blob, until2), objects, used });
+    }
+  return found2;
+}
+async function otherRecords(survey, roots, age) {
+  const { store: store2 } = survey;
+  const found2 = [];
+  for (const kind of ["sources", "bases"])
+    for (const blob of await listed(store2, kind)) {
+      const value2 = await store2.readJson(blob.name);
+      const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
+      const objects = files.flatMap((f) => f && typeof f.sha256 === "string" ? [f.sha256] : []);
+      found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects });
+    }
+  for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
+    for (const blob of await listed(store2, kind))
+      found2.push(holderOf2(survey, kind === "untrusted" ? kind : "results", blob, blob.modified + age));
+  for (const blob of await listed(store2, "states"))
+    if (!roots.states.has(baseName(blob.name)))
+      found2.push(holderOf2(survey, "states", blob, blob.modified + survey.grace));
+  return found2;
+}
+async function runRecords(survey, roots, age) {
+  const found2 = [];
+  for (const blob of roots.runs) {
+    if (blob.name === roots.newest) continue;
+    const holder2 = holderOf2(survey, "runs", blob, blob.modified + age);
+    if (!isRunName(blob.name)) holder2.held = survey.now - blob.modified < grace;
+    const log = blob.name.includes("/results/") ? (await survey.store.readJson(blob.name))?.log : void 0;
+    if (log && typeof log.sha256 === "string") holder2.objects.push(log.sha256);
+    found2.push(holder2);
+  }
+  return found2;
+}
+async function withObjects(survey, roots, holders) {
+  const last = /* @__PURE__ */ new Map();
+  for (const holder2 of holders)
+    for (const digest4 of holder2.objects) {
+      const other = last.get(digest4);
+      if (!other || holder2.used > other.used) last.set(digest4, holder2);
+    }
+  const things = [...holders];
+  for (const blob of await listed(survey.store, "objects")) {
+    const digest4 = baseName(blob.name);
+    const holder2 = last.get(digest4);
+    if (survey.now - blob.modified < survey.grace) roots.objects.add(digest4);
+    if (roots.objects.has(digest4)) continue;
+    if (holder2) holder2.bytes += blob.disk ?? blob.size;
+    else things.push({ ...holderOf2(survey, "objects", blob, blob.modified + survey.grace), objects: [digest4] });
+  }
+  return things;
+}
+
+// ts-src/collect/store.ts
+var objectName = (digest4) => `objects/${digest4.slice(0, 2)}/${digest4}`;
+async function removeFromStore(store2, { things, stay, expired: images }, expired) {
+  await forgetImages(store2, images);
+  const named7 = new Set(things.filter((thing) => !expired.has(thing)).flatMap((thing) => thing.objects));
+  const gone = things.filter((thing) => expired.has(thing));
+  for (const { name: name6 } of gone) if (!name6.startsWith("objects/")) await store2.blobs.remove(name6);
+  const objects = new Set(gone.flatMap((thing) => thing.objects));
+  for (const digest4 of objects)
+    if (!named7.has(digest4) && !stay.has(digest4)) await store2.blobs.remove(objectName(digest4));
+}
+
+// ts-src/collect/collect.ts
+async function collect(request) {
+  const { state, now, days, dryRun } = request;
+  if (!exists(state)) return { removed: [], kept: [], busy: false };
+  const release2 = await tryMutex(useLock(state));
+  const trash = (0, import_node_path80.join)(state, "trash");
+  try {
+    const sizes = new SizeMemory(state);
+    const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
+    const contents3 = await contentsOf2(request, release2);
+    const own3 = request.store?.own === true;
+    const local2 = release2 ? [...machine, ...own3 ? contents3?.things ?? [] : []] : [];
+    const shared = own3 && release2 ? [] : contents3?.things ?? [];
+    const expired = /* @__PURE__ */ new Set([
+      ...chooseExpired(local2, now, request.size),
+      ...chooseExpired(shared, now, request.storeSize ?? Infinity)
+    ]);
+    if (!dryRun) {
+      if (release2) {
+        for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
+        await shrinkFolders(state, now);
+        shortenLog((0, import_node_path80.join)(state, "slipway.log"));
+        sizes.save();
+      }
+      if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
+    }
+    const all = [...machine, ...contents3?.things ?? []];
+    return {
+      removed: countKinds(expired),
+      kept: countKinds(all.filter((thing) => !expired.has(thing))),
+      busy: !release2
+    };
+  } finally {
+    await release2?.();
+    if (release2 && !dryRun) await empty(trash, request.driver);
+  }
+}
+async function contentsOf2(request, alone) {
+  const { store: store2, now, days } = request;
+  if (!store2) return void 0;
+  return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
+}
+function discard({ paths: paths2 }, trash) {
+  const folder2 = (0, import_node_path80.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs65.renameSync)(path2, (0, import_node_path80.join)(folder2, (0, import_node_path80.basename)(path2)));
+}
+async function empty(trash, driver) {
+  if (!exists(trash)) return;
+  for (const name6 of (0, import_node_fs65.readdirSync)(trash))
+    for (const inner of (0, import_node_fs65.readdirSync)((0, import_node_path80.join)(trash, name6))) await driver.discard((0, import_node_path80.join)(trash, name6, inner));
+  await driver.remove(trash);
+}
+var hour = 36e5;
+async function shrinkFolders(state, now) {
+  const gitDir = (0, import_node_path80.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path80.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path80.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs65.statSync)(marker2).mtimeMs < hour) return;
+  await withMutex(`${gitDir}.lock`, async () => {
+    await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
+    (0, import_node_fs65.writeFileSync)(marker2, "");
+  });
+}
+var longestLog = 32 << 20;
+function shortenLog(log) {
+  if (!exists(log) || (0, import_node_fs65.statSync)(log).size <= longestLog) return;
+  const end2 = readEnd(log, longestLog / 4);
+  (0, import_node_fs65.writeFileSync)(log, end2);
+}
+
+// ts-src/cli/clean-up.ts
+init_faults();
+init_sizes();
+
+// ts-src/publish/retention.ts
+var day5 = 864e5;
+function expiredStates(states, keep2, graceDays, now) {
+  if (keep2 === void 0) return [];
+  return states.filter((_, i) => i >= keep2 && i > 0 && now - states[i - 1].when > graceDays * day5);
+}
+var dropStates = (store2, channel2, expired) => store2.replaceJson(
+  channelFile(channel2.name),
+  { ...channel2.file, states: channel2.file.states.filter((s) => !expired.includes(s)) },
+  channel2.tag
+);
+async function retireStates(store2, channel2, endpoints, { keep: keep2, graceDays }, now) {
+  const expired = expiredStates(channel2.file.states, keep2, graceDays, now);
+  if (expired.length && !await dropStates(store2, channel2, expired)) return;
+  for (const endpoint of endpoints) {
+    const since = Object.values(condemnedIn((await endpoint.read(condemnedFile))?.data));
+    if (expired.length || since.some((when) => now - when >= graceDays * day5))
+      await sweepRepository(store2, channel2.name, endpoint, graceDays, now, false);
+  }
+}
+var condemnedFile = ".slipway/condemned.json";
+async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRun) {
+  return endpoint.during("clean-up", async () => {
+    const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
+    if (!marked) return void 0;
+    const read3 = await endpoint.read(condemnedFile);
+    const before = condemnedIn(read3?.data);
+    const since = {};
+    const swept = { removed: [], waiting: 0, kept: 0 };
+    const begun = Date.now();
+    for (const folder2 of ["pool", "dists"]) {
+      for await (const { name: name6, size: size3 } of endpoint.list(folder2)) {
+        if (marked(name6)) {
+          swept.kept++;
+          continue;
+        }
+        const found2 = before[name6] ?? now;
+        if (now - found2 >= graceDays * day5) swept.removed.push({ name: name6, size: size3 });
+        else {
+          since[name6] = found2;
+          swept.waiting++;
+        }
+      }
+    }
+    if (dryRun) return swept;
+    for (const { name: name6 } of swept.removed) {
+      if (Date.now() - begun < 54e4) await endpoint.remove(name6);
+      else since[name6] = before[name6] ?? now;
+    }
+    const condemned = { schema: 1, since };
+    await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
+    return swept;
+  });
+}
+function condemnedIn(data) {
+  try {
+    const read3 = JSON.parse(data?.toString("utf8") ?? "{}");
+    return read3.since ?? {};
+  } catch {
+    return {};
+  }
+}
+async function markAll(store2, channel2, endpoint) {
+  if (!channel2.head) return void 0;
+  const files = /* @__PURE__ */ new Set();
+  const states = /* @__PURE__ */ new Set();
+  const suites = /* @__PURE__ */ new Set();
+  for (const { id } of channel2.file.states) {
+    const state = await readState(store2, id);
+    if (!state) return void 0;
+    states.add(shortId(id));
+    for (const [key, index] of Object.entries(state.indices)) {
+      const suite2 = key.slice(0, key.lastIndexOf("/"));
+      suites.add(suite2);
+      const read3 = await readIndex3(store2, index);
+      if (!read3) return void 0;
+      for (const entry of read3.entries) files.add(entry.filename);
+      const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
+      for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
+        files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
+      const contents3 = state.contents?.[key];
+      if (contents3) files.add(`dists/${suite2}/${byHashPath("main/Contents", contents3.sha256)}`);
+    }
+    for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
+  }
+  for (const suite2 of suites) await markRelease(endpoint, `dists/${suite2}`, suite2, files);
+  return (name6) => {
+    if (files.has(name6)) return true;
+    const state = /^dists\/states\/([^/]+)\//.exec(name6)?.[1];
+    if (state !== void 0) return states.has(state);
+    return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name6) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name6)[1]);
+  };
+}
+async function markRelease(endpoint, folder2, suite2, files) {
+  const read3 = await endpoint.read(`${folder2}/InRelease`);
+  for (const [path2, { sha256: digest4 }] of readRelease(read3?.data.toString("utf8") ?? "").files) {
+    files.add(`dists/${suite2}/${path2}`);
+    files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
+  }
+}
+
+// ts-src/cli/clean-up.ts
+var defaultSize = 40 * 2 ** 30;
+var folderStates = 10;
+function stateRules(distro, env = process.env) {
+  const { size: size3 = defaultSize, days } = distro.state;
+  const written = env.SLIPWAY_STATE_SIZE;
+  if (written === void 0 || written === "") return { size: size3, days };
+  const own3 = sizeOf(written);
+  if (own3 === void 0) writeMessage(`SLIPWAY_STATE_SIZE is no size such as 20G: ${sizeText(size3)} counts
+`);
+  return { size: own3 ?? size3, days };
+}
+async function cleanUp({ distro, root, state, driver }) {
+  await cautiously(state, async () => {
+    const own3 = root !== void 0 && isOwnStore(distro.store, root, state);
+    const store2 = own3 ? await openStore(distro.store, root, state, void 0) : void 0;
+    const done = await collect({
+      state,
+      driver,
+      ...store2 ? { store: { store: store2, own: own3 } } : {},
+      ...stateRules(distro),
+      now: Date.now()
+    });
+    const bytes = done.removed.reduce((sum, { bytes: n }) => sum + n, 0);
+    if (bytes >= 1 << 20) writeMessage(`cleaned up ${state}: ${describe3(done.removed)}
+`);
+  });
+}
+var describe3 = (counts2) => counts2.map(({ kind, things, bytes }) => `${things} ${kind} (${sizeText(bytes)})`).join(", ");
+async function retireFolderStates({ distro, root, state }, channel2, folder2) {
+  await cautiously(state, async () => {
+    const store2 = await openStore(distro.store, root, state, void 0);
+    const opened = await openChannel(store2, channel2);
+    const rules2 = { keep: keepOf(distro, channel2) ?? folderStates, graceDays: distro.publish.grace_days };
+    await retireStates(store2, opened, [new FolderEndpoint(folder2)], rules2, Date.now());
+  });
+}
+async function cautiously(state, work2) {
+  try {
+    await work2();
+  } catch (e) {
+    const words5 = environmentFault(e);
+    if (words5 === void 0) throw e;
+    writeMessage(`note: the clean-up of ${state} was given up: ${words5}
+`);
+  }
+}
+
+// ts-src/cli/reproducible.ts
+var import_node_path83 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path81 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -35662,15 +36742,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path77.join)(before, path2), (0, import_node_path77.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path81.join)(before, path2), (0, import_node_path81.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs63.readdirSync)((0, import_node_path77.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs66.readdirSync)((0, import_node_path81.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs63.lstatSync)((0, import_node_path77.join)(root, path2));
+      const stats = (0, import_node_fs66.lstatSync)((0, import_node_path81.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -35682,7 +36762,7 @@ function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs63.readlinkSync)(before), (0, import_node_fs63.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs66.readlinkSync)(before), (0, import_node_fs66.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -35695,7 +36775,7 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs63.readFileSync)(before), (0, import_node_fs63.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs66.readFileSync)(before), (0, import_node_fs66.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -35770,7 +36850,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path78.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path82.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -35793,7 +36873,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path78.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path82.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -35801,7 +36881,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path78.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path82.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -35815,14 +36895,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path78.join)(folder2, "before"), (0, import_node_path78.join)(folder2, "after")];
-  (0, import_node_fs64.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path82.join)(folder2, "before"), (0, import_node_path82.join)(folder2, "after")];
+  (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path78.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path82.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -35839,9 +36919,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path78.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs64.mkdirSync)((0, import_node_path78.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs64.writeFileSync)((0, import_node_path78.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path82.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs67.mkdirSync)((0, import_node_path82.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs67.writeFileSync)((0, import_node_path82.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -35900,7 +36980,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeMessage(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path79.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path83.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -35956,7 +37036,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path80.join)(workspace.root, "out") : (0, import_node_path80.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path84.join)(workspace.root, "out") : (0, import_node_path84.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -35969,22 +37049,30 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(keys);
     if (keys.some(isError)) return exit.failed;
   }
+  const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs65.mkdirSync)(workspace.state, { recursive: true });
-  await openScratch(workspace.state, driver);
+  (0, import_node_fs68.mkdirSync)(workspace.state, { recursive: true });
+  await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
+`));
+  let code;
   try {
-    return await buildAll(values, planned2.value, {
+    code = await buildAll(values, planned2.value, {
       output,
       limits: limits2,
       tests,
       check: check4,
-      publishes: verb === "build" && values.untrusted === void 0,
+      publishes,
       signal: stop.signal
     });
   } finally {
     await closeScratch(driver);
     stop.done();
   }
+  if (stop.signal.aborted || values["dry-run"] === true) return code;
+  const { distro, root, state } = workspace;
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path84.join)(output, "apt"));
+  await cleanUp({ distro, root, state, driver });
+  return code;
 }
 async function buildAll(values, planned2, wanted) {
   const { workspace, plan: plan2 } = planned2;
@@ -36022,7 +37110,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path80.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path84.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -36104,7 +37192,7 @@ init_diagnostics();
 // ts-src/publish/difference.ts
 init_diagnostics();
 var sortedKeys2 = (a, b) => [.../* @__PURE__ */ new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);
-function differenceOf(a, b, locks = [void 0, void 0]) {
+function differenceOf(a, b, locks2 = [void 0, void 0]) {
   const suites = {};
   for (const suite2 of sortedKeys2(a.suites, b.suites)) {
     const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
@@ -36120,7 +37208,7 @@ function differenceOf(a, b, locks = [void 0, void 0]) {
     for (const name6 of sortedKeys2(s, t)) if (s[name6] !== t[name6]) of.tests.push([name6, s[name6] ?? "-", t[name6] ?? "-"]);
     if (of.added.length || of.removed.length || of.changed.length || of.tests.length) suites[suite2] = of;
   }
-  const [m, n] = locks;
+  const [m, n] = locks2;
   return {
     suites,
     repositories: m && n ? repositoryChanges(m, n) : [],
@@ -36146,8 +37234,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -36287,10 +37375,10 @@ function ownPrefix(all) {
 // ts-src/publish/criteria.ts
 var names2 = (suites, suite2) => Object.keys(suites[suite2] ?? {});
 var most3 = 8;
-var verdict = (criterion, faults4, good2) => ({
+var verdict = (criterion, faults5, good2) => ({
   criterion,
-  passed: !faults4.length,
-  reason: faults4.length ? someOf(faults4, most3) : good2
+  passed: !faults5.length,
+  reason: faults5.length ? someOf(faults5, most3) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -36311,7 +37399,7 @@ function judge(rules2, candidate) {
   ];
 }
 function versionsRise({ state, target: target2, versions }) {
-  const faults4 = Object.entries(state.suites).flatMap(
+  const faults5 = Object.entries(state.suites).flatMap(
     ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
       const highest2 = versions[suite2]?.[debian2];
       if (highest2 === void 0 || sameFiles(held, target2?.suites[suite2]?.[debian2])) return [];
@@ -36319,10 +37407,10 @@ function versionsRise({ state, target: target2, versions }) {
       return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest2}, which the channel held`];
     })
   );
-  return verdict("versions", faults4, "no version goes down");
+  return verdict("versions", faults5, "no version goes down");
 }
 function packagesThere(globs, suites) {
-  const faults4 = Object.keys(suites).flatMap(
+  const faults5 = Object.keys(suites).flatMap(
     (suite2) => globs.filter((glob2) => {
       const matches2 = matcher([glob2]);
       return !names2(suites, suite2).some(matches2);
@@ -36330,20 +37418,20 @@ function packagesThere(globs, suites) {
   );
   return verdict(
     "packages",
-    faults4,
+    faults5,
     `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
   );
 }
 function countReached(count3, suites) {
-  const faults4 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
-  return verdict("count", faults4, `at least ${count3} packages in each suite`);
+  const faults5 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
+  return verdict("count", faults5, `at least ${count3} packages in each suite`);
 }
 function percentReached(percent, { state, target: target2 }) {
-  const faults4 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
+  const faults5 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
     const [now, then] = [names2(state.suites, suite2).length, names2(target2.suites, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
-  return verdict("percent", faults4, `at least ${percent} % of the packages that the target has`);
+  return verdict("percent", faults5, `at least ${percent} % of the packages that the target has`);
 }
 function architecturesComplete(suites) {
   const bySuite = /* @__PURE__ */ new Map();
@@ -36351,21 +37439,21 @@ function architecturesComplete(suites) {
     const suite2 = key.slice(0, key.lastIndexOf("/"));
     bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
   }
-  const faults4 = [...bySuite.values()].flatMap((keys) => {
+  const faults5 = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names2(suites, key)));
     return keys.flatMap((key) => {
       const lacking = [...all].filter((name6) => !Object.hasOwn(suites[key], name6)).sort();
       return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
     });
   });
-  return verdict("architectures", faults4, "each architecture has every package");
+  return verdict("architectures", faults5, "each architecture has every package");
 }
 function nothingLost({ state, target: target2 }) {
-  const faults4 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
+  const faults5 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
     const lost3 = names2(target2.suites, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
-  return verdict("nothing_lost", faults4, "nothing that the target has is lost");
+  return verdict("nothing_lost", faults5, "nothing that the target has is lost");
 }
 function testsHold(candidate) {
   const { state, target: target2 } = candidate;
@@ -36374,10 +37462,10 @@ function testsHold(candidate) {
       ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name6] ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
     )
   );
-  const faults4 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
+  const faults5 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
   const flaky = failing.filter((f) => f.flaky).map((f) => `${f.suite}: ${f.name}`);
   const beside = flaky.length ? `; known to be flaky: ${someOf(flaky, most3)}` : "";
-  return verdict("tests", faults4, `no test fails that did not fail in the target${beside}`);
+  return verdict("tests", faults5, `no test fails that did not fail in the target${beside}`);
 }
 function wasFlaky({ state, history = [] }, suite2, name6) {
   const key = state.suites[suite2]?.[name6]?.key;
@@ -36387,13 +37475,13 @@ function wasFlaky({ state, history = [] }, suite2, name6) {
   });
 }
 function abiClosed(suites) {
-  const faults4 = Object.entries(suites).flatMap(([suite2, packages]) => {
+  const faults5 = Object.entries(suites).flatMap(([suite2, packages]) => {
     const given = new Set(Object.values(packages).map((held) => held.abi));
     return Object.entries(packages).flatMap(
       ([debian2, { requires }]) => requires.filter((abi2) => !given.has(abi2)).map((abi2) => `${suite2}: ${debian2} was built against ${abi2}, which no package has`)
     );
   });
-  return verdict("abi", faults4, "each package finds the ABI that it was built against");
+  return verdict("abi", faults5, "each package finds the ABI that it was built against");
 }
 function oldEnough(hours, { state, now }) {
   const age = (now - state.when) / 36e5;
@@ -36411,27 +37499,27 @@ function approved({ approvedBy }) {
   );
 }
 function installable({ stanzas }) {
-  const faults4 = Object.entries(stanzas).flatMap(
+  const faults5 = Object.entries(stanzas).flatMap(
     ([suite2, all]) => unmetIn(all, all).map(({ name: name6, needs }) => `${suite2}: ${name6} needs ${needs}`)
   );
-  return verdict("installable", faults4, "what each package needs of the others is there");
+  return verdict("installable", faults5, "what each package needs of the others is there");
 }
 function upgradeKeeps({ stanzas, targetStanzas }) {
-  const faults4 = Object.entries(targetStanzas ?? {}).flatMap(
+  const faults5 = Object.entries(targetStanzas ?? {}).flatMap(
     ([suite2, before]) => removedByUpgrade(before, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
   );
-  return verdict("upgrade", faults4, "an upgrade removes no package of the target");
+  return verdict("upgrade", faults5, "an upgrade removes no package of the target");
 }
-function archiveHasAll(archives, { stanzas }) {
-  const faults4 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
-    const archive = archives[suite2];
+function archiveHasAll(archives2, { stanzas }) {
+  const faults5 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
+    const archive = archives2[suite2];
     if (!archive) return [`${suite2}: the archive of its platform is not known here`];
     return brokenPackages(own3, archive).map((b) => {
       const through = b.of === b.package ? "" : `, which ${b.of} needs`;
       return `${suite2}: ${b.package} can't be installed: there is no ${b.needs}${through}`;
     });
   });
-  return verdict("archive", faults4, "all that packages need is there, or in the platform's archive");
+  return verdict("archive", faults5, "all that packages need is there, or in the platform's archive");
 }
 
 // ts-src/publish/promotion.ts
@@ -36474,7 +37562,7 @@ async function historyOf2(store2, from, id, state) {
   return states.flatMap((s) => s ?? []);
 }
 async function judgePromotion(store2, input) {
-  const { from, id, state, to, rules: rules2, now, approvedBy, archives } = input;
+  const { from, id, state, to, rules: rules2, now, approvedBy, archives: archives2 } = input;
   const own3 = { ...state, suites: withoutKeyring(state.suites) };
   const target2 = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
   const verdicts = judge(rules2, {
@@ -36486,7 +37574,7 @@ async function judgePromotion(store2, input) {
     now,
     approvedBy,
     history: rules2.tests ? await historyOf2(store2, from, id, state) : [],
-    ...archives ? { archives } : {}
+    ...archives2 ? { archives: archives2 } : {}
   });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
 }
@@ -36511,8 +37599,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path81.join)(input.folder, "incoming");
-    (0, import_node_fs66.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path85.join)(input.folder, "incoming");
+    (0, import_node_fs69.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -36548,98 +37636,6 @@ async function rollBack(input, outlet) {
   };
   const moved3 = await moveChecked(channel2, draft, outlet, state.lock);
   return moved3.ok ? good({ moved: moved3.value, raised, kept: kept3, gone }) : moved3;
-}
-
-// ts-src/publish/retention.ts
-var day3 = 864e5;
-function expiredStates(states, keep2, graceDays, now) {
-  if (keep2 === void 0) return [];
-  return states.filter((_, i) => i >= keep2 && i > 0 && now - states[i - 1].when > graceDays * day3);
-}
-var dropStates = (store2, channel2, expired) => store2.replaceJson(
-  channelFile(channel2.name),
-  { ...channel2.file, states: channel2.file.states.filter((s) => !expired.includes(s)) },
-  channel2.tag
-);
-var condemnedFile = ".slipway/condemned.json";
-async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRun) {
-  return endpoint.during("clean-up", async () => {
-    const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
-    if (!marked) return void 0;
-    const read3 = await endpoint.read(condemnedFile);
-    const before = condemnedIn(read3?.data);
-    const since = {};
-    const swept = { removed: [], waiting: 0, kept: 0 };
-    const begun = Date.now();
-    for (const folder2 of ["pool", "dists"]) {
-      for await (const { name: name6, size: size3 } of endpoint.list(folder2)) {
-        if (marked(name6)) {
-          swept.kept++;
-          continue;
-        }
-        const found2 = before[name6] ?? now;
-        if (now - found2 >= graceDays * day3) swept.removed.push({ name: name6, size: size3 });
-        else {
-          since[name6] = found2;
-          swept.waiting++;
-        }
-      }
-    }
-    if (dryRun) return swept;
-    for (const { name: name6 } of swept.removed) {
-      if (Date.now() - begun < 54e4) await endpoint.remove(name6);
-      else since[name6] = before[name6] ?? now;
-    }
-    const condemned = { schema: 1, since };
-    await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
-    return swept;
-  });
-}
-function condemnedIn(data) {
-  try {
-    const read3 = JSON.parse(data?.toString("utf8") ?? "{}");
-    return read3.since ?? {};
-  } catch {
-    return {};
-  }
-}
-async function markAll(store2, channel2, endpoint) {
-  if (!channel2.head) return void 0;
-  const files = /* @__PURE__ */ new Set();
-  const states = /* @__PURE__ */ new Set();
-  const suites = /* @__PURE__ */ new Set();
-  for (const { id } of channel2.file.states) {
-    const state = await readState(store2, id);
-    if (!state) return void 0;
-    states.add(shortId(id));
-    for (const [key, index] of Object.entries(state.indices)) {
-      const suite2 = key.slice(0, key.lastIndexOf("/"));
-      suites.add(suite2);
-      const read3 = await readIndex3(store2, index);
-      if (!read3) return void 0;
-      for (const entry of read3.entries) files.add(entry.filename);
-      const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
-        files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
-      const contents3 = state.contents?.[key];
-      if (contents3) files.add(`dists/${suite2}/${byHashPath("main/Contents", contents3.sha256)}`);
-    }
-    for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
-  }
-  for (const suite2 of suites) await markRelease(endpoint, `dists/${suite2}`, suite2, files);
-  return (name6) => {
-    if (files.has(name6)) return true;
-    const state = /^dists\/states\/([^/]+)\//.exec(name6)?.[1];
-    if (state !== void 0) return states.has(state);
-    return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name6) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name6)[1]);
-  };
-}
-async function markRelease(endpoint, folder2, suite2, files) {
-  const read3 = await endpoint.read(`${folder2}/InRelease`);
-  for (const [path2, { sha256: digest4 }] of readRelease(read3?.data.toString("utf8") ?? "").files) {
-    files.add(`dists/${suite2}/${path2}`);
-    files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
-  }
 }
 
 // ts-src/render/channels.ts
@@ -36686,12 +37682,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path84 = require("node:path");
+var import_node_path88 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path86 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -36707,13 +37703,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path82.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path86.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs67.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs67.readFileSync)((0, import_node_path82.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs70.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs70.readFileSync)((0, import_node_path86.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -36724,7 +37720,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path83 = require("node:path");
+var import_node_path87 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -36732,7 +37728,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path83.isAbsolute)(path2) ? path2 : (0, import_node_path83.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path87.isAbsolute)(path2) ? path2 : (0, import_node_path87.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -36780,15 +37776,15 @@ async function archivesOf({ workspace, store: store2 }, state, rules2) {
   if (!rules2.archive) return void 0;
   const lock2 = await lockOf(store2, state);
   const known3 = /* @__PURE__ */ new Map();
-  const archives = {};
+  const archives2 = {};
   for (const suite2 of Object.keys(state.suites)) {
     const id = lock2 && platformOf(workspace.distro, lock2, suite2);
     const locked2 = id === void 0 ? void 0 : lock2?.platforms[id];
     if (id === void 0 || !locked2) continue;
     if (!known3.has(id)) known3.set(id, await archivePackages(store2, workspace.state, id, locked2));
-    archives[suite2] = known3.get(id);
+    archives2[suite2] = known3.get(id);
   }
-  return archives;
+  return archives2;
 }
 async function readChannel(store2, name6) {
   if (!isChannelName(name6))
@@ -36807,7 +37803,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path84.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path88.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -36868,9 +37864,9 @@ Valid-Until ends, or where a repository lost files.`,
 });
 async function answer(opened, what, names4, values) {
   const json2 = values.json === true;
-  if (what === void 0) return list3(opened, json2);
+  if (what === void 0) return list4(opened, json2);
   if (what === "diff") return diff(opened, names4, json2);
-  if (what === "gc") return collect(opened, names4, values["dry-run"] === true);
+  if (what === "gc") return collect2(opened, names4, values["dry-run"] === true);
   if (what === "renew") return renew(opened, names4, values.repository);
   return names4.length ? void 0 : show(opened, what, json2);
 }
@@ -36890,7 +37886,7 @@ function sizeOf3(state) {
   return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
 }
 var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-async function list3({ store: store2 }, json2) {
+async function list4({ store: store2 }, json2) {
   const now = Date.now();
   const rows = await store2.many(await channelNames(store2), async (name6) => {
     const read3 = await openChannel(store2, name6);
@@ -36929,9 +37925,9 @@ async function show(opened, name6, json2) {
   const found2 = await stateOf(store2, read3.value, void 0);
   if (!found2.ok) return found2;
   const now = Date.now();
-  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed) => ({
-    ...listed,
-    state: await readState(store2, listed.id)
+  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed2) => ({
+    ...listed2,
+    state: await readState(store2, listed2.id)
   }));
   const blocks = [];
   for (const to of await channelNames(store2)) {
@@ -37018,7 +38014,7 @@ async function diff({ store: store2 }, names4, json2) {
   return good(json2 ? `${JSON.stringify(difference3)}
 ` : renderDifference(difference3).replace(/^\n/, ""));
 }
-async function collect(opened, names4, dryRun) {
+async function collect2(opened, names4, dryRun) {
   const { store: store2, workspace } = opened;
   const { distro } = workspace;
   const now = Date.now();
@@ -37089,10 +38085,22 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path89 = require("node:path");
 init_process();
-var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify", "images"];
+var remade = [
+  "work",
+  "unpacked",
+  "layers",
+  "layers-docker",
+  "bases",
+  "archives",
+  "told",
+  "verify",
+  "images",
+  "trash",
+  "sizes.json"
+];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
   usage: "clean [--all]",
@@ -37118,7 +38126,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs68.existsSync)(state)) {
+    if (!(0, import_node_fs71.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -37129,34 +38137,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs68.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs71.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts2) {
-      const folder2 = (0, import_node_path85.join)(state, part);
+      const folder2 = (0, import_node_path89.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder2} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder2);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs68.existsSync)((0, import_node_path85.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path85.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs71.existsSync)((0, import_node_path89.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path89.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path85.join)(state, "work");
-  if (!(0, import_node_fs68.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs68.readdirSync)(all)) {
+  const all = (0, import_node_path89.join)(state, "work");
+  if (!(0, import_node_fs71.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs71.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path85.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path89.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs69 = require("node:fs");
+var import_node_fs72 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -37222,7 +38230,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs69.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs72.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -37232,21 +38240,21 @@ that holds lock.yaml beside its distro file is planned from it.`,
     const changes = await comparePlanned(one.value, two.value);
     writeOutput(values.json ? `${JSON.stringify(changes)}
 ` : renderComparison(changes));
-    const faults4 = two.value.diagnostics.filter(isError).length;
-    if (faults4) writeMessage(`the state after has faults: ${faults4} (slipway validate tells them)
+    const faults5 = two.value.diagnostics.filter(isError).length;
+    if (faults5) writeMessage(`the state after has faults: ${faults5} (slipway validate tells them)
 `);
     return exit.ok;
   }
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path96 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -37403,9 +38411,9 @@ function checkCasc(content, file3) {
   const checked = schema2.safeParse(parsed2.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
-  return checked.error.issues.flatMap((issue2) => faults2(issue2, [], file3, locator));
+  return checked.error.issues.flatMap((issue2) => faults3(issue2, [], file3, locator));
 }
-function faults2(issue2, prefix, file3, locator) {
+function faults3(issue2, prefix, file3, locator) {
   const path2 = [...prefix, ...issue2.path];
   const fault3 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at2) });
   const where = path2.map(String).join(".");
@@ -37413,7 +38421,7 @@ function faults2(issue2, prefix, file3, locator) {
     return issue2.keys.map((key) => fault3(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
   if (issue2.code === "invalid_union") {
     const [meant] = [...issue2.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
-    return (meant ?? []).flatMap((inner) => faults2(inner, path2, file3, locator));
+    return (meant ?? []).flatMap((inner) => faults3(inner, path2, file3, locator));
   }
   return [fault3(`${where === "" ? "the file" : where}: ${issue2.message}`)];
 }
@@ -38517,8 +39525,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -38564,7 +39572,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs70.readdirSync)((0, import_node_path86.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs73.readdirSync)((0, import_node_path90.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -38598,8 +39606,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path87.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path87.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path91.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path91.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -38622,7 +39630,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path87.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path91.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -38630,7 +39638,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path87.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path91.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -38653,16 +39661,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path87.join)(root, "terraform");
-      if (!(0, import_node_fs71.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs71.existsSync)((0, import_node_path87.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path91.join)(root, "terraform");
+      if (!(0, import_node_fs74.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs74.existsSync)((0, import_node_path91.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs71.existsSync)((0, import_node_path87.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs74.existsSync)((0, import_node_path91.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -38670,7 +39678,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path87.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path91.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -38697,20 +39705,20 @@ var answersSchema = strictObject({
   domain: host.optional().describe("Domain of the farm on AWS: jenkins.DOMAIN and packages.DOMAIN")
 });
 var questions = Object.entries(answersSchema.shape).map(([key, type]) => {
-  const empty = type.safeParse(void 0);
+  const empty2 = type.safeParse(void 0);
   return {
     name: answersSchema.keyof().parse(key),
     help: type.description ?? "",
-    fallback: empty.success && empty.data !== void 0 ? String(empty.data) : void 0,
-    needed: !empty.success
+    fallback: empty2.success && empty2.data !== void 0 ? String(empty2.data) : void 0,
+    needed: !empty2.success
   };
 });
 function checkAnswers(given, file3) {
   const checked = answersSchema.safeParse(given ?? {});
   if (checked.success) return good(checked.data);
-  return bad(...checked.error.issues.flatMap((issue2) => faults3(issue2, given, file3)));
+  return bad(...checked.error.issues.flatMap((issue2) => faults4(issue2, given, file3)));
 }
-function faults3(issue2, given, file3) {
+function faults4(issue2, given, file3) {
   const at2 = issue2.path.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => {
@@ -39483,32 +40491,32 @@ function renderDeployment(answers) {
   };
   return Object.fromEntries(
     Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text8]) => {
-      const plain2 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain2] ?? plain2, plain2 === path2 ? text8 : renderTemplate(text8, values)];
+      const plain3 = path2.replace(/\.mustache$/, "");
+      return [dotted[plain3] ?? plain3, plain3 === path2 ? text8 : renderTemplate(text8, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path88 = require("node:path");
+var import_node_path92 = require("node:path");
 init_files();
 init_diagnostics();
-var recordName = ".slipway-deploy.json";
+var recordName2 = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
-function writeRecord(folder2, record3) {
-  writeWhole((0, import_node_path88.join)(folder2, recordName), `${JSON.stringify(record3, null, 1)}
+function writeRecord2(folder2, record3) {
+  writeWhole((0, import_node_path92.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
-function readRecord(folder2) {
-  const text8 = readIf((0, import_node_path88.join)(folder2, recordName));
+function readRecord2(folder2) {
+  const text8 = readIf((0, import_node_path92.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
-      error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
+      error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
         hint: "name the folder, or make one with `slipway deploy init FOLDER`"
       })
     );
-  const damaged = (why) => bad(error("deploy-folder", `${recordName} is damaged: ${why}`, { hint: "take it from git again" }));
+  const damaged = (why) => bad(error("deploy-folder", `${recordName2} is damaged: ${why}`, { hint: "take it from git again" }));
   let value2;
   try {
     value2 = JSON.parse(text8);
@@ -39518,30 +40526,30 @@ function readRecord(folder2) {
   const checked = schema3.safeParse(value2);
   if (!checked.success) return damaged(checked.error.issues[0]?.message ?? "it has another form");
   if (Object.keys(checked.data.files).some((path2) => !isPlainPath(path2))) return damaged("it names files elsewhere");
-  const answers = checkAnswers(checked.data.answers, recordName);
+  const answers = checkAnswers(checked.data.answers, recordName2);
   return answers.ok ? good({ ...checked.data, answers: answers.value }) : answers;
 }
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs72 = require("node:fs");
+var import_node_fs75 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path89 = require("node:path");
+var import_node_path93 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs72.mkdtempSync)((0, import_node_path89.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs75.mkdtempSync)((0, import_node_path93.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path89.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path93.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs72.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs75.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -39559,17 +40567,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path89.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs72.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path93.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs75.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path89.join)(scratch, "left"), (0, import_node_path89.join)(scratch, "right")];
-  (0, import_node_fs72.writeFileSync)(left, from ?? "");
-  (0, import_node_fs72.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path93.join)(scratch, "left"), (0, import_node_path93.join)(scratch, "right")];
+  (0, import_node_fs75.writeFileSync)(left, from ?? "");
+  (0, import_node_fs75.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -39588,7 +40596,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path91 = require("node:path");
+var import_node_path95 = require("node:path");
 init_zod();
 init_files();
 
@@ -39597,7 +40605,7 @@ init_zod();
 init_diagnostics();
 
 // ts-src/deploy/aws.ts
-var import_node_crypto10 = require("node:crypto");
+var import_node_crypto11 = require("node:crypto");
 init_zod();
 init_aws4fetch_esm();
 init_fxp();
@@ -39606,7 +40614,7 @@ init_s3_credentials();
 var largest6 = 32 << 20;
 var parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "item" });
 async function ask(place2, service, body, headers) {
-  if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto10.webcrypto });
+  if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto11.webcrypto });
   const url2 = `${place2.endpoint ?? `https://${service}.${place2.region}.amazonaws.com`}/`;
   try {
     const signer = new AwsV4Signer({
@@ -39668,19 +40676,19 @@ async function ssm(place2, action, input) {
 }
 
 // ts-src/deploy/toolset.ts
-var import_node_crypto11 = require("node:crypto");
-var import_node_fs73 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_crypto12 = require("node:crypto");
+var import_node_fs76 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
-var day4 = 864e5;
+var day6 = 864e5;
 function toolsetOf(root) {
-  const digest4 = (0, import_node_crypto11.createHash)("sha256");
+  const digest4 = (0, import_node_crypto12.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs73.readdirSync)((0, import_node_path90.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path90.join)(folder2, name6)).filter((file3) => !(0, import_node_path90.basename)(file3).startsWith(".") && (0, import_node_fs73.lstatSync)((0, import_node_path90.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs76.readdirSync)((0, import_node_path94.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path94.join)(folder2, name6)).filter((file3) => !(0, import_node_path94.basename)(file3).startsWith(".") && (0, import_node_fs76.lstatSync)((0, import_node_path94.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs73.readFileSync)((0, import_node_path90.join)(root, file3));
+        const text8 = (0, import_node_fs76.readFileSync)((0, import_node_path94.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -39700,36 +40708,36 @@ function whyDue(named7, image2, pool, toolset, days, now) {
     return `${named7} is no image of this farm's agents`;
   if (image2.tags["slipway:image"] === void 0 && image2.tags["slipway-toolset"] !== toolset)
     return `the role or Packer's files have changed since ${named7} was made`;
-  const age = Math.floor((now - Date.parse(image2.created)) / day4);
+  const age = Math.floor((now - Date.parse(image2.created)) / day6);
   return age >= days ? `${named7} is ${age} days old` : void 0;
 }
 
 // ts-src/deploy/agent-images.ts
 var parameterOf = (pool) => `/${pool.organization}/agents/${pool.architecture}/image`;
 var text6 = string3();
-var list4 = (item) => union([
+var list5 = (item) => union([
   literal("").transform(() => []),
   object({ item: array(item) }).transform((l) => l.item)
 ]);
 var imagesAnswer = object({
-  imagesSet: list4(
+  imagesSet: list5(
     object({
       imageId: text6,
       name: text6.default(""),
       imageState: text6,
       creationDate: text6,
       architecture: text6,
-      tagSet: list4(object({ key: text6, value: text6 })).default([]),
-      blockDeviceMapping: list4(object({ ebs: object({ snapshotId: text6.optional() }).optional() })).default([])
+      tagSet: list5(object({ key: text6, value: text6 })).default([]),
+      blockDeviceMapping: list5(object({ ebs: object({ snapshotId: text6.optional() }).optional() })).default([])
     })
   )
 });
 var instancesAnswer = object({
-  reservationSet: list4(object({ instancesSet: list4(object({ imageId: text6, instanceId: text6 })) })),
+  reservationSet: list5(object({ instancesSet: list5(object({ imageId: text6, instanceId: text6 })) })),
   nextToken: text6.optional()
 });
 var versionsAnswer = object({
-  launchTemplateVersionSet: list4(
+  launchTemplateVersionSet: list5(
     object({ launchTemplateName: text6, launchTemplateData: object({ imageId: text6.optional() }) })
   ),
   nextToken: text6.optional()
@@ -39755,7 +40763,7 @@ async function pointerHistory(pool) {
   } while (token3 !== void 0 && token3 !== "" && values.length < 1e3);
   return good([...new Set(values.sort((a, b) => b.Version - a.Version).map((v) => v.Value))]);
 }
-async function describe3(pool, filters) {
+async function describe4(pool, filters) {
   const parameters = {};
   for (const [i, [name6, value2]] of Object.entries(filters).entries()) {
     parameters[`Filter.${i + 1}.Name`] = name6;
@@ -39794,7 +40802,7 @@ async function usedImages(pool) {
 }
 async function listAgentImages(pool) {
   const own3 = { "tag:farm": pool.organization, "tag:slipway-agent": pool.architecture };
-  const images = await describe3(pool, own3);
+  const images = await describe4(pool, own3);
   if (!images.ok) return images;
   const [pointers, used] = [await pointerHistory(pool), await usedImages(pool)];
   if (!pointers.ok) return pointers;
@@ -39816,7 +40824,7 @@ async function listAgentImages(pool) {
   );
 }
 async function useAgentImage(pool, id) {
-  const found2 = await describe3(pool, { "image-id": id });
+  const found2 = await describe4(pool, { "image-id": id });
   if (!found2.ok) return found2;
   const [image2] = found2.value.imagesSet;
   const processor = pool.architecture === "amd64" ? "x86_64" : "arm64";
@@ -39835,7 +40843,7 @@ async function dueReason(pool, toolset, days, now) {
   const history = await pointerHistory(pool);
   if (!history.ok) return history;
   const [named7 = ""] = history.value;
-  const found2 = await describe3(pool, { "image-id": named7 });
+  const found2 = await describe4(pool, { "image-id": named7 });
   if (!found2.ok) return found2;
   const image2 = found2.value.imagesSet.find((i) => i.imageId === named7);
   const described = image2 && {
@@ -39897,7 +40905,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path91.resolve)(file3));
+  const text8 = readIf((0, import_node_path95.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -39915,7 +40923,7 @@ function imageOfManifest(file3) {
 async function agentImages(words5, values) {
   const [what = "list", given, ...more] = words5;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path91.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path95.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -39938,7 +40946,7 @@ async function agentImages(words5, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path91.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path95.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -39999,7 +41007,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words5]) {
     if (what === "image") return agentImages(words5, values);
     const [folder2 = ".", ...more] = words5;
-    const root = (0, import_node_path92.resolve)(folder2);
+    const root = (0, import_node_path96.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -40010,7 +41018,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path92.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path96.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -40040,17 +41048,17 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken2 = [recordName, ...Object.keys(files)].filter((path2) => (0, import_node_fs74.existsSync)((0, import_node_path92.join)(root, path2)));
-  if (taken2.length) {
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs77.existsSync)((0, import_node_path96.join)(root, path2)));
+  if (taken3.length) {
     showDiagnostics([
-      error("deploy-exists", `${taken2.slice(0, 5).join(", ")} there already: nothing was written`, {
+      error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
         hint: "name another folder; `slipway deploy update` brings an existing one up to date"
       })
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path92.join)(root, path2), text8, { sync: false });
-  writeRecord(root, { slipway: "0.1.0", answers: answers.value, files });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path96.join)(root, path2), text8, { sync: false });
+  writeRecord2(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
 On one machine with Docker:
@@ -40063,7 +41071,7 @@ Elsewhere: README.md there. Commit the folder; secrets/ stays out of git.
   return exit.ok;
 }
 async function update(root, values) {
-  const record3 = readRecord(root);
+  const record3 = readRecord2(root);
   const answers = record3.ok && values.answers !== void 0 ? await gather({ ...values, yes: true }) : void 0;
   if (!record3.ok || answers?.ok === false) {
     showDiagnostics(record3.ok ? answers?.diagnostics ?? [] : record3.diagnostics);
@@ -40080,7 +41088,7 @@ async function update(root, values) {
     return exit.ok;
   }
   for (const change of changes) write2(root, change);
-  writeRecord(root, { slipway: "0.1.0", answers: wanted, files });
+  writeRecord2(root, { slipway: "0.1.0", answers: wanted, files });
   const conflicts = changes.filter((change) => change.kind === "conflict").map((change) => change.path);
   if (!conflicts.length) return exit.ok;
   showDiagnostics([
@@ -40096,11 +41104,11 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs74.rmSync)((0, import_node_path92.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path92.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs77.rmSync)((0, import_node_path96.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path96.join)(root, change.path), change.text);
 }
 async function check(root) {
-  const record3 = readRecord(root);
+  const record3 = readRecord2(root);
   if (!record3.ok) {
     showDiagnostics(record3.diagnostics);
     return exit.failed;
@@ -40115,8 +41123,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path105 = require("node:path");
 var import_node_url = require("node:url");
 init_digest();
 
@@ -40215,7 +41223,7 @@ async function packageOf2(graph2, n, input, store2, channels) {
     distribution: graph2.scope.distribution,
     name: planned2.name,
     version: planned2.version,
-    description: textOf4(manifest?.description ?? ""),
+    description: textOf5(manifest?.description ?? ""),
     maintainers: manifest?.maintainers ?? [],
     authors: manifest?.authors ?? [],
     licenses: manifest?.licenses ?? [],
@@ -40247,14 +41255,14 @@ async function readStored(store2, file3, check4) {
     return void 0;
   }
 }
-var textOf4 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/g, " ").replace(
+var textOf5 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/g, " ").replace(
   /&(lt|gt|quot|apos|amp|nbsp);/g,
   (_, name6) => ({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", nbsp: " " })[name6] ?? ""
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -40271,7 +41279,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs75 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -40341,7 +41349,7 @@ function packageFrame(site, p, tab, depth2 = 0) {
     }
   };
 }
-var list5 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
+var list6 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
 var withSourceLinks = (html, p) => withoutOuterPictures(html).replace(/href="source:([^"]*)"/g, (_, file3) => {
   if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file3))
     return 'href="changelog.html"';
@@ -40383,7 +41391,7 @@ function parts(p) {
 function contents(p) {
   const { facts } = p;
   if (!facts) return "";
-  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list5(items, "names")}</section>` : "";
+  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list6(items, "names")}</section>` : "";
   const code = (text8) => `<code>${escape2(text8)}</code>`;
   const messages = facts.messages.map(
     (m) => `<a href="${messagePage(m.kind, m.name)}"><code>${m.kind}/${escape2(m.name)}</code></a>`
@@ -40397,13 +41405,13 @@ function contents(p) {
     section("Programs", "programs", facts.executables.map(code)),
     section("Launch files", "launch", facts.launch.map(code)),
     section("Parameters", "parameters", facts.parameters.map(code)),
-    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list5(plugins2, "entries")}</section>` : "",
+    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list6(plugins2, "entries")}</section>` : "",
     section("Headers", "headers", headers)
   ].join("\n");
 }
 function aside(p, known3) {
   const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
-  const others2 = (names4) => names4.length ? list5(
+  const others2 = (names4) => names4.length ? list6(
     names4.map(
       (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
     ),
@@ -40418,14 +41426,14 @@ function aside(p, known3) {
   return `<aside class="facts" aria-label="About this package">
 ${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
 ${part("Version", `<p>${escape2(p.version)}${p.debianVersion ? `<br><code>${escape2(p.debianVersion)}</code>` : ""}</p>`)}
-${part("In channels", p.channels.length ? list5(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
-${part("Also in", elsewhere.length ? list5(elsewhere, "names") : "")}
+${part("In channels", p.channels.length ? list6(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
+${part("Also in", elsewhere.length ? list6(elsewhere, "names") : "")}
 ${part("Licence", p.licenses.map((l) => escape2(l.name)).join(", "))}
-${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list5(p.maintainers.map(person)))}
+${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list6(p.maintainers.map(person)))}
 ${part("Source", `<p>${link === void 0 ? at2 : `<a href="${escape2(link)}">${at2}</a>`}</p>`)}
 ${part(
     "Links",
-    website.length ? list5(
+    website.length ? list6(
       website.map((u) => `<a href="${escape2(u.url)}">${escape2(u.type)}</a>`),
       "names"
     ) : ""
@@ -40435,7 +41443,7 @@ ${part("Needs", others2([.../* @__PURE__ */ new Set([...build4, ...run2])].sort(
 ${part("Needed by", others2(p.dependents))}
 ${part(
     "System packages",
-    p.system.length ? list5(
+    p.system.length ? list6(
       p.system.map((s) => `<code>${escape2(s)}</code>`),
       "names"
     ) : ""
@@ -40490,7 +41498,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path93 = require("node:path");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -40544,7 +41552,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path93.posix.join(import_node_path93.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path97.posix.join(import_node_path97.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -40617,9 +41625,9 @@ function messageDocument(site, p, m, index) {
   };
   const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
-    const plain2 = fields.filter((f) => !f.constant);
+    const plain3 = fields.filter((f) => !f.constant);
     const constants5 = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain2, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain3, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
   });
   const users2 = usersOf2(p, m.name, site.packages);
   const usedBy = users2.map(
@@ -40848,7 +41856,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs75.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs78.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -40881,49 +41889,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs76.existsSync)(output) || !(0, import_node_fs76.readdirSync)(output).length || (0, import_node_fs76.existsSync)((0, import_node_path94.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs79.existsSync)(output) || !(0, import_node_fs79.readdirSync)(output).length || (0, import_node_fs79.existsSync)((0, import_node_path98.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path94.join)((0, import_node_path94.dirname)(output), `.former-${process.pid}-${(0, import_node_path94.basename)(output)}`);
+  const former = (0, import_node_path98.join)((0, import_node_path98.dirname)(output), `.former-${process.pid}-${(0, import_node_path98.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path94.dirname)((0, import_node_path94.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs76.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path98.dirname)((0, import_node_path98.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs76.writeFileSync)((0, import_node_path94.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs79.writeFileSync)((0, import_node_path98.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs76.existsSync)(output)) (0, import_node_fs76.renameSync)(output, former);
-    (0, import_node_fs76.renameSync)(staged, output);
+    if ((0, import_node_fs79.existsSync)(output)) (0, import_node_fs79.renameSync)(output, former);
+    (0, import_node_fs79.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs76.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs76.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs79.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs79.rmSync)(former, { recursive: true, force: true });
   }
-}
-
-// ts-src/docs/reach.ts
-var folder = "sites";
-async function keepSite(store2, channel2, packages) {
-  const keys = packages.flatMap((p) => p.record ? [p.record.key] : []).sort();
-  await store2.writeJson(`${folder}/${channel2}.json`, { schema: 1, keys });
-}
-async function reachedBySites(store2) {
-  const keys = [];
-  for await (const { name: name6 } of store2.blobs.list(folder)) {
-    const root = await store2.readRoot(name6);
-    keys.push(...Array.isArray(root?.keys) ? root.keys.filter(isDigest) : []);
-  }
-  return keys;
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -40943,9 +41936,9 @@ var siteDigest = (organization, packages, program) => sha256(
   ])
 );
 var stateFolder = (stamp, digest4) => `${stamp}-${digest4.slice(0, 8)}`;
-var list6 = "states.json";
+var list7 = "states.json";
 async function readStates(endpoint) {
-  const found2 = await endpoint.read(list6);
+  const found2 = await endpoint.read(list7);
   let value2;
   try {
     value2 = JSON.parse(found2?.data.toString("utf8") ?? "[]");
@@ -40965,8 +41958,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path95.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs77.statSync)(local2).size };
+      const local2 = (0, import_node_path99.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs80.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -40984,7 +41977,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     const before = await readStates(endpoint);
     const states = [state, ...before.states.filter((s) => s.path !== state.path)];
     const kept3 = states.slice(0, keep2);
-    if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
+    if (!await endpoint.replace(list7, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
 `), before.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
     await switchLatest(endpoint, kept3, state);
@@ -41009,9 +42002,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path95.join)(endpoint.folder, "latest"));
-    (0, import_node_fs77.symlinkSync)(state.path, link);
-    (0, import_node_fs77.renameSync)(link, (0, import_node_path95.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path99.join)(endpoint.folder, "latest"));
+    (0, import_node_fs80.symlinkSync)(state.path, link);
+    (0, import_node_fs80.renameSync)(link, (0, import_node_path99.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -41033,7 +42026,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs77.rmSync)((0, import_node_path95.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)((0, import_node_path99.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -41047,7 +42040,7 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/docs-session.ts
-var import_node_fs81 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 
 // ts-src/engine/docs/targets.ts
 function documentedOn(distro, plan2) {
@@ -41066,13 +42059,13 @@ function documentedOn(distro, plan2) {
 }
 
 // ts-src/farm/gather.ts
-var import_node_path98 = require("node:path");
+var import_node_path102 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto12 = require("node:crypto");
-var import_node_fs79 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_crypto13 = require("node:crypto");
+var import_node_fs82 = require("node:fs");
+var import_node_path101 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -41081,14 +42074,14 @@ init_urls();
 init_files();
 
 // ts-src/farm/run-files.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path96.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path100.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path96.join)(root, path2))) writeWhole((0, import_node_path96.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path100.join)(root, path2))) writeWhole((0, import_node_path100.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -41102,7 +42095,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs78.readFileSync)((0, import_node_path96.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs81.readFileSync)((0, import_node_path100.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -41121,7 +42114,7 @@ function unbundled({ manifest: packed3, ...rest2 }) {
   };
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto12.randomBytes)(4).toString("hex")}`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto13.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
@@ -41145,7 +42138,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path97.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path101.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -41172,7 +42165,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs79.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs82.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -41289,14 +42282,14 @@ async function takeResult({ store: store2 }, { bundle }, output, number7, graph2
   const kept3 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path98.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path102.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
   const { key } = kept3.result;
   if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
     const text8 = await store2.readText(kept3.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path98.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path102.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -41323,18 +42316,18 @@ function whyStopped(graph2, t) {
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs80 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path100 = require("node:path");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path99 = require("node:path");
+var import_node_path103 = require("node:path");
 init_files();
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path99.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path103.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -41468,8 +42461,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path100.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path100.join)(process.env.XDG_STATE_HOME || (0, import_node_path100.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path104.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path104.join)(process.env.XDG_STATE_HOME || (0, import_node_path104.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -41497,7 +42490,7 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path100.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path104.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -41537,7 +42530,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs80.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs83.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -41574,6 +42567,12 @@ names another), no task is begun and a line says "drain": the machine will be ta
     } finally {
       await closeScratch(session2.driver);
       stop.done();
+      const { state, distro } = session2.input;
+      const cleaned = (0, import_node_path104.join)(state, "cleaned");
+      if (!stop.signal.aborted && !lately(cleaned)) {
+        writeWhole(cleaned, "", { sync: false });
+        await cleanUp({ distro, state, driver: session2.driver });
+      }
     }
   }
 });
@@ -41599,7 +42598,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path100.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path104.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -41662,7 +42661,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs81.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs84.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -41757,18 +42756,20 @@ on standard output is "strict".`,
     } finally {
       await closeScratch(opened.session.driver);
       stop.done();
+      const { distro, distroRoot: root, state } = opened.session.input;
+      if (!stop.signal.aborted) await cleanUp({ distro, root, state, driver: opened.session.driver });
     }
   }
 });
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path101.resolve)(values.output ?? (0, import_node_path101.join)(root, "docs"));
+  const output = (0, import_node_path105.resolve)(values.output ?? (0, import_node_path105.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs82.mkdirSync)((0, import_node_path101.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs85.mkdirSync)((0, import_node_path105.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -41779,7 +42780,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs82.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs85.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -41787,10 +42788,10 @@ async function makeDocs(values, opened, workers, signal) {
     (write3) => writeSite({ organization, packages, ...published }, session2.store, write3)
   );
   if (!opened.gather) await recordRun(session2);
-  const faults4 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
-  if (values.publish !== void 0 && !faults4.some(isError))
-    faults4.push(...await publishAll(values.publish, opened, packages, output, state));
-  return finish(values, opened, site, faults4, output, begun);
+  const faults5 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
+  if (values.publish !== void 0 && !faults5.some(isError))
+    faults5.push(...await publishAll(values.publish, opened, packages, output, state));
+  return finish(values, opened, site, faults5, output, begun);
 }
 function told6(fault3) {
   showDiagnostics([fault3]);
@@ -41798,10 +42799,10 @@ function told6(fault3) {
 }
 function stateOf2(stamp, digest4, packages) {
   const sum = (of) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
-  const [day5, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
+  const [day7, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
   return {
     path: stateFolder(stamp, digest4),
-    name: `${day5.slice(0, 4)}-${day5.slice(4, 6)}-${day5.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
+    name: `${day7.slice(0, 4)}-${day7.slice(4, 6)}-${day7.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
     digest: digest4,
     packages: packages.length,
     documented: sum((p) => p.record?.coverage.documented),
@@ -41810,7 +42811,7 @@ function stateOf2(stamp, digest4, packages) {
   };
 }
 async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
-  const faults4 = [];
+  const faults5 = [];
   for (const place2 of distro.docs.to) {
     const [path2 = "", query2] = place2.split("?");
     const uri = `${path2.replace(/\/+$/, "")}/${channel2}${query2 === void 0 ? "" : `?${query2}`}`;
@@ -41825,12 +42826,12 @@ async function publishAll(channel2, { session: session2, distro, root }, package
     if (published.ok)
       writeMessage(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written
 `);
-    else faults4.push(...published.diagnostics);
+    else faults5.push(...published.diagnostics);
   }
-  if (faults4.length) return faults4;
+  if (faults5.length) return faults5;
   await addHistory(session2.store, session2.input.plan.stamp, packages);
   await keepSite(session2.store, channel2, packages);
-  return faults4;
+  return faults5;
 }
 async function runTasks(values, session2, workers, output, signal) {
   const progress = makeProgress(
@@ -41860,9 +42861,9 @@ async function runTasks(values, session2, workers, output, signal) {
   session2.history.learn(session2.graphs);
 }
 var logFolder = (output) => `${output}.out`;
-async function finish(values, { session: session2, faulty, strict, gather: gather3 }, site, faults4, output, begun) {
+async function finish(values, { session: session2, faulty, strict, gather: gather3 }, site, faults5, output, begun) {
   const results = resultsOf(session2.graphs).filter((t) => !gather3 || t.kind === "docs");
-  showDiagnostics(faults4);
+  showDiagnostics(faults5);
   writeReports({
     plan: session2.input.plan,
     runs: session2.graphs,
@@ -41880,11 +42881,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path101.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path105.join)(output, "index.html")}
 `);
-  const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
+  const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path101.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path105.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -41903,9 +42904,9 @@ var reasons = {
 var toldLinks = 50;
 function linkFaults({ dead }, strict) {
   const say = strict ? error : warning;
-  const faults4 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons[d.why]}`, { file: d.page, line: d.line }));
-  const more = dead.length - faults4.length;
-  return more ? [...faults4, say("docs-link", `${more} more links lead nowhere`)] : faults4;
+  const faults5 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons[d.why]}`, { file: d.page, line: d.line }));
+  const more = dead.length - faults5.length;
+  return more ? [...faults5, say("docs-link", `${more} more links lead nowhere`)] : faults5;
 }
 var lostFaults = ({ lost: lost3 }) => lost3.map(
   (id) => error("docs-lost", `the store lost the pages of ${id}`, {
@@ -41914,8 +42915,164 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path102 = require("node:path");
+var import_node_path107 = require("node:path");
 init_process();
+init_sizes();
+
+// ts-src/cli/store.ts
+var import_node_path106 = require("node:path");
+init_files();
+init_sizes();
+var store = defineCommand({
+  summary: "show, verify or clean up the store",
+  usage: "store [show|verify|gc]",
+  details: `show: what is in it, and in the state of this machine, by kind. verify: every object against its digest and every record
+against its own; what is damaged is removed, and built again when it is needed. gc: removes from the store, and from the state of this
+machine, what was not used for --days, and the least used of it while it takes more than --size. What a channel, an image, an index or
+the last run reaches stays, and in a store that several machines share whatever is younger than a day. While another
+slipway works in the state nothing of it goes. The end of each build does the same with the state, and with a store in it.`,
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    days: { type: "string", value: "N", help: "gc: keep what was used in the last N days (default: state.days, 30)" },
+    size: {
+      type: "string",
+      value: "SIZE",
+      help: "gc: keep at most so much of what can be made again, such as 20G (default: state.size, 40G)"
+    },
+    "dry-run": { type: "boolean", help: "gc: say what would be removed" },
+    json: { type: "boolean", help: "as data" }
+  },
+  async run(values, [what = "show", ...more]) {
+    const days = values.days === void 0 ? void 0 : Number(values.days);
+    const size3 = values.size === void 0 ? void 0 : sizeOf(values.size);
+    const badDays = days !== void 0 && !(Number.isFinite(days) && days >= 0);
+    if (more.length || !["show", "verify", "gc"].includes(what) || badDays || values.size !== void 0 && !size3) {
+      writeMessage("slipway store: show, verify or gc; --days takes a number, --size a size such as 20G\n");
+      return exit.usage;
+    }
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const { distro, root, state } = workspace.value;
+    const opened = await openStore(distro.store, root, state, void 0);
+    const json2 = values.json === true;
+    if (what === "show") return show4(opened, state, json2);
+    if (what === "verify") return verify(opened, (0, import_node_path106.join)(state, "verify"));
+    const rules2 = stateRules(distro);
+    return collectAll(
+      workspace.value,
+      opened,
+      { size: size3 ?? rules2.size, days: days ?? rules2.days },
+      { bounded: size3 !== void 0, dryRun: values["dry-run"] === true, json: json2 }
+    );
+  }
+});
+async function stateKinds(state) {
+  if (!exists(state)) return [];
+  const survey = { state, driver: unshareDriver(), sizes: new SizeMemory(state), now: Date.now(), days: Infinity };
+  return countKinds(await surveyMachine(survey));
+}
+var kindTable = (kinds4) => renderTable(
+  ["what", "how many", "size"],
+  kinds4.map(({ kind, things, bytes }) => [kind, String(things), sizeText(bytes)])
+);
+async function collectAll({ root, state, distro }, store2, { size: size3, days }, { bounded: bounded2, dryRun, json: json2 }) {
+  const done = await collect({
+    state,
+    driver: unshareDriver(),
+    store: { store: store2, own: isOwnStore(distro.store, root, state) },
+    size: size3,
+    ...bounded2 ? { storeSize: size3 } : {},
+    days,
+    now: Date.now(),
+    dryRun
+  });
+  if (json2) {
+    writeOutput(`${JSON.stringify(done)}
+`);
+    return exit.ok;
+  }
+  const sum = (counts2) => counts2.reduce((n, { bytes }) => n + bytes, 0);
+  if (done.busy) writeMessage(`another slipway works in ${state}: nothing of it is touched
+`);
+  writeOutput(done.removed.length ? kindTable(done.removed) : "");
+  writeOutput(
+    `${dryRun ? "would free" : "freed"} ${sizeText(sum(done.removed))}; what stays and could be made again: ${sizeText(sum(done.kept))}
+`
+  );
+  return exit.ok;
+}
+var megabytes2 = (n) => `${(n / 1e6).toFixed(1)} MB`;
+async function show4(opened, state, json2) {
+  const kinds4 = {};
+  for (const kind of [
+    "objects",
+    "tasks",
+    "tests",
+    "docs",
+    "sources",
+    "bases",
+    "runs",
+    "channels",
+    "images",
+    "image-lists",
+    "states",
+    "locks",
+    "history",
+    "index",
+    "resolved",
+    "untrusted"
+  ]) {
+    for await (const { size: size3 } of opened.blobs.list(kind)) {
+      const k = kinds4[kind] ??= { things: 0, bytes: 0 };
+      k.things++;
+      k.bytes += size3;
+    }
+  }
+  const machine = await stateKinds(state);
+  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds4, state, machine })}
+`);
+  else {
+    writeOutput(
+      `${opened.blobs.where}
+${renderTable(
+        ["what", "how many", "size"],
+        Object.entries(kinds4).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
+      )}`
+    );
+    if (machine.length) writeOutput(`
+${state}
+${kindTable(machine)}`);
+  }
+  return exit.ok;
+}
+async function verify(opened, cache) {
+  let good2 = 0;
+  const bad2 = [];
+  for await (const { name: name6 } of opened.blobs.list("objects")) {
+    if (await opened.check(name6, cache)) good2++;
+    else bad2.push(name6);
+  }
+  for (const kind of ["tasks", "tests", "docs"]) {
+    for await (const { name: name6 } of opened.blobs.list(kind)) {
+      if (await opened.readJson(name6)) good2++;
+      else {
+        bad2.push(name6);
+        await opened.blobs.remove(name6);
+      }
+    }
+  }
+  for (const name6 of bad2) writeMessage(`damaged, removed: ${name6}
+`);
+  writeOutput(`${good2} things are as they were written, ${bad2.length} were damaged
+`);
+  return bad2.length ? exit.failed : exit.ok;
+}
+
+// ts-src/cli/doctor.ts
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -41961,13 +43118,18 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path102.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path107.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
     ${f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`}
 `);
     if (!findings.length) writeOutput("this machine has all that builds need\n");
+    const kept3 = workspace.ok ? await stateKinds((0, import_node_path107.resolve)(workspace.value.state)) : [];
+    if (workspace.ok && kept3.length)
+      machine.lines.push(
+        `kept in ${workspace.value.state}: ${describe3(kept3)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
+      );
     for (const line2 of machine.lines) writeOutput(`${line2}
 `);
     return findings.length ? exit.failed : exit.ok;
@@ -41985,13 +43147,13 @@ function explain(plan2, resolvers, name6) {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
     const number7 = evaluated.number.get(name6);
-    if (number7 !== void 0 && !explanation.package) describe4(explanation, evaluated, number7);
+    if (number7 !== void 0 && !explanation.package) describe5(explanation, evaluated, number7);
     const e = explainScope(scope2, resolver, name6);
     if (number7 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe4(explanation, evaluated, number7) {
+function describe5(explanation, evaluated, number7) {
   const p = evaluated.packages[number7];
   const { manifest } = p;
   const { repository: repository2, source: source2 } = evaluated.input.packages.get(p.name);
@@ -44353,13 +45515,13 @@ function columns(drawing, widths) {
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
   needs.forEach((list9, n) => rank[n] = Math.max(0, ...list9.filter((d) => d < n).map((d) => rank[d] + 1)));
-  const layers = [];
-  rank.forEach((r, n) => (layers[r] ??= []).push(n));
+  const layers2 = [];
+  rank.forEach((r, n) => (layers2[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
   const boxes = [];
   let x = 20;
   let height2 = 0;
-  for (const layer of layers) {
+  for (const layer of layers2) {
     const mean = new Map(
       layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
     );
@@ -44455,14 +45617,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -44485,7 +45647,7 @@ function ownPackages(image2, index, patterns2, debian2) {
   }
   const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
   const wanted = /* @__PURE__ */ new Set();
-  const faults4 = patterns2.flatMap((pattern) => {
+  const faults5 = patterns2.flatMap((pattern) => {
     const matches2 = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
     const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches2);
     for (const name6 of found2) wanted.add(name6);
@@ -44497,7 +45659,7 @@ function ownPackages(image2, index, patterns2, debian2) {
       })
     ];
   });
-  if (faults4.length) return bad(...faults4);
+  if (faults5.length) return bad(...faults5);
   const queue = [...wanted];
   for (let name6 = queue.pop(); name6 !== void 0; name6 = queue.pop())
     for (const alternatives of known3.get(name6)?.needs ?? []) {
@@ -44515,8 +45677,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs83 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_names();
 init_digest();
 
@@ -44941,9 +46103,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs83.mkdirSync)((0, import_node_path103.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs83.mkdirSync)((0, import_node_path103.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs83.writeFileSync)((0, import_node_path103.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path108.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path108.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs86.writeFileSync)((0, import_node_path108.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -44980,8 +46142,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -44989,9 +46151,9 @@ init_process();
 init_yaml();
 var largest8 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
-  const faults4 = [];
+  const faults5 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
-  const fault3 = (path2, message, hint) => faults4.push(
+  const fault3 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
   const read3 = async (file3, path2, most7 = largest8) => {
@@ -45030,7 +46192,7 @@ async function readInputs2(root, distroFile, name6, spec) {
     fault3(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
   const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
   if (typeof overlay === "string") fault3(["overlay"], overlay);
-  if (faults4.length) return bad(...faults4);
+  if (faults5.length) return bad(...faults5);
   const packed3 = typeof overlay === "string" ? void 0 : overlay;
   const parts2 = [...files, hook, packed3].map((b) => b ? sha256(b) : null);
   return good({
@@ -45053,7 +46215,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs84.lstatSync)((0, import_node_path104.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs87.lstatSync)((0, import_node_path109.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -45061,118 +46223,21 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path104.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path109.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
 }
 
-// ts-src/images/record.ts
-init_zod();
-init_images();
-var digest3 = string3().regex(/^[0-9a-f]{64}$/);
-var plainName2 = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
-var stored = strictObject({ name: plainName2, sha256: digest3, size: number3().int().min(0) });
-var artifact = strictObject({
-  kind: _enum(imageKinds),
-  files: array(stored).min(1),
-  /** Of docker: digest of its configuration. */
-  id: string3().optional(),
-  /** Of disks: their size, unpacked. */
-  bytes: number3().optional(),
-  /** What was started, and when it was found good. */
-  checked: number3().optional()
-});
-var record2 = strictObject({
-  schema: literal(1),
-  key: digest3,
-  name: plainName2,
-  channel: string3(),
-  state: digest3,
-  version: plainName2,
-  platform: string3(),
-  architecture: string3(),
-  distribution: string3(),
-  spec: digest3,
-  base: digest3,
-  /** Packages of the distribution, and those of the platform beyond the base, with their versions. */
-  own: record(string3(), string3()),
-  system: record(string3(), string3()),
-  layers: array(strictObject({ what: string3(), file: stored })),
-  artifacts: array(artifact),
-  /** Milliseconds since 1970. */
-  made: number3(),
-  milliseconds: number3(),
-  /** What its docker image says beside layers. */
-  docker: strictObject({ command: array(string3()), labels: record(string3(), string3()), time: number3() }).optional(),
-  /** When it was published. */
-  published: number3().optional()
-});
-var recordName2 = (key) => `images/${key.slice(0, 2)}/${key}.json`;
-async function readRecord2(store2, key) {
-  const found2 = record2.safeParse(await store2.readJson(recordName2(key)));
-  return found2.success && found2.data.key === key ? found2.data : void 0;
-}
-var writeRecord2 = (store2, made2) => store2.writeJson(recordName2(made2.key), made2);
-var list7 = strictObject({
-  schema: literal(1),
-  images: array(
-    strictObject({
-      key: digest3,
-      name: plainName2,
-      architecture: string3(),
-      state: digest3,
-      version: string3(),
-      made: number3()
-    })
-  )
-});
-var listFolder = "image-lists";
-var listName = (channel2) => `${listFolder}/${channel2}.json`;
-var imageLists = async (store2) => (await store2.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, "")).sort();
-async function listImages(store2, channel2) {
-  const found2 = list7.safeParse(await store2.readJson(listName(channel2)));
-  return found2.success ? found2.data.images : [];
-}
-async function addToList(store2, made2) {
-  const entry = {
-    key: made2.key,
-    name: made2.name,
-    architecture: made2.architecture,
-    state: made2.state,
-    version: made2.version,
-    made: made2.made
-  };
-  for (let attempt = 0; attempt < 20; attempt++) {
-    const { value: value2, tag } = await store2.readTagged(listName(made2.channel));
-    const read3 = list7.safeParse(value2);
-    const images = read3.success ? read3.data.images : [];
-    if (images[0]?.key === made2.key) return;
-    const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
-    if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
-  }
-  throw Object.assign(new Error(`the list of images of ${made2.channel} is being written all the time`), {
-    code: "EBUSY"
-  });
-}
-async function dropFromList(store2, channel2, keys) {
-  const { value: value2, tag } = await store2.readTagged(listName(channel2));
-  const read3 = list7.safeParse(value2);
-  if (!read3.success) return false;
-  const images = read3.data.images.filter((i) => !keys.has(i.key));
-  return store2.replaceJson(listName(channel2), { schema: 1, images }, tag);
-}
-var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
-
 // ts-src/images/kinds.ts
-var import_node_path106 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -45181,27 +46246,27 @@ init_files();
 init_process();
 
 // ts-src/images/bmap.ts
-var import_node_crypto13 = require("node:crypto");
-var import_node_fs85 = require("node:fs");
+var import_node_crypto14 = require("node:crypto");
+var import_node_fs88 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs85.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs85.fstatSync)(handle);
+  const handle = (0, import_node_fs88.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs88.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
   let first2 = -1;
-  let hash3 = (0, import_node_crypto13.createHash)("sha256");
+  let hash3 = (0, import_node_crypto14.createHash)("sha256");
   const end2 = (last) => {
     if (first2 >= 0) ranges.push({ first: first2, last, digest: hash3.digest("hex") });
     first2 = -1;
-    hash3 = (0, import_node_crypto13.createHash)("sha256");
+    hash3 = (0, import_node_crypto14.createHash)("sha256");
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs85.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs88.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -45213,7 +46278,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs85.closeSync)(handle);
+    (0, import_node_fs88.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -45236,12 +46301,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs85.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs88.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs86 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -45266,13 +46331,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs86.openSync)(file3, "r+");
+  const handle = (0, import_node_fs89.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs86.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs89.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs86.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs89.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -45300,10 +46365,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs86.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs89.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs86.closeSync)(handle);
+    (0, import_node_fs89.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -45361,14 +46426,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path105.join)(options5.folder, "disk");
-  (0, import_node_fs87.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path110.join)(options5.folder, "disk");
+  (0, import_node_fs90.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs87.writeFileSync)((0, import_node_path105.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs90.writeFileSync)((0, import_node_path110.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -45407,8 +46472,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path105.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs87.statSync)((0, import_node_path105.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path110.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs90.statSync)((0, import_node_path110.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -45426,7 +46491,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path105.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path110.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -45442,7 +46507,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path105.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path110.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -45463,7 +46528,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path105.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path110.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -45478,7 +46543,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path105.join)(
+  const named7 = (ending) => (0, import_node_path110.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -45496,26 +46561,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path105.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path110.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs87.renameSync)((0, import_node_path105.join)(folder2, from), named7(ending));
+      (0, import_node_fs90.renameSync)((0, import_node_path110.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs87.statSync)(raw).size;
-  (0, import_node_fs87.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs90.statSync)(raw).size;
+  (0, import_node_fs90.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto14 = require("node:crypto");
-var import_node_fs88 = require("node:fs");
+var import_node_crypto15 = require("node:crypto");
+var import_node_fs91 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -45562,18 +46627,18 @@ var describeBlob = (mediaType, data) => ({
   digest: `sha256:${sha256(data)}`,
   size: data.length
 });
-var ociManifest = (config2, layers) => Buffer.from(
+var ociManifest = (config2, layers2) => Buffer.from(
   JSON.stringify({
     schemaVersion: 2,
     mediaType: mediaTypes2.manifest,
     config: describeBlob(mediaTypes2.config, config2),
-    layers
+    layers: layers2
   })
 );
 function writeDockerTar(image2, tags2, target2) {
   const config2 = ociConfig(image2);
-  const layers = image2.layers.map((l) => ({ mediaType: mediaTypes2.layer, digest: `sha256:${l.diffId}`, size: l.size }));
-  const manifest = ociManifest(config2, layers);
+  const layers2 = image2.layers.map((l) => ({ mediaType: mediaTypes2.layer, digest: `sha256:${l.diffId}`, size: l.size }));
+  const manifest = ociManifest(config2, layers2);
   const described = describeBlob(mediaTypes2.manifest, manifest);
   const blob = (digest4) => `blobs/sha256/${digest4.replace("sha256:", "")}`;
   const index = {
@@ -45589,14 +46654,14 @@ function writeDockerTar(image2, tags2, target2) {
     {
       Config: blob(describeBlob("", config2).digest),
       RepoTags: tags2,
-      Layers: layers.map((l) => blob(l.digest))
+      Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs88.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto14.createHash)("sha256");
+  const out = (0, import_node_fs91.openSync)(target2, "w");
+  const hash3 = (0, import_node_crypto15.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs88.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs91.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -45613,19 +46678,19 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs88.fsyncSync)(out);
+    (0, import_node_fs91.fsyncSync)(out);
   } finally {
-    (0, import_node_fs88.closeSync)(out);
+    (0, import_node_fs91.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs88.openSync)(file3, "r");
+  const from = (0, import_node_fs91.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs88.readSync)(from, buffer); n > 0; n = (0, import_node_fs88.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs91.readSync)(from, buffer); n > 0; n = (0, import_node_fs91.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs88.closeSync)(from);
+    (0, import_node_fs91.closeSync)(from);
   }
 }
 
@@ -45658,7 +46723,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path106.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path111.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -45674,7 +46739,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path106.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path111.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -45685,16 +46750,23 @@ async function rootfs(room, facts, root, options5) {
   return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3.stderr));
 }
 
+// ts-src/images/root.ts
+var import_node_fs94 = require("node:fs");
+var import_node_path115 = require("node:path");
+init_diagnostics();
+init_digest();
+init_names();
+
 // ts-src/images/layers.ts
-var import_node_fs89 = require("node:fs");
-var import_node_crypto15 = require("node:crypto");
-var import_node_path108 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_crypto16 = require("node:crypto");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path107 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path107.join)(state, "images");
+var import_node_path112 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path112.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -45760,12 +46832,12 @@ var TarScanner = class {
     const prefix = text7(h, 345, 155);
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
-    const plain2 = type === "0" || type === "\0";
-    if (plain2 && size3 > 0 && size3 <= largest9) {
+    const plain3 = type === "0" || type === "\0";
+    if (plain3 && size3 > 0 && size3 <= largest9) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
-    if (plain2) this.found(path2, size3, void 0);
+    if (plain3) this.found(path2, size3, void 0);
     this.skip = size3 + padding;
   }
 };
@@ -45815,39 +46887,30 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path108.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path113.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder2 = folderOf(room, key);
-  const found2 = readJson((0, import_node_path108.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path108.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path113.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path113.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs89.utimesSync)((0, import_node_path108.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path108.join)(folder2, "root"), tar: (0, import_node_path108.join)(folder2, "layer.tar"), names: (0, import_node_path108.join)(folder2, "names") };
-}
-var month = 30 * 864e5;
-async function pruneLayers(room, now) {
-  const all = (0, import_node_path108.join)(imagesFolder(room.state), "layers");
-  for (const name6 of exists(all) ? (0, import_node_fs89.readdirSync)(all) : []) {
-    const file3 = (0, import_node_path108.join)(all, name6, "layer.json");
-    if (/^[0-9a-f]{64}$/.test(name6) && exists(file3) && now - (0, import_node_fs89.statSync)(file3).mtimeMs > month)
-      await room.driver.remove((0, import_node_path108.join)(all, name6));
-  }
+  (0, import_node_fs92.utimesSync)((0, import_node_path113.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path113.join)(folder2, "root"), tar: (0, import_node_path113.join)(folder2, "layer.tar"), names: (0, import_node_path113.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path108.join)(folder2, "names");
+  const names4 = (0, import_node_path113.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path108.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs89.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path113.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs92.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path108.join)(folder2, "base.json"));
-  const measured = known3 ?? await measure(base.tar);
-  if (!known3) writeWhole((0, import_node_path108.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  const known3 = readJson((0, import_node_path113.join)(folder2, "base.json"));
+  const measured = known3 ?? await measure2(base.tar);
+  if (!known3) writeWhole((0, import_node_path113.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
-async function measure(tar) {
+async function measure2(tar) {
   const { createReadStream: createReadStream7, statSync: statSync18 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
@@ -45866,7 +46929,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path108.join)(work2, "kept");
+      const root = (0, import_node_path113.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -45879,19 +46942,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path108.join)(work2, "layer");
-      (0, import_node_fs89.mkdirSync)(staged);
-      (0, import_node_fs89.renameSync)(root, (0, import_node_path108.join)(staged, "root"));
+      const staged = (0, import_node_path113.join)(work2, "layer");
+      (0, import_node_fs92.mkdirSync)(staged);
+      (0, import_node_fs92.renameSync)(root, (0, import_node_path113.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs89.renameSync)(staged, folder2);
+      (0, import_node_fs92.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path108.join)(folder2, "root"),
-        tar: (0, import_node_path108.join)(folder2, "layer.tar"),
-        names: (0, import_node_path108.join)(folder2, "names")
+        root: (0, import_node_path113.join)(folder2, "root"),
+        tar: (0, import_node_path113.join)(folder2, "layer.tar"),
+        names: (0, import_node_path113.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -45910,16 +46973,16 @@ function failure2(room, request, exceeded) {
     { file: room.log, hint: "the end of that log tells why" }
   );
 }
-async function namesOf(room, layers) {
+async function namesOf(room, layers2) {
   const chunks = [];
-  const listed = await room.driver.read({
-    layers,
+  const listed2 = await room.driver.read({
+    layers: layers2,
     work: newScratch(room.state),
     command: ["sh", "-c", 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
     onOutput: (chunk) => chunks.push(chunk),
     signal: room.signal
   });
-  if (listed.code !== 0) throw new Error(`a root could not be listed: ${listed.stderr.trim()}`);
+  if (listed2.code !== 0) throw new Error(`a root could not be listed: ${listed2.stderr.trim()}`);
   return Buffer.concat(chunks);
 }
 var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
@@ -45938,27 +47001,27 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers = [(0, import_node_path108.join)(staged, "root"), ...request.below.map((l) => l.root)];
-  const names4 = await namesOf(room, layers);
+  const layers2 = [(0, import_node_path113.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const names4 = await namesOf(room, layers2);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path108.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path113.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs89.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs92.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto15.createHash)("sha256");
-  const out = (0, import_node_fs89.openSync)((0, import_node_path108.join)(staged, "layer.tar"), "w");
+  const hash3 = (0, import_node_crypto16.createHash)("sha256");
+  const out = (0, import_node_fs92.openSync)((0, import_node_path113.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs89.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs92.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
   try {
     for (const path2 of whiteouts(before, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
     const packed3 = await room.driver.read({
-      layers,
+      layers: layers2,
       work: newScratch(room.state),
       command: ["sh", "-c", packScript, "pack", String(request.epoch)],
       onOutput: (chunk) => {
@@ -45968,16 +47031,16 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs89.fsyncSync)(out);
+    (0, import_node_fs92.fsyncSync)(out);
   } finally {
-    (0, import_node_fs89.closeSync)(out);
+    (0, import_node_fs92.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path108.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path113.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
-function checkSecrets2(image2, layers) {
-  const found2 = layers.flatMap((l) => l.secrets);
+function checkSecrets2(image2, layers2) {
+  const found2 = layers2.flatMap((l) => l.secrets);
   if (!found2.length) return good(true);
   return bad(
     ...found2.slice(0, 20).map(
@@ -45988,16 +47051,9 @@ function checkSecrets2(image2, layers) {
   );
 }
 
-// ts-src/images/root.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path110 = require("node:path");
-init_diagnostics();
-init_digest();
-init_names();
-
 // ts-src/images/system.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -46007,7 +47063,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs90.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs93.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -46017,9 +47073,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs90.linkSync)(path2, (0, import_node_path109.join)(folder2, name6));
+      (0, import_node_fs93.linkSync)(path2, (0, import_node_path114.join)(folder2, name6));
     } catch {
-      (0, import_node_fs90.copyFileSync)(path2, (0, import_node_path109.join)(folder2, name6));
+      (0, import_node_fs93.copyFileSync)(path2, (0, import_node_path114.join)(folder2, name6));
     }
     return name6;
   });
@@ -46036,12 +47092,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path109.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path114.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path109.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path114.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -46049,7 +47105,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path109.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path114.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -46092,18 +47148,18 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path110.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path115.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs91.writeFileSync)((0, import_node_path110.join)(folder2, "fstab"), text8);
+  (0, import_node_fs94.writeFileSync)((0, import_node_path115.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
   const told8 = [{ layer: base, what: "base" }];
-  const layers = () => told8.map((t) => t.layer).reverse();
+  const layers2 = () => told8.map((t) => t.layer).reverse();
   const steps = [
     [plan2.system, "system", void 0],
     [plan2.machine, "machine", fstab]
@@ -46111,31 +47167,31 @@ async function makeRoot(room, facts, plan2, fstab) {
   for (const [packages, what, table3] of steps) {
     if (!packages.length) continue;
     const title = `the ${what} layer of '${facts.image.name}' (${packages.length} packages)`;
-    const layer = await installLayer(room, layers(), packages, title, table3);
+    const layer = await installLayer(room, layers2(), packages, title, table3);
     if (!layer.ok) return layer;
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path110.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path115.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path110.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path115.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
-    key: ownKey(room, facts, plan2, layers()),
+    key: ownKey(room, facts, plan2, layers2()),
     what: `the packages of '${facts.image.name}' (${plan2.own.length} of the distribution)`,
-    below: layers(),
+    below: layers2(),
     kind: "own",
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path110.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path110.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path115.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path115.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
   told8.push({ layer: own3.value, what: "own" });
-  const safe = checkSecrets2(facts.image.name, layers());
-  return safe.ok ? good({ layers: layers(), told: told8 }) : safe;
+  const safe = checkSecrets2(facts.image.name, layers2());
+  return safe.ok ? good({ layers: layers2(), told: told8 }) : safe;
 }
 var ownEpoch = (room, facts) => Math.max(room.epoch, stampSeconds(facts.state.stamp));
 var ownKey = (room, facts, plan2, below2) => sha256(
@@ -46187,7 +47243,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs92.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path111.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs95.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path116.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -46314,14 +47370,14 @@ async function buildImage(input) {
   if (!prepared2.ok) return prepared2;
   const { facts, room, own: own3, system, machine } = prepared2.value;
   const key = keyOf3(input, prepared2.value);
-  const there = await readRecord2(input.store, key);
+  const there = await readRecord(input.store, key);
   if (there?.artifacts.every((a) => input.store.holds(a.files))) {
     await addToList(input.store, there);
     return good({ record: there, cached: true }, prepared2.diagnostics);
   }
   const roots = /* @__PURE__ */ new Map();
   const artifacts = [];
-  const layers = [];
+  const layers2 = [];
   const epoch = ownEpoch(room, facts);
   for (const kind of input.kinds) {
     const ofMachine = isMachine(kind);
@@ -46339,7 +47395,7 @@ async function buildImage(input) {
     artifacts.push({ kind, ...kept3 });
     if (kind === "docker")
       for (const { layer, what } of root.told)
-        layers.push({ what, file: await storedLayer(input.store, layer.tar, what) });
+        layers2.push({ what, file: await storedLayer(input.store, layer.tar, what) });
   }
   const record3 = {
     schema: 1,
@@ -46355,15 +47411,14 @@ async function buildImage(input) {
     base: room.base.digest,
     own: Object.fromEntries(own3.map((p) => [p.name, p.version])),
     system: asVersions([...system, ...machine].sort()),
-    layers,
+    layers: layers2,
     artifacts,
     ...input.kinds.includes("docker") ? { docker: dockerSettings(facts, key, epoch) } : {},
     made: input.now,
     milliseconds: Date.now() - begun
   };
-  await writeRecord2(input.store, record3);
+  await writeRecord(input.store, record3);
   await addToList(input.store, record3);
-  await pruneLayers(room, input.now);
   return good({ record: record3, cached: false }, prepared2.diagnostics);
 }
 async function keep(store2, rendered) {
@@ -46408,7 +47463,7 @@ function differenceOfImages(before, after) {
 }
 
 // ts-src/render/images.ts
-var megabytes2 = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+var megabytes3 = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 var ago2 = (milliseconds) => {
   const hours = milliseconds / 36e5;
   if (hours < 1) return `${Math.round(hours * 60)} min`;
@@ -46426,7 +47481,7 @@ function renderImages(images, now) {
       i.state.slice(0, 16),
       ago2(now - i.made),
       (i.record?.artifacts ?? []).map(
-        (a) => `${a.kind} ${megabytes2(a.files.reduce((n, f) => n + f.size, 0))}${a.checked === void 0 ? "" : " (checked)"}`
+        (a) => `${a.kind} ${megabytes3(a.files.reduce((n, f) => n + f.size, 0))}${a.checked === void 0 ? "" : " (checked)"}`
       ).join(", ") || "lost"
     ])
   );
@@ -46438,13 +47493,13 @@ function renderImageDifference(d) {
     ...d.changed.map((p) => ["~", p.name, p.from, p.to])
   ];
   const packages = lines.length ? renderTable(["", "package", d.from.version, d.to.version], lines) : "the same packages in the same versions\n";
-  const sizes = d.sizes.map((s) => `${s.kind}: ${megabytes2(s.from)}, now ${megabytes2(s.to)}
+  const sizes = d.sizes.map((s) => `${s.kind}: ${megabytes3(s.from)}, now ${megabytes3(s.to)}
 `).join("");
   return `${packages}${sizes}`;
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path112 = require("node:path");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -46464,7 +47519,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path112.join)(opened.workspace.root, "out") : (0, import_node_path112.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path117.join)(opened.workspace.root, "out") : (0, import_node_path117.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -46481,8 +47536,8 @@ function imagesOf(opened, names4, values) {
   if (!wanted.length)
     return bad(error("image-unknown", "distro.yaml has no images", { hint: "docs/images.md shows a first one" }));
   const found2 = wanted.map((name6) => targetsOf(distro, name6));
-  const faults4 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
-  if (faults4.length) return bad(...faults4);
+  const faults5 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
+  if (faults5.length) return bad(...faults5);
   const targets = found2.flatMap((f) => f.ok ? f.value : []);
   const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
   if (!chosen.length) return bad(error("image-unknown", "no image is made for this architecture"));
@@ -46490,8 +47545,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -46606,15 +47661,15 @@ var textIn = (map2, key) => {
 
 // ts-src/images/ebs.ts
 var import_node_child_process5 = require("node:child_process");
-var import_node_crypto16 = require("node:crypto");
+var import_node_crypto17 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
 var width4 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve26) => {
-    child.once("error", () => resolve26(127));
-    child.once("close", (code2) => resolve26(code2 ?? 128));
+  const ended = new Promise((resolve27) => {
+    child.once("error", () => resolve27(127));
+    child.once("close", (code2) => resolve27(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -46657,18 +47712,18 @@ async function writeSnapshot(aws, request, size3) {
   let index = 0;
   let changed2 = 0;
   const running2 = /* @__PURE__ */ new Set();
-  const faults4 = [];
+  const faults5 = [];
   for await (const piece of piecesOf(request.file, request.signal)) {
     const at2 = index++;
     if (piece.equals(zero)) continue;
     changed2++;
-    const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults4.push(e)).finally(() => running2.delete(put));
+    const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults5.push(e)).finally(() => running2.delete(put));
     running2.add(put);
     if (running2.size >= width4) await Promise.race(running2);
-    if (faults4.length) break;
+    if (faults5.length) break;
   }
   await Promise.all(running2);
-  if (faults4.length) throw faults4[0];
+  if (faults5.length) throw faults5[0];
   await aws.send({
     service: "ebs",
     method: "POST",
@@ -46684,7 +47739,7 @@ async function putBlock(aws, snapshot2, index, data) {
     path: `/snapshots/${snapshot2}/blocks/${index}`,
     headers: {
       "x-amz-Data-Length": String(data.length),
-      "x-amz-Checksum": (0, import_node_crypto16.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum": (0, import_node_crypto17.createHash)("sha256").update(data).digest("base64"),
       "x-amz-Checksum-Algorithm": "SHA256",
       "content-type": "application/octet-stream"
     },
@@ -46837,9 +47892,9 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
-var import_node_crypto17 = require("node:crypto");
-var import_node_fs93 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_crypto18 = require("node:crypto");
+var import_node_fs96 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -46913,14 +47968,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs93.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs96.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto17.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path113.join)(newScratch(input.state), "disk.qcow2");
+  const word3 = (0, import_node_crypto18.randomBytes)(12).toString("hex");
+  const link = (0, import_node_path118.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -46957,17 +48012,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path115 = require("node:path");
-var import_node_fs95 = require("node:fs");
+var import_node_path120 = require("node:path");
+var import_node_fs98 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs94 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path114 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46977,10 +48032,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path114.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path119.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path114.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path119.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -47037,7 +48092,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs94.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs97.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -47150,8 +48205,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs95.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path115.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs98.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path120.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -47162,15 +48217,15 @@ async function pushable(store2, state, record3, config2) {
   const lost3 = (what) => bad(error("image-push", `the store lost ${what} of '${record3.name}'`, { hint: "build it again" }));
   if (`sha256:${sha256(config2)}` !== artifactOf(record3, "docker")?.id) return lost3("the configuration");
   const blobs = [{ digest: `sha256:${sha256(config2)}`, size: config2.length, data: config2 }];
-  const layers = [];
+  const layers2 = [];
   for (const { file: file3 } of record3.layers) {
     const gz = await packed2(store2, state, file3);
     const path2 = gz && await store2.path(gz);
     if (!gz || path2 === void 0) return lost3("a layer");
     blobs.push({ digest: `sha256:${gz.sha256}`, size: gz.size, data: { file: path2 } });
-    layers.push({ mediaType: mediaTypes2.packedLayer, digest: `sha256:${gz.sha256}`, size: gz.size });
+    layers2.push({ mediaType: mediaTypes2.packedLayer, digest: `sha256:${gz.sha256}`, size: gz.size });
   }
-  return good({ record: record3, blobs, manifest: ociManifest(config2, layers) });
+  return good({ record: record3, blobs, manifest: ociManifest(config2, layers2) });
 }
 async function pushImage(store2, state, spec, records) {
   const [first2] = records;
@@ -47268,35 +48323,35 @@ async function publishImage(input) {
     amis.push(...done.value);
     told8.push(...done.value.map((a) => `${a.region} ${a.id}`));
   }
-  const entries = entriesOf2(input, pushed, amis);
+  const entries2 = entriesOf2(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place2 of places) {
-      const written = await writeIndex(place2, first2.channel, entries, signer);
+      const written = await writeIndex(place2, first2.channel, entries2, signer);
       if (!written.ok) return written;
       told8.push(`${place2.uri}/index.json`);
     }
     return good(true);
   });
   if (!signed.ok) return signed;
-  for (const record3 of input.records) await writeRecord2(input.store, { ...record3, published: input.now });
+  for (const record3 of input.records) await writeRecord(input.store, { ...record3, published: input.now });
   return good(told8);
 }
 async function checkAll(input) {
-  const faults4 = [];
+  const faults5 = [];
   for (const record3 of input.records) {
     for (const artifact2 of record3.artifacts) {
       if (artifact2.checked !== void 0) continue;
       const { store: store2, state, spec, log, progress, signal } = input;
       const checked = await checkArtifact({ store: store2, state, record: record3, spec, log, progress, signal }, artifact2);
       if (!checked.ok) {
-        faults4.push(...checked.diagnostics);
+        faults5.push(...checked.diagnostics);
         continue;
       }
       artifact2.checked = input.now;
-      await writeRecord2(store2, record3);
+      await writeRecord(store2, record3);
     }
   }
-  return faults4.length ? bad(...faults4) : good(true);
+  return faults5.length ? bad(...faults5) : good(true);
 }
 var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
 async function placeFiles(input, place2) {
@@ -47352,14 +48407,14 @@ function readIndex4(data, channel2) {
   }
 }
 var isIndex = (value2) => typeof value2 === "object" && value2 !== null && "schema" in value2 && value2.schema === 1 && "images" in value2 && Array.isArray(value2.images);
-async function writeIndex(place2, channel2, entries, signer) {
+async function writeIndex(place2, channel2, entries2, signer) {
   for (let attempt = 0; attempt < 10; attempt++) {
     const read3 = await place2.read(indexFile);
     const index = readIndex4(read3?.data, channel2);
     if (!index)
       return bad(error("image-index", `${place2.where}/${indexFile} is no index of images`, { hint: "move it away" }));
     const same2 = (a, b) => a.image === b.image && a.version === b.version && a.architecture === b.architecture;
-    const images = [...entries, ...index.images.filter((old) => !entries.some((e) => same2(e, old)))];
+    const images = [...entries2, ...index.images.filter((old) => !entries2.some((e) => same2(e, old)))];
     const text8 = `${JSON.stringify({ schema: 1, channel: channel2, images }, null, 1)}
 `;
     const signed = await signer.sign(text8, "clearsign");
@@ -47514,8 +48569,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path116.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs96.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path121.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs99.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -47523,7 +48578,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path116.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path121.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeMessage(`${text8}
 `),
@@ -47550,14 +48605,14 @@ async function publishable(opened, images, values) {
   if (!channel2.ok) return channel2;
   const found2 = await stateOf(store2, channel2.value, values.state ?? first2.spec.state);
   if (!found2.ok) return found2;
-  const listed = await listImages(store2, name6.value);
+  const listed2 = await listImages(store2, name6.value);
   const records = [];
   const missing = [];
   for (const { target: target2 } of images) {
-    const of = listed.find(
+    const of = listed2.find(
       (i) => i.name === first2.name && i.architecture === target2.architecture && i.state === found2.value.id
     );
-    const record3 = of && await readRecord2(store2, of.key);
+    const record3 = of && await readRecord(store2, of.key);
     if (record3) records.push(record3);
     else missing.push(target2.architecture);
   }
@@ -47664,6 +48719,7 @@ async function build3(opened, names4, values, kinds4) {
   } finally {
     watch2.done();
     await closeScratch(driver);
+    if (!watch2.signal.aborted) await cleanUp({ ...workspace, driver });
   }
   if (diagnostics.some(isError)) return bad(...diagnostics);
   if (values.json) return good(`${JSON.stringify(built)}
@@ -47693,8 +48749,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path117.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs97.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path122.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs100.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -47706,7 +48762,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path117.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path122.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeMessage(`${text8}
 `),
@@ -47714,12 +48770,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path117.join)(values.output === void 0 ? (0, import_node_path117.join)(workspace.root, "out") : (0, import_node_path117.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path122.join)(values.output === void 0 ? (0, import_node_path122.join)(workspace.root, "out") : (0, import_node_path122.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path117.join)(folder2, file3.name);
+      const target2 = (0, import_node_path122.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -47729,7 +48785,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs97.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs97.statSync)(b)];
+    const [left, right] = [(0, import_node_fs100.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs100.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -47743,7 +48799,7 @@ async function allImages(store2) {
 }
 async function list8({ store: store2 }, names4, values) {
   const all = (await allImages(store2)).filter((i) => !names4.length || names4.includes(i.name));
-  const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord2(store2, i.key) }));
+  const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord(store2, i.key) }));
   if (values.json) return good(`${JSON.stringify(records)}
 `);
   return good(renderImages(records, Date.now()));
@@ -47753,7 +48809,7 @@ async function named6(store2, text8, values) {
   const found2 = (await allImages(store2)).find(
     (i) => i.name === name6 && (version3 === void 0 || i.version === version3 || i.key.startsWith(version3)) && (values.channel === void 0 || i.channel === values.channel) && (values.architecture?.includes(i.architecture) ?? true)
   );
-  const record3 = found2 && await readRecord2(store2, found2.key);
+  const record3 = found2 && await readRecord(store2, found2.key);
   return record3 ? good(record3) : bad(
     error("image-unknown", `there is no image '${text8}'`, {
       hint: "`slipway image list` lists those that were built"
@@ -47784,8 +48840,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path123 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -47843,7 +48899,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path118.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path123.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -47859,7 +48915,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs98.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs101.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -47882,7 +48938,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path118.resolve)(folder2);
+    const root = (0, import_node_path123.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -47892,20 +48948,20 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs98.mkdirSync)(root, { recursive: true });
-    const taken2 = names4.filter((f) => (0, import_node_fs98.existsSync)((0, import_node_path118.join)(root, f)));
-    if (taken2.length) {
-      const verb = taken2.length > 1 ? "exist" : "exists";
+    (0, import_node_fs101.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs101.existsSync)((0, import_node_path123.join)(root, f)));
+    if (taken3.length) {
+      const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
-        error("init-exists", `${taken2.join(", ")} ${verb} already: nothing was written`, {
+        error("init-exists", `${taken3.join(", ")} ${verb} already: nothing was written`, {
           hint: "name another folder, or move these away"
         })
       ]);
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path118.join)(root, path2), text8);
-    const git2 = (0, import_node_fs98.existsSync)((0, import_node_path118.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path123.join)(root, path2), text8);
+    const git2 = (0, import_node_fs101.existsSync)((0, import_node_path123.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
 `).join("")}
@@ -48086,18 +49142,18 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const places = await placesOf3(opened.value, target2.value, values.repository, source2.value);
     const named7 = rulesOf2(workspace.distro, names4[1]);
     const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
-    const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
+    const faults5 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, names4[0]))
-      faults4.push(
+      faults5.push(
         error("channel-from", `distro.yaml lets nothing be promoted from '${names4[0]}' to '${names4[1]}'`, {
           hint: `it names ${rules2.from.join(", ")}`
         })
       );
-    if (!found2.ok || !places.ok || faults4.some(isError)) return failed4(faults4);
+    if (!found2.ok || !places.ok || faults5.some(isError)) return failed4(faults5);
     const { id, state } = found2.value;
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
-    const archives = await archivesOf(opened.value, state, rules2);
+    const archives2 = await archivesOf(opened.value, state, rules2);
     const judged = await judgePromotion(store2, {
       from: source2.value,
       id,
@@ -48106,7 +49162,7 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
       rules: rules2,
       now: Date.now(),
       approvedBy,
-      archives
+      archives: archives2
     });
     const text8 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
@@ -48211,8 +49267,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -48253,8 +49309,8 @@ var matchesRef = (pattern, name6) => {
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
-  const plain2 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain2 === name6 ? plain2 : `${plain2 || "ref"}-${sha256(name6).slice(0, 6)}`;
+  const plain3 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain3 === name6 ? plain3 : `${plain3 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
 // ts-src/cli/farm/prepare.ts
@@ -48264,8 +49320,8 @@ init_source_entry();
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -48316,7 +49372,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path119.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path124.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -48375,10 +49431,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path119.join)(work2, tree);
+    const folder2 = (0, import_node_path124.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path119.join)(work2, `${tree}.packed`));
-    (0, import_node_fs99.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path124.join)(work2, `${tree}.packed`));
+    (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -48511,8 +49567,8 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -48526,8 +49582,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path120.join)(at2.value.folder, (0, import_node_path120.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path120.join)(root, (0, import_node_path120.relative)(workspace.root, (0, import_node_path120.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path125.join)(at2.value.folder, (0, import_node_path125.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path125.join)(root, (0, import_node_path125.relative)(workspace.root, (0, import_node_path125.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -48559,10 +49615,19 @@ async function requestWorkspace(workspace, target2) {
           hint: "what this pull request changes of it takes effect after the merge"
         })
       );
-  const { platforms, store: store2, signing_key, submodules } = trusted;
+  const { platforms, store: store2, state, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
-  const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
-  const from = { ...read3.value, root: (0, import_node_path120.resolve)(root), urlBase: workspace.urlBase };
+  const distro = {
+    ...workspace.distro,
+    distributions,
+    platforms,
+    store: store2,
+    state,
+    signing_key,
+    submodules,
+    package_settings
+  };
+  const from = { ...read3.value, root: (0, import_node_path125.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -48589,14 +49654,14 @@ var noSettings = {
   skip: false
 };
 async function linksOutside({ root, distro }) {
-  const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs100.realpathSync)(root);
+  const listed2 = await git(["ls-files", "--stage", "-z"], { cwd: root });
+  const top = (0, import_node_fs103.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
-  return listed.stdout.split("\0").flatMap((line2) => {
+  return listed2.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs100.realpathSync)((0, import_node_path120.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs103.realpathSync)((0, import_node_path125.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -48609,9 +49674,9 @@ init_diagnostics();
 async function repositoryOf2(workspace, folder2, name6, distributions) {
   const known3 = /* @__PURE__ */ new Map();
   for (const d of distributions) {
-    const entries = await readEntries(workspace, d);
-    if (!entries.ok) continue;
-    for (const r of entries.value.repositories)
+    const entries2 = await readEntries(workspace, d);
+    if (!entries2.ok) continue;
+    for (const r of entries2.value.repositories)
       known3.set(r.name, [
         ...known3.get(r.name) ?? [],
         ...[r.source?.url, r.doc?.url].flatMap(
@@ -48670,11 +49735,11 @@ init_diagnostics();
 var isShared = (place2) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place2);
 function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
   if (channel2 === void 0) return [];
-  const faults4 = [];
+  const faults5 = [];
   const named7 = places.length || output === void 0 ? places : [output];
   const apart = named7.find((place2) => !isShared(place2));
   if (!named7.length || apart !== void 0)
-    faults4.push(
+    faults5.push(
       error(
         "publish-place",
         apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
@@ -48684,12 +49749,12 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
       )
     );
   if (!signed && signingKey === void 0)
-    faults4.push(
+    faults5.push(
       error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
         hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
       })
     );
-  return [...faults4, ...siteFaults(channel2, sites)];
+  return [...faults5, ...siteFaults(channel2, sites)];
 }
 function siteFaults(channel2, sites) {
   const apart = sites?.find((place2) => !isShared(place2));
@@ -48789,7 +49854,7 @@ ${difference3}
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs101.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs104.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -48870,7 +49935,7 @@ ${difference3}
     const others2 = architectures2.filter((a) => a !== own3);
     const header2 = headerOf(bundle, absoluteStore(storeUri, root), others2);
     if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path121.resolve)(text8("output")), header2 + schedule);
+    else writeWhole((0, import_node_path126.resolve)(text8("output")), header2 + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -48887,7 +49952,7 @@ var headerOf = ({ pipeline: pipeline3, untrusted }, store2, others2) => [
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path121.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path126.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -48909,7 +49974,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file3 = (0, import_node_path121.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path126.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
@@ -48927,7 +49992,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path121.isAbsolute)(file3) || !exists((0, import_node_path121.join)(file3, ".git"))) {
+    if (!(0, import_node_path126.isAbsolute)(file3) || !exists((0, import_node_path126.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -48947,18 +50012,18 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path121.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path121.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path126.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path126.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path121.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path126.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path121.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path126.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, {
@@ -49024,7 +50089,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path121.resolve)(change);
+  const folder2 = (0, import_node_path126.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -49073,14 +50138,14 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path122 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -49118,7 +50183,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path122.join)((0, import_node_path122.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path127.join)((0, import_node_path127.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -49142,7 +50207,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path123.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path128.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -49199,7 +50264,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path123.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path128.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -49334,8 +50399,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path123.relative)(process.cwd(), (0, import_node_path123.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path123.join)(output, log);
+  const inside = (0, import_node_path128.relative)(process.cwd(), (0, import_node_path128.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path128.join)(output, log);
 };
 function factsOf3({ bundle, input }, results) {
   const failed5 = results.filter((t) => t.state === "failed" && counts(t, bundle));
@@ -49401,20 +50466,20 @@ async function tellAbi(session2, { bundle }, before, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
+      (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path123.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path128.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path124 = require("node:path");
+var import_node_path129 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -49440,7 +50505,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path124.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path129.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -49738,20 +50803,20 @@ function grouped(planned2, of, text8 = "") {
 async function developedAndReleased(planned2) {
   const { workspace } = planned2;
   const rows = [];
-  const faults4 = [];
+  const faults5 = [];
   for (const { name: name6 } of planned2.distributions) {
     const sources = { ...workspace.distro.distributions[name6], sources: "source" };
     const developing = {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
     };
-    const [read3, entries] = [
+    const [read3, entries2] = [
       await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name6)
     ];
-    faults4.push(...read3.diagnostics.filter(isError));
-    if (!read3.ok || !entries.ok) continue;
-    const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
+    faults5.push(...read3.diagnostics.filter(isError));
+    if (!read3.ok || !entries2.ok) continue;
+    const releases = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
       const release2 = releases.get(p.repository);
       return {
@@ -49764,8 +50829,8 @@ async function developedAndReleased(planned2) {
     };
     rows.push(...[...read3.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
   }
-  showDiagnostics(sorted(faults4));
-  return { packages: rows, partial: faults4.length > 0 };
+  showDiagnostics(sorted(faults5));
+  return { packages: rows, partial: faults5.length > 0 };
 }
 var width5 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
@@ -50194,219 +51259,6 @@ function workOf(scopes, known3, seed) {
   return work2;
 }
 
-// ts-src/cli/store.ts
-var import_node_path125 = require("node:path");
-
-// ts-src/images/reach.ts
-async function reachedByImages(store2, states, now, milliseconds) {
-  const reached2 = { files: [], expired: [] };
-  for (const channel2 of await imageLists(store2)) {
-    for (const listed of await listImages(store2, channel2)) {
-      const record3 = await readRecord2(store2, listed.key);
-      if (!record3) continue;
-      if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
-        reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
-      else reached2.expired.push({ channel: channel2, key: record3.key, name: recordName2(record3.key) });
-    }
-  }
-  return reached2;
-}
-async function forgetImages(store2, expired) {
-  for (const channel2 of new Set(expired.map((e) => e.channel)))
-    await dropFromList(store2, channel2, new Set(expired.filter((e) => e.channel === channel2).map((e) => e.key)));
-}
-
-// ts-src/cli/store.ts
-var store = defineCommand({
-  summary: "show, verify or clean up the store",
-  usage: "store [show|verify|gc]",
-  details: `show: what is in it, by kind. verify: every object against its digest and every record against its own; what is damaged is removed,
-and built again when it is needed. gc: removes what no channel, no lock of a channel and no run of the last days reaches, and that is
-older than a day, so that builds which run meanwhile lose nothing.`,
-  options: {
-    distro: distroOptions.distro,
-    state: distroOptions.state,
-    days: { type: "string", value: "N", help: "gc: keep what runs of the last N days reached (default: 30)" },
-    "dry-run": { type: "boolean", help: "gc: say what would be removed" },
-    json: { type: "boolean", help: "as data" }
-  },
-  async run(values, [what = "show", ...more]) {
-    const days = values.days === void 0 ? 30 : Number(values.days);
-    if (more.length || !["show", "verify", "gc"].includes(what) || !Number.isFinite(days) || days < 0) {
-      writeMessage("slipway store: show, verify or gc; --days takes a number\n");
-      return exit.usage;
-    }
-    const workspace = await openWorkspace(values);
-    if (!workspace.ok) {
-      showDiagnostics(workspace.diagnostics);
-      return exit.failed;
-    }
-    const { distro, root, state } = workspace.value;
-    const opened = await openStore(distro.store, root, state, void 0);
-    if (what === "show") return show4(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path125.join)(state, "verify"));
-    return collect2(opened, days, values["dry-run"] === true);
-  }
-});
-var megabytes3 = (n) => `${(n / 1e6).toFixed(1)} MB`;
-async function show4(opened, json2) {
-  const kinds4 = {};
-  for (const kind of [
-    "objects",
-    "tasks",
-    "tests",
-    "docs",
-    "sources",
-    "bases",
-    "runs",
-    "channels",
-    "images",
-    "image-lists",
-    "states",
-    "locks",
-    "history",
-    "index",
-    "resolved",
-    "untrusted"
-  ]) {
-    for await (const { size: size3 } of opened.blobs.list(kind)) {
-      const k = kinds4[kind] ??= { things: 0, bytes: 0 };
-      k.things++;
-      k.bytes += size3;
-    }
-  }
-  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds4 })}
-`);
-  else
-    writeOutput(
-      `${opened.blobs.where}
-${renderTable(
-        ["what", "how many", "size"],
-        Object.entries(kinds4).map(([k, v]) => [k, String(v.things), megabytes3(v.bytes)])
-      )}`
-    );
-  return exit.ok;
-}
-async function verify(opened, cache) {
-  let good2 = 0;
-  const bad2 = [];
-  for await (const { name: name6 } of opened.blobs.list("objects")) {
-    if (await opened.check(name6, cache)) good2++;
-    else bad2.push(name6);
-  }
-  for (const kind of ["tasks", "tests", "docs"]) {
-    for await (const { name: name6 } of opened.blobs.list(kind)) {
-      if (await opened.readJson(name6)) good2++;
-      else {
-        bad2.push(name6);
-        await opened.blobs.remove(name6);
-      }
-    }
-  }
-  for (const name6 of bad2) writeMessage(`damaged, removed: ${name6}
-`);
-  writeOutput(`${good2} things are as they were written, ${bad2.length} were damaged
-`);
-  return bad2.length ? exit.failed : exit.ok;
-}
-var wrongForm = (name6, { blobs }) => Object.assign(
-  new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
-  { code: "ESTORE" }
-);
-var grace = 864e5;
-async function collect2(opened, days, dry) {
-  const now = Date.now();
-  const keys = /* @__PURE__ */ new Set();
-  const objects = /* @__PURE__ */ new Set();
-  const keep2 = (files) => files.forEach((f) => f && objects.add(f.sha256));
-  const [roots, old] = [[], []];
-  for await (const { name: name6, modified } of opened.blobs.list("runs"))
-    (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name6);
-  for (const name6 of roots) {
-    if (name6.includes("/results/") || name6.endsWith(".gz")) continue;
-    const run2 = await opened.readRoot(name6);
-    if (isRunRecord(run2)) for (const t of Object.values(run2.tasks)) keys.add(t.key);
-    else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, opened);
-  }
-  const listed = /* @__PURE__ */ new Set();
-  for await (const { name: name6 } of opened.blobs.list("channels")) {
-    const channel2 = await openChannel(opened, name6.slice("channels/".length).replace(/\.json$/, ""));
-    const states = await opened.many(channel2.file.states, ({ id }) => readState(opened, id));
-    for (const { id } of channel2.file.states) listed.add(id);
-    for (const state of states) {
-      const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, lock: lock2 } = state ?? {};
-      keep2([...Object.values(indices), ...Object.values(packed3).flat(), ...Object.values(contents3), lock2]);
-    }
-    for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
-      for (const suite2 of Object.values(suites ?? {}))
-        for (const held of Object.values(suite2)) {
-          keys.add(held.key);
-          keep2(held.files);
-        }
-  }
-  for await (const { name: name6 } of opened.blobs.list("index")) {
-    const index = await opened.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
-    for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
-  }
-  for (const key of await reachedBySites(opened)) keys.add(key);
-  const images = await reachedByImages(opened, listed, now, Math.max(grace, days * 864e5));
-  keep2(images.files);
-  const remove3 = images.expired.map(({ name: name6 }) => ({ name: name6, size: 0 }));
-  for await (const { name: name6, size: size3, modified } of opened.blobs.list("states"))
-    if (!listed.has(name6.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
-      remove3.push({ name: name6, size: size3 });
-  const records = async (kind) => {
-    for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind)) {
-      const key = name6.split("/").pop().replace(/\.json$/, "");
-      const record3 = await opened.readJson(name6);
-      if (record3 && (keys.has(key) || now - modified < grace))
-        keep2([
-          ...record3.debs ?? [],
-          record3.files,
-          record3.log,
-          record3.junit,
-          ...kind === "docs" ? filesOfDocs(record3) : []
-        ]);
-      else if (now - modified >= grace) remove3.push({ name: name6, size: size3 });
-    }
-  };
-  await records("tasks");
-  await records("tests");
-  await records("docs");
-  for (const kind of ["sources", "bases"]) {
-    for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind)) {
-      const value2 = await opened.readJson(name6);
-      if (now - modified > Math.max(grace, days * 864e5)) remove3.push({ name: name6, size: size3 });
-      else if (value2) keep2("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
-    }
-  }
-  for (const kind of ["resolved", "sets", "image-packed"])
-    for await (const { name: name6, size: size3, modified } of opened.blobs.list(kind))
-      if (now - modified > Math.max(grace, days * 864e5)) remove3.push({ name: name6, size: size3 });
-  for (const name6 of [...roots, ...old]) {
-    if (!name6.includes("/results/")) continue;
-    const log = (await opened.readJson(name6))?.log;
-    if (roots.includes(name6)) keep2([log]);
-  }
-  let kept3 = 0;
-  for await (const { name: name6, size: size3, modified } of opened.blobs.list("objects")) {
-    if (objects.has(name6.split("/").pop()) || now - modified < grace) kept3++;
-    else remove3.push({ name: name6, size: size3 });
-  }
-  for (const name6 of old) remove3.push({ name: name6, size: 0 });
-  for await (const { name: name6, size: size3, modified } of opened.blobs.list("untrusted"))
-    if (now - modified > Math.max(grace, days * 864e5)) remove3.push({ name: name6, size: size3 });
-  const order3 = (name6) => name6.startsWith("objects/") ? 1 : 0;
-  remove3.sort((a, b) => order3(a.name) - order3(b.name));
-  if (!dry) await forgetImages(opened, images.expired);
-  if (!dry) for (const { name: name6 } of remove3) await opened.blobs.remove(name6);
-  writeOutput(
-    `${dry ? "would remove" : "removed"} ${remove3.length} things of ${megabytes3(remove3.reduce((n, r) => n + r.size, 0))}; ${kept3} objects stay
-`
-  );
-  return exit.ok;
-}
-
 // ts-src/cli/schema.ts
 var schemas = {
   distro: async () => (await Promise.resolve().then(() => (init_distro(), distro_exports))).distroJsonSchema(),
@@ -50588,30 +51440,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path126.join)(output, "logs");
+  const root = (0, import_node_path130.join)(output, "logs");
   const found2 = [];
-  let entries;
+  let entries2;
   try {
-    entries = (0, import_node_fs103.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs106.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
-  for (const entry of entries) {
+  for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path126.join)(root, entry);
-    const status = (0, import_node_fs103.lstatSync)(path2);
+    const path2 = (0, import_node_path130.join)(root, entry);
+    const status = (0, import_node_fs106.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs103.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs106.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -50634,12 +51486,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path126.join)((0, import_node_path126.resolve)(findDistro(values), ".."), "out") : (0, import_node_path126.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path130.join)((0, import_node_path130.resolve)(findDistro(values), ".."), "out") : (0, import_node_path130.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path126.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path130.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -50651,7 +51503,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path126.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path130.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -50712,9 +51564,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs104 = require("node:fs");
+var import_node_fs107 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path127 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -50731,8 +51583,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs104.realpathSync)((0, import_node_path127.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs104.realpathSync)(root)}/`) && (0, import_node_fs104.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path131.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -50746,12 +51598,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs104.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs107.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs104.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs107.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -50776,9 +51628,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path127.join)((0, import_node_path127.resolve)(findDistro(values), ".."), "out") : (0, import_node_path127.resolve)(values.output);
-    const root = (0, import_node_path127.join)(output, "apt");
-    if (!(0, import_node_fs104.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path131.join)((0, import_node_path131.resolve)(findDistro(values), ".."), "out") : (0, import_node_path131.resolve)(values.output);
+    const root = (0, import_node_path131.join)(output, "apt");
+    if (!(0, import_node_fs107.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -50806,8 +51658,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -50848,7 +51700,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs105.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs108.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, limits2, stop.signal);
@@ -50894,7 +51746,7 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path128.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path132.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -50935,7 +51787,7 @@ async function buildBelow(values, planned2, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path128.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path132.join)(planned2.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -50994,7 +51846,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeMessage(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs106.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs109.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -51,7 +51,10 @@ export interface Case {
 const hexadecimal = /[0-9a-f]{8,}/g;
 /** Paths of one kind differ in digests, times and numbers. */
 const kindOf = (path: string): string =>
-  path.replace(hexadecimal, 'H').replace(/objects\/[0-9a-f]{2}/g, 'objects/H').replace(/\d+/g, 'N');
+  path
+    .replace(hexadecimal, 'H')
+    .replace(/objects\/[0-9a-f]{2}/g, 'objects/H')
+    .replace(/\d+/g, 'N');
 
 const room = join(__dirname, 'fault-room.sh');
 
@@ -105,8 +108,7 @@ const edited = (place: string): string => `${readFileSync(join(place, 'src/lower
 export async function casesOf(template: string, number?: number, seed = 1): Promise<Case[]> {
   const all: Case[] = [];
   for (const command of commands)
-    for (const path of await touched(template, command))
-      for (const fault of kinds) all.push({ command, path, fault });
+    for (const path of await touched(template, command)) for (const fault of kinds) all.push({ command, path, fault });
   if (number === undefined) return all;
   const random = randoms(seed);
   return all

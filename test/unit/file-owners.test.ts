@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ShippedPaths } from '../../ts-src/engine/build/owners.ts';
+import { ShippedPaths } from '../../ts-src/engine/shipped-paths.ts';
 
 /** Takes the files of packages in order; the reason why the last one may not have its own. */
 function last(...packages: readonly (readonly [string, readonly string[]])[]): string | undefined {

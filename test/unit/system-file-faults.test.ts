@@ -7,19 +7,36 @@ const sysusers = (text: string) => systemFileFault('/usr/lib/sysusers.d/x.conf',
 
 describe('files of the system', () => {
   it('lie in no folder that decides who may do what, whatever a package or an organization is called', () => {
-    for (const name of ['apt', 'ssh', 'security', 'systemd', 'polkit_1', 'dpkg', 'profile', 'network', 'cron', 'sudo']) {
+    for (const name of [
+      'apt',
+      'ssh',
+      'security',
+      'systemd',
+      'polkit_1',
+      'dpkg',
+      'profile',
+      'network',
+      'cron',
+      'sudo',
+    ]) {
       const to = `${name.replaceAll('_', '-')}/conf`;
       expect(planSystemFile({ kind: 'etc', path: 'x', to }, 'acme', name), name).toMatch(/no package has files there$/);
-      expect(planSystemFile({ kind: 'etc', path: 'x' }, name.replaceAll('_', '-'), 'p'), name).toMatch(/no package has/);
+      expect(planSystemFile({ kind: 'etc', path: 'x' }, name.replaceAll('_', '-'), 'p'), name).toMatch(
+        /no package has/,
+      );
     }
     expect(planSystemFile({ kind: 'etc', path: 'x', to: 'security/limits.d/x' }, 'acme', 'p')).toMatchObject({
       target: '/etc/security/limits.d/x',
     });
-    expect(planSystemFile({ kind: 'etc', path: 'x', to: 'security/access.conf' }, 'acme', 'security')).toMatch(/no pack/);
+    expect(planSystemFile({ kind: 'etc', path: 'x', to: 'security/access.conf' }, 'acme', 'security')).toMatch(
+      /no pack/,
+    );
   });
 
   it('of tmpfiles make nothing but in folders of their own', () => {
-    expect(tmpfiles('# a comment\nd /run/declares 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n')).toBeUndefined();
+    expect(
+      tmpfiles('# a comment\nd /run/declares 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n'),
+    ).toBeUndefined();
     for (const line of [
       'f /etc/sudoers.d/x 0440 root root - robot ALL=(ALL) NOPASSWD: ALL',
       'f "/etc/cron.d/x" - - - - * * * * * root sh',
@@ -42,7 +59,17 @@ describe('files of the system', () => {
 
   it('of sysusers make no other root and give no strong group', () => {
     expect(sysusers('u acme - "The robot" /var/lib/acme\nm acme dialout\ng acme 900\n')).toBeUndefined();
-    for (const line of ['u x 0', 'u x 00', 'u x 0:0', 'u x /', 'u x -:root', 'u "x" "0"', 'm acme sudo', 'u root -', 'r - 0-9'])
+    for (const line of [
+      'u x 0',
+      'u x 00',
+      'u x 0:0',
+      'u x /',
+      'u x -:root',
+      'u "x" "0"',
+      'm acme sudo',
+      'u root -',
+      'r - 0-9',
+    ])
       expect(sysusers(line), line).toBeDefined();
   });
 

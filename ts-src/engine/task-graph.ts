@@ -1,4 +1,3 @@
-import { ShippedPaths } from './build/owners.ts';
 import { docsTaskId, scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import { cycles } from '../graph/graph.ts';
@@ -6,6 +5,7 @@ import type { BriefRecord, BriefTest, TaskKind, TaskResult } from '../model/resu
 import type { DocRecord } from '../model/docs.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
 import { InterfaceDigests } from './interface-digests.ts';
+import { ShippedPaths } from './shipped-paths.ts';
 import type { Base } from '../sandbox/base-system.ts';
 import type { SystemSet } from '../sandbox/apt-resolver.ts';
 import type { SystemPackages } from './system-packages.ts';

@@ -59,7 +59,16 @@ export async function requestWorkspace(
       );
   const { platforms, store, state, signing_key, submodules } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
-  const distro = { ...workspace.distro, distributions, platforms, store, state, signing_key, submodules, package_settings };
+  const distro = {
+    ...workspace.distro,
+    distributions,
+    platforms,
+    store,
+    state,
+    signing_key,
+    submodules,
+    package_settings,
+  };
   const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }

@@ -4,6 +4,7 @@
  * column: `__LINE__` and debug information of a header's inline functions are part of what a dependent becomes.
  */
 export function withoutComments(path: string, text: string): string | undefined {
+  if (text.length > mostText) return undefined;
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name)) return withoutC(text);
   if (name.endsWith('.cmake') || name === 'CMakeLists.txt') return withoutCMake(text);
@@ -11,17 +12,48 @@ export function withoutComments(path: string, text: string): string | undefined 
   return undefined;
 }
 
+/** Larger texts count with every byte: a pattern that repeats a group so often runs out of its stack. */
+const mostText = 2 << 20;
+
+// A package's author chooses these texts. Whatever is done with them takes time that grows with their length, not with
+// its square: so no pattern looks for the end of what may be long and then fails.
+
+const isBlank = (c: string | undefined): boolean => c === ' ' || c === '\t';
+
+function trimmedEnd(text: string, trims: (c: string | undefined) => boolean): string {
+  let end = text.length;
+  while (end > 0 && trims(text[end - 1])) end--;
+  return text.slice(0, end);
+}
+
+const withoutLastLines = (text: string): string => trimmedEnd(text, (c) => c === '\n');
+
 /** Lines without white space at their end, the text without empty lines at its end. */
-const trimmed = (lines: string): string => lines.replace(/[ \t]+(?=\n|$)/g, '').replace(/\n+$/, '\n');
+function trimmed(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => trimmedEnd(line, isBlank))
+    .join('\n');
+  return lines.endsWith('\n') ? `${withoutLastLines(lines)}\n` : lines;
+}
+
+/** Whether a comment goes on in the next line, behind a backslash at the end of its own. */
+const continuesComment = (line: string): boolean => {
+  const end = trimmedEnd(line, isBlank);
+  const comment = end.endsWith('\\') ? end.indexOf('//') : -1;
+  return comment >= 0 && comment < end.length - 1;
+};
 
 /** C and C++. A comment that code follows on its last line stays: it moves that code's column. */
 function withoutC(text: string): string | undefined {
   // A comment that goes on behind a backslash is not taken apart; trigraphs may hide one.
-  if (text.includes('\r') || text.includes('??/') || /\/\/[^\n]*\\[ \t]*\n/.test(text)) return undefined;
+  if (text.includes('\r') || text.includes('??/') || text.split('\n').slice(0, -1).some(continuesComment))
+    return undefined;
   const token =
     /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = '';
   let at = 0;
+  let end = -1;
   for (let m = token.exec(text); m; m = token.exec(text)) {
     const [found, delimiter] = m;
     if (delimiter !== undefined) {
@@ -34,8 +66,8 @@ function withoutC(text: string): string | undefined {
     if (found === '"' || found === "'" || found === '/*') return undefined;
     const block = found.startsWith('/*');
     if (!block && !found.startsWith('//')) continue;
-    const end = text.indexOf('\n', token.lastIndex);
-    if (block && !/^[ \t]*(\/\/|$)/.test(text.slice(token.lastIndex, end < 0 ? text.length : end))) continue;
+    if (end < token.lastIndex) end = (text.indexOf('\n', token.lastIndex) + 1 || text.length + 1) - 1;
+    if (block && !/^[ \t]*(\/\/|$)/.test(text.slice(token.lastIndex, end))) continue;
     out += text.slice(at, m.index) + (block ? found.replace(/[^\n]+/g, '') : '');
     at = token.lastIndex;
   }
@@ -80,17 +112,18 @@ function withoutPython(text: string): string | undefined {
     /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = '';
   let at = 0;
+  const second = text.indexOf('\n') + 1;
   for (let m = token.exec(text); m; m = token.exec(text)) {
     const found = m[0];
     if (found === '"' || found === "'") return undefined;
     if (!found.startsWith('#')) continue;
     const begin = text.lastIndexOf('\n', m.index - 1) + 1;
-    const first = begin === 0 || text.indexOf('\n') + 1 === begin;
+    const first = begin === 0 || second === begin;
     // What seems a comment behind an f-string may be in a string that is nested in it.
     if (/\b[rR]?[fFtT][rR]?["']/.test(text.slice(begin, m.index))) return undefined;
     if (text.slice(begin, m.index).trim() !== '' || begin < at || (first && /^#!|coding[:=]/.test(found))) continue;
     out += text.slice(at, begin);
     at = Math.min(token.lastIndex + 1, text.length);
   }
-  return (out + text.slice(at)).replace(/\n*$/, '\n');
+  return `${withoutLastLines(out + text.slice(at))}\n`;
 }

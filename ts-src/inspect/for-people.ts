@@ -5,25 +5,35 @@ const textFile =
 /** Folders of documents: below a prefix, and of a package. */
 const textFolder = /\/share\/(doc|man|info|licenses)\/|\/share\/[^/]+\/(docs?|licen[cs]es)\//;
 
-/**
- * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads it.
- * `code`: all of the package's text that builds read. Where that names the file, or a folder of documents, it counts
- * like any other file.
- */
-export function isForPeople(path: string, code: string): boolean {
-  const inFolder = textFolder.test(path);
-  if (!inFolder && !textFile.test(path)) return false;
-  if (containsName(code, path.slice(path.lastIndexOf('/') + 1))) return false;
-  return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
-}
+/** What a package's text names: read once, however many files are asked for. */
+export class NamedFiles {
+  private readonly words = new Set<string>();
+  private readonly everything: boolean;
+  /** A folder of documents is named. */
+  private readonly documents: boolean;
 
-/** Whether a text has a name as a word of its own. */
-export const containsName = (text: string, name: string): boolean => {
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    if (!/[\w.-]/.test(text[at - 1] ?? ' ') && !/[\w.-]/.test(text[at + name.length] ?? ' ')) return true;
+  /** Undefined: there is too much of it to be read. Then every file counts as named. */
+  constructor(code: string | undefined) {
+    for (const [word] of code?.matchAll(/[\w.-]+/g) ?? []) this.words.add(word);
+    this.everything = code === undefined;
+    this.documents = code === undefined || /\bshare\/\S{0,200}\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
   }
-  return false;
-};
+
+  /** Whether a name is there as a word of its own. One that no word can be counts as named. */
+  has(name: string): boolean {
+    return this.everything || this.words.has(name) || !/^[\w.-]+$/.test(name);
+  }
+
+  /**
+   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads it.
+   * Where the package's text names the file, or a folder of documents, it counts like any other file.
+   */
+  isForPeople(path: string): boolean {
+    const inFolder = textFolder.test(path);
+    if (!inFolder && !textFile.test(path)) return false;
+    return !this.has(path.slice(path.lastIndexOf('/') + 1)) && !(inFolder && this.documents);
+  }
+}
 
 /**
  * Headers of a Python distribution's metadata that programs read; the others, and the text below them, are for people.

@@ -6,7 +6,7 @@ import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
 import { readElf, type Elf } from './elf.ts';
-import { containsName, isForPeople, visibleMetadata } from './for-people.ts';
+import { NamedFiles, visibleMetadata } from './for-people.ts';
 import { visibleManifest } from './visible-manifest.ts';
 
 /**
@@ -65,13 +65,9 @@ const dataFolders =
  */
 export function describe(stage: string): Description {
   const files = installedFiles(stage);
-  const cmakeText = files
-    .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
-    .map((f) => readHeld(stage, f.path).toString('utf8'))
-    .join('\n');
   const context: Context = {
-    cmakeText,
-    codeText: textThatBuildsRead(stage, files),
+    cmake: new NamedFiles(textOf(stage, files, /\.cmake$/)),
+    read: new NamedFiles(textOf(stage, files, /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//)),
     paths: new Set(files.map((f) => f.path)),
   };
   let loads = false;
@@ -83,7 +79,7 @@ export function describe(stage: string): Description {
     }
     const data = readHeld(stage, f.path);
     const elf = readElf(data);
-    const binary = elf && describeBinary(f, data, elf, cmakeText);
+    const binary = elf && describeBinary(f, data, elf, context.cmake);
     loads ||= binary?.loads ?? callsForeignCode(f, data);
     offers ||= binary?.offers ?? false;
     return binary?.part ?? describeText(f, data, elf !== undefined, context);
@@ -100,9 +96,9 @@ interface Installed {
 
 /** What the rules look at beside a file itself. */
 interface Context {
-  /** Text of the package's CMake files, and of all that a dependent's build may run or read. */
-  cmakeText: string;
-  codeText: string;
+  /** What the package's CMake files name, and all that a dependent's build may run or read for paths. */
+  cmake: NamedFiles;
+  read: NamedFiles;
   paths: ReadonlySet<string>;
 }
 
@@ -133,7 +129,7 @@ function describeBinary(
   f: Installed,
   data: Buffer,
   elf: Elf,
-  cmakeText: string,
+  cmake: NamedFiles,
 ): { part: Part; loads: boolean; offers: boolean } | undefined {
   const full = whole(f, sha256(data));
   const entire: Part = { path: f.path, full, code: full, api: full, tool: full };
@@ -144,7 +140,7 @@ function describeBinary(
     return { part: { ...entire, api: text, tool: text, symbols }, loads: false, offers: false };
   }
   if (elf.kind !== 'program') return undefined;
-  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, basename(f.path));
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake.has(basename(f.path));
   return offered
     ? { part: entire, loads: true, offers: true }
     : { part: { ...entire, api: whole(f, 'a program') }, loads: true, offers: false };
@@ -153,29 +149,29 @@ function describeBinary(
 /** A Python file or a script that loads libraries by itself. */
 function callsForeignCode({ path, mode }: Installed, data: Buffer): boolean {
   if (!path.endsWith('.py') && !(mode && data.subarray(0, 2).toString() === '#!')) return false;
-  return /\b(ctypes|cffi|cppyy)\b/.test(data.toString('utf8'));
+  return data.length > mostText || /\b(ctypes|cffi|cppyy)\b/.test(data.toString('utf8'));
 }
 
 /** All that is no library and no program. */
-function describeText(f: Installed, data: Buffer, isElf: boolean, { cmakeText, codeText, paths }: Context): Part {
+function describeText(f: Installed, data: Buffer, isElf: boolean, { cmake, read, paths }: Context): Part {
   const { path } = f;
   const full = whole(f, sha256(data));
-  const plain = isElf ? undefined : withoutComments(path, data.toString('latin1'));
+  const text = isElf || data.length > mostText ? undefined : data;
+  const plain = text && plainly(() => withoutComments(path, text.toString('latin1')));
   const code = plain === undefined ? full : whole(f, sha256(`without comments ${plain}`));
-  const seen = (text: string | undefined): Part => ({ path, full, code: text, api: text, tool: text });
+  const seen = (of: string | undefined): Part => ({ path, full, code: of, api: of, tool: of });
   if (path.endsWith('.pyc')) {
     const source = path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, '$1.py');
     return seen(paths.has(source) ? undefined : code);
   }
   if (/\/share\/[^/]+\/package\.xml$/.test(path)) {
-    const visible = visibleManifest(data.toString('utf8'));
+    const visible = text && plainly(() => visibleManifest(text.toString('utf8')));
     return seen(visible === undefined ? full : whole(f, sha256(`visible ${visible}`)));
   }
   if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path))
-    return seen(whole(f, sha256(`visible ${visibleMetadata(data.toString('utf8'))}`)));
-  if (!isElf && isForPeople(path, codeText)) return seen(undefined);
-  if (dataFolders.test(path) && !containsName(cmakeText, basename(path)))
-    return { path, full, code, api: undefined, tool: code };
+    return seen(text ? whole(f, sha256(`visible ${visibleMetadata(text.toString('utf8'))}`)) : full);
+  if (!isElf && read.isForPeople(path)) return seen(undefined);
+  if (dataFolders.test(path) && !cmake.has(basename(path))) return { path, full, code, api: undefined, tool: code };
   return seen(code);
 }
 
@@ -199,12 +195,32 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
   };
 }
 
-/** Text of the package that a dependent's build may run or read for paths: CMake, pkg-config, Python, scripts. */
-function textThatBuildsRead(stage: string, files: readonly Installed[]): string {
-  return files
-    .filter((f) => f.link === undefined && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path))
-    .map((f) => readHeld(stage, f.path))
-    .filter((data) => !data.subarray(0, 4096).includes(0))
-    .map((data) => data.toString('latin1'))
-    .join('\n');
+/** Larger files are not read as text: every byte of them counts. */
+const mostText = 4 << 20;
+/** As much text of one package is searched for names; what has more names everything. */
+const mostTextInAll = 16 << 20;
+
+/** What takes a text apart may run out of its stack where somebody aims at that: then every byte counts. */
+function plainly(work: () => string | undefined): string | undefined {
+  try {
+    return work();
+  } catch (e) {
+    if (e instanceof RangeError) return undefined;
+    throw e;
+  }
+}
+
+/** Text of the package's files with such names, which a dependent's build may run or read. Undefined: too much of it. */
+function textOf(stage: string, files: readonly Installed[], pattern: RegExp): string | undefined {
+  const texts: string[] = [];
+  let bytes = 0;
+  for (const { path, link } of files) {
+    if (link !== undefined || !pattern.test(path)) continue;
+    const data = readHeld(stage, path);
+    if (data.subarray(0, 4096).includes(0)) continue;
+    bytes += data.length;
+    if (bytes > mostTextInAll) return undefined;
+    texts.push(data.toString('latin1'));
+  }
+  return texts.join('\n');
 }

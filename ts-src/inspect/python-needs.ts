@@ -7,7 +7,7 @@ const modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages
 const extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 const interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
 /** Python called by a shell script: a word of its own, whose path may lead to it. */
-const called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/m;
+const called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/;
 const shellScript = /\.(?:sh|bash|zsh)$/;
 
 /** As much as a shell script may have to be looked at. */
@@ -50,5 +50,7 @@ function runsPython(file: string, isShell: boolean): 'python' | 'python3' | unde
   if (name?.startsWith('python')) return name === 'python' ? 'python' : 'python3';
   if (name === undefined && !isShell) return undefined;
   const text = isShell ? head : readStart(file, longest);
-  return called.test(text.replace(/^\s*#.*$/gm, '')) ? 'python3' : undefined;
+  return text.split('\n').some((line) => !line.trimStart().startsWith('#') && called.test(line))
+    ? 'python3'
+    : undefined;
 }

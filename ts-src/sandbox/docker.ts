@@ -224,9 +224,7 @@ export function dockerDriver(state: string): Driver {
     async size(folder) {
       const image = imageOf(folder);
       const told =
-        image === undefined
-          ? undefined
-          : await docker(['history', '--human=false', '--format', '{{.Size}}', image]);
+        image === undefined ? undefined : await docker(['history', '--human=false', '--format', '{{.Size}}', image]);
       return Number(told?.stdout.split('\n')[0] ?? 0) + bytesOf(await du(['-s', '-x', '--block-size=1', '--', folder]));
     },
     remove,

@@ -1,0 +1,75 @@
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { withoutComments } from '../../ts-src/inspect/comments.ts';
+import { NamedFiles } from '../../ts-src/inspect/for-people.ts';
+import { describe as describePackage } from '../../ts-src/inspect/interface.ts';
+import { pythonNeeds } from '../../ts-src/inspect/python-needs.ts';
+import type { Member } from '../../ts-src/inspect/members.ts';
+
+/** Seconds of this process that something takes, whatever else the machine does. */
+function seconds(work: () => unknown): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+/** What takes time with the square of the length takes an hour for this, what is linear a moment. */
+const n = 400_000;
+const most = 5;
+
+describe('texts that a package chooses so that they take long', () => {
+  const texts: Record<string, string> = {
+    'blanks.h': `${' '.repeat(n)}x\n`,
+    'lines.h': `${'\n'.repeat(n)}x`,
+    'slashes.h': '// '.repeat(n),
+    'blocks.h': '/**/'.repeat(n),
+    'backslashes.h': `// ${'\\ '.repeat(n)}x\n`,
+    'lines.py': `${'\n'.repeat(n)}x`,
+    'first.py': `x = "${'a'.repeat(n)}"\n${'# a\n'.repeat(n / 4)}`,
+    'blanks.cmake': `${' \t'.repeat(n / 2)}x\n`,
+    'hashes.cmake': '#\n'.repeat(n),
+  };
+  it.each(Object.keys(texts))('%s is read in a time that grows with its length', (name) => {
+    expect(seconds(() => withoutComments(name, texts[name] ?? ''))).toBeLessThan(most);
+  });
+
+  it('a word that is looked for does not cost its text for each file', () => {
+    const named = new NamedFiles('share/'.repeat(n));
+    expect(
+      seconds(() => {
+        for (let i = 0; i < 10_000; i++) named.isForPeople(`/opt/a/share/doc/x${i}/README`);
+      }),
+    ).toBeLessThan(most);
+    expect(seconds(() => new NamedFiles('share/'.repeat(n)))).toBeLessThan(most);
+  });
+
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-long-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const put = (path: string, text: string): string => {
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    return file;
+  };
+
+  it('a script of empty lines is asked for Python in a moment', () => {
+    put('opt/a/bin/x.sh', `#!/bin/sh\n${'\n'.repeat(250_000)}python3 x\n`);
+    const members: Member[] = [{ path: '/opt/a/bin/x.sh', type: 'file', mode: 0o755, target: '' }];
+    let needs: string[] = [];
+    expect(seconds(() => (needs = pythonNeeds(folder, members, '/opt/a')))).toBeLessThan(most);
+    expect(needs).toEqual(['python3']);
+  });
+
+  it('a file that no string can hold, and a text on which patterns run out of their stack, count with every byte', () => {
+    truncateSync(put('opt/a/share/a/model.bin', 'x'), 520 << 20);
+    truncateSync(put('opt/a/lib/a.py', 'x'), 5 << 20);
+    put('opt/a/include/a.h', `"${'a'.repeat(8 << 20)}"`);
+    put('opt/a/share/a/package.xml', `<package a="1" ${'b '.repeat(1 << 20)}></package>`);
+    const { parts, loads } = describePackage(folder);
+    expect(loads).toBe(true);
+    for (const path of ['/opt/a/share/a/model.bin', '/opt/a/include/a.h', '/opt/a/share/a/package.xml'])
+      expect(parts.find((p) => p.path === path)?.code, path).toMatch(/^0 [0-9a-f]{64}$/);
+  });
+});
