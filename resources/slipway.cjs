@@ -5676,30 +5676,17 @@ var init_system_files = __esm({
     };
     systemFileKindNames = Object.keys(systemFileKinds);
     configured = ["default", "logrotate.d", "modprobe.d", "security/limits.d", "sysctl.d"];
-    denied = /* @__PURE__ */ new Set([
-      ...["apt", "dpkg", "alternatives", "ca-certificates", "ssl", "pki", "gnupg", "keyrings"],
-      ...[
-        "sudo",
-        "sudoers",
-        "sudoers.d",
-        "doas",
-        "doas.d",
-        "polkit",
-        "polkit-1",
-        "security",
-        "pam.d",
-        "pam",
-        "shadow",
-        "passwd"
-      ],
-      ...["ssh", "sshd", "dropbear", "skel", "profile", "profile.d", "bash", "zsh", "fish", "environment.d", "login.defs"],
-      ...["cron", "cron.d", "cron.hourly", "cron.daily", "cron.weekly", "cron.monthly", "anacron", "at", "crontab"],
-      ...["systemd", "udev", "init", "init.d", "rc.local", "rcS.d", "inittab", "runit", "sv", "network", "netplan"],
-      ...["NetworkManager", "dhcp", "wpa_supplicant", "resolvconf", "ppp", "iproute2", "nftables", "iptables"],
-      ...["ld.so.conf", "ld.so.conf.d", "ld.so.preload", "kernel", "initramfs-tools", "dracut", "grub.d", "modules-load.d"],
-      ...["dbus", "dbus-1", "apparmor", "apparmor.d", "selinux", "docker", "containerd", "containers", "binfmt.d"],
-      ...["tmpfiles.d", "sysusers.d", "xdg", "X11", "python3", "perl", "gdb", "git", "gitconfig"]
-    ]);
+    denied = new Set(
+      `
+  apt dpkg alternatives ca-certificates ssl pki gnupg keyrings sudo sudoers sudoers.d doas doas.d polkit
+  polkit-1 security pam.d pam shadow passwd ssh sshd dropbear skel profile profile.d bash zsh fish
+  environment.d login.defs cron cron.d cron.hourly cron.daily cron.weekly cron.monthly anacron at crontab
+  systemd udev init init.d rc.local rcS.d inittab runit sv network netplan NetworkManager dhcp wpa_supplicant
+  resolvconf ppp iproute2 nftables iptables ld.so.conf ld.so.conf.d ld.so.preload kernel initramfs-tools
+  dracut grub.d modules-load.d dbus dbus-1 apparmor apparmor.d selinux docker containerd containers binfmt.d
+  tmpfiles.d sysusers.d xdg X11 python3 perl gdb git gitconfig
+  `.trim().split(/\s+/)
+    );
     isPath = (path2) => /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path2) && path2.split("/").every((p) => p !== "" && p !== "." && p !== "..");
     conffilesOf = (files) => files.map((f) => f.target).filter((path2) => path2.startsWith("/etc/"));
   }

@@ -93,7 +93,7 @@ export async function touched(template: string, command: Case['command']): Promi
       const below = path.startsWith(`${place}/`) ? path.slice(place.length + 1) : path;
       const own = !below.startsWith('/') && existsSync(join(template, below));
       // What a build's own root holds is not the repository's, and work folders have new names each time.
-      if (!own || /^\.slipway\/work\//.test(below)) continue;
+      if (!own || below.startsWith('.slipway/work/')) continue;
       if (lstatSync(join(template, below)).isSymbolicLink() || !seen.has(kindOf(below))) seen.set(kindOf(below), below);
     }
     return [...seen.values()].sort();

@@ -155,13 +155,13 @@ async function taskRecords(survey: StoreSurvey, roots: Roots, age: number): Prom
   for (const kind of ['tasks', 'tests', 'docs'] as const)
     for (const blob of await listed(store, kind)) {
       const when = roots.keys.get(baseName(blob.name));
-      const record = await store.readJson<Named>(blob.name);
+      const record = await store.readJson<Partial<Named>>(blob.name);
       const files = [
-        ...((record?.debs as StoredFile[] | undefined) ?? []),
+        ...(record?.debs ?? []),
         record?.files,
         record?.log,
         record?.junit,
-        ...(record && kind === 'docs' ? filesOfDocs(record) : []),
+        ...(record && kind === 'docs' ? filesOfDocs(record as Named) : []),
       ];
       const used = Math.max(when ?? 0, blob.modified);
       const until = when === undefined || !record ? blob.modified + survey.grace : used + age;

@@ -55,30 +55,19 @@ const configured = ['default', 'logrotate.d', 'modprobe.d', 'security/limits.d',
  * Folders of /etc that decide who may do what on a robot, or what runs as root there, before any of its programs starts:
  * no package has files in them, whatever its name or that of its organization.
  */
-const denied = new Set([
-  ...['apt', 'dpkg', 'alternatives', 'ca-certificates', 'ssl', 'pki', 'gnupg', 'keyrings'],
-  ...[
-    'sudo',
-    'sudoers',
-    'sudoers.d',
-    'doas',
-    'doas.d',
-    'polkit',
-    'polkit-1',
-    'security',
-    'pam.d',
-    'pam',
-    'shadow',
-    'passwd',
-  ],
-  ...['ssh', 'sshd', 'dropbear', 'skel', 'profile', 'profile.d', 'bash', 'zsh', 'fish', 'environment.d', 'login.defs'],
-  ...['cron', 'cron.d', 'cron.hourly', 'cron.daily', 'cron.weekly', 'cron.monthly', 'anacron', 'at', 'crontab'],
-  ...['systemd', 'udev', 'init', 'init.d', 'rc.local', 'rcS.d', 'inittab', 'runit', 'sv', 'network', 'netplan'],
-  ...['NetworkManager', 'dhcp', 'wpa_supplicant', 'resolvconf', 'ppp', 'iproute2', 'nftables', 'iptables'],
-  ...['ld.so.conf', 'ld.so.conf.d', 'ld.so.preload', 'kernel', 'initramfs-tools', 'dracut', 'grub.d', 'modules-load.d'],
-  ...['dbus', 'dbus-1', 'apparmor', 'apparmor.d', 'selinux', 'docker', 'containerd', 'containers', 'binfmt.d'],
-  ...['tmpfiles.d', 'sysusers.d', 'xdg', 'X11', 'python3', 'perl', 'gdb', 'git', 'gitconfig'],
-]);
+const denied = new Set(
+  `
+  apt dpkg alternatives ca-certificates ssl pki gnupg keyrings sudo sudoers sudoers.d doas doas.d polkit
+  polkit-1 security pam.d pam shadow passwd ssh sshd dropbear skel profile profile.d bash zsh fish
+  environment.d login.defs cron cron.d cron.hourly cron.daily cron.weekly cron.monthly anacron at crontab
+  systemd udev init init.d rc.local rcS.d inittab runit sv network netplan NetworkManager dhcp wpa_supplicant
+  resolvconf ppp iproute2 nftables iptables ld.so.conf ld.so.conf.d ld.so.preload kernel initramfs-tools
+  dracut grub.d modules-load.d dbus dbus-1 apparmor apparmor.d selinux docker containerd containers binfmt.d
+  tmpfiles.d sysusers.d xdg X11 python3 perl gdb git gitconfig
+  `
+    .trim()
+    .split(/\s+/),
+);
 
 const isPath = (path: string): boolean =>
   /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path) && path.split('/').every((p) => p !== '' && p !== '.' && p !== '..');
