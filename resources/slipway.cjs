@@ -396,8 +396,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve27, reject) => {
-    if (options5.signal?.aborted) return resolve27({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve28, reject) => {
+    if (options5.signal?.aborted) return resolve28({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -441,7 +441,7 @@ function run(command2, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve27(outcome);
+      else resolve28(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -5534,7 +5534,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve27, reject) => {
+        return new Promise((resolve28, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5553,7 +5553,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve27({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve28({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5564,7 +5564,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve27({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve28({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -13608,7 +13608,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve27) {
+function isRecursive(inst, stack, resolve28) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13618,7 +13618,7 @@ function isRecursive(inst, stack, resolve27) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve27);
+      const answer3 = isRecursive(child, stack, resolve28);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -13629,7 +13629,7 @@ function isRecursive(inst, stack, resolve27) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve27) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve28) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -13693,7 +13693,7 @@ function isRecursive(inst, stack, resolve27) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve27 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve28 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -18476,7 +18476,7 @@ var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-
 var taken = 99;
 function hold(path2, kind, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve27, reject) => {
+  return new Promise((resolve28, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true
@@ -18484,29 +18484,29 @@ function hold(path2, kind, waiting2) {
     let words5 = "";
     holder2.stderr.on("data", (chunk) => words5 += chunk.toString("utf8"));
     const timer = waiting2 && setTimeout(waiting2, 1e3);
-    const refused3 = (code) => {
+    const refused4 = (code) => {
       clearTimeout(timer);
-      if (code === taken) resolve27(void 0);
+      if (code === taken) resolve28(void 0);
       else reject(lockFault(path2, words5, code));
     };
     holder2.on("error", reject);
-    holder2.on("close", refused3);
+    holder2.on("close", refused4);
     holder2.stdin.on("error", () => void 0);
     holder2.stdin.write("\n");
     holder2.stdout.once("data", () => {
       clearTimeout(timer);
-      holder2.off("close", refused3);
+      holder2.off("close", refused4);
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
-      resolve27(() => letGo(holder2));
+      resolve28(() => letGo(holder2));
     });
   });
 }
 function letGo(holder2) {
   if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve27) => {
+  return new Promise((resolve28) => {
     holder2.ref();
-    holder2.once("exit", () => resolve27());
+    holder2.once("exit", () => resolve28());
     holder2.stdin.end();
   });
 }
@@ -19876,9 +19876,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words5.length < 1e4) words5 += text8;
   });
-  const ended = new Promise((resolve27, reject) => {
+  const ended = new Promise((resolve28, reject) => {
     child.on("error", reject);
-    child.on("close", resolve27);
+    child.on("close", resolve28);
   });
   ended.catch(() => void 0);
   try {
@@ -22604,7 +22604,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve27) => setTimeout(resolve27, seconds * 1e3));
+    await new Promise((resolve28) => setTimeout(resolve28, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -26616,10 +26616,10 @@ async function examine(driver, systems) {
       what: "the docker daemon does not answer",
       fix: `${plain3 ? "sudo " : ""}systemctl start docker${plain3 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused3 = !findings.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
-  if (refused3)
+  const refused4 = !findings.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused4)
     findings.push({
-      what: `plain users can't make user namespaces here: ${refused3}`,
+      what: `plain users can't make user namespaces here: ${refused4}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
@@ -26656,10 +26656,10 @@ async function missingTools(driver, plan2) {
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names4 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused3 = !names4.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
-  if (refused3)
+  const refused4 = !names4.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused4)
     return [
-      error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
+      error("roots-refused", `plain users can't make user namespaces here: ${refused4}`, {
         hint: "slipway doctor tells more"
       })
     ];
@@ -27716,7 +27716,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve27) => packagesAre = resolve27);
+  const pooled = new Promise((resolve28) => packagesAre = resolve28);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -28618,15 +28618,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve27) => {
+  return new Promise((resolve28) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve27(void 0));
-    child.once("exit", () => resolve27(void 0));
+    child.once("error", () => resolve28(void 0));
+    child.once("exit", () => resolve28(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve27({
+      (said) => resolve28({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -35637,9 +35637,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve27) => {
+    await new Promise((resolve28) => {
       this.wake = () => {
-        if (!this.resolving) resolve27();
+        if (!this.resolving) resolve28();
       };
       this.wake();
     });
@@ -35653,10 +35653,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve27) => {
+    const finished = new Promise((resolve28) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve27();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve28();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -42056,9 +42056,40 @@ var import_node_path101 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
-init_names();
 init_urls();
 init_files();
+
+// ts-src/farm/run-distributions.ts
+init_names();
+function unbundled({ manifest: packed3, ...rest2 }) {
+  let read3;
+  return {
+    ...rest2,
+    get manifest() {
+      return read3 ??= packedManifest.read(packed3);
+    }
+  };
+}
+var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
+  const planned2 = new Set(
+    plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
+  );
+  return {
+    name: d.name,
+    rosVersion: d.rosVersion,
+    pythonVersion: d.pythonVersion,
+    repositories: d.repositories,
+    packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+    debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
+  };
+});
+var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVersion, pythonVersion, repositories, packages }) => ({
+  name: name6,
+  rosVersion,
+  pythonVersion,
+  repositories,
+  packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
+}));
 
 // ts-src/farm/run-files.ts
 var import_node_fs81 = require("node:fs");
@@ -42091,15 +42122,6 @@ function filesOf4(distro, root, keyRoot = root) {
 }
 
 // ts-src/farm/run-manifest.ts
-function unbundled({ manifest: packed3, ...rest2 }) {
-  let read3;
-  return {
-    ...rest2,
-    get manifest() {
-      return read3 ??= packedManifest.read(packed3);
-    }
-  };
-}
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto13.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
@@ -42179,7 +42201,7 @@ async function loadRun(id, storeUri, root, state, untrusted) {
       distro: bundle.distro,
       distroRoot,
       state,
-      distributions: distributionsIn(bundle),
+      distributions: distributionsIn(bundle.distributions),
       lock: bundle.lock,
       untrusted: bundle.untrusted,
       tested: (p) => tested.has(p),
@@ -42201,26 +42223,6 @@ function testedIn({ plan: plan2, tested }) {
     })
   );
 }
-var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
-  const planned2 = new Set(
-    plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
-  );
-  return {
-    name: d.name,
-    rosVersion: d.rosVersion,
-    pythonVersion: d.pythonVersion,
-    repositories: d.repositories,
-    packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
-    debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
-  };
-});
-var distributionsIn = ({ distributions }) => distributions.map(({ name: name6, rosVersion, pythonVersion, repositories, packages }) => ({
-  name: name6,
-  rosVersion,
-  pythonVersion,
-  repositories,
-  packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
-}));
 var namespaceName = (text8) => `${text8.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text8).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
@@ -47654,9 +47656,9 @@ var block6 = 512 * 1024;
 var width4 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve27) => {
-    child.once("error", () => resolve27(127));
-    child.once("close", (code2) => resolve27(code2 ?? 128));
+  const ended = new Promise((resolve28) => {
+    child.once("error", () => resolve28(127));
+    child.once("close", (code2) => resolve28(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -49255,7 +49257,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs104 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -49300,15 +49302,54 @@ function channelPart(name6) {
   return plain3 === name6 ? plain3 : `${plain3 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
-// ts-src/cli/farm/prepare.ts
+// ts-src/cli/farm/distro-url.ts
+var import_node_path124 = require("node:path");
+init_diagnostics();
+init_files();
 init_source_entry();
+async function withDistro(values) {
+  let url2 = values["distro-url"] ?? "";
+  if (!url2) return good(values);
+  if (url2.startsWith("file:")) {
+    const file3 = url2.slice("file:".length);
+    if (!(0, import_node_path124.isAbsolute)(file3) || !exists((0, import_node_path124.join)(file3, ".git"))) {
+      const line2 = readIf(file3)?.split("\n")[0]?.trim();
+      if (!line2)
+        return bad(
+          error("distro-missing", "it is not known which distro repository this package belongs to", {
+            file: file3,
+            hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
+          })
+        );
+      url2 = line2;
+    }
+  }
+  const [address, ref2] = url2.split("#");
+  if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
+    return bad(error("distro-missing", `'${url2}' is no address of a git repository`, { hint: "URL#BRANCH" }));
+  const state = farmState(values);
+  const commit2 = await resolveRef(address, ref2, reporter);
+  if (!commit2.ok) return commit2;
+  const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
+  if (!snapshot2.ok) return snapshot2;
+  const folder2 = (0, import_node_path124.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path124.join)(folder2, "distro.yaml"))) {
+    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
+    if (!out.ok) return out;
+  }
+  return good({
+    ...values,
+    state,
+    distro: (0, import_node_path124.join)(folder2, values.distro ?? "distro.yaml")
+  });
+}
 
 // ts-src/cli/farm/prepare-architecture.ts
 init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs102 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -49359,7 +49400,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path124.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path125.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -49418,9 +49459,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path124.join)(work2, tree);
+    const folder2 = (0, import_node_path125.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path124.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path125.join)(work2, `${tree}.packed`));
     (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
   });
 }
@@ -49548,14 +49589,54 @@ var prepareOptions = {
   title: { type: "string", value: "TEXT", help: "what people call this run" },
   output: { type: "string", short: "o", value: "FILE", help: "write the schedule there (default: standard output)" }
 };
+var isChange = (values) => Boolean(values.change);
 function documentationOf(values, { docs: docs2 }) {
   if (values.docs !== true && values["strict-docs"] !== true) return "none";
   return docs2.strict || values["strict-docs"] === true ? "strict" : "tolerant";
 }
 
+// ts-src/cli/farm/run-lock.ts
+var import_node_path126 = require("node:path");
+init_diagnostics();
+init_files();
+async function withLock(values, store2, pipeline3, root, state) {
+  if (values.lock !== void 0) return { values, notes: [] };
+  if (pipeline3.locked) {
+    const file4 = (0, import_node_path126.join)(root, "lock.yaml");
+    if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
+    return error(
+      "lock-missing",
+      "a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml",
+      { file: file4, hint: "slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track" }
+    );
+  }
+  const like = values.like ?? (isChange(values) ? "nightly" : void 0);
+  if (like === void 0) return { values, notes: [] };
+  const text8 = await store2.readJson(lockName(like));
+  if (!text8)
+    return {
+      values,
+      notes: [
+        warning(
+          "channel-empty",
+          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
+          { hint: "run the distro pipeline once" }
+        )
+      ]
+    };
+  const file3 = (0, import_node_path126.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  writeWhole(file3, text8.lock);
+  return { values: { ...values, lock: file3 }, notes: [] };
+}
+
+// ts-src/cli/farm/run-plan.ts
+var import_node_path128 = require("node:path");
+init_diagnostics();
+init_source_entry();
+
 // ts-src/farm/request.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -49569,8 +49650,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path125.join)(at2.value.folder, (0, import_node_path125.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path125.join)(root, (0, import_node_path125.relative)(workspace.root, (0, import_node_path125.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path127.join)(at2.value.folder, (0, import_node_path127.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path127.join)(root, (0, import_node_path127.relative)(workspace.root, (0, import_node_path127.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -49614,7 +49695,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path125.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path127.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -49648,7 +49729,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs103.realpathSync)((0, import_node_path125.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs103.realpathSync)((0, import_node_path127.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -49717,6 +49798,120 @@ function downstreamOf(plan2, own3, how, budget) {
   return { names: found2.slice(0, budget), left: Math.max(0, found2.length - budget) };
 }
 
+// ts-src/cli/farm/run-plan.ts
+async function planOf2(values, packages, workspace) {
+  if (values.change !== void 0) return planChange(values, values.change);
+  const read3 = await readValues(values, packages, {
+    workspace,
+    tests: values["no-test"] !== true,
+    docs: documentationOf(values, workspace.distro) !== "none"
+  });
+  if (!read3.ok) return read3;
+  if (isRequest(values)) {
+    const { inputs, selection } = read3.value;
+    const target2 = await targetCommit(workspace.root, String(values.target));
+    if (typeof target2 !== "string") return { diagnostics: [target2] };
+    const compared = await compareWith(inputs, target2, selection);
+    if (!compared.ok) return compared;
+    const { whole: whole3, changes } = compared.value;
+    const planned3 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
+    if (!planned3.ok) return planned3;
+    const named7 = new Set(
+      planned3.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
+    );
+    return {
+      planned: planned3.value,
+      subject: void 0,
+      difference: renderComparison(changes),
+      users: usersOf(whole3.plan.scopes, named7)
+    };
+  }
+  const planned2 = planInputs(read3.value.inputs, read3.value.selection);
+  return planned2.ok ? { planned: planned2.value, subject: void 0, difference: void 0, users: {} } : planned2;
+}
+var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
+async function trustedWorkspace(values) {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok || !isRequest(values)) return workspace;
+  if (values.target === void 0 || values.target === "")
+    return bad(
+      error("request-target", "a pull request on the distro repository needs --target", {
+        hint: "the branch that it would be merged into: platforms, keys and the store are taken from there"
+      })
+    );
+  const target2 = await targetCommit(workspace.value.root, values.target);
+  if (typeof target2 !== "string") return bad(target2);
+  const settled2 = await requestWorkspace(workspace.value, target2);
+  if (settled2.ok) {
+    const { trusted } = settled2.value;
+    for (const name6 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name6);
+    settleNames();
+  }
+  return settled2;
+}
+async function targetCommit(root, name6) {
+  if (!isRefName(name6)) return error("history", `'${name6}' is no name of a branch`);
+  for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
+    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], { cwd: root });
+    if (found3.code === 0) return found3.stdout.trim();
+  }
+  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
+  const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
+  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name6}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
+    hint: "let the checkout fetch it too"
+  });
+}
+async function planChange(values, change) {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const folder2 = (0, import_node_path128.resolve)(change);
+  const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
+  const repository2 = await repositoryOf2(
+    workspace.value,
+    folder2,
+    values["change-name"] || void 0,
+    chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d))
+  );
+  if (!repository2.ok) return repository2;
+  const others2 = values.override ?? [];
+  const read3 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder2}`] }, [], {
+    tests: values["no-test"] !== true
+  });
+  if (!read3.ok) return read3;
+  const { inputs, selection } = read3.value;
+  const whole3 = planInputs(inputs, selection);
+  if (!whole3.ok) return whole3;
+  const own3 = new Set(ownPackages2(inputs, repository2.value));
+  if (!own3.size)
+    return {
+      diagnostics: [
+        ...inputs.diagnostics,
+        error("selection", `${folder2} has no packages`, { hint: "a package has a package.xml" })
+      ]
+    };
+  const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
+  const downstream = downstreamOf(
+    whole3.value.plan,
+    own3,
+    values.downstream ?? "none",
+    budget
+  );
+  if (downstream.left)
+    writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
+`);
+  const users2 = usersOf(whole3.value.plan.scopes, own3);
+  const planned2 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
+  return planned2.ok ? {
+    planned: planned2.value,
+    subject: { repository: repository2.value, own: [...own3].sort(), downstream: downstream.names },
+    difference: void 0,
+    users: users2
+  } : planned2;
+}
+var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
+  (d) => [...d.packages.values()].filter((p) => p.repository === repository2).map((p) => p.name)
+);
+
 // ts-src/farm/publishing.ts
 init_diagnostics();
 var isShared = (place2) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place2);
@@ -49783,58 +49978,15 @@ async function runPrepare(given, packages) {
   const workspace = await trustedWorkspace(values);
   showDiagnostics(workspace.diagnostics);
   if (!workspace.ok) return exit.failed;
-  const { distro, state, root } = workspace.value;
-  const storeUri = values.store ?? distro.store;
-  if (!isStoreUri(storeUri)) {
+  if (!isStoreUri(values.store ?? workspace.value.distro.store)) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text8 = (name6) => values[name6] || void 0;
-  const isChange = text8("change") !== void 0;
-  const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
-    distro,
-    { branch: text8("branch"), tag: text8("tag"), request: text8("request") },
-    values.primary === true ? true : void 0
-  );
-  if (text8("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text8("channel");
-  if (values.publish === true) {
-    const lacking2 = publishingFaults({
-      channel: pipeline3.channel,
-      places: distro.publish.to,
-      output: text8("publish-to"),
-      signed: values.signed === true,
-      signingKey: distro.signing_key,
-      sites: documentationOf(values, distro) === "none" ? void 0 : distro.docs.to
-    });
-    if (lacking2.length) {
-      showDiagnostics(lacking2);
-      return exit.failed;
-    }
-  }
-  const place2 = pipeline3.kind === "request" ? namespaceName(text8("request") ?? text8("title") ?? text8("change") ?? "change") : void 0;
-  const store2 = await openStore(storeUri, root, state, place2);
-  const readable = await withLock(values, store2, pipeline3, root, state, isChange);
-  if ("code" in readable) {
-    showDiagnostics([readable]);
-    return exit.failed;
-  }
-  const read3 = await planOf2(readable.values, packages, workspace.value);
-  if ("diagnostics" in read3) {
-    showDiagnostics(sorted(read3.diagnostics));
-    return exit.failed;
-  }
-  const { planned: planned2, subject, difference: difference3, users: users2 } = read3;
-  const { files, diagnostics: lacking } = filesOf4(distro, root, workspace.value.keyRoot);
-  const all = sorted([...planned2.diagnostics, ...readable.notes, ...lacking]);
-  showDiagnostics(all);
-  const strict = pipeline3.strict && all.some(isError);
-  if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
-  if (strict || lacking.length) return exit.failed;
-  if (difference3 !== void 0) writeMessage(`
-what this changes:
-${difference3}
-`);
+  const run2 = await readRun(values, packages, workspace.value);
+  if (!run2) return exit.failed;
+  const { planned: planned2 } = run2.read;
   showDiagnostics(await pinSources(planned2.workspace, planned2.plan));
+  const { state } = workspace.value;
   const driver = driverOf(values, state);
   const tools2 = await missingTools(driver.name, planned2.plan);
   if (tools2.length) {
@@ -49844,89 +49996,144 @@ ${difference3}
   (0, import_node_fs104.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
-    const own3 = ownArchitecture() ?? "";
-    const architectures2 = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
-    const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
-    const testable = (name6, named7) => values["no-test"] !== true && named7 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
-    const [id, title, begun] = [newRunId(planned2.plan.stamp), text8("title") ?? titleOf(text8), Date.now()];
-    const bundle = {
-      schema: 2,
-      id,
-      plan: planned2.plan,
-      distro,
-      files,
-      distributions: distributionsOf(planned2.plan, distro, planned2.distributions),
-      lock: planned2.lock,
-      untrusted: place2,
-      tested: planned2.plan.scopes.map(
-        (s) => s.packages.filter((p) => testable(p.name, "named" in p.why)).map((p) => p.name)
-      ),
-      documentation: documentationOf(values, distro),
-      partial: isPartial(planned2) || isChange,
-      faults: all.filter(isError).map((d) => d.message),
-      pipeline: pipeline3,
-      title,
-      lostBefore: await noteRun(store2, { id, pipeline: pipeline3, untrusted: place2, title, begun }, buildUrl()),
-      subject,
-      users: users2,
-      channel: { name: channel2.name, held: channel2.value.versions },
-      architectures: architectures2,
-      begun
-    };
-    await saveRunManifest(store2, bundle);
-    if (bundle.lostBefore) writeMessage(`${bundle.lostBefore}
-`);
-    const tested = testedIn(bundle);
-    const input = {
-      plan: planned2.plan,
-      distro,
-      distroRoot: writeFiles(bundle, state),
-      state,
-      distributions: planned2.distributions,
-      lock: planned2.lock,
-      untrusted: place2,
-      tested: (p) => tested.has(p),
-      ...documentedIn(bundle),
-      bases: {},
-      checkArchive: archiveCheck(planned2)
-    };
-    const session2 = await openSession(input, {
-      say: (line2) => writeMessage(`${line2}
-`),
-      driver,
-      limits: limits2,
-      renewBase: values["renew-base"] === true,
-      sharesBases: true,
-      signal: new AbortController().signal,
-      channelVersion: heldIn(channel2.value.versions),
-      store: store2
-    });
-    showDiagnostics(session2.diagnostics);
-    if (!("graphs" in session2)) return exit.failed;
-    const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
-    await keepSources(
-      session2,
-      planned2.plan.scopes.flatMap(
-        (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
-      )
-    );
-    await saveShard(store2, bundle.id, part);
-    await shareResolved(session2);
-    const schedule = scheduleOf(session2, bundle.id, part, outlook, distro.tests.stop_dependents);
-    writeMessage(
-      `run ${bundle.id}${pipeline3.channel === void 0 ? "" : ` for the channel ${pipeline3.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
-`
-    );
-    for (const w of session2.waiting) writeMessage(`${w}
-`);
-    const others2 = architectures2.filter((a) => a !== own3);
-    const header2 = headerOf(bundle, absoluteStore(storeUri, root), others2);
-    if (text8("output") === void 0) writeOutput(header2 + schedule);
-    else writeWhole((0, import_node_path126.resolve)(text8("output")), header2 + schedule);
-    return exit.ok;
+    return await prepareRun(run2, driver, limits2);
   } finally {
     await closeScratch(driver);
   }
+}
+async function readRun(values, packages, workspace) {
+  const { distro, state, root } = workspace;
+  const policy2 = policyOf2(values, distro);
+  const unpublished = values.publish === true ? publishingFaultsOf(values, distro, policy2) : [];
+  if (unpublished.length) return refused3(unpublished);
+  const namespace = policy2.kind === "request" ? namespaceName(values.request || values.title || values.change || "change") : void 0;
+  const store2 = await openStore(values.store ?? distro.store, root, state, namespace);
+  const readable = await withLock(values, store2, policy2, root, state);
+  if ("code" in readable) return refused3([readable]);
+  const read3 = await planOf2(readable.values, packages, workspace);
+  if ("diagnostics" in read3) return refused3(sorted(read3.diagnostics));
+  const { files, diagnostics: lacking } = filesOf4(distro, root, workspace.keyRoot);
+  const diagnostics = sorted([...read3.planned.diagnostics, ...readable.notes, ...lacking]);
+  showDiagnostics(diagnostics);
+  const strict = policy2.strict && diagnostics.some(isError);
+  if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
+  if (strict || lacking.length) return void 0;
+  if (read3.difference !== void 0) writeMessage(`
+what this changes:
+${read3.difference}
+`);
+  return { values, workspace, policy: policy2, namespace, store: store2, read: read3, files, diagnostics };
+}
+function refused3(diagnostics) {
+  showDiagnostics(diagnostics);
+}
+function policyOf2(values, distro) {
+  if (isChange(values)) return { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 };
+  const text8 = (name6) => values[name6] || void 0;
+  const policy2 = runPolicyOf(
+    distro,
+    { branch: text8("branch"), tag: text8("tag"), request: text8("request") },
+    values.primary === true ? true : void 0
+  );
+  if (values.channel && policy2.kind !== "request") policy2.channel = values.channel;
+  return policy2;
+}
+var publishingFaultsOf = (values, distro, { channel: channel2 }) => publishingFaults({
+  channel: channel2,
+  places: distro.publish.to,
+  output: values["publish-to"] || void 0,
+  signed: values.signed === true,
+  signingKey: distro.signing_key,
+  sites: documentationOf(values, distro) === "none" ? void 0 : distro.docs.to
+});
+async function prepareRun(run2, driver, limits2) {
+  const { values, workspace, policy: policy2, store: store2 } = run2;
+  const { planned: planned2 } = run2.read;
+  const { distro, state, root } = workspace;
+  const own3 = ownArchitecture() ?? "";
+  const channel2 = await openChannel(store2, policy2.channel ?? "none");
+  const bundle = await manifestOf(run2, channel2);
+  await saveRunManifest(store2, bundle);
+  if (bundle.lostBefore) writeMessage(`${bundle.lostBefore}
+`);
+  const tested = testedIn(bundle);
+  const input = {
+    plan: planned2.plan,
+    distro,
+    distroRoot: writeFiles(bundle, state),
+    state,
+    distributions: planned2.distributions,
+    lock: planned2.lock,
+    untrusted: run2.namespace,
+    tested: (p) => tested.has(p),
+    ...documentedIn(bundle),
+    bases: {},
+    checkArchive: archiveCheck(planned2)
+  };
+  const session2 = await openSession(input, {
+    say: (line2) => writeMessage(`${line2}
+`),
+    driver,
+    limits: limits2,
+    renewBase: values["renew-base"] === true,
+    sharesBases: true,
+    signal: new AbortController().signal,
+    channelVersion: heldIn(channel2.value.versions),
+    store: store2
+  });
+  showDiagnostics(session2.diagnostics);
+  if (!("graphs" in session2)) return exit.failed;
+  const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
+  await keepSources(
+    session2,
+    planned2.plan.scopes.flatMap(
+      (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
+    )
+  );
+  await saveShard(store2, bundle.id, part);
+  await shareResolved(session2);
+  const schedule = scheduleOf(session2, bundle.id, part, outlook, distro.tests.stop_dependents);
+  writeMessage(
+    `run ${bundle.id}${policy2.channel === void 0 ? "" : ` for the channel ${policy2.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
+`
+  );
+  for (const w of session2.waiting) writeMessage(`${w}
+`);
+  const others2 = bundle.architectures.filter((a) => a !== own3);
+  const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
+  if (values.output) writeWhole((0, import_node_path129.resolve)(values.output), header2 + schedule);
+  else writeOutput(header2 + schedule);
+  return exit.ok;
+}
+async function manifestOf(run2, channel2) {
+  const { values, policy: policy2, store: store2, namespace } = run2;
+  const { planned: planned2, subject, users: users2 } = run2.read;
+  const { plan: plan2 } = planned2;
+  const { distro } = run2.workspace;
+  const testable = (name6, named7) => values["no-test"] !== true && named7 && (!subject || subject.own.includes(name6) || subject.downstream.includes(name6));
+  const [id, title, begun] = [newRunId(plan2.stamp), values.title || titleOf(values), Date.now()];
+  return {
+    schema: 2,
+    id,
+    plan: plan2,
+    distro,
+    files: run2.files,
+    distributions: distributionsOf(plan2, distro, planned2.distributions),
+    lock: planned2.lock,
+    untrusted: namespace,
+    tested: plan2.scopes.map((s) => s.packages.filter((p) => testable(p.name, "named" in p.why)).map((p) => p.name)),
+    documentation: documentationOf(values, distro),
+    partial: isPartial(planned2) || isChange(values),
+    faults: run2.diagnostics.filter(isError).map((d) => d.message),
+    pipeline: policy2,
+    title,
+    lostBefore: await noteRun(store2, { id, pipeline: policy2, untrusted: namespace, title, begun }, buildUrl()),
+    subject,
+    users: users2,
+    channel: { name: channel2.name, held: channel2.value.versions },
+    architectures: [...new Set(plan2.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort(),
+    begun
+  };
 }
 var headerOf = ({ pipeline: pipeline3, untrusted }, store2, others2) => [
   `kind ${pipeline3.kind}`,
@@ -49936,203 +50143,23 @@ var headerOf = ({ pipeline: pipeline3, untrusted }, store2, others2) => [
   `architectures ${others2.join(" ")}`
 ].map((line2) => `${line2.trimEnd()}
 `).join("");
-async function withLock(values, store2, pipeline3, root, state, isChange) {
-  if (values.lock !== void 0) return { values, notes: [] };
-  if (pipeline3.locked) {
-    const file4 = (0, import_node_path126.join)(root, "lock.yaml");
-    if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
-    return error(
-      "lock-missing",
-      "a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml",
-      { file: file4, hint: "slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track" }
-    );
-  }
-  const like = values.like ?? (isChange ? "nightly" : void 0);
-  if (like === void 0) return { values, notes: [] };
-  const text8 = await store2.readJson(lockName(like));
-  if (!text8)
-    return {
-      values,
-      notes: [
-        warning(
-          "channel-empty",
-          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
-          { hint: "run the distro pipeline once" }
-        )
-      ]
-    };
-  const file3 = (0, import_node_path126.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file3, text8.lock);
-  return { values: { ...values, lock: file3 }, notes: [] };
-}
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text8) {
-  const [request, target2] = [text8("request"), text8("target")];
-  if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
-  return text8("tag") ?? text8("branch") ?? "run";
+function titleOf({ request, target: target2, tag, branch }) {
+  if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
+  return tag || branch || "run";
 }
-async function withDistro(values) {
-  let url2 = values["distro-url"] ?? "";
-  if (!url2) return good(values);
-  if (url2.startsWith("file:")) {
-    const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path126.isAbsolute)(file3) || !exists((0, import_node_path126.join)(file3, ".git"))) {
-      const line2 = readIf(file3)?.split("\n")[0]?.trim();
-      if (!line2)
-        return bad(
-          error("distro-missing", "it is not known which distro repository this package belongs to", {
-            file: file3,
-            hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
-          })
-        );
-      url2 = line2;
-    }
-  }
-  const [address, ref2] = url2.split("#");
-  if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
-    return bad(error("distro-missing", `'${url2}' is no address of a git repository`, { hint: "URL#BRANCH" }));
-  const state = farmState(values);
-  const commit2 = await resolveRef(address, ref2, reporter);
-  if (!commit2.ok) return commit2;
-  const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
-  if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path126.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path126.join)(folder2, "distro.yaml"))) {
-    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
-    if (!out.ok) return out;
-  }
-  return good({
-    ...values,
-    state,
-    distro: (0, import_node_path126.join)(folder2, values.distro ?? "distro.yaml")
-  });
-}
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path126.resolve)(root, uri.slice("file:".length))}` : uri;
-async function planOf2(values, packages, workspace) {
-  if (values.change !== void 0) return planChange(values, values.change);
-  const read3 = await readValues(values, packages, {
-    workspace,
-    tests: values["no-test"] !== true,
-    docs: documentationOf(values, workspace.distro) !== "none"
-  });
-  if (!read3.ok) return read3;
-  if (isRequest(values)) {
-    const { inputs, selection } = read3.value;
-    const target2 = await targetCommit(workspace.root, String(values.target));
-    if (typeof target2 !== "string") return { diagnostics: [target2] };
-    const compared = await compareWith(inputs, target2, selection);
-    if (!compared.ok) return compared;
-    const { whole: whole3, changes } = compared.value;
-    const planned3 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
-    if (!planned3.ok) return planned3;
-    const named7 = new Set(
-      planned3.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
-    );
-    return {
-      planned: planned3.value,
-      subject: void 0,
-      difference: renderComparison(changes),
-      users: usersOf(whole3.plan.scopes, named7)
-    };
-  }
-  const planned2 = planInputs(read3.value.inputs, read3.value.selection);
-  return planned2.ok ? { planned: planned2.value, subject: void 0, difference: void 0, users: {} } : planned2;
-}
-var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
-async function trustedWorkspace(values) {
-  const workspace = await openWorkspace(values);
-  if (!workspace.ok || !isRequest(values)) return workspace;
-  if (values.target === void 0 || values.target === "")
-    return bad(
-      error("request-target", "a pull request on the distro repository needs --target", {
-        hint: "the branch that it would be merged into: platforms, keys and the store are taken from there"
-      })
-    );
-  const target2 = await targetCommit(workspace.value.root, values.target);
-  if (typeof target2 !== "string") return bad(target2);
-  const settled2 = await requestWorkspace(workspace.value, target2);
-  if (settled2.ok) {
-    const { trusted } = settled2.value;
-    for (const name6 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name6);
-    settleNames();
-  }
-  return settled2;
-}
-async function targetCommit(root, name6) {
-  if (!isRefName(name6)) return error("history", `'${name6}' is no name of a branch`);
-  for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
-    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], { cwd: root });
-    if (found3.code === 0) return found3.stdout.trim();
-  }
-  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
-  const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
-  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name6}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
-    hint: "let the checkout fetch it too"
-  });
-}
-async function planChange(values, change) {
-  const workspace = await openWorkspace(values);
-  if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path126.resolve)(change);
-  const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
-  const repository2 = await repositoryOf2(
-    workspace.value,
-    folder2,
-    values["change-name"] || void 0,
-    chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d))
-  );
-  if (!repository2.ok) return repository2;
-  const others2 = values.override ?? [];
-  const read3 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder2}`] }, [], {
-    tests: values["no-test"] !== true
-  });
-  if (!read3.ok) return read3;
-  const { inputs, selection } = read3.value;
-  const whole3 = planInputs(inputs, selection);
-  if (!whole3.ok) return whole3;
-  const own3 = new Set(ownPackages2(inputs, repository2.value));
-  if (!own3.size)
-    return {
-      diagnostics: [
-        ...inputs.diagnostics,
-        error("selection", `${folder2} has no packages`, { hint: "a package has a package.xml" })
-      ]
-    };
-  const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
-  const downstream = downstreamOf(
-    whole3.value.plan,
-    own3,
-    values.downstream ?? "none",
-    budget
-  );
-  if (downstream.left)
-    writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
-`);
-  const users2 = usersOf(whole3.value.plan.scopes, own3);
-  const planned2 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
-  return planned2.ok ? {
-    planned: planned2.value,
-    subject: { repository: repository2.value, own: [...own3].sort(), downstream: downstream.names },
-    difference: void 0,
-    users: users2
-  } : planned2;
-}
-var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
-  (d) => [...d.packages.values()].filter((p) => p.repository === repository2).map((p) => p.name)
-);
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path129.resolve)(root, uri.slice("file:".length))}` : uri;
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
-init_files();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path127 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -50170,11 +50197,92 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path127.join)((0, import_node_path127.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path130.join)((0, import_node_path130.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
   return told8.some(isError) ? exit.failed : exit.ok;
+}
+
+// ts-src/cli/farm/change-effects.ts
+var import_node_fs105 = require("node:fs");
+var import_node_path131 = require("node:path");
+init_files();
+async function lastGood({ graphs: runs, store: store2 }) {
+  return new Map(
+    await store2.many(
+      runs,
+      async (graph2) => [
+        graph2,
+        new Map(
+          [...(await store2.readIndex(graph2.id)).builds.values()].map((record3) => [record3.package, record3])
+        )
+      ]
+    )
+  );
+}
+function tellBefore(session2, { bundle }, before) {
+  const { downstream } = bundle.subject;
+  for (const graph2 of session2.graphs) {
+    const good2 = before.get(graph2);
+    for (const t of graph2.results) {
+      if (t?.state !== "failed" || !downstream.includes(t.name)) continue;
+      t.reason += `
+this change broke it${good2.has(t.name) ? ": it was good in the last run without the change" : ", or it was broken before: no good build of it is known"}`;
+    }
+  }
+}
+async function tellAbi(session2, { bundle }, before, output) {
+  const texts = [];
+  const changed2 = /* @__PURE__ */ new Set();
+  for (const graph2 of session2.graphs) {
+    for (const [n, t] of graph2.results.slice(0, graph2.count).entries()) {
+      const [old, now] = [t && before.get(graph2)?.get(t.name), graph2.records[n]];
+      if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
+      changed2.add(t.name);
+      const users2 = bundle.users[t.name] ?? [];
+      const rebuilt = users2.length ? `rebuilt for it: ${users2.join(", ")}` : "nothing is built on it";
+      const where = `${t.name} on ${graph2.target.platform} ${graph2.target.architecture}`;
+      const details = await abiDetails(session2, old, now);
+      texts.push(`${where}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${rebuilt}
+${details}`);
+    }
+  }
+  if (texts.length) {
+    writeMessage(`
+${texts.join("\n")}
+`);
+    writeWhole((0, import_node_path131.join)(output, "abi.txt"), texts.join("\n"));
+  }
+  return [...changed2].sort();
+}
+async function abiDetails({ store: store2, input }, old, now) {
+  const [a, b] = [await filesOfBuild(store2, old.debs), await filesOfBuild(store2, now.debs)];
+  if (!a.ok) return reasonOf2(a);
+  if (!b.ok) return reasonOf2(b);
+  const folder2 = newScratch(input.state);
+  const compared = await compareBuilds(a.value, b.value, folder2);
+  (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
+  return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
+}
+var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
+`;
+
+// ts-src/cli/farm/notice.ts
+var counts = (t, { documentation }) => t.kind !== "docs" || documentation === "strict";
+function factsOf3({ bundle, input }, results) {
+  const failed5 = results.filter((t) => t.state === "failed" && counts(t, bundle));
+  const maintainers = new Set(
+    bundle.untrusted === void 0 ? input.distributions.flatMap(
+      (d) => failed5.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? [])
+    ) : []
+  );
+  return [
+    ...failed5.map((t) => `failed ${taskTitle(t, t.id)}
+`),
+    ...[...maintainers].filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m)).sort().slice(0, 20).map((m) => `maintainer ${m}
+`)
+  ].join("");
 }
 
 // ts-src/cli/farm/finish.ts
@@ -50194,7 +50302,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path128.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path132.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -50251,7 +50359,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path128.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path132.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -50377,7 +50485,6 @@ ${verdict2}`;
   writeOutput(factsOf3(loaded, results));
   return failed5 ? exit.failed : exit.ok;
 }
-var counts = (t, { documentation }) => t.kind !== "docs" || documentation === "strict";
 var notesOf = ({ bundle }, happened) => [
   ...bundle.lostBefore ? [bundle.lostBefore] : [],
   ...happened.ended === void 0 ? [] : [`the run ended before all was done: ${happened.ended}`],
@@ -50386,23 +50493,9 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path128.relative)(process.cwd(), (0, import_node_path128.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path128.join)(output, log);
+  const inside = (0, import_node_path132.relative)(process.cwd(), (0, import_node_path132.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path132.join)(output, log);
 };
-function factsOf3({ bundle, input }, results) {
-  const failed5 = results.filter((t) => t.state === "failed" && counts(t, bundle));
-  const maintainers = new Set(
-    bundle.untrusted === void 0 ? input.distributions.flatMap(
-      (d) => failed5.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? [])
-    ) : []
-  );
-  return [
-    ...failed5.map((t) => `failed ${taskTitle(t, t.id)}
-`),
-    ...[...maintainers].filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m)).sort().slice(0, 20).map((m) => `maintainer ${m}
-`)
-  ].join("");
-}
 function unplanned(values, fault3) {
   const output = outputOf3(values);
   const title = oneLine2(values.title ?? "run");
@@ -50412,61 +50505,9 @@ function unplanned(values, fault3) {
 `);
   return exit.failed;
 }
-async function lastGood({ graphs: runs, store: store2 }) {
-  return new Map(
-    await store2.many(
-      runs,
-      async (graph2) => [
-        graph2,
-        new Map(
-          [...(await store2.readIndex(graph2.id)).builds.values()].map((record3) => [record3.package, record3])
-        )
-      ]
-    )
-  );
-}
-function tellBefore(session2, { bundle }, before) {
-  const { downstream } = bundle.subject;
-  for (const graph2 of session2.graphs) {
-    const good2 = before.get(graph2);
-    for (const t of graph2.results) {
-      if (t?.state !== "failed" || !downstream.includes(t.name)) continue;
-      t.reason += `
-this change broke it${good2.has(t.name) ? ": it was good in the last run without the change" : ", or it was broken before: no good build of it is known"}`;
-    }
-  }
-}
-async function tellAbi(session2, { bundle }, before, output) {
-  const texts = [];
-  const changed2 = /* @__PURE__ */ new Set();
-  for (const graph2 of session2.graphs) {
-    for (const [n, t] of graph2.results.slice(0, graph2.count).entries()) {
-      const [old, now] = [before.get(graph2).get(t.name), graph2.records[n]];
-      if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
-      changed2.add(t.name);
-      const users2 = bundle.users[t.name];
-      const folder2 = newScratch(session2.input.state);
-      const [a, b] = [await filesOfBuild(session2.store, old.debs), await filesOfBuild(session2.store, now.debs)];
-      const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder2);
-      texts.push(
-        `${t.name} on ${graph2.target.platform} ${graph2.target.architecture}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${users2.length ? `rebuilt for it: ${users2.join(", ")}` : "nothing is built on it"}
-${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
-`}`
-      );
-      (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
-    }
-  }
-  if (texts.length) {
-    writeMessage(`
-${texts.join("\n")}
-`);
-    writeWhole((0, import_node_path128.join)(output, "abi.txt"), texts.join("\n"));
-  }
-  return [...changed2].sort();
-}
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path129 = require("node:path");
+var import_node_path133 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -50492,7 +50533,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path129.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path133.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -51428,10 +51469,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs106 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path130.join)(output, "logs");
+  const root = (0, import_node_path134.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
@@ -51442,7 +51483,7 @@ function logsIn(output) {
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path130.join)(root, entry);
+    const path2 = (0, import_node_path134.join)(root, entry);
     const status = (0, import_node_fs106.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -51473,12 +51514,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path130.join)((0, import_node_path130.resolve)(findDistro(values), ".."), "out") : (0, import_node_path130.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path134.join)((0, import_node_path134.resolve)(findDistro(values), ".."), "out") : (0, import_node_path134.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path130.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path134.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -51490,7 +51531,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path130.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path134.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -51553,7 +51594,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs107 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path131 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -51570,7 +51611,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path131.join)(root, path2));
+    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path135.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -51615,8 +51656,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path131.join)((0, import_node_path131.resolve)(findDistro(values), ".."), "out") : (0, import_node_path131.resolve)(values.output);
-    const root = (0, import_node_path131.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path135.join)((0, import_node_path135.resolve)(findDistro(values), ".."), "out") : (0, import_node_path135.resolve)(values.output);
+    const root = (0, import_node_path135.join)(output, "apt");
     if (!(0, import_node_fs107.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
@@ -51646,7 +51687,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/shell.ts
 var import_node_fs108 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -51733,7 +51774,7 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path132.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path136.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -51774,7 +51815,7 @@ async function buildBelow(values, planned2, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path132.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path136.join)(planned2.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal

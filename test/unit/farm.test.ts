@@ -14,7 +14,8 @@ import { packedManifest } from '../../ts-src/read/manifest/packed-manifest.ts';
 import { useGitCredentials } from '../../ts-src/read/git/credentials.ts';
 import { jobNames } from '../../ts-src/render/jobs.ts';
 import { parseResults } from '../../ts-src/inspect/test-results.ts';
-import { distributionsIn, distributionsOf, type RunManifest } from '../../ts-src/farm/run-manifest.ts';
+import { distributionsIn, distributionsOf } from '../../ts-src/farm/run-distributions.ts';
+import type { RunManifest } from '../../ts-src/farm/run-manifest.ts';
 import { plainUrl } from '../../ts-src/farm/changed-repository.ts';
 import type { Distro } from '../../ts-src/model/distro.ts';
 import type { Manifest } from '../../ts-src/model/manifest.ts';
@@ -105,9 +106,9 @@ it('an agent gets all of a manifest, whether it was read now or remembered', () 
         ],
       ]),
     };
-    const [got] = distributionsIn({
-      distributions: JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as RunManifest['distributions'],
-    });
+    const [got] = distributionsIn(
+      JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as RunManifest['distributions'],
+    );
     const { manifest: m, ...rest } = { ...got!.packages.get('a')! };
     expect(rest).toEqual({
       name: 'a',

@@ -6,16 +6,14 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
-import { debianPackage } from '../model/names.ts';
 import { redacted } from '../model/urls.ts';
-import type { Manifest } from '../model/manifest.ts';
-import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../model/plan.ts';
+import type { Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isRunManifest, isShard } from '../model/stored.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
-import { packedManifest } from '../read/manifest/packed-manifest.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { distributionsIn, type RunDistribution } from './run-distributions.ts';
 import { writeFiles } from './run-files.ts';
 import { documentedOn } from '../engine/docs/targets.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
@@ -32,14 +30,7 @@ export interface RunManifest {
   distro: Distro;
   /** Files of the distro repository that builds read (patches, keys), base64 by path. */
   files: Record<string, string>;
-  distributions: {
-    name: string;
-    rosVersion: 1 | 2;
-    pythonVersion: 2 | 3;
-    repositories: string[];
-    packages: BundledPackage[];
-    debian: string[];
-  }[];
+  distributions: RunDistribution[];
   lock: Lockfile | undefined;
   untrusted: string | undefined;
   /** Names of packages whose tests are tasks, by scope of the plan. */
@@ -61,20 +52,6 @@ export interface RunManifest {
   channel: { name: string; held: Record<string, Record<string, string>> };
   architectures: string[];
   begun: number;
-}
-
-/** A package as a bundle has it, its manifest packed: an agent asks for few of a thousand. */
-type BundledPackage = Omit<SourcePackage, 'manifest'> & { manifest: string };
-
-/** The manifest is a property of the package itself: copies of it have it too. */
-function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage {
-  let read: Manifest | undefined;
-  return {
-    ...rest,
-    get manifest() {
-      return (read ??= packedManifest.read(packed));
-    },
-  };
 }
 
 /**
@@ -239,7 +216,7 @@ export async function loadRun(
       distro: bundle.distro,
       distroRoot,
       state,
-      distributions: distributionsIn(bundle),
+      distributions: distributionsIn(bundle.distributions),
       lock: bundle.lock,
       untrusted: bundle.untrusted,
       tested: (p) => tested.has(p),
@@ -266,38 +243,6 @@ export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>)
     }),
   );
 }
-
-/** What of the distributions a run needs: the planned packages, and the names of all. */
-export const distributionsOf = (
-  plan: Plan,
-  distro: Distro,
-  distributions: readonly DistributionInput[],
-): RunManifest['distributions'] =>
-  distributions.map((d) => {
-    const planned = new Set(
-      plan.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name)),
-    );
-    return {
-      name: d.name,
-      rosVersion: d.rosVersion,
-      pythonVersion: d.pythonVersion,
-      repositories: d.repositories,
-      packages: [...d.packages.values()]
-        .filter((p) => planned.has(p.name))
-        .map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
-      debian: [...d.packages.keys()].sort().map((name) => debianPackage(distro, d.name, name)),
-    };
-  });
-
-/** The same on an agent. */
-export const distributionsIn = ({ distributions }: Pick<RunManifest, 'distributions'>): DistributionInput[] =>
-  distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
-    name,
-    rosVersion,
-    pythonVersion,
-    repositories,
-    packages: new Map(packages.map((p) => [p.name, unbundled(p)])),
-  }));
 
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
 export const namespaceName = (text: string): string =>

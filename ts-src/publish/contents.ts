@@ -105,8 +105,8 @@ export async function readContentsIndex(store: Store, file: StoredFile): Promise
 }
 
 /**
- * Makes the Contents index of each suite and architecture. Only packages that no former state lists are read. `entries`:
- * what the package indices say, by digest.
+ * Makes the Contents index of each suite and architecture. Only packages that no former state lists are read.
+ * `entries`: what the package indices say, by digest.
  */
 export async function makeContents(
   store: Store,

@@ -270,8 +270,8 @@ async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[
 }
 
 /**
- * Packages of the channel's head, by digest: they are where it is served. A repository that was emptied, or brought back
- * from a backup, serves something else.
+ * Packages of the channel's head, by digest: they are where it is served. A repository that was emptied, or brought
+ * back from a backup, serves something else.
  */
 async function knownPool(channel: OpenChannel, endpoint: Endpoint): Promise<Set<string>> {
   const known = new Set<string>();

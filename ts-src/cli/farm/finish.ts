@@ -1,20 +1,16 @@
-import { rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { isError } from '../../model/diagnostics.ts';
-import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
-import { writeWhole } from '../../io/files.ts';
+import { isDone } from '../../model/result.ts';
 import { makeLock } from '../../read/lockfile.ts';
 import { printable } from '../../text/printable.ts';
-import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';
-import { renderHeadline, renderSummary, taskTitle } from '../../render/summary.ts';
-import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
+import { renderHeadline, renderSummary } from '../../render/summary.ts';
+import { closeScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
 import { endpointsOf } from '../../publish/endpoints.ts';
 import { environmentsOf, withEnvironments } from '../../publish/environment.ts';
 import { repositorySettings } from '../../publish/rules.ts';
 import { keyFromEnvironment, keyOf } from '../../publish/signing.ts';
-import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
 import {
   writeMessage,
   exit,
@@ -26,14 +22,15 @@ import {
 } from '../command.ts';
 import { judgeTests, resultsOf, tailsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
-import type { TaskGraph } from '../../engine/task-graph.ts';
 import { versionsOf, type Session } from '../../engine/session.ts';
 import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
 import { gather, nothingHappened, type Happened } from '../../farm/gather.ts';
-import { closeRun, lockName, type Loaded, type RunManifest } from '../../farm/run-manifest.ts';
+import { closeRun, lockName, type Loaded } from '../../farm/run-manifest.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
 import { rehearse } from './rehearse.ts';
+import { lastGood, tellAbi, tellBefore, type LastGood } from './change-effects.ts';
+import { counts, factsOf } from './notice.ts';
 import { farmOptions, openRun } from './work.ts';
 import { untilStopped } from '../../io/signals.ts';
 
@@ -253,10 +250,6 @@ async function tell(session: Session, loaded: Loaded, output: string, happened: 
   return failed ? exit.failed : exit.ok;
 }
 
-/** Faults of documentation fail a run where they are asked to. */
-const counts = (t: TaskResult, { documentation }: RunManifest): boolean =>
-  t.kind !== 'docs' || documentation === 'strict';
-
 /** What people should know of a run beside its tasks. */
 const notesOf = ({ bundle }: Loaded, happened: Happened): string[] => [
   ...(bundle.lostBefore ? [bundle.lostBefore] : []),
@@ -274,26 +267,6 @@ const shownLog = (output: string, log: string): string => {
     : join(output, log);
 };
 
-/** For whoever notifies people: what failed, and who maintains it. A change names nobody: it could name anybody. */
-function factsOf({ bundle, input }: Loaded, results: readonly TaskResult[]): string {
-  const failed = results.filter((t) => t.state === 'failed' && counts(t, bundle));
-  const maintainers = new Set(
-    bundle.untrusted === undefined
-      ? input.distributions.flatMap((d) =>
-          failed.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? []),
-        )
-      : [],
-  );
-  return [
-    ...failed.map((t) => `failed ${taskTitle(t, t.id)}\n`),
-    ...[...maintainers]
-      .filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m))
-      .sort()
-      .slice(0, 20)
-      .map((m) => `maintainer ${m}\n`),
-  ].join('');
-}
-
 /** The report of a run that has no plan: what was wrong, as people and Jenkins read it. */
 function unplanned(values: ReportValues, fault: string): number {
   const output = outputOf(values);
@@ -302,63 +275,4 @@ function unplanned(values: ReportValues, fault: string): number {
   writeUnplanned(output, title, text);
   writeOutput(`${title}: planning failed: ${oneLine(text)}\n`);
   return exit.failed;
-}
-
-/** By package what the trusted store has of the last runs. */
-type LastGood = ReadonlyMap<TaskGraph, ReadonlyMap<string, BriefRecord>>;
-
-async function lastGood({ graphs: runs, store }: Session): Promise<LastGood> {
-  return new Map(
-    await store.many(
-      runs,
-      async (graph) =>
-        [
-          graph,
-          new Map(
-            [...(await store.readIndex(graph.id)).builds.values()].map((record) => [record.package, record] as const),
-          ),
-        ] as const,
-    ),
-  );
-}
-
-/** Of packages downstream that failed: whether they were good before. */
-function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
-  const { downstream } = bundle.subject!;
-  for (const graph of session.graphs) {
-    const good = before.get(graph)!;
-    for (const t of graph.results) {
-      if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
-      t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
-    }
-  }
-}
-
-/**
- * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is
- * rebuilt for it once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
- */
-async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, output: string): Promise<string[]> {
-  const texts: string[] = [];
-  const changed = new Set<string>();
-  for (const graph of session.graphs) {
-    for (const [n, t] of graph.results.slice(0, graph.count).entries()) {
-      const [old, now] = [before.get(graph)!.get(t!.name), graph.records[n]];
-      if (t?.state !== 'built' || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
-      changed.add(t.name);
-      const users = bundle.users[t.name]!;
-      const folder = newScratch(session.input.state);
-      const [a, b] = [await filesOfBuild(session.store, old.debs), await filesOfBuild(session.store, now.debs)];
-      const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
-      texts.push(
-        `${t.name} on ${graph.target.platform} ${graph.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`,
-      );
-      rmSync(folder, { recursive: true, force: true });
-    }
-  }
-  if (texts.length) {
-    writeMessage(`\n${texts.join('\n')}\n`);
-    writeWhole(join(output, 'abi.txt'), texts.join('\n'));
-  }
-  return [...changed].sort();
 }

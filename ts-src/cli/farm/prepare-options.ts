@@ -75,6 +75,9 @@ export const prepareOptions = {
 
 export type PrepareValues = ValuesOf<typeof prepareOptions>;
 
+/** The run is of a change to a package repository. */
+export const isChange = (values: Pick<PrepareValues, 'change'>): boolean => Boolean(values.change);
+
 export function documentationOf(
   values: Pick<PrepareValues, 'docs' | 'strict-docs'>,
   { docs }: Distro,

@@ -1,41 +1,29 @@
 import { mkdirSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
-import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
-import { exists, readIf, writeWhole } from '../../io/files.ts';
-import { usersOf } from '../../plan/closure.ts';
+import { resolve } from 'node:path';
+import { isError, sorted, type Diagnostic } from '../../model/diagnostics.ts';
+import { writeWhole } from '../../io/files.ts';
 import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
-import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
-import { settleNames, useGitCredentials } from '../../read/git/credentials.ts';
-import { readEntries } from '../../read/entries.ts';
-import { isRefName } from '../../read/source-entry.ts';
+import { useGitCredentials } from '../../read/git/credentials.ts';
 import type { Workspace } from '../../read/workspace.ts';
-import { renderComparison } from '../../render/compare.ts';
 import { missingTools } from '../../sandbox/doctor.ts';
 import { isStoreUri, openStore, type Store } from '../../store/store.ts';
 import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
 import { archiveCheck } from '../archive-check.ts';
 import { isPartial } from '../planned-names.ts';
 import { pinSources } from '../pin-sources.ts';
-import { heldIn, openChannel } from '../../publish/channel.ts';
+import { heldIn, openChannel, type OpenChannel } from '../../publish/channel.ts';
 import { writeMessage, exit, writeOutput, showDiagnostics, defineCommand } from '../command.ts';
-import {
-  changedIn,
-  compareWith,
-  type Inputs,
-  openWorkspace,
-  planInputs,
-  type Planned,
-  readValues,
-  reporter,
-} from '../planning.ts';
-import { openSession, ownArchitecture, shareResolved, type RunInput } from '../../engine/session.ts';
+import type { Driver } from '../../sandbox/driver.ts';
+import type { Distro } from '../../model/distro.ts';
+import { openSession, ownArchitecture, shareResolved, type Limits, type RunInput } from '../../engine/session.ts';
 import { driverOf, limitsOf } from '../run-options.ts';
+import { withDistro } from './distro-url.ts';
 import { prepareArchitecture } from './prepare-architecture.ts';
-import { documentationOf, prepareOptions, type PrepareValues } from './prepare-options.ts';
+import { documentationOf, isChange, prepareOptions, type PrepareValues } from './prepare-options.ts';
+import { withLock } from './run-lock.ts';
+import { planOf, trustedWorkspace, type RunPlan } from './run-plan.ts';
 import { farmState } from './work.ts';
 import {
-  distributionsOf,
-  lockName,
   newRunId,
   noteRun,
   namespaceName,
@@ -45,9 +33,8 @@ import {
   testedIn,
   type RunManifest,
 } from '../../farm/run-manifest.ts';
+import { distributionsOf } from '../../farm/run-distributions.ts';
 import { filesOf, writeFiles } from '../../farm/run-files.ts';
-import { requestWorkspace } from '../../farm/request.ts';
-import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
 
@@ -71,7 +58,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     return exit.usage;
   }
   useGitCredentials(process.env);
-  const found = await withDistro({ ...given, state: farmState(given) });
+  const found = await withDistro<PrepareValues>({ ...given, state: farmState(given) });
   if (!found.ok) {
     showDiagnostics(found.diagnostics);
     return exit.failed;
@@ -80,62 +67,16 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
   const workspace = await trustedWorkspace(values);
   showDiagnostics(workspace.diagnostics);
   if (!workspace.ok) return exit.failed;
-  const { distro, state, root } = workspace.value;
-  const storeUri = values.store ?? distro.store;
-  if (!isStoreUri(storeUri)) {
+  if (!isStoreUri(values.store ?? workspace.value.distro.store)) {
     writeMessage('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
     return exit.usage;
   }
-  const text = (name: TextOption) => values[name] || undefined;
-  const isChange = text('change') !== undefined;
-  const pipeline: RunPolicy = isChange
-    ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined }
-    : runPolicyOf(
-        distro,
-        { branch: text('branch'), tag: text('tag'), request: text('request') },
-        values.primary === true ? true : undefined,
-      );
-  if (text('channel') !== undefined && pipeline.kind !== 'request') pipeline.channel = text('channel');
-  if (values.publish === true) {
-    const lacking = publishingFaults({
-      channel: pipeline.channel,
-      places: distro.publish.to,
-      output: text('publish-to'),
-      signed: values.signed === true,
-      signingKey: distro.signing_key,
-      sites: documentationOf(values, distro) === 'none' ? undefined : distro.docs.to,
-    });
-    if (lacking.length) {
-      showDiagnostics(lacking);
-      return exit.failed;
-    }
-  }
-  // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
-  const place =
-    pipeline.kind === 'request'
-      ? namespaceName(text('request') ?? text('title') ?? text('change') ?? 'change')
-      : undefined;
-  const store = await openStore(storeUri, root, state, place);
-  const readable = await withLock(values, store, pipeline, root, state, isChange);
-  if ('code' in readable) {
-    showDiagnostics([readable]);
-    return exit.failed;
-  }
-  const read = await planOf(readable.values, packages, workspace.value);
-  if ('diagnostics' in read) {
-    showDiagnostics(sorted(read.diagnostics));
-    return exit.failed;
-  }
-  const { planned, subject, difference, users } = read;
-  const { files, diagnostics: lacking } = filesOf(distro, root, workspace.value.keyRoot);
-  const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
-  showDiagnostics(all);
-  const strict = pipeline.strict && all.some(isError);
-  if (strict) writeMessage('this track is strict: nothing is built while the distro repository has faults\n');
-  if (strict || lacking.length) return exit.failed;
-  if (difference !== undefined) writeMessage(`\nwhat this changes:\n${difference}\n`);
+  const run = await readRun(values, packages, workspace.value);
+  if (!run) return exit.failed;
+  const { planned } = run.read;
   showDiagnostics(await pinSources(planned.workspace, planned.plan));
 
+  const { state } = workspace.value;
   const driver = driverOf(values, state);
   const tools = await missingTools(driver.name, planned.plan);
   if (tools.length) {
@@ -145,91 +86,170 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
   mkdirSync(state, { recursive: true });
   await openScratch(state, driver);
   try {
-    const own = ownArchitecture() ?? '';
-    const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
-    const channel = await openChannel(store, pipeline.channel ?? 'none');
-    const testable = (name: string, named: boolean) =>
-      values['no-test'] !== true &&
-      named &&
-      (!subject || subject.own.includes(name) || subject.downstream.includes(name));
-    const [id, title, begun] = [newRunId(planned.plan.stamp), text('title') ?? titleOf(text), Date.now()];
-    const bundle: RunManifest = {
-      schema: 2,
-      id,
-      plan: planned.plan,
-      distro,
-      files,
-      distributions: distributionsOf(planned.plan, distro, planned.distributions),
-      lock: planned.lock,
-      untrusted: place,
-      tested: planned.plan.scopes.map((s) =>
-        s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name),
-      ),
-      documentation: documentationOf(values, distro),
-      partial: isPartial(planned) || isChange,
-      faults: all.filter(isError).map((d) => d.message),
-      pipeline,
-      title,
-      lostBefore: await noteRun(store, { id, pipeline, untrusted: place, title, begun }, buildUrl()),
-      subject,
-      users,
-      channel: { name: channel.name, held: channel.value.versions },
-      architectures,
-      begun,
-    };
-    await saveRunManifest(store, bundle);
-    if (bundle.lostBefore) writeMessage(`${bundle.lostBefore}\n`);
-    const tested = testedIn(bundle);
-    const input: RunInput = {
-      plan: planned.plan,
-      distro,
-      distroRoot: writeFiles(bundle, state),
-      state,
-      distributions: planned.distributions,
-      lock: planned.lock,
-      untrusted: place,
-      tested: (p) => tested.has(p),
-      ...documentedIn(bundle),
-      bases: {},
-      checkArchive: archiveCheck(planned),
-    };
-    const session = await openSession(input, {
-      say: (line) => writeMessage(`${line}\n`),
-      driver,
-      limits,
-      renewBase: values['renew-base'] === true,
-      sharesBases: true,
-      signal: new AbortController().signal,
-      channelVersion: heldIn(channel.value.versions),
-      store,
-    });
-    showDiagnostics(session.diagnostics);
-    if (!('graphs' in session)) return exit.failed;
-    const { part, outlook } = await makeShard(session, own, 0, values.retest === true, new AbortController().signal);
-    // What machines of other architectures may have to build they find out themselves, but this one alone is given the
-    // secrets of sources.
-    await keepSources(
-      session,
-      planned.plan.scopes.flatMap((s) =>
-        s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [],
-      ),
-    );
-    await saveShard(store, bundle.id, part);
-    await shareResolved(session);
-    const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
-    writeMessage(
-      `run ${bundle.id}${pipeline.channel === undefined ? '' : ` for the channel ${pipeline.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,
-    );
-    for (const w of session.waiting) writeMessage(`${w}\n`);
-    // What other architectures have to do is found out on a machine of theirs.
-    const others = architectures.filter((a) => a !== own);
-    const header = headerOf(bundle, absoluteStore(storeUri, root), others);
-    if (text('output') === undefined) writeOutput(header + schedule);
-    else writeWhole(resolve(text('output')!), header + schedule);
-    return exit.ok;
+    return await prepareRun(run, driver, limits);
   } finally {
     await closeScratch(driver);
   }
+}
+
+/** A run that can be prepared: what it is of, what it builds, and where that goes. */
+interface Run {
+  values: PrepareValues;
+  workspace: Workspace;
+  policy: RunPolicy;
+  /** Of a change, its own place in the store. */
+  namespace: string | undefined;
+  store: Store;
+  read: RunPlan;
+  files: RunManifest['files'];
+  /** Faults of the distro repository, and notes on the run. */
+  diagnostics: Diagnostic[];
+}
+
+/** Reads what a run is of, and plans it. What is in the way is shown; then there is none. */
+async function readRun(values: PrepareValues, packages: string[], workspace: Workspace): Promise<Run | undefined> {
+  const { distro, state, root } = workspace;
+  const policy = policyOf(values, distro);
+  const unpublished = values.publish === true ? publishingFaultsOf(values, distro, policy) : [];
+  if (unpublished.length) return refused(unpublished);
+  // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
+  const namespace =
+    policy.kind === 'request' ? namespaceName(values.request || values.title || values.change || 'change') : undefined;
+  const store = await openStore(values.store ?? distro.store, root, state, namespace);
+  const readable = await withLock(values, store, policy, root, state);
+  if ('code' in readable) return refused([readable]);
+  const read = await planOf(readable.values, packages, workspace);
+  if ('diagnostics' in read) return refused(sorted(read.diagnostics));
+  const { files, diagnostics: lacking } = filesOf(distro, root, workspace.keyRoot);
+  const diagnostics = sorted([...read.planned.diagnostics, ...readable.notes, ...lacking]);
+  showDiagnostics(diagnostics);
+  const strict = policy.strict && diagnostics.some(isError);
+  if (strict) writeMessage('this track is strict: nothing is built while the distro repository has faults\n');
+  if (strict || lacking.length) return undefined;
+  if (read.difference !== undefined) writeMessage(`\nwhat this changes:\n${read.difference}\n`);
+  return { values, workspace, policy, namespace, store, read, files, diagnostics };
+}
+
+function refused(diagnostics: readonly Diagnostic[]): undefined {
+  showDiagnostics(diagnostics);
+}
+
+/** What kind of run it is, and which channel it is for. */
+function policyOf(values: PrepareValues, distro: Distro): RunPolicy {
+  if (isChange(values)) return { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined };
+  const text = (name: 'branch' | 'tag' | 'request') => values[name] || undefined;
+  const policy = runPolicyOf(
+    distro,
+    { branch: text('branch'), tag: text('tag'), request: text('request') },
+    values.primary === true ? true : undefined,
+  );
+  if (values.channel && policy.kind !== 'request') policy.channel = values.channel;
+  return policy;
+}
+
+const publishingFaultsOf = (values: PrepareValues, distro: Distro, { channel }: RunPolicy): Diagnostic[] =>
+  publishingFaults({
+    channel,
+    places: distro.publish.to,
+    output: values['publish-to'] || undefined,
+    signed: values.signed === true,
+    signingKey: distro.signing_key,
+    sites: documentationOf(values, distro) === 'none' ? undefined : distro.docs.to,
+  });
+
+/** Puts the run into the store, finds out what this machine has to do, and writes the schedule. */
+async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<number> {
+  const { values, workspace, policy, store } = run;
+  const { planned } = run.read;
+  const { distro, state, root } = workspace;
+  const own = ownArchitecture() ?? '';
+  const channel = await openChannel(store, policy.channel ?? 'none');
+  const bundle = await manifestOf(run, channel);
+  await saveRunManifest(store, bundle);
+  if (bundle.lostBefore) writeMessage(`${bundle.lostBefore}\n`);
+  const tested = testedIn(bundle);
+  const input: RunInput = {
+    plan: planned.plan,
+    distro,
+    distroRoot: writeFiles(bundle, state),
+    state,
+    distributions: planned.distributions,
+    lock: planned.lock,
+    untrusted: run.namespace,
+    tested: (p) => tested.has(p),
+    ...documentedIn(bundle),
+    bases: {},
+    checkArchive: archiveCheck(planned),
+  };
+  const session = await openSession(input, {
+    say: (line) => writeMessage(`${line}\n`),
+    driver,
+    limits,
+    renewBase: values['renew-base'] === true,
+    sharesBases: true,
+    signal: new AbortController().signal,
+    channelVersion: heldIn(channel.value.versions),
+    store,
+  });
+  showDiagnostics(session.diagnostics);
+  if (!('graphs' in session)) return exit.failed;
+  const { part, outlook } = await makeShard(session, own, 0, values.retest === true, new AbortController().signal);
+  // What machines of other architectures may have to build they find out themselves, but this one alone is given the
+  // secrets of sources.
+  await keepSources(
+    session,
+    planned.plan.scopes.flatMap((s) =>
+      s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [],
+    ),
+  );
+  await saveShard(store, bundle.id, part);
+  await shareResolved(session);
+  const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
+  writeMessage(
+    `run ${bundle.id}${policy.channel === undefined ? '' : ` for the channel ${policy.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,
+  );
+  for (const w of session.waiting) writeMessage(`${w}\n`);
+  // What other architectures have to do is found out on a machine of theirs.
+  const others = bundle.architectures.filter((a) => a !== own);
+  const header = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others);
+  if (values.output) writeWhole(resolve(values.output), header + schedule);
+  else writeOutput(header + schedule);
+  return exit.ok;
+}
+
+/** What agents need to know of the run; notes in the store that it begins. */
+async function manifestOf(run: Run, channel: OpenChannel): Promise<RunManifest> {
+  const { values, policy, store, namespace } = run;
+  const { planned, subject, users } = run.read;
+  const { plan } = planned;
+  const { distro } = run.workspace;
+  const testable = (name: string, named: boolean) =>
+    values['no-test'] !== true &&
+    named &&
+    (!subject || subject.own.includes(name) || subject.downstream.includes(name));
+  const [id, title, begun] = [newRunId(plan.stamp), values.title || titleOf(values), Date.now()];
+  return {
+    schema: 2,
+    id,
+    plan,
+    distro,
+    files: run.files,
+    distributions: distributionsOf(plan, distro, planned.distributions),
+    lock: planned.lock,
+    untrusted: namespace,
+    tested: plan.scopes.map((s) => s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name)),
+    documentation: documentationOf(values, distro),
+    partial: isPartial(planned) || isChange(values),
+    faults: run.diagnostics.filter(isError).map((d) => d.message),
+    pipeline: policy,
+    title,
+    lostBefore: await noteRun(store, { id, pipeline: policy, untrusted: namespace, title, begun }, buildUrl()),
+    subject,
+    users,
+    channel: { name: channel.name, held: channel.value.versions },
+    architectures: [...new Set(plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort(),
+    begun,
+  };
 }
 
 /** What stands above a schedule: the run, and where it is. */
@@ -248,251 +268,18 @@ const headerOf = (
     .map((line) => `${line.trimEnd()}\n`)
     .join('');
 
-/**
- * The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run.
- */
-async function withLock(
-  values: PrepareValues,
-  store: Store,
-  pipeline: RunPolicy,
-  root: string,
-  state: string,
-  isChange: boolean,
-): Promise<{ values: PrepareValues; notes: Diagnostic[] } | Diagnostic> {
-  if (values.lock !== undefined) return { values, notes: [] };
-  if (pipeline.locked) {
-    const file = join(root, 'lock.yaml');
-    if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
-    return error(
-      'lock-missing',
-      'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml',
-      { file, hint: 'slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track' },
-    );
-  }
-  const like = values.like ?? (isChange ? 'nightly' : undefined);
-  if (like === undefined) return { values, notes: [] };
-  const text = await store.readJson<{ lock: string }>(lockName(like));
-  if (!text)
-    return {
-      values,
-      notes: [
-        warning(
-          'channel-empty',
-          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
-          { hint: 'run the distro pipeline once' },
-        ),
-      ],
-    };
-  const file = join(state, 'cache', `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file, text.lock);
-  return { values: { ...values, lock: file }, notes: [] };
-}
-
-interface Read {
-  planned: Planned;
-  subject: RunManifest['subject'];
-  difference: string | undefined;
-  users: RunManifest['users'];
-}
-
 /** Where people see this run, on Jenkins. */
 function buildUrl(): string | undefined {
   const url = process.env.BUILD_URL;
   return url && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url) ? url : undefined;
 }
 
-type TextOption = 'change' | 'branch' | 'tag' | 'request' | 'target' | 'channel' | 'title' | 'output' | 'publish-to';
-
 /** What people call a run that was given no title. */
-function titleOf(text: (name: TextOption) => string | undefined): string {
-  const [request, target] = [text('request'), text('target')];
-  if (request !== undefined) return `pull request ${request}${target === undefined ? '' : ` into ${target}`}`;
-  return text('tag') ?? text('branch') ?? 'run';
-}
-
-/** The values with the distro repository at hand that `--distro-url` names. */
-async function withDistro(values: PrepareValues): Promise<Result<PrepareValues>> {
-  let url = values['distro-url'] ?? '';
-  if (!url) return good(values);
-  if (url.startsWith('file:')) {
-    const file = url.slice('file:'.length);
-    if (!isAbsolute(file) || !exists(join(file, '.git'))) {
-      const line = readIf(file)?.split('\n')[0]?.trim();
-      if (!line)
-        return bad(
-          error('distro-missing', 'it is not known which distro repository this package belongs to', {
-            file,
-            hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
-          }),
-        );
-      url = line;
-    }
-  }
-  const [address, ref] = url.split('#') as [string, string | undefined];
-  if (
-    address.startsWith('-') ||
-    /[\0-\x20\x7f]/.test(url) ||
-    address.startsWith('ext::') ||
-    (ref !== undefined && !isRefName(ref))
-  )
-    return bad(error('distro-missing', `'${url}' is no address of a git repository`, { hint: 'URL#BRANCH' }));
-  const state = farmState(values);
-  const commit = await resolveRef(address, ref, reporter);
-  if (!commit.ok) return commit;
-  const snapshot = await fetchCommit(address, commit.value, state, reporter);
-  if (!snapshot.ok) return snapshot;
-  const folder = join(state, 'distro', commit.value);
-  if (!exists(join(folder, 'distro.yaml'))) {
-    const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
-    if (!out.ok) return out;
-  }
-  return good({
-    ...values,
-    state,
-    distro: join(folder, values.distro ?? 'distro.yaml'),
-  });
+function titleOf({ request, target, tag, branch }: PrepareValues): string {
+  if (request) return `pull request ${request}${target ? ` into ${target}` : ''}`;
+  return tag || branch || 'run';
 }
 
 /** What a store is called on other machines: a folder by its whole path. */
 const absoluteStore = (uri: string, root: string): string =>
   uri.startsWith('file:') && !uri.startsWith('file:/') ? `file:${resolve(root, uri.slice('file:'.length))}` : uri;
-
-/**
- * The plan: of everything, of what a pull request on the distro repository changes, or of one repository's packages
- * with what is downstream.
- */
-async function planOf(
-  values: PrepareValues,
-  packages: string[],
-  workspace: Workspace,
-): Promise<Read | { diagnostics: Diagnostic[] }> {
-  if (values.change !== undefined) return planChange(values, values.change);
-  const read = await readValues(values, packages, {
-    workspace,
-    tests: values['no-test'] !== true,
-    docs: documentationOf(values, workspace.distro) !== 'none',
-  });
-  if (!read.ok) return read;
-  if (isRequest(values)) {
-    const { inputs, selection } = read.value;
-    const target = await targetCommit(workspace.root, String(values.target));
-    if (typeof target !== 'string') return { diagnostics: [target] };
-    const compared = await compareWith(inputs, target, selection);
-    if (!compared.ok) return compared;
-    const { whole, changes } = compared.value;
-    const planned = planInputs(inputs, { ...selection, changed: changedIn(changes) });
-    if (!planned.ok) return planned;
-    const named = new Set(
-      planned.value.plan.scopes.flatMap((s) => s.packages.filter((p) => 'named' in p.why).map((p) => p.name)),
-    );
-    return {
-      planned: planned.value,
-      subject: undefined,
-      difference: renderComparison(changes),
-      users: usersOf(whole.plan.scopes, named),
-    };
-  }
-  const planned = planInputs(read.value.inputs, read.value.selection);
-  return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
-}
-
-/** A pull request on the distro repository itself, not one on a package. */
-const isRequest = (values: PrepareValues): boolean =>
-  values.request !== undefined && values.request !== '' && values.change === undefined;
-
-/** The workspace; of a pull request on the distro repository, what is not its author's to say is its target's. */
-async function trustedWorkspace(values: PrepareValues): Promise<Result<Workspace>> {
-  const workspace = await openWorkspace(values);
-  if (!workspace.ok || !isRequest(values)) return workspace;
-  if (values.target === undefined || values.target === '')
-    return bad(
-      error('request-target', 'a pull request on the distro repository needs --target', {
-        hint: 'the branch that it would be merged into: platforms, keys and the store are taken from there',
-      }),
-    );
-  const target = await targetCommit(workspace.value.root, values.target);
-  if (typeof target !== 'string') return bad(target);
-  const settled = await requestWorkspace(workspace.value, target);
-  // Logins of this machine are for what the target branch names: a pull request may name any private repository.
-  if (settled.ok) {
-    const { trusted } = settled.value;
-    for (const name of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name);
-    settleNames();
-  }
-  return settled;
-}
-
-/**
- * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
- */
-async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
-  if (!isRefName(name)) return error('history', `'${name}' is no name of a branch`);
-  for (const ref of [`refs/remotes/origin/${name}`, name]) {
-    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
-    if (found.code === 0) return found.stdout.trim();
-  }
-  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
-  const found =
-    fetched.code === 0
-      ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root })
-      : fetched;
-  return found.code === 0
-    ? found.stdout.trim()
-    : error('history', `the target branch '${name}' can't be had: ${fetched.stderr.trim().split('\n').pop() ?? ''}`, {
-        hint: 'let the checkout fetch it too',
-      });
-}
-
-async function planChange(values: PrepareValues, change: string): Promise<Read | { diagnostics: Diagnostic[] }> {
-  const workspace = await openWorkspace(values);
-  if (!workspace.ok) return workspace;
-  const folder = resolve(change);
-  const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
-  const repository = await repositoryOf(
-    workspace.value,
-    folder,
-    values['change-name'] || undefined,
-    chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d)),
-  );
-  if (!repository.ok) return repository;
-  const others = values.override ?? [];
-  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, [], {
-    tests: values['no-test'] !== true,
-  });
-  if (!read.ok) return read;
-  const { inputs, selection } = read.value;
-  const whole = planInputs(inputs, selection);
-  if (!whole.ok) return whole;
-  const own = new Set(ownPackages(inputs, repository.value));
-  if (!own.size)
-    return {
-      diagnostics: [
-        ...inputs.diagnostics,
-        error('selection', `${folder} has no packages`, { hint: 'a package has a package.xml' }),
-      ],
-    };
-  const budget = values.budget !== undefined && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
-  const downstream = downstreamOf(
-    whole.value.plan,
-    own,
-    (values.downstream ?? 'none') as 'none' | 'direct' | 'all',
-    budget,
-  );
-  if (downstream.left)
-    writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
-  const users = usersOf(whole.value.plan.scopes, own);
-  const planned = planInputs(inputs, { ...selection, packages: [...own, ...downstream.names] });
-  return planned.ok
-    ? {
-        planned: planned.value,
-        subject: { repository: repository.value, own: [...own].sort(), downstream: downstream.names },
-        difference: undefined,
-        users,
-      }
-    : planned;
-}
-
-const ownPackages = (inputs: Inputs, repository: string): string[] =>
-  inputs.distributions.flatMap((d) =>
-    [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name),
-  );

@@ -1,0 +1,87 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Diagnostic } from '../../model/diagnostics.ts';
+import type { BriefRecord } from '../../model/result.ts';
+import { writeWhole } from '../../io/files.ts';
+import { renderAbi } from '../../render/abi.ts';
+import { newScratch } from '../../sandbox/scratch.ts';
+import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
+import { writeMessage } from '../command.ts';
+import type { TaskGraph } from '../../engine/task-graph.ts';
+import type { Session } from '../../engine/session.ts';
+import type { Loaded } from '../../farm/run-manifest.ts';
+
+/** By package what the trusted store has of the last runs. */
+export type LastGood = ReadonlyMap<TaskGraph, ReadonlyMap<string, BriefRecord>>;
+
+export async function lastGood({ graphs: runs, store }: Session): Promise<LastGood> {
+  return new Map(
+    await store.many(
+      runs,
+      async (graph) =>
+        [
+          graph,
+          new Map(
+            [...(await store.readIndex(graph.id)).builds.values()].map((record) => [record.package, record] as const),
+          ),
+        ] as const,
+    ),
+  );
+}
+
+/** Of packages downstream that failed: whether they were good before. */
+export function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
+  const { downstream } = bundle.subject!;
+  for (const graph of session.graphs) {
+    const good = before.get(graph)!;
+    for (const t of graph.results) {
+      if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
+      t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
+    }
+  }
+}
+
+/**
+ * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is
+ * rebuilt for it once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
+ */
+export async function tellAbi(
+  session: Session,
+  { bundle }: Loaded,
+  before: LastGood,
+  output: string,
+): Promise<string[]> {
+  const texts: string[] = [];
+  const changed = new Set<string>();
+  for (const graph of session.graphs) {
+    for (const [n, t] of graph.results.slice(0, graph.count).entries()) {
+      const [old, now] = [t && before.get(graph)?.get(t.name), graph.records[n]];
+      if (t?.state !== 'built' || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
+      changed.add(t.name);
+      const users = bundle.users[t.name] ?? [];
+      const rebuilt = users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it';
+      const where = `${t.name} on ${graph.target.platform} ${graph.target.architecture}`;
+      const details = await abiDetails(session, old, now);
+      texts.push(`${where}: this changes the ABI (${old.abi} → ${now.abi}); ${rebuilt}\n${details}`);
+    }
+  }
+  if (texts.length) {
+    writeMessage(`\n${texts.join('\n')}\n`);
+    writeWhole(join(output, 'abi.txt'), texts.join('\n'));
+  }
+  return [...changed].sort();
+}
+
+/** What others see differ in two builds, for people; or why that can't be said. */
+async function abiDetails({ store, input }: Session, old: BriefRecord, now: BriefRecord): Promise<string> {
+  const [a, b] = [await filesOfBuild(store, old.debs), await filesOfBuild(store, now.debs)];
+  if (!a.ok) return reasonOf(a);
+  if (!b.ok) return reasonOf(b);
+  const folder = newScratch(input.state);
+  const compared = await compareBuilds(a.value, b.value, folder);
+  rmSync(folder, { recursive: true, force: true });
+  return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf(compared);
+}
+
+const reasonOf = ({ diagnostics }: { diagnostics: readonly Diagnostic[] }): string =>
+  `${diagnostics[0]?.message ?? ''}\n`;

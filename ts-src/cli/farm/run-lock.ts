@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { error, warning, type Diagnostic } from '../../model/diagnostics.ts';
+import { exists, writeWhole } from '../../io/files.ts';
+import type { RunPolicy } from '../../plan/branch-policy.ts';
+import type { Store } from '../../store/store.ts';
+import { isChange, type PrepareValues } from './prepare-options.ts';
+import { lockName, namespaceName } from '../../farm/run-manifest.ts';
+
+/**
+ * The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run.
+ */
+export async function withLock(
+  values: PrepareValues,
+  store: Store,
+  pipeline: RunPolicy,
+  root: string,
+  state: string,
+): Promise<{ values: PrepareValues; notes: Diagnostic[] } | Diagnostic> {
+  if (values.lock !== undefined) return { values, notes: [] };
+  if (pipeline.locked) {
+    const file = join(root, 'lock.yaml');
+    if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
+    return error(
+      'lock-missing',
+      'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml',
+      { file, hint: 'slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track' },
+    );
+  }
+  const like = values.like ?? (isChange(values) ? 'nightly' : undefined);
+  if (like === undefined) return { values, notes: [] };
+  const text = await store.readJson<{ lock: string }>(lockName(like));
+  if (!text)
+    return {
+      values,
+      notes: [
+        warning(
+          'channel-empty',
+          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
+          { hint: 'run the distro pipeline once' },
+        ),
+      ],
+    };
+  const file = join(state, 'cache', `lock-${namespaceName(like)}.yaml`);
+  writeWhole(file, text.lock);
+  return { values: { ...values, lock: file }, notes: [] };
+}

@@ -1,0 +1,171 @@
+import { resolve } from 'node:path';
+import { bad, error, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import { usersOf } from '../../plan/closure.ts';
+import { git } from '../../read/git/git.ts';
+import { settleNames } from '../../read/git/credentials.ts';
+import { readEntries } from '../../read/entries.ts';
+import { isRefName } from '../../read/source-entry.ts';
+import type { Workspace } from '../../read/workspace.ts';
+import { renderComparison } from '../../render/compare.ts';
+import { writeMessage } from '../command.ts';
+import {
+  changedIn,
+  compareWith,
+  type Inputs,
+  openWorkspace,
+  planInputs,
+  type Planned,
+  readValues,
+} from '../planning.ts';
+import { documentationOf, type PrepareValues } from './prepare-options.ts';
+import type { RunManifest } from '../../farm/run-manifest.ts';
+import { requestWorkspace } from '../../farm/request.ts';
+import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
+
+/** A plan, and what a change in it is about. */
+export interface RunPlan {
+  planned: Planned;
+  subject: RunManifest['subject'];
+  difference: string | undefined;
+  users: RunManifest['users'];
+}
+
+/**
+ * The plan: of everything, of what a pull request on the distro repository changes, or of one repository's packages
+ * with what is downstream.
+ */
+export async function planOf(
+  values: PrepareValues,
+  packages: string[],
+  workspace: Workspace,
+): Promise<RunPlan | { diagnostics: Diagnostic[] }> {
+  if (values.change !== undefined) return planChange(values, values.change);
+  const read = await readValues(values, packages, {
+    workspace,
+    tests: values['no-test'] !== true,
+    docs: documentationOf(values, workspace.distro) !== 'none',
+  });
+  if (!read.ok) return read;
+  if (isRequest(values)) {
+    const { inputs, selection } = read.value;
+    const target = await targetCommit(workspace.root, String(values.target));
+    if (typeof target !== 'string') return { diagnostics: [target] };
+    const compared = await compareWith(inputs, target, selection);
+    if (!compared.ok) return compared;
+    const { whole, changes } = compared.value;
+    const planned = planInputs(inputs, { ...selection, changed: changedIn(changes) });
+    if (!planned.ok) return planned;
+    const named = new Set(
+      planned.value.plan.scopes.flatMap((s) => s.packages.filter((p) => 'named' in p.why).map((p) => p.name)),
+    );
+    return {
+      planned: planned.value,
+      subject: undefined,
+      difference: renderComparison(changes),
+      users: usersOf(whole.plan.scopes, named),
+    };
+  }
+  const planned = planInputs(read.value.inputs, read.value.selection);
+  return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
+}
+
+/** A pull request on the distro repository itself, not one on a package. */
+const isRequest = (values: PrepareValues): boolean =>
+  values.request !== undefined && values.request !== '' && values.change === undefined;
+
+/** The workspace; of a pull request on the distro repository, what is not its author's to say is its target's. */
+export async function trustedWorkspace(values: PrepareValues): Promise<Result<Workspace>> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok || !isRequest(values)) return workspace;
+  if (values.target === undefined || values.target === '')
+    return bad(
+      error('request-target', 'a pull request on the distro repository needs --target', {
+        hint: 'the branch that it would be merged into: platforms, keys and the store are taken from there',
+      }),
+    );
+  const target = await targetCommit(workspace.value.root, values.target);
+  if (typeof target !== 'string') return bad(target);
+  const settled = await requestWorkspace(workspace.value, target);
+  // Logins of this machine are for what the target branch names: a pull request may name any private repository.
+  if (settled.ok) {
+    const { trusted } = settled.value;
+    for (const name of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name);
+    settleNames();
+  }
+  return settled;
+}
+
+/**
+ * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
+ */
+async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
+  if (!isRefName(name)) return error('history', `'${name}' is no name of a branch`);
+  for (const ref of [`refs/remotes/origin/${name}`, name]) {
+    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
+    if (found.code === 0) return found.stdout.trim();
+  }
+  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
+  const found =
+    fetched.code === 0
+      ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root })
+      : fetched;
+  return found.code === 0
+    ? found.stdout.trim()
+    : error('history', `the target branch '${name}' can't be had: ${fetched.stderr.trim().split('\n').pop() ?? ''}`, {
+        hint: 'let the checkout fetch it too',
+      });
+}
+
+async function planChange(values: PrepareValues, change: string): Promise<RunPlan | { diagnostics: Diagnostic[] }> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const folder = resolve(change);
+  const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
+  const repository = await repositoryOf(
+    workspace.value,
+    folder,
+    values['change-name'] || undefined,
+    chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d)),
+  );
+  if (!repository.ok) return repository;
+  const others = values.override ?? [];
+  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, [], {
+    tests: values['no-test'] !== true,
+  });
+  if (!read.ok) return read;
+  const { inputs, selection } = read.value;
+  const whole = planInputs(inputs, selection);
+  if (!whole.ok) return whole;
+  const own = new Set(ownPackages(inputs, repository.value));
+  if (!own.size)
+    return {
+      diagnostics: [
+        ...inputs.diagnostics,
+        error('selection', `${folder} has no packages`, { hint: 'a package has a package.xml' }),
+      ],
+    };
+  const budget = values.budget !== undefined && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
+  const downstream = downstreamOf(
+    whole.value.plan,
+    own,
+    (values.downstream ?? 'none') as 'none' | 'direct' | 'all',
+    budget,
+  );
+  if (downstream.left)
+    writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
+  const users = usersOf(whole.value.plan.scopes, own);
+  const planned = planInputs(inputs, { ...selection, packages: [...own, ...downstream.names] });
+  return planned.ok
+    ? {
+        planned: planned.value,
+        subject: { repository: repository.value, own: [...own].sort(), downstream: downstream.names },
+        difference: undefined,
+        users,
+      }
+    : planned;
+}
+
+const ownPackages = (inputs: Inputs, repository: string): string[] =>
+  inputs.distributions.flatMap((d) =>
+    [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name),
+  );
