@@ -20,6 +20,7 @@ import {
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { sha256 } from '../model/digest.ts';
+import { utf8Text } from './utf8.ts';
 
 /**
  * Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a
@@ -98,7 +99,8 @@ function kindFault(found: Stats, most: number): string | undefined {
 
 export function readIf(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined {
   try {
-    return readRegular(path).toString(encoding);
+    const bytes = readRegular(path);
+    return encoding === 'utf8' ? utf8Text(bytes) : bytes.toString(encoding);
   } catch (e) {
     if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR')
       return undefined;

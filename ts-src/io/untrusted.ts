@@ -2,6 +2,7 @@ import { sizeText } from '../model/sizes.ts';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Dirent } from 'node:fs';
 import { lstat, open, opendir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { utf8Text } from './utf8.ts';
 
 /**
  * Reads what code of others left in a folder, once none of it runs any more. Nothing there is followed: each part of a
@@ -97,18 +98,18 @@ export async function readLeft(root: string, path: string, most: number): Promis
 
 /** The last bytes of a file of any size. */
 export const readEnd = (file: string, bytes: number): string =>
-  readPart(file, (size) => size - Math.min(bytes, size), bytes);
+  readPart(file, (size) => size - Math.min(bytes, size), bytes).toString('utf8');
 
 /** The first bytes of a file of any size. */
-export const readStart = (file: string, bytes: number): string => readPart(file, () => 0, bytes);
+export const readStart = (file: string, bytes: number): string => utf8Text(readPart(file, () => 0, bytes));
 
-function readPart(file: string, from: (size: number) => number, bytes: number): string {
+function readPart(file: string, from: (size: number) => number, bytes: number): Buffer {
   const handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { size } = fstatSync(handle);
     const buffer = Buffer.alloc(Math.min(bytes, size));
     const read = readSync(handle, buffer, 0, buffer.length, from(size));
-    return buffer.toString('utf8', 0, read);
+    return buffer.subarray(0, read);
   } finally {
     closeSync(handle);
   }

@@ -187,6 +187,7 @@ const docsSettings = z.strictObject({
 export const distroSchema = z.strictObject({
   organization: z
     .string()
+    .max(60, 'at most 60 letters')
     .regex(/^[a-z0-9][a-z0-9.+]*$/, 'lower case letters and digits')
     .describe("First part of the packages' names"),
   maintainer: z

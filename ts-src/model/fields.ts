@@ -8,6 +8,7 @@ z.config({ jitless: true });
 
 export const name = z
   .string()
+  .max(60, 'at most 60 letters')
   .regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
 export const debianName = z
   .string()

@@ -8,6 +8,9 @@ export interface NamingRules {
   naming: { package: string; prefix: string };
 }
 
+/** Letters of a package's or repository's name: with what is put around it, it is the name of a file. */
+export const longestName = 120;
+
 const fill = (pattern: string, values: Record<string, string>): string =>
   pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => (Object.hasOwn(values, key) ? values[key]! : whole));
 

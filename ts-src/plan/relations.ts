@@ -1,4 +1,4 @@
-import { error, type Diagnostic } from '../model/diagnostics.ts';
+import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Package, VersionRange } from '../model/manifest.ts';
 import { debianPackage, environmentPackage, isDebianName } from '../model/names.ts';
@@ -70,8 +70,16 @@ export function addSystemFiles(
   distroFile: string,
 ): Diagnostic[] {
   const settings = resolver.settingsOf(p.name);
-  const declared = settings.declared_system_files ? systemFilesOf(p.manifest.exports) : [];
+  const inManifest = systemFilesOf(p.manifest.exports);
+  const declared = settings.declared_system_files ? inManifest : [];
   const diagnostics: Diagnostic[] = [];
+  if (inManifest.length && !declared.length && !settings.system_files?.length)
+    diagnostics.push(
+      warning('system-file', `'${p.name}' declares files outside of its prefix (<system_file>), which are not taken`, {
+        file: p.file,
+        hint: `distro.yaml takes them by package_settings: {${p.name}: {declared_system_files: true}}`,
+      }),
+    );
   const all = [
     ...(settings.system_files ?? []).map((file) => ({ file, from: distroFile })),
     ...declared.map((file) => ({ file, from: p.file })),
@@ -97,6 +105,12 @@ export function nameClashes(
   const diagnostics: Diagnostic[] = [];
   const taken = new Map<string, string>([[environmentPackage(distro, distribution), 'the package of setup.sh']]);
   for (const { planned: p, file } of planned) {
+    if (!isDebianName(p.debian)) {
+      const message = `'${p.name}' would be the Debian package ${p.debian.slice(0, 60)}…, which is longer than files can be named`;
+      diagnostics.push(error('debian-name', message, { file, hint: 'a shorter `naming` in distro.yaml' }));
+      p.blocked ??= message;
+      continue;
+    }
     const other = taken.get(p.debian);
     taken.set(p.debian, other ?? `'${p.name}'`);
     if (other === undefined) continue;

@@ -209,7 +209,7 @@ class ScopePlanner {
       depth: 0,
     };
     const { distro, distroFile } = this.input;
-    if (this.resolver.settingsOf.any)
+    if (this.resolver.settingsOf.any || p.manifest.exports.some((e) => e.name === 'system_file'))
       this.diagnostics.push(...addSystemFiles(planned, p, this.resolver, distro, distroFile));
     addConflicts(planned, p, this.resolver, distro);
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, docs: nobody, faults: undefined };

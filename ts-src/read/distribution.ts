@@ -11,6 +11,7 @@ import type { Reporter, Snapshot } from './git/git.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readPackages, recall, type RepositoryPackages } from './packages.ts';
 import { cachedPackages, fetchWidth, releasedPackages, type Released } from './releases.ts';
+import { warnOfUncommitted } from './uncommitted.ts';
 import type { Workspace } from './workspace.ts';
 
 type LockedRepositories = Lockfile['distributions'][string];
@@ -162,7 +163,9 @@ export async function readDistribution(
       reporter,
     });
     const at = <T>(d: T): T => ({ file: repository.file, line: repository.line, ...d });
-    return { repository, found: found.ok ? found : { ...found, diagnostics: found.diagnostics.map(at) } };
+    if (!found.ok) return { repository, found: { ...found, diagnostics: found.diagnostics.map(at) } };
+    const unseen = lock ? [] : await warnOfUncommitted(repository.name, found.value, workspace.state);
+    return { repository, found: { ...found, diagnostics: [...found.diagnostics, ...unseen.map(at)] } };
   });
   for (const { repository, found } of read) {
     diagnostics.push(...found.diagnostics);

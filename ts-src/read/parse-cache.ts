@@ -7,7 +7,7 @@ import { sha256 } from '../model/digest.ts';
 declare const SLIPWAY_VERSION: string;
 
 /** Raised when what is kept changes in form or meaning. */
-const edition = `5 ${SLIPWAY_VERSION}`;
+const edition = `6 ${SLIPWAY_VERSION}`;
 
 const digestLength = 27;
 /**

@@ -1,4 +1,5 @@
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { longestName } from '../model/names.ts';
 import type { Repository } from '../model/rosdistro.ts';
 import { LocatedRepository, sourceEntry } from './source-entry.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
@@ -36,14 +37,15 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
     const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
     const fault = (message: string, key?: string, hint?: string) =>
       void diagnostics.push(
-        error('repos-invalid', `'${path}': ${message}`, {
+        error('repos-invalid', `'${path.length > 60 ? `${path.slice(0, 60)}…` : path}': ${message}`, {
           file,
           line: locator.line(key ? ['repositories', written, key] : ['repositories', written]),
           hint,
         }),
       );
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path))
+    if (path.length > longestName) fault(`the path is longer than ${longestName} letters`);
+    else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path))
       fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault('must be a map');
     else {

@@ -7,6 +7,7 @@ import type { Distribution } from '../model/distro.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
 import { temporaryBeside } from '../io/files.ts';
+import { utf8Text } from '../io/utf8.ts';
 import { download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
 import { parseManifest } from './manifest/manifest.ts';
@@ -28,20 +29,22 @@ export interface Cache {
 export async function readCache(
   workspace: Workspace,
   settings: Distribution,
-  url: string | undefined,
+  named: { url: string; line: number } | undefined,
 ): Promise<Result<Cache | undefined>> {
   const diagnostics: Diagnostic[] = [];
   let file = settings.cache && join(workspace.root, settings.cache);
-  if (!file && url) {
+  if (!file && named) {
+    const { url, line } = named;
+    const at = { file: workspace.distro.index ?? workspace.file, line };
     if (/^https?:\/\//.test(url)) {
       const fetched = await refreshed(url, join(workspace.state, 'caches', url.replace(/[^A-Za-z0-9.-]+/g, '_')));
-      if (!fetched.ok) return fetched;
-      diagnostics.push(...fetched.diagnostics);
+      const placed = fetched.diagnostics.map((d) => ({ ...d, ...at }));
+      if (!fetched.ok) return { ok: false, diagnostics: placed };
+      diagnostics.push(...placed);
       file = fetched.value;
     } else {
       const path = join(dirname(workspace.distro.index!), url.replace(/^file:\/\//, ''));
-      if (path.startsWith('../'))
-        return bad(error('file-outside', `${url} is outside the distro repository`, { file: workspace.distro.index! }));
+      if (path.startsWith('../')) return bad(error('file-outside', `${url} is outside the distro repository`, at));
       file = join(workspace.root, path);
     }
   }
@@ -78,7 +81,16 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
     return good(file);
   }
   rmSync(temporary, { force: true });
-  if (!existsSync(file)) return got;
+  if (!existsSync(file))
+    return bad(
+      ...got.diagnostics.map((d) =>
+        error('cache-unreachable', `the distribution's cache: ${d.message}`, {
+          hint:
+            'is the address right, and does this machine reach it? A copy in the distro repository does too ' +
+            '(`cache: FILE` in distro.yaml); without `distribution_cache` each release repository is asked',
+        }),
+      ),
+    );
   return good(file, [
     warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, {
       hint: 'it may lack what was released since',
@@ -103,7 +115,7 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
   });
   const rest = pieces && memory.get(pieces.rest);
   const before = Array.isArray(rest) ? rest : undefined;
-  const read = (before && partly(before, pieces!, known, shown)) ?? wholly(bytes.toString('utf8'), shown);
+  const read = (before && partly(before, pieces!, known, shown)) ?? wholly(utf8Text(bytes), shown);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
   if (!before && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
@@ -148,9 +160,7 @@ function partly(
 ): Result<Parsed> | undefined {
   if (known.size * 2 < pieces.entries.size) return undefined;
   const entries = parseEntries(
-    [...pieces.entries]
-      .filter(([name]) => !known.has(name))
-      .map(([, entry]) => Buffer.from(entry, 'latin1').toString('utf8')),
+    [...pieces.entries].filter(([name]) => !known.has(name)).map(([, entry]) => utf8Text(Buffer.from(entry, 'latin1'))),
     shown,
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : undefined;

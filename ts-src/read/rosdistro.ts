@@ -1,11 +1,12 @@
 import { bad, error, good, isError, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { longestName } from '../model/names.ts';
 import type { DistributionFile, Repository } from '../model/rosdistro.ts';
 import { LocatedRepository, releaseEntry, sourceEntry } from './source-entry.ts';
 import { Locator, asMap, own, parseYaml } from './yaml.ts';
 
 export interface IndexEntry {
   files: string[];
-  cache?: string;
+  cache?: { url: string; line: number };
   rosVersion: 1 | 2 | undefined;
   pythonVersion: 2 | 3;
 }
@@ -60,9 +61,18 @@ export function parseIndex(text: string, file: string, distribution: string): Re
     rosVersion: rosVersions.get(entry.distribution_type),
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3,
   };
-  if (typeof entry.distribution_cache === 'string') result.cache = entry.distribution_cache;
+  if (typeof entry.distribution_cache === 'string')
+    result.cache = {
+      url: entry.distribution_cache,
+      line: locator.line(['distributions', distribution, 'distribution_cache']),
+    };
   return good(result);
 }
+
+const isRepositoryName = (name: string): boolean =>
+  name.length <= longestName && /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name);
+/** A name as a message shows it. */
+const shortened = (name: string): string => (name.length > 60 ? `${name.slice(0, 60)}…` : name);
 
 /** One distribution file (REP 143, version 1 and 2); `value` is given where it came with a cache. */
 export function parseDistributionFile(
@@ -96,11 +106,11 @@ export function parseDistributionFile(
   for (const [name, raw] of Object.entries(repositoryMap ?? {})) {
     const path = ['repositories', name];
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name)) {
+    if (!isRepositoryName(name)) {
       fault(
-        `the repository name ${JSON.stringify(name)} is not allowed`,
+        `the repository name ${JSON.stringify(shortened(name))} is not allowed`,
         path,
-        'letters, digits, ".", "_", "+" and "-"',
+        `letters, digits, ".", "_", "+" and "-", at most ${longestName}`,
       );
       continue;
     }

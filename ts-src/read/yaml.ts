@@ -1,4 +1,5 @@
 import * as fastYaml from 'js-yaml';
+import { foreignByte } from '../io/utf8.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 
 const maximumSize = 64 << 20;
@@ -9,6 +10,15 @@ const maximumSize = 64 << 20;
  */
 export function parseYaml(text: string, file: string, most = maximumSize): Result<unknown> {
   if (text.length > most) return bad(error('yaml-invalid', `the file is larger than ${most >> 20} MiB`, { file }));
+  const foreign = foreignByte(text);
+  if (foreign)
+    return bad(
+      error('yaml-invalid', `the file is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
+        file,
+        line: foreign.line,
+        hint: 'write it as UTF-8: `iconv -f LATIN1 -t UTF-8`',
+      }),
+    );
   try {
     return good(fastYaml.load(text, { schema: fastYaml.YAML11_SCHEMA, maxAliases: 1000 }));
   } catch (e) {

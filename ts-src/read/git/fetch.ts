@@ -6,6 +6,7 @@ import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
 import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
+import { utf8Text } from '../../io/utf8.ts';
 import { loginOf } from './credentials.ts';
 import { git, lastLine, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
 
@@ -263,7 +264,7 @@ export async function readFiles(
           hint: 'remove that folder: it is fetched anew',
         }),
       );
-    texts.push(bytes.subarray(end + 1, end + 1 + Number(size)).toString('utf8'));
+    texts.push(utf8Text(bytes.subarray(end + 1, end + 1 + Number(size))));
     at = end + 2 + Number(size);
   }
   return good(texts);

@@ -9,6 +9,7 @@ import type {
   VersionRange,
 } from '../../model/manifest.ts';
 import { attributesOfDependency, isPlainTag, tagsOfFormat, type PlainTag } from './formats.ts';
+import { longestName } from '../../model/names.ts';
 import type { Element } from './plain-xml.ts';
 import { redundant } from './redundant.ts';
 
@@ -166,7 +167,9 @@ export class ManifestReader {
     if (!e) return '';
     const name = this.leaf(e);
     this.allow(e, []);
-    if (!namePattern.test(name)) this.fault(`package name '${name}' is not allowed`, e.line, nameHint);
+    if (name.length > longestName)
+      this.fault(`the package name is longer than ${longestName} letters`, e.line, 'files are named after it');
+    else if (!namePattern.test(name)) this.fault(`package name '${name}' is not allowed`, e.line, nameHint);
     else if (!conventionalName.test(name))
       this.warn('manifest-name', `package name '${name}' does not follow REP 144`, e.line, nameHint);
     return name;

@@ -1,3 +1,4 @@
+import { foreignByte } from '../../io/utf8.ts';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import type { Manifest } from '../../model/manifest.ts';
 import { ManifestReader } from './manifest-reader.ts';
@@ -35,6 +36,15 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > largestManifest)
     return bad(error('manifest-invalid', `the manifest is larger than ${largestManifest >> 20} MiB`, { file }));
+  const foreign = foreignByte(source);
+  if (foreign)
+    return bad(
+      error('manifest-xml', `the manifest is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
+        file,
+        line: foreign.line,
+        hint: 'write it as UTF-8, whatever encoding it declares: `iconv -f LATIN1 -t UTF-8`',
+      }),
+    );
   const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
   const plain = readPlain(text);
   if (plain) return good(plain);
