@@ -120,8 +120,23 @@ if [ -s "$out/elf" ]; then
   done
   mkdir -p "$tree/DEBIAN"
   if [ -s /build/loaded ]; then
-    tr '\n' '\0' < /build/loaded |
-      xargs -0 dpkg-shlibdeps -O --ignore-missing-info $libraries > "$out/shlibdeps"
+    # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
+    # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
+    shlibdeps() { tr '\n' '\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
+    status=0
+    shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
+    cat /build/shlibdeps.log >&2
+    sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\1 \2/p' /build/shlibdeps.log | sort -u > /build/unfound
+    elsewhere=
+    while read -r library file; do
+      found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
+      if [ -z "$found" ]; then
+        echo "slipway: error: ${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
+        exit 1
+      fi
+      elsewhere="$elsewhere -l${found%/*}"
+    done < /build/unfound
+    if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
     needed=$(tr '\n' '\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
       sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
     own=

@@ -43,6 +43,15 @@ const inPackage = (path: string): string => path.replace(/^\/build\/(?:obj\/)?/,
 
 const rules: CauseRule[] = [
   {
+    // By our own scripts, after the package's code has ended.
+    pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
+    say: (match) => ({
+      cause: short(match[1]!),
+      hint: 'the package that has it must be a <depend> or <exec_depend> in package.xml; a library that others load before this one must be installed with it',
+    }),
+  },
+  { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]!) }) },
+  {
     pattern: network,
     say(match, log) {
       const around = log.slice(Math.max(0, match.index - 2000), match.index + 500);
