@@ -262,6 +262,39 @@ var init_digest = __esm({
   }
 });
 
+// ts-src/io/utf8.ts
+function utf8Text(bytes) {
+  const text8 = bytes.toString("utf8");
+  if (!text8.includes("\uFFFD") || (0, import_node_buffer.isUtf8)(bytes)) return text8;
+  const parts2 = [];
+  for (let at2 = 0; at2 < bytes.length; ) {
+    const length = characterAt(bytes, at2);
+    parts2.push(length === 0 ? String.fromCharCode(56320 + (bytes[at2] ?? 0)) : bytes.toString("utf8", at2, at2 + length));
+    at2 += Math.max(1, length);
+  }
+  return parts2.join("");
+}
+function characterAt(bytes, at2) {
+  const first2 = bytes[at2] ?? 0;
+  if (first2 < 128) return 1;
+  const length = first2 >= 240 ? 4 : first2 >= 224 ? 3 : 2;
+  return (0, import_node_buffer.isUtf8)(bytes.subarray(at2, at2 + length)) && at2 + length <= bytes.length ? length : 0;
+}
+function foreignByte(text8) {
+  const at2 = /[\udc80-\udcff]/.test(text8) ? text8.search(/[\udc80-\udcff]/u) : -1;
+  if (at2 < 0) return void 0;
+  let line2 = 1;
+  for (let i = text8.indexOf("\n"); i >= 0 && i < at2; i = text8.indexOf("\n", i + 1)) line2++;
+  return { byte: text8.charCodeAt(at2) - 56320, line: line2 };
+}
+var import_node_buffer;
+var init_utf8 = __esm({
+  "ts-src/io/utf8.ts"() {
+    "use strict";
+    import_node_buffer = require("node:buffer");
+  }
+});
+
 // ts-src/io/files.ts
 var files_exports = {};
 __export(files_exports, {
@@ -328,7 +361,8 @@ function kindFault(found2, most7) {
 }
 function readIf(path2, encoding = "utf8") {
   try {
-    return readRegular(path2).toString(encoding);
+    const bytes = readRegular(path2);
+    return encoding === "utf8" ? utf8Text(bytes) : bytes.toString(encoding);
   } catch (e) {
     if (e.code === "ENOENT" || e.code === "ENOTDIR")
       return void 0;
@@ -367,6 +401,7 @@ var init_files = __esm({
     import_node_path2 = require("node:path");
     import_node_util = require("node:util");
     init_digest();
+    init_utf8();
     synced = (0, import_node_util.promisify)(import_node_fs2.fsync);
     temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     largest = 512 << 20;
@@ -536,10 +571,11 @@ function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, environmentPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName;
+var longestName, fill, isDebianName, isDebianVersion, debianize, debianPackage, environmentPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
+    longestName = 120;
     fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole3, key) => Object.hasOwn(values, key) ? values[key] : whole3);
     isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
     isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
@@ -10107,6 +10143,15 @@ var init_js_yaml = __esm({
 // ts-src/read/yaml.ts
 function parseYaml(text8, file3, most7 = maximumSize) {
   if (text8.length > most7) return bad(error("yaml-invalid", `the file is larger than ${most7 >> 20} MiB`, { file: file3 }));
+  const foreign = foreignByte(text8);
+  if (foreign)
+    return bad(
+      error("yaml-invalid", `the file is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
+        file: file3,
+        line: foreign.line,
+        hint: "write it as UTF-8: `iconv -f LATIN1 -t UTF-8`"
+      })
+    );
   try {
     return good(load(text8, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
@@ -10138,6 +10183,7 @@ var init_yaml = __esm({
   "ts-src/read/yaml.ts"() {
     "use strict";
     init_js_yaml();
+    init_utf8();
     init_diagnostics();
     maximumSize = 64 << 20;
     Locator = class {
@@ -17095,7 +17141,7 @@ var init_fields = __esm({
     init_zod();
     init_names();
     config({ jitless: true });
-    name2 = string3().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
+    name2 = string3().max(60, "at most 60 letters").regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
     debianName = string3().refine(
       isDebianName,
       'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two'
@@ -17366,7 +17412,7 @@ var init_distro = __esm({
       keep: number3().int().min(1).default(5).describe("States of a site that are kept")
     });
     distroSchema = strictObject({
-      organization: string3().regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
+      organization: string3().max(60, "at most 60 letters").regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
       maintainer: string3().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
       index: relativePath.optional().describe("rosdistro index (REP 153)"),
       distributions: record(name2, distribution).refine((d) => Object.keys(d).length > 0, "at least one distribution"),
@@ -18064,6 +18110,34 @@ var import_node_path = require("node:path");
 init_diagnostics();
 init_urls();
 
+// ts-src/render/colour.ts
+var red = "\x1B[1;31m";
+var yellow = "\x1B[1;33m";
+var green = "\x1B[32m";
+var faint = "\x1B[2m";
+var plain = "\x1B[0m";
+var byWord = {
+  error: red,
+  "fatal error": red,
+  FAILED: red,
+  failed: red,
+  warning: yellow,
+  stopped: yellow,
+  blocked: yellow,
+  built: green,
+  passed: green,
+  cached: faint
+};
+var words2 = [
+  /^((?:[^\n]*?: )?)(error|fatal error|warning)(?=: )/gm,
+  /^(\[ *\d+\/\d+\] )(failed|stopped|blocked|built|passed|cached)(?= )/gm,
+  /^()(FAILED|failed|stopped|blocked)(?= \S+: )/gm
+];
+var paint = (text8) => words2.reduce(
+  (all, pattern) => all.replace(pattern, (_, before, word3) => `${before}${byWord[word3] ?? ""}${word3}${plain}`),
+  text8
+);
+
 // ts-src/text/printable.ts
 var controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 var escape = (c) => {
@@ -18137,8 +18211,23 @@ var selectionOptions = {
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
 var shown = (text8) => /^\s*[[{]/.test(text8) ? printableJson(redacted(text8)) : printable(redacted(text8));
-var writeOutput = (text8) => void process.stdout.write(shown(text8));
-var writeMessage = (text8) => void process.stderr.write(shown(text8));
+var shows = (stream2) => stream2.isTTY && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+var writeOutput = (text8) => {
+  const safe = shown(text8);
+  process.stdout.write(shows(process.stdout) && !/^\s*(\{|\[[\s{["\]])/.test(safe) ? paint(safe) : safe);
+};
+var writeMessage = (text8) => {
+  const safe = shown(text8);
+  process.stderr.write(shows(process.stderr) ? paint(safe) : safe);
+};
+var quiet = false;
+var beQuiet = () => {
+  quiet = true;
+};
+var isQuiet = () => quiet;
+var writeNote = (text8) => {
+  if (!quiet) writeMessage(text8);
+};
 var writeControl = (text8) => void process.stderr.write(text8);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
@@ -18176,7 +18265,7 @@ function selectionOf(values, packages) {
 // ts-src/cli/abi.ts
 var import_node_fs24 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path29 = require("node:path");
+var import_node_path30 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -18236,7 +18325,7 @@ var shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([nam
 var isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
 var boolean = (v) => typeof v === "boolean";
 var count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
-var words2 = text(/^[^]*$/, 1 << 20);
+var words3 = text(/^[^]*$/, 1 << 20);
 var line = text(/^[^\0\n\r]*$/);
 var fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
 var debian = (v) => typeof v === "string" && isDebianName(v);
@@ -18254,7 +18343,7 @@ var briefRecord = {
   version,
   debs: list(deb, 16),
   files: isStoredFile,
-  systemDepends: list(words2, 1e5),
+  systemDepends: list(words3, 1e5),
   interface: interfaceDigests,
   abi: debian,
   requires: list(debian, 1e5),
@@ -18262,9 +18351,9 @@ var briefRecord = {
 };
 var brief = shape(briefRecord);
 var isBriefRecord = (v) => brief(v);
-var build = shape({ ...briefRecord, inputs: map(words2), system: list(words2), roots: map(words2) });
+var build = shape({ ...briefRecord, inputs: map(words3), system: list(words3), roots: map(words3) });
 var isBuildRecord = (v) => build(v);
-var testCases = list(shape({ suite: words2, name: words2, message: words2 }), 1e5);
+var testCases = list(shape({ suite: words3, name: words3, message: words3 }), 1e5);
 var briefTest = {
   key: isDigest,
   package: isPackageName,
@@ -18281,23 +18370,23 @@ var briefTest = {
 };
 var briefTests = shape(briefTest);
 var isBriefTest = (v) => briefTests(v);
-var test = shape({ ...briefTest, inputs: map(words2) });
+var test = shape({ ...briefTest, inputs: map(words3) });
 var isTestRecord = (v) => test(v);
 var docRecord = shape({
   schema: oneOf(1),
   key: isDigest,
   package: isPackageName,
-  faults: list(words2, 1e3),
+  faults: list(words3, 1e3),
   warnings: count,
-  told: list(words2, 1e3),
+  told: list(words3, 1e3),
   coverage: shape({ documented: count, total: count }),
-  undocumented: list(words2, 1e3),
+  undocumented: list(words3, 1e3),
   digest: isDigest,
   interface: isStoredFile,
   facts: isStoredFile,
   pages: isStoredFile,
   log: isStoredFile,
-  inputs: map(words2),
+  inputs: map(words3),
   milliseconds: count
 });
 var isDocRecord = (v) => docRecord(v);
@@ -18311,7 +18400,7 @@ var docInterface = shape({
   messages: list(shape({ kind: messageKind, name: messageName }), 1e5)
 });
 var isDocInterface = (v) => docInterface(v);
-var docField = shape({ type: words2, name: words2, value: optional(words2), constant: boolean, comment: words2 });
+var docField = shape({ type: words3, name: words3, value: optional(words3), constant: boolean, comment: words3 });
 var docFacts = shape({
   schema: oneOf(1),
   readme: optional(long),
@@ -18324,27 +18413,27 @@ var docFacts = shape({
     shape({
       kind: messageKind,
       name: messageName,
-      comment: words2,
-      parts: list(shape({ title: words2, fields: list(docField, 1e4) }), 3),
-      text: words2
+      comment: words3,
+      parts: list(shape({ title: words3, fields: list(docField, 1e4) }), 3),
+      text: words3
     }),
     1e5
   ),
   launch: list(line, 1e4),
   parameters: list(line, 1e4),
-  plugins: list(shape({ name: words2, type: words2, base: words2, description: words2 }), 1e4),
+  plugins: list(shape({ name: words3, type: words3, base: words3, description: words3 }), 1e4),
   executables: list(line, 1e4)
 });
 var isDocFacts = (v) => docFacts(v);
 var pageName = text(/^[A-Za-z0-9_.-]+\.html$/, 500);
 var docResults = shape({
   tools: list(shape({ tool: line, code: (v) => typeof v === "number", cpu: count }), 20),
-  warnings: list(words2, 200),
+  warnings: list(words3, 200),
   warning_count: count,
   documented: count,
   total: count,
-  undocumented: list(words2, 200),
-  compounds: list(shape({ kind: line, name: words2, page: pageName, brief: words2, title: words2 }), 2e5),
+  undocumented: list(words3, 200),
+  compounds: list(shape({ kind: line, name: words3, page: pageName, brief: words3, title: words3 }), 2e5),
   failed_modules: list(line, 1e4)
 });
 var isDocResults = (v) => docResults(v);
@@ -18353,7 +18442,7 @@ var result = shape({
   name: isPackageName,
   kind: oneOf("build", "test", "docs"),
   state: oneOf("cached", "built", "passed", "failed", "stopped", "blocked", "waiting"),
-  reason: words2,
+  reason: words3,
   version: optional(version),
   key: optional(isDigest),
   started: optional(count),
@@ -18367,7 +18456,7 @@ var runRecord = shape({
   schema: oneOf(1),
   stamp: text(/^\d{14}$/),
   finished: count,
-  tasks: map(shape({ key: isDigest, state: line, reason: words2 })),
+  tasks: map(shape({ key: isDigest, state: line, reason: words3 })),
   objects: list(isDigest)
 });
 var isRunRecord = (v) => runRecord(v);
@@ -18416,8 +18505,8 @@ var isRunManifest = shape({
   tested: list(list(isPackageName)),
   documentation: oneOf("none", "tolerant", "strict"),
   partial: boolean,
-  faults: list(words2),
-  title: words2,
+  faults: list(words3),
+  title: words3,
   architectures: list(identifier, 100),
   begun: count
 });
@@ -18481,13 +18570,13 @@ function hold(path2, kind, waiting2) {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true
     });
-    let words5 = "";
-    holder2.stderr.on("data", (chunk) => words5 += chunk.toString("utf8"));
+    let words6 = "";
+    holder2.stderr.on("data", (chunk) => words6 += chunk.toString("utf8"));
     const timer = waiting2 && setTimeout(waiting2, 1e3);
     const refused4 = (code) => {
       clearTimeout(timer);
       if (code === taken) resolve28(void 0);
-      else reject(lockFault(path2, words5, code));
+      else reject(lockFault(path2, words6, code));
     };
     holder2.on("error", reject);
     holder2.on("close", refused4);
@@ -18525,8 +18614,8 @@ var faults = [
   [/Operation not permitted/, "EPERM"],
   [/Bad file descriptor|Input\/output error/, "EIO"]
 ];
-function lockFault(path2, words5, code) {
-  const said = words5.trim().split("\n").pop() ?? "";
+function lockFault(path2, words6, code) {
+  const said = words6.trim().split("\n").pop() ?? "";
   const known3 = faults.find(([pattern]) => pattern.test(said));
   const message = `can't lock ${path2}: ${said || `flock ended with ${code}`}`;
   return Object.assign(new Error(message), known3 ? { code: known3[1], path: path2 } : {});
@@ -18968,6 +19057,7 @@ init_sizes();
 var import_node_fs8 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
 var import_node_path8 = require("node:path");
+init_utf8();
 var LeftBehindError = class extends Error {
 };
 var mostNames = 5e5;
@@ -19037,15 +19127,15 @@ async function readLeft(root, path2, most7) {
     await handle.close();
   }
 }
-var readEnd = (file3, bytes) => readPart(file3, (size3) => size3 - Math.min(bytes, size3), bytes);
-var readStart = (file3, bytes) => readPart(file3, () => 0, bytes);
+var readEnd = (file3, bytes) => readPart(file3, (size3) => size3 - Math.min(bytes, size3), bytes).toString("utf8");
+var readStart = (file3, bytes) => utf8Text(readPart(file3, () => 0, bytes));
 function readPart(file3, from, bytes) {
   const handle = (0, import_node_fs8.openSync)(file3, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   try {
     const { size: size3 } = (0, import_node_fs8.fstatSync)(handle);
     const buffer = Buffer.alloc(Math.min(bytes, size3));
     const read3 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size3));
-    return buffer.toString("utf8", 0, read3);
+    return buffer.subarray(0, read3);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
   }
@@ -19497,8 +19587,8 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   const { path: path2 } = f;
   const full = whole2(f, sha256(data));
   const text8 = isElf || data.length > mostText2 ? void 0 : data;
-  const plain3 = text8 && plainly(() => withoutComments(path2, text8.toString("latin1")));
-  const code = plain3 === void 0 ? full : whole2(f, sha256(`without comments ${plain3}`));
+  const plain4 = text8 && plainly(() => withoutComments(path2, text8.toString("latin1")));
+  const code = plain4 === void 0 ? full : whole2(f, sha256(`without comments ${plain4}`));
   const seen = (of) => ({ path: path2, full, code: of, api: of, tool: of });
   if (path2.endsWith(".pyc")) {
     const source2 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
@@ -19872,9 +19962,9 @@ async function stream(file3, action, take) {
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
   (0, import_node_fs11.closeSync)(input);
-  let words5 = "";
+  let words6 = "";
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
-    if (words5.length < 1e4) words5 += text8;
+    if (words6.length < 1e4) words6 += text8;
   });
   const ended = new Promise((resolve28, reject) => {
     child.on("error", reject);
@@ -19889,7 +19979,7 @@ async function stream(file3, action, take) {
     throw e;
   }
   if (await ended !== 0)
-    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words5.trim().split("\n").pop() ?? "")}`);
+    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words6.trim().split("\n").pop() ?? "")}`);
 }
 
 // ts-src/inspect/unpack.ts
@@ -20231,7 +20321,7 @@ async function abidiff(before, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path28 = require("node:path");
+var import_node_path29 = require("node:path");
 init_diagnostics();
 init_names();
 init_digest();
@@ -20509,8 +20599,8 @@ function compareParts2(a, b) {
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
 function versionAbove(version3, stamp, highest2) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain3 = version3.replace(/^\d+:/, "");
-  const head = stampIn2.exec(plain3)?.[1] ?? `${plain3}.`;
+  const plain4 = version3.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain4)?.[1] ?? `${plain4}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest2));
   const last = stampIn2.exec(highest2);
@@ -21110,7 +21200,7 @@ function resolveRosdep(database, key, target2) {
     reason: `its rule for ${target2.os} ${target2.release} is not understood: it must be a list of package names, or an installer with 'packages'`
   });
   if (Array.isArray(rule)) {
-    const packages2 = words3(rule);
+    const packages2 = words4(rule);
     return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file3 } : unclear();
   }
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
@@ -21145,14 +21235,14 @@ function resolveRosdep(database, key, target2) {
     name6 = used[0];
     const inner = rule[name6];
     if (isMap(inner)) {
-      depends = words3(inner.depends ?? []) ?? [];
+      depends = words4(inner.depends ?? []) ?? [];
       rule = name6 === "source" ? [] : inner.packages;
     } else rule = inner;
   }
-  const packages = words3(rule);
+  const packages = words4(rule);
   return packages ? { kind: "packages", installer: name6, packages, depends, file: file3 } : unclear();
 }
-function words3(v) {
+function words4(v) {
   if (typeof v === "string") return v.split(/\s+/).filter(Boolean);
   return Array.isArray(v) && v.every((name6) => typeof name6 === "string") ? v : void 0;
 }
@@ -21554,8 +21644,8 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain3 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
-    const dependents = inverse(plain3);
+    const plain4 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const dependents = inverse(plain4);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
       let found2 = above2.get(from);
@@ -21782,7 +21872,7 @@ function testCycles(evaluated) {
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
   const sets = cycles(settled2.map((list9, n) => n < count3 ? [...list9, ...tested[n]] : list9));
-  const plain3 = doubled(
+  const plain4 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
   );
@@ -21791,7 +21881,7 @@ function testCycles(evaluated) {
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
       for (const to of from < count3 ? tested[from] : []) {
-        const back = members2.has(to) ? shortest(plain3, to, from) : void 0;
+        const back = members2.has(to) ? shortest(plain4, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
     }
@@ -21861,8 +21951,16 @@ function addConflicts(planned2, p, resolver, distro) {
 }
 function addSystemFiles(planned2, p, resolver, distro, distroFile) {
   const settings3 = resolver.settingsOf(p.name);
-  const declared = settings3.declared_system_files ? systemFilesOf(p.manifest.exports) : [];
+  const inManifest = systemFilesOf(p.manifest.exports);
+  const declared = settings3.declared_system_files ? inManifest : [];
   const diagnostics = [];
+  if (inManifest.length && !declared.length && !settings3.system_files?.length)
+    diagnostics.push(
+      warning("system-file", `'${p.name}' declares files outside of its prefix (<system_file>), which are not taken`, {
+        file: p.file,
+        hint: `distro.yaml takes them by package_settings: {${p.name}: {declared_system_files: true}}`
+      })
+    );
   const all = [
     ...(settings3.system_files ?? []).map((file3) => ({ file: file3, from: distroFile })),
     ...declared.map((file3) => ({ file: file3, from: p.file }))
@@ -21882,6 +21980,12 @@ function nameClashes(planned2, distro, distribution3) {
   const diagnostics = [];
   const taken3 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
   for (const { planned: p, file: file3 } of planned2) {
+    if (!isDebianName(p.debian)) {
+      const message2 = `'${p.name}' would be the Debian package ${p.debian.slice(0, 60)}\u2026, which is longer than files can be named`;
+      diagnostics.push(error("debian-name", message2, { file: file3, hint: "a shorter `naming` in distro.yaml" }));
+      p.blocked ??= message2;
+      continue;
+    }
     const other = taken3.get(p.debian);
     taken3.set(p.debian, other ?? `'${p.name}'`);
     if (other === void 0) continue;
@@ -22235,7 +22339,7 @@ var ScopePlanner = class {
       depth: 0
     };
     const { distro, distroFile } = this.input;
-    if (this.resolver.settingsOf.any)
+    if (this.resolver.settingsOf.any || p.manifest.exports.some((e) => e.name === "system_file"))
       this.diagnostics.push(...addSystemFiles(planned2, p, this.resolver, distro, distroFile));
     addConflicts(planned2, p, this.resolver, distro);
     const node2 = { number: number7, planned: planned2, build: nobody, run: nobody, test: nobody, docs: nobody, faults: void 0 };
@@ -22440,8 +22544,8 @@ function loginOf(url2) {
   const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
   const [, scheme, user2, host2, path2] = m;
-  const plain3 = `${scheme}://${host2}${path2}`;
-  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain3 };
+  const plain4 = `${scheme}://${host2}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain4 };
   const colon = user2.indexOf(":");
   const decoded3 = (text8) => {
     try {
@@ -22451,7 +22555,7 @@ function loginOf(url2) {
     }
   };
   return {
-    plain: plain3,
+    plain: plain4,
     login: {
       env: {
         SLIPWAY_URL_USER: decoded3(colon < 0 ? user2 : user2.slice(0, colon)),
@@ -22580,10 +22684,10 @@ var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
 var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url2)?.[1] ?? redacted(url2);
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
-  const { plain: plain3, login: login2 } = loginOf(url2);
+  const { plain: plain4, login: login2 } = loginOf(url2);
   const env = environment();
-  if (!mayUseCredentials(plain3, submodule)) return { url: plain3, env: anonymous(env) };
-  return { url: plain3, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
+  if (!mayUseCredentials(plain4, submodule)) return { url: plain4, env: anonymous(env) };
+  return { url: plain4, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
@@ -22749,6 +22853,7 @@ init_digest();
 init_urls();
 init_files();
 init_process();
+init_utf8();
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   const found2 = await fetchCommits(url2, [commit2], state, "all", reporter2);
@@ -22853,10 +22958,10 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
   }
-  const listed2 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
-  if (!listed2.ok) return listed2;
+  const listed3 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  if (!listed3.ok) return listed3;
   const named7 = /* @__PURE__ */ new Map();
-  for (const line2 of listed2.value.split("\0")) {
+  for (const line2 of listed3.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
@@ -22941,7 +23046,7 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
           hint: "remove that folder: it is fetched anew"
         })
       );
-    texts.push(bytes.subarray(end2 + 1, end2 + 1 + Number(size3)).toString("utf8"));
+    texts.push(utf8Text(bytes.subarray(end2 + 1, end2 + 1 + Number(size3))));
     at2 = end2 + 2 + Number(size3);
   }
   return good(texts);
@@ -23014,13 +23119,13 @@ async function fetchArchive(entry, url2, state) {
 }
 var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
 async function unpacksWithin(file3, type) {
-  const listed2 = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
+  const listed3 = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
     "-c",
     `tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk '{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }'`,
     "sizes",
     file3
   ]);
-  const m = /(\d+) files?, (\d+) bytes/.exec(listed2.stdout);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed3.stdout);
   if (!m) return void 0;
   const [files, bytes] = [Number(m[1]), Number(m[2])];
   if (files <= largestContent.files && bytes <= largestContent.bytes) return void 0;
@@ -23029,8 +23134,8 @@ async function unpacksWithin(file3, type) {
 async function lostSubmodules(root, url2) {
   const modules2 = (0, import_node_path16.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
-  const listed2 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
-  return listed2.stdout.split("\n").flatMap((line2) => {
+  const listed3 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
+  return listed3.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
     const there = exists((0, import_node_path16.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path16.join)(root, path2)).length > 0;
@@ -23060,9 +23165,9 @@ async function treeOfFolder(gitDir, folder2, depth2) {
       cwd: folder2
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${lastLine(added)}`));
-    const listed2 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
-    if (!listed2.ok) return listed2;
-    const links = listed2.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
+    const listed3 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
+    if (!listed3.ok) return listed3;
+    const links = listed3.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
       const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
@@ -23097,7 +23202,7 @@ async function download(url2, file3, since) {
       (0, import_node_fs16.copyFileSync)(local2, file3);
       return good(file3);
     }
-    const { plain: plain3, login: login2 } = loginOf(url2);
+    const { plain: plain4, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
@@ -23109,7 +23214,7 @@ async function download(url2, file3, since) {
           file3,
           ...login2 ? ["--config", "-"] : [],
           "--",
-          plain3
+          plain4
         ],
         login2 ? { input: `user = ${JSON.stringify(`${login2.env.SLIPWAY_URL_USER}:${login2.env.SLIPWAY_URL_PASSWORD}`)}
 ` } : {}
@@ -23128,41 +23233,90 @@ async function download(url2, file3, since) {
 
 // ts-src/read/git/refs.ts
 init_diagnostics();
-var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
-function patternsOf(version3) {
-  if (version3 === void 0) return ["HEAD"];
-  if (version3.startsWith("refs/")) return [version3];
-  return [`refs/heads/${version3}`, `refs/tags/${version3}`, `refs/tags/${version3}^{}`];
-}
+var isCommit = (v) => /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(v);
+var isShortCommit = (v) => /^[0-9a-f]{7,39}$/i.test(v);
 async function resolveRef(url2, version3, reporter2 = {}) {
   const found2 = await resolveRefs(url2, [version3], reporter2);
   return found2.ok ? found2.value[0] : found2;
+}
+function namesOf(version3) {
+  const names4 = [`refs/heads/${version3}`, `refs/tags/${version3}^{}`, `refs/tags/${version3}`];
+  if (version3 === "HEAD") names4.push("HEAD");
+  const full = /^(heads|tags)\//.test(version3) ? `refs/${version3}` : version3;
+  if (full.startsWith("refs/")) names4.push(`${full}^{}`, full);
+  return names4;
 }
 async function resolveRefs(url2, versions, reporter2 = {}) {
   const asked = versions.filter((v) => v === void 0 || !isCommit(v));
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked.length; i += 200) {
-    const patterns2 = asked.slice(i, i + 200).flatMap(patternsOf);
-    const listed2 = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
-    if (listed2.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed2);
-    for (const line2 of listed2.stdout.split("\n")) {
-      const tab = line2.indexOf("	");
-      if (tab > 0) refs.set(line2.slice(tab + 1), line2.slice(0, tab));
-    }
+    const patterns2 = asked.slice(i, i + 200).flatMap((v) => v === void 0 ? ["HEAD"] : namesOf(v));
+    const listed3 = await listRefs(url2, patterns2, refs, reporter2);
+    if (!listed3.ok) return listed3;
+  }
+  const found2 = versions.map((v) => {
+    if (v === void 0) return refs.get("HEAD");
+    if (isCommit(v)) return v.toLowerCase();
+    return namesOf(v).flatMap((name6) => refs.get(name6) ?? [])[0];
+  });
+  const all = /* @__PURE__ */ new Map();
+  if (versions.some((v, i) => found2[i] === void 0 && v !== void 0 && !v.startsWith("refs/"))) {
+    const listed3 = await listRefs(url2, ["refs/heads/*", "refs/tags/*"], all, reporter2);
+    if (!listed3.ok) return listed3;
   }
   return good(
-    versions.map((v) => {
-      if (v !== void 0 && isCommit(v)) return good(v);
-      const commit2 = v === void 0 ? refs.get("HEAD") : refs.get(`refs/heads/${v}`) ?? refs.get(`refs/tags/${v}^{}`) ?? refs.get(`refs/tags/${v}`) ?? (v.startsWith("refs/") ? refs.get(v) : void 0);
-      return commit2 ? good(commit2) : bad(error("source-ref", v === void 0 ? `${url2} has no HEAD` : `${url2} has no branch or tag '${v}'`));
+    found2.map((commit2, i) => {
+      if (commit2 !== void 0) return good(commit2);
+      const version3 = versions[i];
+      if (version3 === void 0) return bad(error("source-ref", `${url2} has no HEAD`, { hint: "name a branch" }));
+      const abbreviated = atShortCommit(version3, all);
+      return abbreviated === void 0 ? notThere(url2, version3, all) : good(abbreviated);
     })
   );
+}
+async function listRefs(url2, patterns2, refs, reporter2) {
+  const listed3 = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
+  if (listed3.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed3);
+  for (const line2 of listed3.stdout.split("\n")) {
+    const tab = line2.indexOf("	");
+    if (tab > 0) refs.set(line2.slice(tab + 1), line2.slice(0, tab));
+  }
+  return good(void 0);
+}
+function atShortCommit(version3, all) {
+  if (!isShortCommit(version3)) return void 0;
+  const short4 = version3.toLowerCase();
+  const found2 = new Set([...all.values()].filter((commit2) => commit2.startsWith(short4)));
+  return found2.size === 1 ? [...found2][0] : void 0;
+}
+function notThere(url2, version3, all) {
+  const short4 = (kind) => [...all.keys()].flatMap((n) => n.startsWith(kind) && !n.endsWith("^{}") ? [n.slice(kind.length)] : []);
+  const [branches, tags2] = [short4("refs/heads/"), short4("refs/tags/")];
+  const fault3 = (hint) => bad(error("source-ref", `${url2} has no branch or tag '${version3}'`, { hint }));
+  const remote = /^(?:refs\/)?(?:remotes\/)?[^/]+\/(.+)$/.exec(version3)?.[1];
+  if (remote !== void 0 && branches.includes(remote)) return fault3(`'${remote}' is what the branch is called there`);
+  if (isShortCommit(version3))
+    return fault3("an abbreviated commit is found only where a branch or tag stands at it: write all 40 digits");
+  const [near] = new NearNames([...branches, ...tags2]).of(version3, 1);
+  if (near !== void 0) return fault3(`did you mean '${near}'? It has ${listed(branches, "branch", "branches")}`);
+  return fault3(
+    `it has ${listed(branches, "branch", "branches")}${tags2.length ? ` and ${listed(tags2, "tag", "tags")}` : ""}`
+  );
+}
+function listed(names4, one, many) {
+  if (!names4.length) return `no ${many}`;
+  const usual = ["main", "master", "devel", "develop", "rolling"];
+  const rank = (name6) => usual.includes(name6) ? usual.indexOf(name6) : usual.length;
+  const order3 = [...names4].sort((a, b) => rank(a) - rank(b));
+  const shown5 = order3.slice(0, 6).join(", ");
+  return `the ${names4.length === 1 ? one : many} ${shown5}${names4.length > 6 ? ` and ${names4.length - 6} more` : ""}`;
 }
 
 // ts-src/read/git/git.ts
 var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path17.isAbsolute)(url2) ? url2 : (0, import_node_path17.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
+init_utf8();
 init_diagnostics();
 
 // ts-src/read/manifest/manifest-reader.ts
@@ -23202,6 +23356,9 @@ var isPlainTag = (name6) => plainTags.has(name6);
 function versionAttributesOf(more) {
   return ["version_lt", "version_lte", "version_eq", "version_gte", "version_gt", ...more];
 }
+
+// ts-src/read/manifest/manifest-reader.ts
+init_names();
 
 // ts-src/read/manifest/redundant.ts
 function redundant(dependencies, format, fault3) {
@@ -23366,7 +23523,9 @@ var ManifestReader = class {
     if (!e) return "";
     const name6 = this.leaf(e);
     this.allow(e, []);
-    if (!namePattern.test(name6)) this.fault(`package name '${name6}' is not allowed`, e.line, nameHint);
+    if (name6.length > longestName)
+      this.fault(`the package name is longer than ${longestName} letters`, e.line, "files are named after it");
+    else if (!namePattern.test(name6)) this.fault(`package name '${name6}' is not allowed`, e.line, nameHint);
     else if (!conventionalName.test(name6))
       this.warn("manifest-name", `package name '${name6}' does not follow REP 144`, e.line, nameHint);
     return name6;
@@ -23693,9 +23852,18 @@ function parseManifest(text8, file3) {
 function parseXml2(source2, file3) {
   if (source2.length > largestManifest)
     return bad(error("manifest-invalid", `the manifest is larger than ${largestManifest >> 20} MiB`, { file: file3 }));
+  const foreign = foreignByte(source2);
+  if (foreign)
+    return bad(
+      error("manifest-xml", `the manifest is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
+        file: file3,
+        line: foreign.line,
+        hint: "write it as UTF-8, whatever encoding it declares: `iconv -f LATIN1 -t UTF-8`"
+      })
+    );
   const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
-  const plain3 = readPlain(text8);
-  if (plain3) return good(plain3);
+  const plain4 = readPlain(text8);
+  if (plain4) return good(plain4);
   const read3 = readTree(text8);
   return read3.root ? good(read3.root) : bad(error("manifest-xml", `not well-formed XML: ${read3.message}`, { file: file3, line: read3.line }));
 }
@@ -23726,16 +23894,16 @@ function recall(state, commit2, name6) {
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
-  const listed2 = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
+  const listed3 = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
     gitDir: snapshot2.gitDir
   });
-  if (listed2.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed2.stderr.trim()}`));
+  if (listed3.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed3.stderr.trim()}`));
   const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
-  for (const line2 of listed2.stdout.split("\0")) {
+  for (const line2 of listed3.stdout.split("\0")) {
     const tab = line2.indexOf("	");
     if (tab < 0) continue;
     const [, type, object3] = line2.slice(0, tab).split(" ");
@@ -23866,7 +24034,7 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/distribution.ts
-var import_node_path24 = require("node:path");
+var import_node_path25 = require("node:path");
 init_diagnostics();
 init_process();
 
@@ -23896,7 +24064,7 @@ function finishDeferred() {
 
 // ts-src/read/parse-cache.ts
 init_digest();
-var edition = `5 ${"0.1.0"}`;
+var edition = `6 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -23971,6 +24139,7 @@ var ascii = (text8) => text8.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0)
 
 // ts-src/read/repos-file.ts
 init_diagnostics();
+init_names();
 init_source_entry();
 init_yaml();
 function parseRepos(text8, file3) {
@@ -24001,14 +24170,15 @@ function parseRepos(text8, file3) {
   for (const [written, raw] of Object.entries(root)) {
     const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
     const fault3 = (message, key, hint) => void diagnostics.push(
-      error("repos-invalid", `'${path2}': ${message}`, {
+      error("repos-invalid", `'${path2.length > 60 ? `${path2.slice(0, 60)}\u2026` : path2}': ${message}`, {
         file: file3,
         line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
         hint
       })
     );
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
+    if (path2.length > longestName) fault3(`the path is longer than ${longestName} letters`);
+    else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
       fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault3("must be a map");
     else {
@@ -24030,6 +24200,7 @@ var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_files();
+init_utf8();
 
 // ts-src/read/manifest/packed-manifest.ts
 var packedManifest = {
@@ -24062,9 +24233,9 @@ var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
   const { name: name6, line: line2, tag, ...more } = d;
-  const plain3 = plainName.test(name6);
-  const json2 = plain3 ? more : { ...more, name: name6 };
-  return `${tags.indexOf(tag)} ${line2} ${plain3 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const plain4 = plainName.test(name6);
+  const json2 = plain4 ? more : { ...more, name: name6 };
+  return `${tags.indexOf(tag)} ${line2} ${plain4 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -24203,6 +24374,7 @@ function parseEntries(entries2, file3) {
 
 // ts-src/read/rosdistro.ts
 init_diagnostics();
+init_names();
 init_source_entry();
 init_yaml();
 var rosVersions = /* @__PURE__ */ new Map([
@@ -24253,9 +24425,15 @@ function parseIndex(text8, file3, distribution3) {
     rosVersion: rosVersions.get(entry.distribution_type),
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
   };
-  if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
+  if (typeof entry.distribution_cache === "string")
+    result2.cache = {
+      url: entry.distribution_cache,
+      line: locator.line(["distributions", distribution3, "distribution_cache"])
+    };
   return good(result2);
 }
+var isRepositoryName = (name6) => name6.length <= longestName && /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name6);
+var shortened = (name6) => name6.length > 60 ? `${name6.slice(0, 60)}\u2026` : name6;
 function parseDistributionFile(text8, file3, value2) {
   const parsed2 = value2 === void 0 ? parseYaml(text8, file3) : good(value2);
   if (!parsed2.ok) return parsed2;
@@ -24280,11 +24458,11 @@ function parseDistributionFile(text8, file3, value2) {
   for (const [name6, raw] of Object.entries(repositoryMap ?? {})) {
     const path2 = ["repositories", name6];
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name6)) {
+    if (!isRepositoryName(name6)) {
       fault3(
-        `the repository name ${JSON.stringify(name6)} is not allowed`,
+        `the repository name ${JSON.stringify(shortened(name6))} is not allowed`,
         path2,
-        'letters, digits, ".", "_", "+" and "-"'
+        `letters, digits, ".", "_", "+" and "-", at most ${longestName}`
       );
       continue;
     }
@@ -24325,19 +24503,21 @@ function parseDistributionFile(text8, file3, value2) {
 }
 
 // ts-src/read/rosdistro-cache.ts
-async function readCache(workspace, settings3, url2) {
+async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
   let file3 = settings3.cache && (0, import_node_path21.join)(workspace.root, settings3.cache);
-  if (!file3 && url2) {
+  if (!file3 && named7) {
+    const { url: url2, line: line2 } = named7;
+    const at2 = { file: workspace.distro.index ?? workspace.file, line: line2 };
     if (/^https?:\/\//.test(url2)) {
       const fetched = await refreshed(url2, (0, import_node_path21.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
-      if (!fetched.ok) return fetched;
-      diagnostics.push(...fetched.diagnostics);
+      const placed = fetched.diagnostics.map((d) => ({ ...d, ...at2 }));
+      if (!fetched.ok) return { ok: false, diagnostics: placed };
+      diagnostics.push(...placed);
       file3 = fetched.value;
     } else {
       const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
-      if (path2.startsWith("../"))
-        return bad(error("file-outside", `${url2} is outside the distro repository`, { file: workspace.distro.index }));
+      if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at2));
       file3 = (0, import_node_path21.join)(workspace.root, path2);
     }
   }
@@ -24366,7 +24546,14 @@ async function refreshed(url2, file3) {
     return good(file3);
   }
   (0, import_node_fs19.rmSync)(temporary2, { force: true });
-  if (!(0, import_node_fs19.existsSync)(file3)) return got;
+  if (!(0, import_node_fs19.existsSync)(file3))
+    return bad(
+      ...got.diagnostics.map(
+        (d) => error("cache-unreachable", `the distribution's cache: ${d.message}`, {
+          hint: "is the address right, and does this machine reach it? A copy in the distro repository does too (`cache: FILE` in distro.yaml); without `distribution_cache` each release repository is asked"
+        })
+      )
+    );
   return good(file3, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
       hint: "it may lack what was released since"
@@ -24387,7 +24574,7 @@ function parse2(workspace, file3, shown5, bytes) {
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before = Array.isArray(rest2) ? rest2 : void 0;
-  const read3 = (before && partly(before, pieces, known3, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
+  const read3 = (before && partly(before, pieces, known3, shown5)) ?? wholly(utf8Text(bytes), shown5);
   if (!read3.ok) return read3;
   const { repositories, texts } = read3.value;
   if (!before && pieces && !read3.diagnostics.length) memory2.put(pieces.rest, () => repositories);
@@ -24414,7 +24601,7 @@ var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_z
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries2 = parseEntries(
-    [...pieces.entries].filter(([name6]) => !known3.has(name6)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
+    [...pieces.entries].filter(([name6]) => !known3.has(name6)).map(([, entry]) => utf8Text(Buffer.from(entry, "latin1"))),
     shown5
   );
   return entries2.ok ? good({ repositories, texts: entries2.value }) : void 0;
@@ -24717,6 +24904,46 @@ async function pinCommits(distributions, reporter2) {
   return diagnostics;
 }
 
+// ts-src/read/uncommitted.ts
+var import_node_url = require("node:url");
+var import_node_path24 = require("node:path");
+init_files();
+init_diagnostics();
+init_urls();
+async function warnOfUncommitted(name6, found2, state) {
+  if (!isLocalUrl(found2.url)) return [];
+  const folder2 = localPath2(found2.url);
+  const changed2 = folder2 === void 0 ? [] : await uncommittedIn(folder2, found2.commit, state);
+  const ours = changed2.filter(
+    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path24.join)(folder2 ?? "", path2, "package.xml"))
+  );
+  if (folder2 === void 0 || !ours.length) return [];
+  const shown5 = `${ours.slice(0, 3).join(", ")}${ours.length > 3 ? ` and ${ours.length - 3} more` : ""}`;
+  return [
+    warning("source-uncommitted", `'${name6}': changes in ${folder2} are not committed, and are not built: ${shown5}`, {
+      hint: `commit them, or build what lies there: --override ${name6}=${folder2}`
+    })
+  ];
+}
+async function uncommittedIn(folder2, commit2, state) {
+  if (!exists((0, import_node_path24.join)(folder2, ".git"))) return [];
+  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path24.dirname)(folder2) } };
+  const head = await git(["rev-parse", "HEAD"], options5);
+  if (head.code !== 0 || head.stdout.trim() !== commit2) return [];
+  const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
+  if (status.code !== 0) return [];
+  const own3 = (0, import_node_path24.relative)(folder2, state);
+  return status.stdout.split("\0").map((entry) => entry.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
+}
+function localPath2(url2) {
+  if (!/^file:/i.test(url2)) return url2;
+  try {
+    return (0, import_node_url.fileURLToPath)(url2);
+  } catch {
+    return void 0;
+  }
+}
+
 // ts-src/read/distribution.ts
 var PackageCollection = class {
   packages = /* @__PURE__ */ new Map();
@@ -24789,7 +25016,7 @@ var PackageCollection = class {
     const read3 = readFolder(workspace.root, folder2);
     this.diagnostics.push(...read3.diagnostics.map((d) => ({ file: workspace.file, ...d })));
     if (!read3.ok) return;
-    const url2 = (0, import_node_path24.join)(workspace.root, folder2);
+    const url2 = (0, import_node_path25.join)(workspace.root, folder2);
     for (const p of read3.value)
       this.add(
         {
@@ -24834,7 +25061,9 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
       reporter: reporter2
     });
     const at2 = (d) => ({ file: repository2.file, line: repository2.line, ...d });
-    return { repository: repository2, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
+    if (!found2.ok) return { repository: repository2, found: { ...found2, diagnostics: found2.diagnostics.map(at2) } };
+    const unseen = lock2 ? [] : await warnOfUncommitted(repository2.name, found2.value, workspace.state);
+    return { repository: repository2, found: { ...found2, diagnostics: [...found2.diagnostics, ...unseen.map(at2)] } };
   });
   for (const { repository: repository2, found: found2 } of read3) {
     diagnostics.push(...found2.diagnostics);
@@ -24908,7 +25137,7 @@ function neededNames(distributions) {
 
 // ts-src/read/rosdep-files.ts
 var import_node_fs21 = require("node:fs");
-var import_node_path25 = require("node:path");
+var import_node_path26 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -25058,15 +25287,15 @@ function isPlain(value2) {
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 function lineOfKey(text8, key) {
-  const plain3 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain3 >= 0 ? plain3 + 1 : new Locator(text8).line([key]);
+  const plain4 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain4 >= 0 ? plain4 + 1 : new Locator(text8).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text8 = readIf((0, import_node_path25.join)(workspace.root, file3));
+    const text8 = readIf((0, import_node_path26.join)(workspace.root, file3));
     if (text8 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file3}, which is not there`, { file: workspace.file }));
     return text8 === void 0 ? [] : [{ file: file3, text: text8 }];
@@ -25081,7 +25310,7 @@ function readRosdep(workspace, wanted) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path26 = require("node:path");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file3, given) {
@@ -25093,8 +25322,8 @@ async function readWorkspace(file3, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path26.dirname)(file3);
-  const state = given ?? (0, import_node_path26.join)(root, ".slipway");
+  const root = (0, import_node_path27.dirname)(file3);
+  const state = given ?? (0, import_node_path27.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
   let distro = memory2.get(text8);
   if (!distro) {
@@ -25109,7 +25338,7 @@ async function readWorkspace(file3, given) {
 
 // ts-src/read/underlay.ts
 var import_node_fs22 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_path28 = require("node:path");
 var import_node_zlib5 = require("node:zlib");
 var import_node_fs23 = require("node:fs");
 init_diagnostics();
@@ -25141,13 +25370,13 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder2 = (0, import_node_path27.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  const folder2 = (0, import_node_path28.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs22.mkdirSync)(folder2, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path27.join)(folder2, "InRelease"));
+  const inRelease = temporaryBeside((0, import_node_path28.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path27.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path28.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
@@ -25201,7 +25430,7 @@ async function readIndex2(base, release2, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept3 = (0, import_node_path27.join)(folder2, digest4);
+    const kept3 = (0, import_node_path28.join)(folder2, digest4);
     const text8 = readIf(kept3);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept3);
@@ -25245,16 +25474,16 @@ async function readLock2(file3, state) {
 }
 var reporter = {
   reading(name6) {
-    if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name6))}\r`);
+    if (process.stderr.isTTY && !isQuiet()) writeControl(`\r\x1B[Kreading ${printable(redacted(name6))}\r`);
   },
-  waiting: (text8) => writeMessage(`${text8}
+  waiting: (text8) => writeNote(`${text8}
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path28.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path29.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path28.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path28.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path29.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path29.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -25287,7 +25516,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
-  if (process.stderr.isTTY) writeControl("\r\x1B[K");
+  if (process.stderr.isTTY && !isQuiet()) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
   const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
@@ -25324,7 +25553,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path28.join)(workspace.root, file3), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path29.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before, after) {
   await pinFolders(before);
   await pinFolders(after);
@@ -25342,7 +25571,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path28.join)(workspace.urlBase, (0, import_node_path28.relative)(workspace.root, folder2))
+        url: (0, import_node_path29.join)(workspace.urlBase, (0, import_node_path29.relative)(workspace.root, folder2))
       }
     );
   }
@@ -25351,15 +25580,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path28.join)(
+  const file3 = (0, import_node_path29.join)(
     folder2.value.folder,
-    (0, import_node_path28.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path28.relative)(workspace.root, (0, import_node_path28.resolve)(workspace.file))
+    (0, import_node_path29.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path29.relative)(workspace.root, (0, import_node_path29.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path28.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path29.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -25392,6 +25621,10 @@ function changedIn(changes) {
 var abi = defineCommand({
   summary: "compare what two builds of a package show to others",
   usage: "abi OLD NEW",
+  examples: [
+    "slipway abi old/libdrive_1.0.0_amd64.deb out/apt/pool/main/l/libdrive_1.1.0_amd64.deb",
+    "slipway abi 3fa91c77 9bd2e410 --json"
+  ],
   details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
 file: headers, messages, CMake files, and of shared libraries the symbols. Where both have debug symbols and abidiff is installed
 (apt-get install abigail-tools), what it says of each library comes after. The exit code is 1 where dependents must be rebuilt.`,
@@ -25401,7 +25634,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs24.mkdtempSync)((0, import_node_path29.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs24.mkdtempSync)((0, import_node_path30.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -25436,7 +25669,7 @@ async function filesOf(store2, build4) {
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name6) => `${at2 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path29.resolve)(build4), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path29.resolve)(symbols)] : []]);
+    return good([(0, import_node_path30.resolve)(build4), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path30.resolve)(symbols)] : []]);
   }
   const record3 = /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!record3)
@@ -25456,7 +25689,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path30 = require("node:path");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -25933,9 +26166,9 @@ var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'"
 function jobNames(names4) {
   const used = /* @__PURE__ */ new Set();
   return names4.map((name6) => {
-    const plain3 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
-    let free = plain3;
-    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain3}-${i}`;
+    const plain4 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+    let free = plain4;
+    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain4}-${i}`;
     used.add(free.toLowerCase());
     return free;
   });
@@ -26035,6 +26268,7 @@ ${script}
 var jobs = defineCommand({
   summary: "write the Jenkins jobs of the whole farm, from the distro repository alone",
   usage: "jobs --distro-url URL[#BRANCH]",
+  examples: ["slipway jobs --distro-url https://git.example.org/distro.git#main --output jobs.groovy"],
   details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
 repository (on GitHub), one for the agents' image with --farm-url, and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
 credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
@@ -26114,7 +26348,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path30.resolve)(values.output), made2);
+      writeWhole((0, import_node_path31.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -26125,7 +26359,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 
 // ts-src/cli/build.ts
 var import_node_fs68 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -26139,7 +26373,7 @@ function taskTitle(t, name6) {
   if (t.kind === "build") return name6;
   return t.kind === "test" ? `tests of ${name6}` : `documentation of ${name6}`;
 }
-var words4 = {
+var words5 = {
   failed: "failed",
   stopped: "stopped",
   blocked: "blocked",
@@ -26162,7 +26396,7 @@ function renderSummary(results, tails, milliseconds) {
   const stopped = results.filter((r) => r.state === "stopped");
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words4[s]}`);
+  const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words5[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
   const tests = results.filter((t) => t.kind === "test").length;
   const docs2 = results.length - builds - tests;
@@ -26203,7 +26437,7 @@ function renderForetold(results) {
   const lines = results.flatMap((t) => {
     if (t.state === "waiting" && t.key !== void 0) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
     if (t.state !== "failed" && t.state !== "blocked") return [];
-    return [`${words4[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`];
+    return [`${words5[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`];
   });
   return lines.map((l) => `${l}
 `).join("");
@@ -26211,13 +26445,13 @@ function renderForetold(results) {
 function renderEvent(t, done, total) {
   const took = t.started !== void 0 && t.finished !== void 0 ? ` in ${duration2(t.finished - t.started)}` : "";
   const reason = t.state === "built" || t.state === "cached" || t.state === "passed" && !t.reason.startsWith("flaky") ? "" : `: ${t.reason.split("\n")[0]}`;
-  return `[${String(done).padStart(String(total).length)}/${total}] ${words4[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
+  return `[${String(done).padStart(String(total).length)}/${total}] ${words5[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
 `;
 }
 
 // ts-src/sandbox/doctor.ts
 var import_node_fs28 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_path34 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -26226,7 +26460,7 @@ init_process();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs25 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_path32 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -26234,18 +26468,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path31.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path32.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
     names4 = (0, import_node_fs25.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path31.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path32.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path32.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path31.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path32.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -26270,14 +26504,14 @@ function parseDeb822(text8) {
       if (m) fields.set(last = m[1].toLowerCase(), m[2]);
       else if (/^\s/.test(line2) && last) fields.set(last, `${fields.get(last)} ${line2.trim()}`);
     }
-    const words5 = (name6) => (fields.get(name6) ?? "").split(/\s+/).filter(Boolean);
-    if (!words5("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
-    const signedBy = words5("signed-by")[0];
-    return words5("uris").flatMap(
-      (uri) => words5("suites").map((suite2) => ({
+    const words6 = (name6) => (fields.get(name6) ?? "").split(/\s+/).filter(Boolean);
+    if (!words6("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
+    const signedBy = words6("signed-by")[0];
+    return words6("uris").flatMap(
+      (uri) => words6("suites").map((suite2) => ({
         uri,
         suite: suite2,
-        components: words5("components"),
+        components: words6("components"),
         ...signedBy?.startsWith("/") ? { signedBy } : {}
       }))
     );
@@ -26291,7 +26525,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const { mirror } = platform3;
   if (mirror) {
     const usual = mirror.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror.key ? (0, import_node_path31.join)(distroRoot, mirror.key) : usual;
+    const signedBy = mirror.key ? (0, import_node_path32.join)(distroRoot, mirror.key) : usual;
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform3.release]).map(
@@ -26311,7 +26545,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : trust2;
+  const signed = u.key ? `[signed-by=${(0, import_node_path32.join)(distroRoot, u.key)}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -26360,7 +26594,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, op
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
 var import_node_fs26 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_path33 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -26368,24 +26602,24 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs26.readFileSync)((0, import_node_path32.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs26.readFileSync)((0, import_node_path33.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs26.writeFileSync)((0, import_node_path33.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs26.existsSync)((0, import_node_path32.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs26.existsSync)((0, import_node_path33.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
   const line2 = (0, import_node_fs26.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path32.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs26.existsSync)((0, import_node_path32.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path32.join)(mountRoot, controller);
+  const own3 = (0, import_node_path33.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs26.existsSync)((0, import_node_path33.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path33.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path32.join)(hierarchy.root, name4());
+  const group = (0, import_node_path33.join)(hierarchy.root, name4());
   try {
     (0, import_node_fs26.mkdirSync)(group);
     (0, import_node_fs26.rmdirSync)(group);
@@ -26399,7 +26633,7 @@ function sweep({ root }) {
   try {
     for (const entry of (0, import_node_fs26.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs26.existsSync)(`/proc/${pid}`)) remove((0, import_node_path32.join)(root, entry));
+      if (pid && !(0, import_node_fs26.existsSync)(`/proc/${pid}`)) remove((0, import_node_path33.join)(root, entry));
     }
   } catch {
   }
@@ -26417,10 +26651,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path32.join)(hierarchy.root, own3);
+      const folder2 = (0, import_node_path33.join)(hierarchy.root, own3);
       (0, import_node_fs26.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path33.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -26437,14 +26671,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path32.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  (0, import_node_fs26.writeFileSync)((0, import_node_path33.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path33.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs26.existsSync)(swap)) (0, import_node_fs26.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path32.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path33.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -26529,16 +26763,16 @@ var always = [
   { command: "mount", package: "mount", why: "makes hermetic roots" },
   { command: "ip", package: "iproute2", why: "gives tests a loopback network" }
 ];
-var toolsFor = (driver, plain3) => [
+var toolsFor = (driver, plain4) => [
   ...always,
   ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
-  ...plain3 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
+  ...plain4 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
 ];
 var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path33.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path34.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -26548,10 +26782,16 @@ async function clientPackage() {
   return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy2.stdout)).join(" ");
 }
 var roomNeeded = 10 * 2 ** 30;
+var roomFindings = (at2, room) => room >= roomNeeded ? [] : [
+  {
+    what: `${at2} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
+    fix: "slipway clean, or --state on another disk"
+  }
+];
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at2 = state;
-  while (!(0, import_node_fs28.existsSync)(at2) && (0, import_node_path33.dirname)(at2) !== at2) at2 = (0, import_node_path33.dirname)(at2);
+  while (!(0, import_node_fs28.existsSync)(at2) && (0, import_node_path34.dirname)(at2) !== at2) at2 = (0, import_node_path34.dirname)(at2);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -26564,19 +26804,29 @@ function describeMachine(state) {
     const { bavail, bsize } = (0, import_node_fs28.statfsSync)(at2);
     const room = bavail * bsize;
     lines.push(`room in ${at2}: ${sizeText(room)}`);
-    if (room < roomNeeded)
-      findings.push({
-        what: `${at2} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
-        fix: "slipway clean, or --state on another disk"
-      });
+    findings.push(...roomFindings(at2, room));
   } catch {
   }
   return { lines, findings };
 }
+async function namespaceFindings(setting, refused4) {
+  const findings = [];
+  if (setting("apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refused4() !== void 0)
+    findings.push({
+      what: "AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)",
+      fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`
+    });
+  if (setting("unprivileged_userns_clone")?.trim() === "0")
+    findings.push({
+      what: "plain users may not make user namespaces",
+      fix: "echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system"
+    });
+  return findings;
+}
 async function examine(driver, systems) {
   const findings = [];
-  const plain3 = process.getuid() !== 0;
-  for (const t of toolsFor(driver, plain3))
+  const plain4 = process.getuid() !== 0;
+  for (const t of toolsFor(driver, plain4))
     if (!inPath(t.command))
       findings.push({
         what: `${t.command} (${t.why}) is not installed`,
@@ -26587,7 +26837,7 @@ async function examine(driver, systems) {
     if (!(0, import_node_fs28.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
-  if (plain3 && driver === "unshare") {
+  if (plain4 && driver === "unshare") {
     const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
     const users2 = readIf("/etc/passwd") ?? "";
     const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
@@ -26600,30 +26850,21 @@ async function examine(driver, systems) {
         fix: `${taken3 ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
       });
     }
-    if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refusedNamespaces() !== void 0)
-      findings.push({
-        what: "AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)",
-        fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`
-      });
-    if (readIf("/proc/sys/kernel/unprivileged_userns_clone")?.trim() === "0")
-      findings.push({
-        what: "plain users may not make user namespaces",
-        fix: "echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system"
-      });
+    findings.push(...await namespaceFindings((name6) => readIf(`/proc/sys/kernel/${name6}`), refusedNamespaces));
   }
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
       what: "the docker daemon does not answer",
-      fix: `${plain3 ? "sudo " : ""}systemctl start docker${plain3 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
+      fix: `${plain4 ? "sudo " : ""}systemctl start docker${plain4 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused4 = !findings.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused4 = !findings.length && plain4 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     findings.push({
       what: `plain users can't make user namespaces here: ${refused4}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
-    const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const user2 = plain4 ? ["--user", "--map-auto", "--map-root-user"] : [];
     const tried2 = await run("unshare", [
       ...user2,
       "--mount",
@@ -26636,7 +26877,7 @@ async function examine(driver, systems) {
       "-c",
       "d=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r",
       "sh",
-      plain3 ? ",userxattr" : ""
+      plain4 ? ",userxattr" : ""
     ]);
     if (tried2.code !== 0)
       findings.push({
@@ -26651,12 +26892,12 @@ async function refusedNamespaces() {
   return tried2.code === 0 ? void 0 : tried2.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried2.code}`;
 }
 async function missingTools(driver, plan2) {
-  const plain3 = process.getuid() !== 0;
-  const lacking = toolsFor(driver, plain3).filter((t) => !inPath(t.command));
+  const plain4 = process.getuid() !== 0;
+  const lacking = toolsFor(driver, plain4).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names4 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused4 = !names4.length && plain3 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused4 = !names4.length && plain4 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused4}`, {
@@ -26665,7 +26906,7 @@ async function missingTools(driver, plan2) {
     ];
   return names4.length ? [
     error("tool-missing", `this machine lacks ${names4.join(", ")}`, {
-      hint: `${plain3 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
+      hint: `${plain4 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -26673,30 +26914,30 @@ async function missingTools(driver, plan2) {
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs29 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 init_process();
 var session;
 var locks = [];
-var useLock = (state) => (0, import_node_path34.join)(state, "use.lock");
+var useLock = (state) => (0, import_node_path35.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = (0, import_node_path34.join)(state, "work");
+  const all = (0, import_node_path35.join)(state, "work");
   (0, import_node_fs29.mkdirSync)(all, { recursive: true });
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
   for (const name7 of (0, import_node_fs29.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path34.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path35.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path34.join)(all, name7));
-    (0, import_node_fs29.rmSync)((0, import_node_path34.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path35.join)(all, name7));
+    (0, import_node_fs29.rmSync)((0, import_node_path35.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path34.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path34.join)(all, name6);
+  locks.push(await holdMutex((0, import_node_path35.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path35.join)(all, name6);
   (0, import_node_fs29.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder2 = (0, import_node_path34.join)(session ?? (0, import_node_path34.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  const folder2 = (0, import_node_path35.join)(session ?? (0, import_node_path35.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
   (0, import_node_fs29.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
@@ -26715,7 +26956,7 @@ async function closeScratch(driver) {
 
 // ts-src/publish/channel.ts
 var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -26865,8 +27106,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 var import_node_crypto7 = require("node:crypto");
 function poolPath(stanza, file3) {
   const source2 = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
-  const plain3 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
-  return `pool/main/${plain3.startsWith("lib") ? plain3.slice(0, 4) : plain3[0]}/${plain3}/${file3}`;
+  const plain4 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
+  return `pool/main/${plain4.startsWith("lib") ? plain4.slice(0, 4) : plain4[0]}/${plain4}/${file3}`;
 }
 function packageEntry(stanza, file3) {
   const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
@@ -26988,17 +27229,17 @@ async function readPacked(store2, packed3) {
   }
   return packed3?.length && found2.length === packed3.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain3, packed: packed3, contents: contents3 }) {
+function filesOf2({ key, plain: plain4, packed: packed3, contents: contents3 }) {
   const architecture3 = key.slice(key.lastIndexOf("/") + 1);
   const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
   const names4 = `main/Contents-${architecture3}`;
   return [
-    ...[plain3, ...packed3].map((held) => at2(`main/binary-${architecture3}/${held.file.name}`, held)),
+    ...[plain4, ...packed3].map((held) => at2(`main/binary-${architecture3}/${held.file.name}`, held)),
     ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
   ];
 }
-var objectsOf = ({ plain: plain3, packed: packed3, contents: contents3 }) => [
-  plain3,
+var objectsOf = ({ plain: plain4, packed: packed3, contents: contents3 }) => [
+  plain4,
   ...packed3,
   ...contents3 ? [contents3.packed] : []
 ];
@@ -27063,8 +27304,8 @@ var width2 = 4;
 async function readContentsIndex(store2, file3) {
   const data = await store2.readData(file3);
   if (!data) return void 0;
-  const plain3 = await gunzipped(data, { maxOutputLength: 1 << 30 });
-  return { plain: heldData("Contents", plain3), packed: { file: file3, data } };
+  const plain4 = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData("Contents", plain4), packed: { file: file3, data } };
 }
 async function makeContents(store2, suites, former, entries2) {
   const all = {};
@@ -27082,8 +27323,8 @@ async function makeContents(store2, suites, former, entries2) {
       name: nameOf(file3),
       paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
     }));
-    const plain3 = heldData("Contents", Buffer.from(renderContents(places)));
-    all[key] = { plain: plain3, packed: heldData("Contents.gz", await gzipped2(plain3.data, { level: 6 })) };
+    const plain4 = heldData("Contents", Buffer.from(renderContents(places)));
+    all[key] = { plain: plain4, packed: heldData("Contents.gz", await gzipped2(plain4.data, { level: 6 })) };
   }
   return all;
 }
@@ -27118,10 +27359,10 @@ async function makeIndices(store2, suites, former, withContents) {
   const packed3 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
-    const plain3 = heldData("Packages", Buffer.from(renderPackages(entries2)));
-    const forms2 = readPacked(store2, packed3.get(plain3.file.sha256)).then((found2) => found2 ?? packIndex(plain3.data));
+    const plain4 = heldData("Packages", Buffer.from(renderPackages(entries2)));
+    const forms2 = readPacked(store2, packed3.get(plain4.file.sha256)).then((found2) => found2 ?? packIndex(plain4.data));
     forms2.catch(() => void 0);
-    return { key, plain: plain3, entries: entries2, forms: forms2 };
+    return { key, plain: plain4, entries: entries2, forms: forms2 };
   });
   const contents3 = withContents ? await makeContents(store2, suites, former, known3) : {};
   return good({
@@ -27159,9 +27400,9 @@ async function indicesOf(store2, state) {
       return [];
     }
     const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read3.data);
-    const listed2 = state.contents?.[key];
-    const contents3 = listed2 && await readContentsIndex(store2, listed2);
-    if (listed2 && !contents3) lost3.push(key);
+    const listed3 = state.contents?.[key];
+    const contents3 = listed3 && await readContentsIndex(store2, listed3);
+    if (listed3 && !contents3) lost3.push(key);
     return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
   });
   if (!lost3.length) return good(found2.flat());
@@ -27185,7 +27426,7 @@ async function indicesOf(store2, state) {
 // ts-src/publish/keyring.ts
 var import_node_fs30 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path35 = require("node:path");
+var import_node_path36 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -27245,9 +27486,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs30.mkdtempSync)((0, import_node_path36.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path35.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path36.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -27552,7 +27793,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 }
 async function switchSuites(endpoint, staged) {
   const changed2 = staged.filter((s) => s.release);
-  const plain3 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+  const plain4 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...writtenOf({ files }).map((f) => ({
       name: `dists/${name6}/${f.path}`,
       data: f.data,
@@ -27564,7 +27805,7 @@ async function switchSuites(endpoint, staged) {
     ] : []
   ]);
   const wanted = await parallel(
-    plain3,
+    plain4,
     endpoint.width,
     async (file3) => (
       // What is there of a suite that stays as it is is looked at first.
@@ -27677,8 +27918,8 @@ async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet,
   const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
   let claimed = channel2;
   const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
-  const listed2 = channel2.file.states[0]?.id === id && served;
-  if (!listed2 || changed2 && !channel2.file.switching) {
+  const listed3 = channel2.file.states[0]?.id === id && served;
+  if (!listed3 || changed2 && !channel2.file.switching) {
     const claim2 = await claimHead(store2, channel2, id, state, endpoints);
     if (!claim2) return moved(channel2.name);
     claimed = claim2;
@@ -27750,13 +27991,13 @@ async function knownPool(channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs32 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs31 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_path37 = require("node:path");
 init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
@@ -27787,8 +28028,8 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path36.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path36.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path37.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path37.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
@@ -27807,23 +28048,23 @@ function samplesOf(state, before) {
   });
 }
 async function checkServed(endpoint, state, before, publicKey) {
-  const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path38.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs32.mkdirSync)((0, import_node_path37.join)(root, folder2), { recursive: true });
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "status"), "");
+      (0, import_node_fs32.mkdirSync)((0, import_node_path38.join)(root, folder2), { recursive: true });
+    (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(root, "status"), "");
     (0, import_node_fs32.writeFileSync)(
-      (0, import_node_path37.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path38.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures: architectures2, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path37.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path37.join)(root, "apt.conf") }
+      cwd: (0, import_node_path38.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path38.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -27895,7 +28136,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 
 // ts-src/publish/environment.ts
 var import_node_fs33 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib10 = require("node:zlib");
@@ -28089,8 +28330,23 @@ if [ -s "$out/elf" ]; then
   done
   mkdir -p "$tree/DEBIAN"
   if [ -s /build/loaded ]; then
-    tr '\\n' '\\0' < /build/loaded |
-      xargs -0 dpkg-shlibdeps -O --ignore-missing-info $libraries > "$out/shlibdeps"
+    # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
+    # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
+    shlibdeps() { tr '\\n' '\\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
+    status=0
+    shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
+    cat /build/shlibdeps.log >&2
+    sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\\1 \\2/p' /build/shlibdeps.log | sort -u > /build/unfound
+    elsewhere=
+    while read -r library file; do
+      found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
+      if [ -z "$found" ]; then
+        echo "slipway: error: \${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
+        exit 1
+      fi
+      elsewhere="$elsewhere -l\${found%/*}"
+    done < /build/unfound
+    if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
     needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
       sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
     own=
@@ -28137,10 +28393,10 @@ var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">
 
 // ts-src/render/description.ts
 var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
-var plain = (xml) => unescapeXml(xml.replace(/<[^>]*>/g, " ")).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
+var plain2 = (xml) => unescapeXml(xml.replace(/<[^>]*>/g, " ")).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
 var longestSummary = 78;
 function describePackage(xml, name6, origin) {
-  const text8 = plain(xml);
+  const text8 = plain2(xml);
   const sentence = oneLine(text8).split(/(?<=[.!?])\s/)[0] ?? "";
   const short4 = withoutArticle(sentence.replace(/\.$/, ""));
   const whole3 = short4.length <= longestSummary;
@@ -28152,16 +28408,16 @@ ${origin}`)] };
 }
 var withoutArticle = (text8) => text8.replace(/^(?:an?|the)\s+(?=\S)/i, "");
 function afterWords(text8, count3) {
-  const words5 = new RegExp(`^\\s*(?:\\S+\\s*){${count3}}`).exec(text8)?.[0] ?? text8;
-  return text8.slice(words5.length);
+  const words6 = new RegExp(`^\\s*(?:\\S+\\s*){${count3}}`).exec(text8)?.[0] ?? text8;
+  return text8.slice(words6.length);
 }
 function paragraphs(text8) {
   const lines = [];
   for (const paragraph of text8.split(/\n\s*\n/)) {
-    const words5 = oneLine(paragraph);
-    if (!words5) continue;
+    const words6 = oneLine(paragraph);
+    if (!words6) continue;
     if (lines.length) lines.push(".");
-    lines.push(...wrapped(words5, 76));
+    lines.push(...wrapped(words6, 76));
   }
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
@@ -28435,7 +28691,7 @@ async function environmentOf(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf(input);
-  const file3 = (0, import_node_path38.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  const file3 = (0, import_node_path39.join)(scratch, debFile(input.name, version3, input.target.architecture));
   (0, import_node_fs33.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
@@ -28504,13 +28760,13 @@ async function writePackage(file3, input, version3) {
 // ts-src/publish/key-health.ts
 var import_node_fs37 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
 var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -28518,7 +28774,7 @@ init_process();
 // ts-src/publish/signatures.ts
 var import_node_fs34 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -28548,25 +28804,25 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs34.mkdtempSync)((0, import_node_path39.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs34.mkdtempSync)((0, import_node_path40.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder2, "signature"), signature);
-    (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(folder2, "text"), text8);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path40.join)(folder2, "signature"), signature);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path40.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
       input === void 0 ? {} : { input }
     );
     await gpg2(["--import"], publicKey);
-    const listed2 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path39.join)(folder2, "signature")] : [];
+    const listed3 = await gpg2(["--with-colons", "--list-keys"]);
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path40.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path39.join)(folder2, "signature"), (0, import_node_path39.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path40.join)(folder2, "signature"), (0, import_node_path40.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
-    const signers = checkSigners(wanted, valid, primaryKeys(listed2.stdout));
+    const signers = checkSigners(wanted, valid, primaryKeys(listed3.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
@@ -28578,7 +28834,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -28613,7 +28869,7 @@ async function watchedRoom() {
   const folder2 = (0, import_node_fs35.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path40.join)(folder2, "g");
+  const home = (0, import_node_path41.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -28714,9 +28970,9 @@ async function bringMadeKey(room, key) {
   if (exists(`${key.home}/pubring.kbx`)) {
     const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
     if (brought.code !== 0) return failed("bring its keys", brought);
-    const listed2 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
-    if (listed2.code !== 0) return failed("list its keys", listed2);
-    if (fingerprintsIn(listed2.stdout).length) return good(void 0);
+    const listed3 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
+    if (listed3.code !== 0) return failed("list its keys", listed3);
+    if (fingerprintsIn(listed3.stdout).length) return good(void 0);
   }
   const made2 = await gpg(room, [
     "--passphrase",
@@ -28736,10 +28992,10 @@ async function bringMadeKey(room, key) {
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
 async function signerOf(at2, keys) {
-  const listed2 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
-  const fingerprints = [...new Set(fingerprintsIn(listed2.stdout))];
-  if (listed2.code === 127) return failed("list its keys", listed2);
-  const all = [...primaryKeys(listed2.stdout).keys()];
+  const listed3 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed3.stdout))];
+  if (listed3.code === 127) return failed("list its keys", listed3);
+  const all = [...primaryKeys(listed3.stdout).keys()];
   const unknown2 = keys.filter(
     (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
   );
@@ -28751,7 +29007,7 @@ async function signerOf(at2, keys) {
     );
   const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
-  const primaries = primaryKeys(listed2.stdout);
+  const primaries = primaryKeys(listed3.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
   let last = Promise.resolve();
   const inTurn = (work2) => {
@@ -28804,9 +29060,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path41.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path42.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path41.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path42.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env) {
@@ -28823,7 +29079,7 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs37.mkdtempSync)((0, import_node_path42.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs37.mkdtempSync)((0, import_node_path43.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
@@ -29139,7 +29395,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path43.join)(input.state, "incoming");
+  const scratch = (0, import_node_path44.join)(input.state, "incoming");
   (0, import_node_fs38.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
@@ -29225,7 +29481,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path43.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path44.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -29263,7 +29519,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -29280,7 +29536,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path44.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path45.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -29294,7 +29550,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs39.mkdirSync)((0, import_node_path44.dirname)(path2), { recursive: true });
+    (0, import_node_fs39.mkdirSync)((0, import_node_path45.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs39.linkSync)(file3.path, path2);
       return "written";
@@ -29372,7 +29628,7 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs39.mkdirSync)((0, import_node_path44.dirname)(path2), { recursive: true });
+    (0, import_node_fs39.mkdirSync)((0, import_node_path45.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
       (0, import_node_fs39.linkSync)(this.path(like), temporary2);
@@ -29401,7 +29657,7 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path44.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path44.dirname)(at2)) {
+    for (let at2 = (0, import_node_path45.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path45.dirname)(at2)) {
       try {
         (0, import_node_fs39.rmdirSync)(this.path(at2));
       } catch {
@@ -29413,7 +29669,7 @@ var FolderEndpoint = class {
 
 // ts-src/cli/build-end.ts
 var import_node_fs59 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -29440,6 +29696,15 @@ function tellingPart(log, most7 = 25) {
 var short = (text8) => printable(text8.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
+  {
+    // By our own scripts, after the package's code has ended.
+    pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
+    say: (match) => ({
+      cause: short(match[1]),
+      hint: "the package that has it must be a <depend> or <exec_depend> in package.xml; a library that others load before this one must be installed with it"
+    })
+  },
+  { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]) }) },
   {
     pattern: network,
     say(match, log) {
@@ -29520,17 +29785,17 @@ var rules = [
   }
 ];
 function knownCause(log) {
-  const plain3 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  const plain4 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
   for (const { pattern, say } of rules) {
-    const match = pattern.exec(plain3);
-    if (match) return say(match, plain3);
+    const match = pattern.exec(plain4);
+    if (match) return say(match, plain4);
   }
   return void 0;
 }
 
 // ts-src/cli/outputs.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -29902,7 +30167,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -29914,7 +30179,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path45.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path45.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path46.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path46.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -29926,7 +30191,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path45.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path45.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path46.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path46.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -30032,13 +30297,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path46.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path47.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path46.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path47.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -30048,7 +30313,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path46.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path47.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -30086,13 +30351,13 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path46.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path47.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path46.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path47.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -30103,7 +30368,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path46.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path47.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30117,8 +30382,8 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path46.join)(output, name6), text8);
-  writeWhole((0, import_node_path46.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path47.join)(output, name6), text8);
+  writeWhole((0, import_node_path47.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
@@ -30229,11 +30494,11 @@ init_names();
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept3 = (0, import_node_path47.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept3 = (0, import_node_path48.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
@@ -30241,7 +30506,7 @@ function archiveNames(base) {
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path47.join)(base.lists, file3);
+    const path2 = (0, import_node_path48.join)(base.lists, file3);
     if ((0, import_node_fs41.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs41.readFileSync)(path2, "latin1"), names4);
   }
@@ -30258,20 +30523,20 @@ function addNames(list9, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path47.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path48.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path48.join)(state, "durations.json");
+    this.file = (0, import_node_path49.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -30294,7 +30559,7 @@ var History = class {
 
 // ts-src/engine/build/package-builder.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -30343,7 +30608,7 @@ function systemFileFault(target2, text8) {
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 init_files();
 init_process();
 var largestText = 4 << 20;
@@ -30353,7 +30618,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path49.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path50.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -30380,18 +30645,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path49.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path50.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -30442,9 +30707,9 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path49.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path50.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -30463,7 +30728,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path49.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path49.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path50.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path50.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -30473,7 +30738,7 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -30495,14 +30760,14 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -30513,19 +30778,19 @@ var otherConditions = [
 
 // ts-src/engine/build/source.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path51.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path52.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path51.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path52.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
@@ -30572,7 +30837,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source2, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path52.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path53.join)(distroRoot, patch)], {
       cwd: source2,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -30581,8 +30846,8 @@ async function applyPatches(distroRoot, patches, source2, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path52.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path52.join)(state, "git", "archives.git"), (0, import_node_path52.join)(state, "git", "folders.git")]) {
+  const own3 = (0, import_node_path53.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path53.join)(state, "git", "archives.git"), (0, import_node_path53.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -30595,14 +30860,14 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path53.dirname)(log), { recursive: true });
+  (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(log), { recursive: true });
   (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers2 = await graph2.layers.root(system, request.common);
   if (!layers2.ok) return failed2(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
-  const own3 = (0, import_node_path53.join)(work2, "own");
+  const own3 = (0, import_node_path54.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.layers.status(layers2.value),
@@ -30611,11 +30876,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path53.join)(work2, "build");
-  const source2 = (0, import_node_path53.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path54.join)(work2, "build");
+  const source2 = (0, import_node_path54.join)(build4, sourceFolder(p.name));
   const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path53.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path54.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed2(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -30626,7 +30891,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path53.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path54.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -30691,7 +30956,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 
 // ts-src/engine/docs/documentation.ts
 var import_node_fs49 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -31513,13 +31778,13 @@ var docRecipeDigest = () => sha256(
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/inspect/notices.ts
 var import_node_fs47 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 var mostFiles4 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -31532,7 +31797,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path54.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path55.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -31561,7 +31826,7 @@ function filesToRead(root) {
     const folder2 = folders2[at2] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs47.readdirSync)((0, import_node_path54.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs47.readdirSync)((0, import_node_path55.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -31792,11 +32057,11 @@ function writeReadable(folder2, files) {
   (0, import_node_fs48.mkdirSync)(folder2, { recursive: true });
   (0, import_node_fs48.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path55.join)(folder2, name6), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path55.join)(folder2, name6), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path56.join)(folder2, name6), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path56.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path55.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path56.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf2(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -31817,7 +32082,7 @@ var largestText2 = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path55.join)(source2, name6));
+      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path56.join)(source2, name6));
       if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source2)}/`)) continue;
       const stat2 = (0, import_node_fs48.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText2) return (0, import_node_fs48.readFileSync)(path2);
@@ -31915,9 +32180,9 @@ function splitComment(text8) {
   return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text8.trim(), ""];
 }
 function typeOfField(type) {
-  const plain3 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
-  if (plain3 === "Header") return { package: "std_msgs", name: "Header" };
-  const parts2 = plain3.split("/");
+  const plain4 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
+  if (plain4 === "Header") return { package: "std_msgs", name: "Header" };
+  const parts2 = plain4.split("/");
   const name6 = parts2.at(-1) ?? "";
   if (!/^[A-Z]/.test(name6)) return void 0;
   return parts2.length > 1 ? { package: parts2[0] ?? "", name: name6 } : { name: name6 };
@@ -31998,7 +32263,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path56 = require("node:path");
+var import_node_path57 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -32041,7 +32306,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path56.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path57.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
     if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
@@ -32330,9 +32595,9 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path57.join)(folder2, name6);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path57.dirname)(path2), { recursive: true });
-    (0, import_node_fs49.chmodSync)((0, import_node_path57.dirname)(path2), 493);
+    const path2 = (0, import_node_path58.join)(folder2, name6);
+    (0, import_node_fs49.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
+    (0, import_node_fs49.chmodSync)((0, import_node_path58.dirname)(path2), 493);
     (0, import_node_fs49.writeFileSync)(path2, data);
     (0, import_node_fs49.chmodSync)(path2, 420);
   }
@@ -32346,7 +32611,7 @@ async function recordOf2(options5, job, results, begun) {
   const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path57.join)(request.work, `${name6}.pages`);
+  const packed3 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
   (0, import_node_fs49.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
@@ -32405,13 +32670,13 @@ var FileOwners = class {
     return clash;
   }
   async readOthers(graph2, n) {
-    let listed2 = this.listed.get(graph2);
-    if (!listed2) this.listed.set(graph2, listed2 = /* @__PURE__ */ new Set());
+    let listed3 = this.listed.get(graph2);
+    if (!listed3) this.listed.set(graph2, listed3 = /* @__PURE__ */ new Set());
     const missing = graph2.records.flatMap((record3, i) => {
       const name6 = graph2.scope.packages[i]?.name;
-      return record3 && name6 !== void 0 && i !== n && !listed2.has(record3.key) ? [{ record: record3, name: name6 }] : [];
+      return record3 && name6 !== void 0 && i !== n && !listed3.has(record3.key) ? [{ record: record3, name: name6 }] : [];
     });
-    for (const { record: record3 } of missing) listed2.add(record3.key);
+    for (const { record: record3 } of missing) listed3.add(record3.key);
     await this.store.many(missing, async ({ record: record3, name: name6 }) => {
       const text8 = await this.store.readText(record3.files);
       const files = text8 === void 0 ? [] : JSON.parse(text8);
@@ -32426,10 +32691,10 @@ var FileOwners = class {
 
 // ts-src/engine/build/pack.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -32447,7 +32712,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path58.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path59.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -32470,7 +32735,7 @@ function runsPython(file3, isShell) {
 
 // ts-src/inspect/staged.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
@@ -32479,16 +32744,16 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path59.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path60.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
-        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path59.join)(root, path2));
+        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path60.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path59.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path60.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32552,10 +32817,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path60.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path61.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path60.join)(folder2, "out");
+  const out = (0, import_node_path61.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -32585,11 +32850,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf2(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path60.join)(request.work, "packages");
+  const target2 = (0, import_node_path61.join)(request.work, "packages");
   (0, import_node_fs51.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path60.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path61.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -32598,7 +32863,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path60.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path61.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -32623,7 +32888,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path60.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path61.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -32652,10 +32917,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -32669,7 +32934,7 @@ async function readResults(root, folder2) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path61.basename)(path2);
+      const name6 = (0, import_node_path62.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -32829,11 +33094,11 @@ function markFlaky(cases, earlier2) {
 }
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
-  const { file: file3, words: words5 } = rulesOf(p.buildType).tests;
+  const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
   const visit = (folder2, depth2) => (0, import_node_fs52.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path62.join)(folder2, e.name);
+    const path2 = (0, import_node_path63.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -32898,7 +33163,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path63.join)(request.work, "root-shell"),
+      work: (0, import_node_path64.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -32946,8 +33211,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder2 = (0, import_node_path63.join)(work2, "pack");
-      (0, import_node_fs53.mkdirSync)((0, import_node_path63.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path64.join)(work2, "pack");
+      (0, import_node_fs53.mkdirSync)((0, import_node_path64.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -33086,18 +33351,18 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/system-packages.ts
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -33105,7 +33370,7 @@ init_process();
 
 // ts-src/sandbox/base-archive.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33125,7 +33390,7 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path64.join)(work2, "mmdebstrap");
+  const temporary2 = (0, import_node_path65.join)(work2, "mmdebstrap");
   (0, import_node_fs54.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -33137,20 +33402,20 @@ async function makeBaseArchive(base) {
     ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
-  const plain3 = process.getuid?.() !== 0;
+  const plain4 = process.getuid?.() !== 0;
   const input = (text8) => text8 === void 0 ? {} : { input: text8 };
-  if (plain3 || !await canConfine()) {
+  if (plain4 || !await canConfine()) {
     const command3 = mmdebstrapCommand(
       platform3,
       architecture3,
       base.sources,
-      (0, import_node_path64.join)(work2, "base.tar"),
-      (0, import_node_path64.join)(work2, "lists"),
+      (0, import_node_path65.join)(work2, "base.tar"),
+      (0, import_node_path65.join)(work2, "lists"),
       {
-        plain: plain3
+        plain: plain4
       }
     );
-    const folder2 = plain3 && !openToAll(temporary2) ? void 0 : temporary2;
+    const folder2 = plain4 && !openToAll(temporary2) ? void 0 : temporary2;
     return run("mmdebstrap", command3.args, {
       log,
       cwd: "/",
@@ -33160,8 +33425,8 @@ async function makeBaseArchive(base) {
     });
   }
   (0, import_node_fs54.chmodSync)(temporary2, 1023);
-  (0, import_node_fs54.mkdirSync)((0, import_node_path64.join)(temporary2, "lists"));
-  (0, import_node_fs54.chmodSync)((0, import_node_path64.join)(temporary2, "lists"), 511);
+  (0, import_node_fs54.mkdirSync)((0, import_node_path65.join)(temporary2, "lists"));
+  (0, import_node_fs54.chmodSync)((0, import_node_path65.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -33190,10 +33455,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs54.renameSync)((0, import_node_path64.join)(temporary2, "base.tar"), (0, import_node_path64.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path64.join)(work2, "lists")]);
-    (0, import_node_fs54.renameSync)((0, import_node_path64.join)(temporary2, "lists"), (0, import_node_path64.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path64.join)(work2, "base.tar"), (0, import_node_path64.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path65.join)(temporary2, "base.tar"), (0, import_node_path65.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path65.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path65.join)(temporary2, "lists"), (0, import_node_path65.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path65.join)(work2, "base.tar"), (0, import_node_path65.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -33202,17 +33467,17 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path64.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path65.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path64.join)(folder2, copy2));
-      (0, import_node_fs54.chmodSync)((0, import_node_path64.join)(folder2, copy2), 420);
+      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path65.join)(folder2, copy2));
+      (0, import_node_fs54.chmodSync)((0, import_node_path65.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path64.dirname)(at2)) {
+  for (let at2 = folder2; ; at2 = (0, import_node_path65.dirname)(at2)) {
     if (((0, import_node_fs54.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
@@ -33250,16 +33515,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path65.join)(state, "bases");
+  const all = (0, import_node_path66.join)(state, "bases");
   (0, import_node_fs55.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path65.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  return (0, import_node_path66.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path65.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path66.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33271,7 +33536,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path65.join)(folder2, "lock"),
+    (0, import_node_path66.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33280,8 +33545,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path65.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path65.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path66.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path66.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33289,10 +33554,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path65.join)(folder2, entry));
-  const lists = (0, import_node_path65.join)(work2, "lists");
+  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path66.join)(folder2, entry));
+  const lists = (0, import_node_path66.join)(work2, "lists");
   (0, import_node_fs55.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path65.join)(work2, "base.tar");
+  const tar = (0, import_node_path66.join)(work2, "base.tar");
   const shared = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared);
   if (failed5) {
@@ -33300,17 +33565,17 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path65.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path66.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared && (0, import_node_path65.basename)(shared.lists) === "lists") {
+  if (shared && (0, import_node_path66.basename)(shared.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path65.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path66.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs55.renameSync)(work2, final);
   const base = {
@@ -33318,23 +33583,23 @@ async function makeBase(request, target2) {
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path65.join)(final, "root"),
-    lists: (0, import_node_path65.join)(final, "lists", "lists"),
-    tar: (0, import_node_path65.join)(final, "base.tar"),
+    root: (0, import_node_path66.join)(final, "root"),
+    lists: (0, import_node_path66.join)(final, "lists", "lists"),
+    tar: (0, import_node_path66.join)(final, "base.tar"),
     packages: [],
     made: shared?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path65.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path66.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path65.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path66.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path65.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path66.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
@@ -33387,13 +33652,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path65.join)(base.folder, "cache");
+  const folder2 = (0, import_node_path66.join)(base.folder, "cache");
   (0, import_node_fs55.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path65.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path65.basename)(f), await sha256File(f)]))));
+  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path66.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path66.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -33439,7 +33704,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path66.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path67.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -33491,7 +33756,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path66.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path67.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -33537,7 +33802,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path66.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path67.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -33545,7 +33810,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path66.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path67.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -33578,7 +33843,7 @@ function readAnswers(text8) {
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -33587,8 +33852,8 @@ async function keepBase(store2, base, work2) {
   const name6 = nameOf3(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs56.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path67.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path67.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path68.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path68.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -33609,14 +33874,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path67.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path68.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path67.join)(folder2, "root"),
-  lists: (0, import_node_path67.join)(folder2, "lists"),
-  tar: (0, import_node_path67.join)(folder2, "base.tar"),
+  root: (0, import_node_path68.join)(folder2, "root"),
+  lists: (0, import_node_path68.join)(folder2, "lists"),
+  tar: (0, import_node_path68.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -33630,11 +33895,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept3 = (0, import_node_path67.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept3 = (0, import_node_path68.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path67.join)(folder2, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path68.join)(folder2, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path67.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path68.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -33644,7 +33909,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path67.join)(folder2, "lock"),
+    (0, import_node_path68.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -33662,23 +33927,23 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path67.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path68.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path67.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path67.join)(work2, "base.tar"),
+    (0, import_node_path68.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path67.join)(work2, "lists")
+    (0, import_node_path68.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path67.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path67.join)(work2, "base.tar"), (0, import_node_path67.join)(work2, "root"));
+  if (await sha256File((0, import_node_path68.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path68.join)(work2, "base.tar"), (0, import_node_path68.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path67.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path68.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs56.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -33717,7 +33982,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/system-layers.ts
 var import_node_fs57 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -33752,16 +34017,16 @@ var SystemLayers = class {
     }
     return making;
   }
-  all = () => (0, import_node_path68.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path68.join)(this.all(), id);
+  all = () => (0, import_node_path69.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path69.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path68.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path69.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path68.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path69.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -33773,7 +34038,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path68.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path69.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -33788,7 +34053,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path68.join)(work2, "kept");
+    const keep2 = (0, import_node_path69.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -33821,16 +34086,16 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path68.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path69.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept3, work2) {
     (0, import_node_fs57.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path68.join)(work2, "layer");
+    const staged = (0, import_node_path69.join)(work2, "layer");
     (0, import_node_fs57.mkdirSync)(staged);
-    (0, import_node_fs57.rmSync)((0, import_node_path68.join)(kept3, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path68.join)(staged, "root"));
-    writeWhole((0, import_node_path68.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs57.rmSync)((0, import_node_path69.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path69.join)(staged, "root"));
+    writeWhole((0, import_node_path69.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
     (0, import_node_fs57.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
@@ -33838,7 +34103,7 @@ var SystemLayers = class {
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path68.join)((0, import_node_path68.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path69.join)((0, import_node_path69.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -33862,8 +34127,8 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder2 = (0, import_node_path68.join)(this.state, "archives");
-    (0, import_node_fs57.mkdirSync)((0, import_node_path68.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path69.join)(this.state, "archives");
+    (0, import_node_fs57.mkdirSync)((0, import_node_path69.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -33872,10 +34137,10 @@ var SystemLayers = class {
       const [name6 = "", version3 = ""] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path68.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path69.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs57.readdirSync)(this.archives());
       const found2 = packages.map((p) => held.find((h) => h.startsWith(file3(p))));
-      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path68.join)(this.archives(), name6));
+      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path69.join)(this.archives(), name6));
       const missing = packages.filter((_, i) => found2[i] === void 0);
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -33909,12 +34174,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path68.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path69.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path69.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path70.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -33962,7 +34227,7 @@ async function shareAnswers(systems, store2) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -34055,7 +34320,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join60(set, other) {
+function join61(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -34105,7 +34370,7 @@ var TaskKeys = class {
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join60(names4, this.namesOf(graph2, d));
+    for (const d of direct) join61(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -34168,7 +34433,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path70.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path71.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34218,7 +34483,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join60(names4, below2);
+      if (below2) join61(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -34349,10 +34614,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path71.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path72.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34434,9 +34699,9 @@ ${verdict2}`;
   await recordRun(session2);
   const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned2.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
-  writeMessage(
+  (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path72.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path73.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34451,11 +34716,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path72.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path73.join)(output, "report.html")}
 `);
-    writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
+    writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path72.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path73.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34477,7 +34742,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
 var import_node_fs60 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -34615,7 +34880,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path73.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path74.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -34644,6 +34909,7 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     "core=0",
     ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
     "--interactive",
+    ...entry.terminal && process.stdin.isTTY ? ["--tty"] : [],
     "--name",
     name6,
     "--label",
@@ -34663,16 +34929,13 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     ]),
     ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
     image2,
-    "sh",
-    "-c",
-    guarded,
-    "sh",
+    ...entry.terminal ? [] : ["sh", "-c", guarded, "sh"],
     ...command2
   ];
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path73.join)(work2, "over.tar");
+    const archive = (0, import_node_path74.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs60.rmSync)(archive, { force: true });
@@ -34680,11 +34943,11 @@ async function copyLayers(layers2, name6, work2) {
   }
   return void 0;
 }
-async function start2({ log, signal }, name6, limits2) {
+async function start2({ log, signal, terminal }, name6, limits2) {
   const stop = () => void docker(["kill", name6]);
   signal?.addEventListener("abort", stop, { once: true });
   const outcome = await run("setpriv", ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name6], {
-    keepInput: true,
+    ...terminal ? { terminal } : { keepInput: true },
     ...log ? { log } : {},
     ...limits2.log === void 0 ? {} : { logLimit: limits2.log },
     ...signal ? { signal } : {}
@@ -34693,13 +34956,13 @@ async function start2({ log, signal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs60.mkdirSync)((0, import_node_path73.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs60.mkdirSync)((0, import_node_path74.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path73.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path74.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs60.writeFileSync)((0, import_node_path73.join)(keep2, marker), `${tag}
+  (0, import_node_fs60.writeFileSync)((0, import_node_path74.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -34742,11 +35005,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path73.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path74.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path73.basename)(folder2)}`
+      `/parent/${(0, import_node_path74.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -34764,7 +35027,7 @@ function dockerDriver(state) {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs60.writeFileSync)((0, import_node_path73.join)(folder2, marker), `${tag}
+      (0, import_node_fs60.writeFileSync)((0, import_node_path74.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -34781,7 +35044,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path73.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path74.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -34790,7 +35053,7 @@ function dockerDriver(state) {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -34957,19 +35220,19 @@ shift 3
 mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
-function readRoot(reading, plain3, propagation, inside) {
+function readRoot(reading, plain4, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
   (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
-    ["sh", "-c", readScript, "read", work2, layers2, plain3 ? ",userxattr" : "", ...command2],
+    ["sh", "-c", readScript, "read", work2, layers2, plain4 ? ",userxattr" : "", ...command2],
     { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
   );
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path74.join)(work2, `l${i}`));
+    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path75.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -34977,20 +35240,20 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   (0, import_node_fs61.mkdirSync)(keep2, { recursive: true });
   (0, import_node_fs61.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path74.join)(work2, "k"));
-  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path74.join)(work2, "k.work"));
+  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path75.join)(work2, "k"));
+  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path75.join)(work2, "k.work"));
   return "k";
 }
-var enterEnvironment2 = (entry, limits2, group, plain3) => ({
+var enterEnvironment2 = (entry, limits2, group, plain4) => ({
   ...entry.env,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   ENTER_SIZE: String(limits2.temporary),
   ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
-  ...plain3 ? { ENTER_OVERLAY: ",userxattr" } : {},
+  ...plain4 ? { ENTER_OVERLAY: ",userxattr" } : {},
   ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
-async function enterRoot(entry, plain3, propagation, inside) {
+async function enterRoot(entry, plain4, propagation, inside) {
   (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
@@ -35017,7 +35280,7 @@ async function enterRoot(entry, plain3, propagation, inside) {
       ...entry.command
     ],
     {
-      env: enterEnvironment2(entry, limits2, group, plain3),
+      env: enterEnvironment2(entry, limits2, group, plain4),
       signal,
       terminal: entry.terminal === true,
       ...log ? { log } : {},
@@ -35028,8 +35291,8 @@ async function enterRoot(entry, plain3, propagation, inside) {
   return exceeded ? { ...outcome, exceeded } : outcome;
 }
 function unshareDriver() {
-  const plain3 = process.getuid?.() !== 0;
-  const user2 = plain3 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const plain4 = process.getuid?.() !== 0;
+  const user2 = plain4 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command2, options5) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
@@ -35045,7 +35308,7 @@ function unshareDriver() {
   };
   const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
   const enter2 = async (entry) => {
-    const outcome = await enterRoot(entry, plain3, await propagation(), inside);
+    const outcome = await enterRoot(entry, plain4, await propagation(), inside);
     await unmount(entry.work);
     return outcome;
   };
@@ -35058,7 +35321,7 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du2, enter2),
     async read(reading) {
-      const outcome = await readRoot(reading, plain3, await propagation(), inside);
+      const outcome = await readRoot(reading, plain4, await propagation(), inside);
       await unmount(reading.work);
       return outcome;
     },
@@ -35241,7 +35504,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35317,7 +35580,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path75.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path76.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -35438,7 +35701,7 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs62 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -35448,7 +35711,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -35491,7 +35754,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path76.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path77.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -35542,16 +35805,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path77.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path78.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path77.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path78.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path77.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path78.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -35826,7 +36089,12 @@ function untilStopped(first2 = () => void 0) {
 
 // ts-src/cli/progress.ts
 var doing = { build: "building", test: "testing", docs: "documenting" };
-function makeProgress(tasks, live, verbose, expected, workers, now) {
+function viewFor(json2) {
+  if (isQuiet()) return "none";
+  return process.stderr.isTTY && !json2 ? "live" : "lines";
+}
+function makeProgress(tasks, view, verbose, expected, workers, now) {
+  const live = view === "live";
   const write3 = (text8) => void process.stderr.write(text8);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
@@ -35860,23 +36128,24 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     started(t) {
       running2.set(t.id, t);
       if (live) draw();
-      else write3(printable(`${doing[t.kind]} ${t.id}
-`));
+      else if (view === "lines") writeMessage(`${doing[t.kind]} ${t.id}
+`);
     },
     finished(t) {
       running2.delete(t.id);
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== "cached" || verbose) write3(printable(renderEvent(t, done, total)));
+      const shown6 = view === "none" ? !isDone(t.state) : t.state !== "cached" || verbose;
+      if (shown6) writeMessage(renderEvent(t, done, total));
       if (live) draw();
     },
     note(text8) {
       if (live) {
         note = text8;
         draw();
-      } else write3(printable(`${text8}
-`));
+      } else writeNote(`${text8}
+`);
     },
     close() {
       clearInterval(timer);
@@ -35888,7 +36157,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
 var import_node_fs65 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_files();
 init_process();
 
@@ -35918,12 +36187,12 @@ function countKinds(things) {
 
 // ts-src/collect/machine.ts
 var import_node_fs64 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 init_files();
 var isGone = (e) => e.code === "ENOENT";
 function statOf(path2) {
@@ -35947,8 +36216,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn(at2)) {
-        const inner = statOf((0, import_node_path78.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path78.join)(at2, name6), inner]);
+        const inner = statOf((0, import_node_path79.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path79.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -35972,7 +36241,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path78.join)(state, "sizes.json");
+    this.file = (0, import_node_path79.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask3) {
@@ -35993,7 +36262,7 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path79.join)(state, folder2);
+  const path2 = (0, import_node_path80.join)(state, folder2);
   try {
     if (!(0, import_node_fs64.lstatSync)(path2).isDirectory()) return [];
     return (0, import_node_fs64.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
@@ -36019,15 +36288,15 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain2(survey, "copies of stored objects", (0, import_node_path79.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain3(survey, "copies of stored objects", (0, import_node_path80.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
-    ...simple.flatMap(([kind, folder2, pattern]) => plain2(survey, kind, folder2, pattern))
+    ...simple.flatMap(([kind, folder2, pattern]) => plain3(survey, kind, folder2, pattern))
   ];
 }
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path79.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path80.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -36039,7 +36308,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path79.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path80.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -36054,7 +36323,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path79.join)(state, folder2, id);
+    const path2 = (0, import_node_path80.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -36071,20 +36340,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path79.join)("bases", platform3);
-    const current = readJson((0, import_node_path79.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path80.join)("bases", platform3);
+    const current = readJson((0, import_node_path80.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path79.join)(state, folder2, name6);
+      const path2 = (0, import_node_path80.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path79.join)(state, folder2, "current.json")] : [(0, import_node_path79.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path80.join)(state, folder2, "current.json")] : [(0, import_node_path80.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path79.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path80.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -36092,11 +36361,11 @@ async function bases({ state, sizes, days, driver }) {
 }
 async function imageLayers({ state, sizes, days, driver }) {
   const found2 = [];
-  for (const name6 of entries(state, (0, import_node_path79.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
+  for (const name6 of entries(state, (0, import_node_path80.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
     if (!entries(state, "images", /^layers$/).length) return [];
-    const path2 = (0, import_node_path79.join)(state, "images", "layers", name6);
-    const used = timeOf2((0, import_node_path79.join)(path2, "layer.json"));
-    const bytes = await sizes.of((0, import_node_path79.join)("images", name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path80.join)(state, "images", "layers", name6);
+    const used = timeOf2((0, import_node_path80.join)(path2, "layer.json"));
+    const bytes = await sizes.of((0, import_node_path80.join)("images", name6), path2, () => driver.size(path2));
     found2.push({
       kind: "layers of images",
       root: true,
@@ -36108,12 +36377,12 @@ async function imageLayers({ state, sizes, days, driver }) {
   }
   return found2;
 }
-var archives = (survey) => plain2(survey, "downloads", "archives", /\.deb$/, 0);
+var archives = (survey) => plain3(survey, "downloads", "archives", /\.deb$/, 0);
 var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
-    const found2 = plain2(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path79.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const found2 = plain3(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
+    const packs = entries(survey.state, (0, import_node_path80.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -36132,9 +36401,9 @@ var simple = [
   ["left over", "locks", /./],
   ["left over", "verify", /./]
 ];
-function plain2({ state, days, now }, kind, folder2, pattern, least = unannounced) {
+function plain3({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path79.join)(state, folder2, name6);
+    const path2 = (0, import_node_path80.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -36267,8 +36536,8 @@ var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 async function reachedByImages(store2, states, now, milliseconds) {
   const reached2 = { files: [], expired: [] };
   for (const channel2 of await imageLists(store2)) {
-    for (const listed2 of await listImages(store2, channel2)) {
-      const record3 = await readRecord(store2, listed2.key);
+    for (const listed3 of await listImages(store2, channel2)) {
+      const record3 = await readRecord(store2, listed3.key);
       if (!record3) continue;
       if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
         reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
@@ -36289,13 +36558,13 @@ var wrongForm = (name6, { blobs }) => Object.assign(
   new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
   { code: "ESTORE" }
 );
-async function listed(store2, kind) {
+async function listed2(store2, kind) {
   const found2 = [];
   for await (const blob of store2.blobs.list(kind)) found2.push(blob);
   return found2;
 }
 async function findRoots({ store: store2, now, days, grace: least }) {
-  const runs = await listed(store2, "runs");
+  const runs = await listed2(store2, "runs");
   const roots = {
     objects: /* @__PURE__ */ new Set(),
     keys: /* @__PURE__ */ new Map(),
@@ -36318,7 +36587,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
     else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, store2);
   }
   await rootsOfChannels(store2, roots, use);
-  for (const { name: name6 } of await listed(store2, "index")) {
+  for (const { name: name6 } of await listed2(store2, "index")) {
     const index = await store2.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) use(key, Infinity);
   }
@@ -36329,7 +36598,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
 }
 async function rootsOfChannels(store2, roots, use) {
   const keep2 = (files) => files.forEach((f) => f && roots.objects.add(f.sha256));
-  for (const { name: name6 } of await listed(store2, "channels")) {
+  for (const { name: name6 } of await listed2(store2, "channels")) {
     const channel2 = await openChannel(store2, name6.slice("channels/".length).replace(/\.json$/, ""));
     const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
     for (const { id } of channel2.file.states) roots.states.add(id);
@@ -36373,7 +36642,7 @@ async function taskRecords(survey, roots, age) {
   const { store: store2 } = survey;
   const found2 = [];
   for (const kind of ["tasks", "tests", "docs"])
-    for (const blob of await listed(store2, kind)) {
+    for (const blob of await listed2(store2, kind)) {
       const when = roots.keys.get(baseName(blob.name));
       const record3 = await store2.readJson(blob.name);
       const files = [
@@ -36395,16 +36664,16 @@ async function otherRecords(survey, roots, age) {
   const { store: store2 } = survey;
   const found2 = [];
   for (const kind of ["sources", "bases"])
-    for (const blob of await listed(store2, kind)) {
+    for (const blob of await listed2(store2, kind)) {
       const value2 = await store2.readJson(blob.name);
       const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
       const objects = files.flatMap((f) => f && typeof f.sha256 === "string" ? [f.sha256] : []);
       found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects });
     }
   for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
-    for (const blob of await listed(store2, kind))
+    for (const blob of await listed2(store2, kind))
       found2.push(holderOf2(survey, kind === "untrusted" ? kind : "results", blob, blob.modified + age));
-  for (const blob of await listed(store2, "states"))
+  for (const blob of await listed2(store2, "states"))
     if (!roots.states.has(baseName(blob.name)))
       found2.push(holderOf2(survey, "states", blob, blob.modified + survey.grace));
   return found2;
@@ -36429,7 +36698,7 @@ async function withObjects(survey, roots, holders) {
       if (!other || holder2.used > other.used) last.set(digest4, holder2);
     }
   const things = [...holders];
-  for (const blob of await listed(survey.store, "objects")) {
+  for (const blob of await listed2(survey.store, "objects")) {
     const digest4 = baseName(blob.name);
     const holder2 = last.get(digest4);
     if (survey.now - blob.modified < survey.grace) roots.objects.add(digest4);
@@ -36457,7 +36726,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path80.join)(state, "trash");
+  const trash = (0, import_node_path81.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -36473,7 +36742,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path80.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path81.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -36495,21 +36764,21 @@ async function contentsOf2(request, alone) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path80.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path81.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
   (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs65.renameSync)(path2, (0, import_node_path80.join)(folder2, (0, import_node_path80.basename)(path2)));
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs65.renameSync)(path2, (0, import_node_path81.join)(folder2, (0, import_node_path81.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
   for (const name6 of (0, import_node_fs65.readdirSync)(trash))
-    for (const inner of (0, import_node_fs65.readdirSync)((0, import_node_path80.join)(trash, name6))) await driver.discard((0, import_node_path80.join)(trash, name6, inner));
+    for (const inner of (0, import_node_fs65.readdirSync)((0, import_node_path81.join)(trash, name6))) await driver.discard((0, import_node_path81.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path80.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path80.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path80.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs65.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path81.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path81.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path81.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs65.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
     (0, import_node_fs65.writeFileSync)(marker2, "");
@@ -36668,25 +36937,25 @@ async function cautiously(state, work2) {
   try {
     await work2();
   } catch (e) {
-    const words5 = environmentFault(e);
-    if (words5 === void 0) throw e;
-    writeMessage(`note: the clean-up of ${state} was given up: ${words5}
+    const words6 = environmentFault(e);
+    if (words6 === void 0) throw e;
+    writeMessage(`note: the clean-up of ${state} was given up: ${words6}
 `);
   }
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
 var import_node_fs66 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -36729,15 +36998,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path81.join)(before, path2), (0, import_node_path81.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path82.join)(before, path2), (0, import_node_path82.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs66.readdirSync)((0, import_node_path81.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs66.readdirSync)((0, import_node_path82.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs66.lstatSync)((0, import_node_path81.join)(root, path2));
+      const stats = (0, import_node_fs66.lstatSync)((0, import_node_path82.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -36837,7 +37106,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path82.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path83.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -36860,7 +37129,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path82.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path83.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -36868,7 +37137,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path82.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path83.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -36882,14 +37151,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path82.join)(folder2, "before"), (0, import_node_path82.join)(folder2, "after")];
+  const [a, b] = [(0, import_node_path83.join)(folder2, "before"), (0, import_node_path83.join)(folder2, "after")];
   (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path82.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path83.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -36906,9 +37175,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path82.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs67.mkdirSync)((0, import_node_path82.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs67.writeFileSync)((0, import_node_path82.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path83.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs67.mkdirSync)((0, import_node_path83.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs67.writeFileSync)((0, import_node_path83.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -36964,10 +37233,10 @@ async function checkBuilds(session2, options5) {
     chosen: (graph2, number7) => "named" in packageOf(graph2, number7).why,
     ...options5,
     stamp: session2.input.plan.stamp,
-    started: (name6) => writeMessage(`building ${name6} once more
+    started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path83.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path84.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -36977,6 +37246,12 @@ async function checkBuilds(session2, options5) {
 var build2 = defineCommand({
   summary: "build packages and put them into a signed apt repository",
   usage: "build [PACKAGE|GLOB ...]",
+  examples: [
+    "slipway build",
+    "slipway build acme_drive --override robot=../robot",
+    "slipway build --dry-run",
+    "slipway build --lock lock.yaml --check-reproducible"
+  ],
   details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
 store: the same thing is never built twice, and what depends on a package is built again only where what that package shows has
 changed. What fails stops only what depends on it. A run that was stopped, killed or ran out of disk goes on where it was when it
@@ -36997,6 +37272,7 @@ The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.y
 var test2 = defineCommand({
   summary: "build packages and run their tests",
   usage: "test [PACKAGE|GLOB ...]",
+  examples: ["slipway test acme_drive", "slipway test --retest --retries 2"],
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
 too: catkin's and ament's, CTest, pytest. Their results are kept like builds, failures too: nothing runs again while nothing
 changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
@@ -37023,7 +37299,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path84.join)(workspace.root, "out") : (0, import_node_path84.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path85.join)(workspace.root, "out") : (0, import_node_path85.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -37037,7 +37313,7 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const publishes = verb === "build" && values.untrusted === void 0;
-  const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
+  const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
   (0, import_node_fs68.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
@@ -37057,7 +37333,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path84.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path85.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -37078,7 +37354,7 @@ async function buildAll(values, planned2, wanted) {
   for (let attempt = 0; ; attempt++) {
     const channel2 = await openChannel(store2, folderChannel(output), true);
     const session2 = await openSession(input, {
-      say: (line2) => writeMessage(`${line2}
+      say: (line2) => writeNote(`${line2}
 `),
       driver: driverOf(values, workspace.state),
       limits: wanted.limits,
@@ -37097,7 +37373,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path84.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path85.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -37116,7 +37392,7 @@ async function buildAll(values, planned2, wanted) {
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
     }
-    writeMessage(
+    writeNote(
       `the store lost ${published.lost.length === 1 ? "a package" : `${published.lost.length} packages`}, or they were damaged: they are built again
 `
     );
@@ -37133,7 +37409,7 @@ async function foretell(values, session2, wanted, rebuild) {
 `);
   else {
     writeOutput(renderForetold(results));
-    writeMessage(`${renderOutlook(outlook)}
+    writeNote(`${renderOutlook(outlook)}
 `);
   }
   for (const w of session2.waiting) writeMessage(`${w}
@@ -37156,7 +37432,7 @@ async function runEngine(values, session2, wanted, rebuild) {
   const expected = (t) => session2.history.get(t.kind === "test" ? `${t.name} test` : t.name) ?? 15e3;
   const progress = makeProgress(
     resultsOf(runs),
-    process.stderr.isTTY === true && !values.json,
+    viewFor(values.json === true),
     values.verbose === true,
     expected,
     wanted.limits.workers,
@@ -37222,7 +37498,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs69 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -37351,10 +37627,10 @@ function removedByUpgrade(before, after) {
   return removed;
 }
 function ownPrefix(all) {
-  const words5 = all.map((name6) => name6.split("-"));
-  const first2 = words5[0] ?? [];
+  const words6 = all.map((name6) => name6.split("-"));
+  const first2 = words6[0] ?? [];
   let shared = 0;
-  while (shared < first2.length - 1 && words5.every((w) => w[shared] === first2[shared])) shared++;
+  while (shared < first2.length - 1 && words6.every((w) => w[shared] === first2[shared])) shared++;
   const prefix = `${first2.slice(0, shared).join("-")}-`;
   return shared ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
 }
@@ -37586,7 +37862,7 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path85.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path86.join)(input.folder, "incoming");
     (0, import_node_fs69.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -37669,12 +37945,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -37690,13 +37966,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path86.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path87.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names4 = (0, import_node_fs70.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs70.readFileSync)((0, import_node_path86.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names4.length ? names4.map((name6) => (0, import_node_fs70.readFileSync)((0, import_node_path87.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -37707,7 +37983,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -37715,7 +37991,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path87.isAbsolute)(path2) ? path2 : (0, import_node_path87.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path88.isAbsolute)(path2) ? path2 : (0, import_node_path88.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -37790,7 +38066,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path88.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path89.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -37912,9 +38188,9 @@ async function show(opened, name6, json2) {
   const found2 = await stateOf(store2, read3.value, void 0);
   if (!found2.ok) return found2;
   const now = Date.now();
-  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed2) => ({
-    ...listed2,
-    state: await readState(store2, listed2.id)
+  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed3) => ({
+    ...listed3,
+    state: await readState(store2, listed3.id)
   }));
   const blocks = [];
   for (const to of await channelNames(store2)) {
@@ -38073,7 +38349,7 @@ async function renew(opened, names4, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs71 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -38091,6 +38367,7 @@ var remade = [
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
   usage: "clean [--all]",
+  examples: ["slipway clean --dry-run", "slipway clean --all"],
   details: `Removes bases, layers, unpacked packages, downloads of apt and work folders: the next build makes them again. With --all the
 whole state folder goes, the store and the signing key in it too. Files of a plain user's roots belong to
 subordinate ids, which rm can't remove; this can.`,
@@ -38099,7 +38376,8 @@ subordinate ids, which rm can't remove; this can.`,
     state: distroOptions.state,
     driver: { type: "string", value: "NAME", help: "unshare (default) or docker" },
     all: { type: "boolean", help: "remove the whole state, with store, signing key and published repository data" },
-    "dry-run": { type: "boolean", help: "say what would be removed" }
+    "dry-run": { type: "boolean", short: "n", help: "say what would be removed" },
+    json: { type: "boolean", help: "what is removed, as data" }
   },
   async run(values) {
     const workspace = await openWorkspace(values);
@@ -38125,26 +38403,31 @@ subordinate ids, which rm can't remove; this can.`,
       return exit.failed;
     }
     const parts2 = (0, import_node_fs71.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path89.join)(state, part);
+      const folder2 = (0, import_node_path90.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
-      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder2} ${size3}
+      removed.push({ folder: folder2, size: size3 });
+      if (!isQuiet() && !values.json)
+        writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder2} ${size3}
 `);
       if (!values["dry-run"]) await driver.remove(folder2);
     }
+    if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
+`);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs71.existsSync)((0, import_node_path89.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path89.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs71.existsSync)((0, import_node_path90.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path90.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path89.join)(state, "work");
+  const all = (0, import_node_path90.join)(state, "work");
   if (!(0, import_node_fs71.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs71.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path89.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path90.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -38197,6 +38480,7 @@ ${blocks.join("")}`;
 var compare2 = defineCommand({
   summary: "show two states of the distro repository side by side: added, removed, up, down, rebuilt",
   usage: "compare BEFORE [AFTER]",
+  examples: ["slipway compare main", "slipway compare v1.2 v1.3 --json"],
   details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
 that holds lock.yaml beside its distro file is planned from it.`,
   options: {
@@ -38236,12 +38520,12 @@ that holds lock.yaml beside its distro file is planned from it.`,
 
 // ts-src/cli/deploy.ts
 var import_node_fs77 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs74 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -39513,7 +39797,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs73 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -39559,7 +39843,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs73.readdirSync)((0, import_node_path90.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs73.readdirSync)((0, import_node_path91.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -39593,8 +39877,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path91.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path91.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path92.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path92.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -39617,7 +39901,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path91.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path92.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -39625,7 +39909,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path91.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path92.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -39648,16 +39932,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path91.join)(root, "terraform");
+      const folder2 = (0, import_node_path92.join)(root, "terraform");
       if (!(0, import_node_fs74.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs74.existsSync)((0, import_node_path91.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs74.existsSync)((0, import_node_path92.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs74.existsSync)((0, import_node_path91.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs74.existsSync)((0, import_node_path92.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -39665,7 +39949,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path91.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path92.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -40478,25 +40762,25 @@ function renderDeployment(answers) {
   };
   return Object.fromEntries(
     Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text8]) => {
-      const plain3 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain3] ?? plain3, plain3 === path2 ? text8 : renderTemplate(text8, values)];
+      const plain4 = path2.replace(/\.mustache$/, "");
+      return [dotted[plain4] ?? plain4, plain4 === path2 ? text8 : renderTemplate(text8, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path92.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path93.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path92.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path93.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -40521,16 +40805,16 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 // ts-src/deploy/update.ts
 var import_node_fs75 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs75.mkdtempSync)((0, import_node_path93.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs75.mkdtempSync)((0, import_node_path94.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path93.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path94.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -40554,7 +40838,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path93.join)(scratch, name6));
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path94.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs75.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
@@ -40562,7 +40846,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path93.join)(scratch, "left"), (0, import_node_path93.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path94.join)(scratch, "left"), (0, import_node_path94.join)(scratch, "right")];
   (0, import_node_fs75.writeFileSync)(left, from ?? "");
   (0, import_node_fs75.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -40583,7 +40867,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_zod();
 init_files();
 
@@ -40665,7 +40949,7 @@ async function ssm(place2, action, input) {
 // ts-src/deploy/toolset.ts
 var import_node_crypto12 = require("node:crypto");
 var import_node_fs76 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -40673,9 +40957,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto12.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs76.readdirSync)((0, import_node_path94.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path94.join)(folder2, name6)).filter((file3) => !(0, import_node_path94.basename)(file3).startsWith(".") && (0, import_node_fs76.lstatSync)((0, import_node_path94.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs76.readdirSync)((0, import_node_path95.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path95.join)(folder2, name6)).filter((file3) => !(0, import_node_path95.basename)(file3).startsWith(".") && (0, import_node_fs76.lstatSync)((0, import_node_path95.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs76.readFileSync)((0, import_node_path94.join)(root, file3));
+        const text8 = (0, import_node_fs76.readFileSync)((0, import_node_path95.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -40892,7 +41176,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path95.resolve)(file3));
+  const text8 = readIf((0, import_node_path96.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -40907,10 +41191,10 @@ function imageOfManifest(file3) {
   const build4 = checked.success && checked.data.builds.find((b) => b.packer_run_uuid === checked.data.last_run_uuid);
   return build4 ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build4.artifact_id)?.[1] : void 0;
 }
-async function agentImages(words5, values) {
-  const [what = "list", given, ...more] = words5;
+async function agentImages(words6, values) {
+  const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path95.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path96.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -40933,7 +41217,7 @@ async function agentImages(words5, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path95.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path96.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -40991,10 +41275,10 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
     "slipway deploy update farm"
   ],
   options: options2,
-  async run(values, [what, ...words5]) {
-    if (what === "image") return agentImages(words5, values);
-    const [folder2 = ".", ...more] = words5;
-    const root = (0, import_node_path96.resolve)(folder2);
+  async run(values, [what, ...words6]) {
+    if (what === "image") return agentImages(words6, values);
+    const [folder2 = ".", ...more] = words6;
+    const root = (0, import_node_path97.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -41005,7 +41289,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path96.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path97.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -41035,7 +41319,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs77.existsSync)((0, import_node_path96.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs77.existsSync)((0, import_node_path97.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -41044,7 +41328,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path96.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path97.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -41091,8 +41375,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs77.rmSync)((0, import_node_path96.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path96.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs77.rmSync)((0, import_node_path97.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path97.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -41111,8 +41395,8 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path105 = require("node:path");
-var import_node_url = require("node:url");
+var import_node_path106 = require("node:path");
+var import_node_url2 = require("node:url");
 init_digest();
 
 // ts-src/docs/collect.ts
@@ -41249,7 +41533,7 @@ var textOf5 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 
 // ts-src/docs/folder.ts
 var import_node_fs79 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -41485,7 +41769,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -41539,7 +41823,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path97.posix.join(import_node_path97.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path98.posix.join(import_node_path98.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -41612,9 +41896,9 @@ function messageDocument(site, p, m, index) {
   };
   const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
-    const plain3 = fields.filter((f) => !f.constant);
+    const plain4 = fields.filter((f) => !f.constant);
     const constants5 = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain3, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain4, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
   });
   const users2 = usersOf2(p, m.name, site.packages);
   const usedBy = users2.map(
@@ -41740,8 +42024,8 @@ var wordsOf = (text8) => [
 function searchFiles(packages, there) {
   const rows = packages.flatMap((p, n) => rowsOf(p, n, (path2) => there(p, path2)));
   const shards = /* @__PURE__ */ new Map();
-  const byWord = indexWords(rows);
-  split2([...byWord.keys()].sort(compare), 2, byWord, shards);
+  const byWord2 = indexWords(rows);
+  split2([...byWord2.keys()].sort(compare), 2, byWord2, shards);
   const script = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
   const list9 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
@@ -41755,27 +42039,27 @@ function searchFiles(packages, there) {
   ];
 }
 function indexWords(rows) {
-  const byWord = /* @__PURE__ */ new Map();
+  const byWord2 = /* @__PURE__ */ new Map();
   const wholes = rows.map(([name6]) => name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ""));
   rows.forEach(([name6], n) => {
     for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), wholes[n] ?? ""])) {
-      const list9 = byWord.get(word3);
+      const list9 = byWord2.get(word3);
       if (list9) list9.push(n);
-      else if (word3) byWord.set(word3, [n]);
+      else if (word3) byWord2.set(word3, [n]);
     }
   });
-  for (const [word3, list9] of byWord) {
+  for (const [word3, list9] of byWord2) {
     if (list9.length <= mostRows) continue;
     const exact = list9.filter((n) => wholes[n] === word3).slice(0, mostRows);
-    if (exact.length) byWord.set(word3, exact);
-    else byWord.delete(word3);
+    if (exact.length) byWord2.set(word3, exact);
+    else byWord2.delete(word3);
   }
-  return byWord;
+  return byWord2;
 }
 var safeJson = (value2) => JSON.stringify(value2).replace(/[\u2028\u2029<]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-function split2(words5, length, byWord, into) {
+function split2(words6, length, byWord2, into) {
   const groups = /* @__PURE__ */ new Map();
-  for (const word3 of words5) {
+  for (const word3 of words6) {
     const begin = Array.from(word3).slice(0, length).join("");
     const group = groups.get(begin);
     if (group) group.push(word3);
@@ -41783,18 +42067,18 @@ function split2(words5, length, byWord, into) {
   }
   const add2 = (name6, own3) => {
     const numbers = into.get(name6) ?? /* @__PURE__ */ new Set();
-    for (const word3 of own3) for (const n of byWord.get(word3) ?? []) numbers.add(n);
+    for (const word3 of own3) for (const n of byWord2.get(word3) ?? []) numbers.add(n);
     into.set(name6, numbers);
   };
   for (const [begin, own3] of groups) {
     const name6 = /^[a-z0-9]+$/.test(begin) ? begin : "_";
-    const count3 = own3.reduce((sum, word3) => sum + (byWord.get(word3)?.length ?? 0), 0);
+    const count3 = own3.reduce((sum, word3) => sum + (byWord2.get(word3)?.length ?? 0), 0);
     const longer = own3.filter((word3) => Array.from(word3).length > length);
     if (count3 <= mostRows || length >= longestKey || name6 === "_" || !longer.length) add2(name6, own3);
     else {
       const exact = own3.filter((word3) => Array.from(word3).length <= length);
       if (exact.length) add2(name6, exact);
-      split2(longer, length + 1, byWord, into);
+      split2(longer, length + 1, byWord2, into);
     }
   }
 }
@@ -41876,21 +42160,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs79.existsSync)(output) || !(0, import_node_fs79.readdirSync)(output).length || (0, import_node_fs79.existsSync)((0, import_node_path98.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs79.existsSync)(output) || !(0, import_node_fs79.readdirSync)(output).length || (0, import_node_fs79.existsSync)((0, import_node_path99.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path98.join)((0, import_node_path98.dirname)(output), `.former-${process.pid}-${(0, import_node_path98.basename)(output)}`);
+  const former = (0, import_node_path99.join)((0, import_node_path99.dirname)(output), `.former-${process.pid}-${(0, import_node_path99.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path98.dirname)((0, import_node_path98.join)(staged, path2));
+      const folder2 = (0, import_node_path99.dirname)((0, import_node_path99.join)(staged, path2));
       if (!folders2.has(folder2)) (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs79.writeFileSync)((0, import_node_path98.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs79.writeFileSync)((0, import_node_path99.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs79.existsSync)(output)) (0, import_node_fs79.renameSync)(output, former);
     (0, import_node_fs79.renameSync)(staged, output);
@@ -41903,7 +42187,7 @@ async function writeFolder(output, make) {
 
 // ts-src/docs/publication.ts
 var import_node_fs80 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -41945,7 +42229,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path99.join)(folder2, path2);
+      const local2 = (0, import_node_path100.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs80.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
@@ -41989,9 +42273,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path99.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path100.join)(endpoint.folder, "latest"));
     (0, import_node_fs80.symlinkSync)(state.path, link);
-    (0, import_node_fs80.renameSync)(link, (0, import_node_path99.join)(endpoint.folder, "latest"));
+    (0, import_node_fs80.renameSync)(link, (0, import_node_path100.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -42013,7 +42297,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs80.rmSync)((0, import_node_path99.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)((0, import_node_path100.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -42046,13 +42330,13 @@ function documentedOn(distro, plan2) {
 }
 
 // ts-src/farm/gather.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto13 = require("node:crypto");
 var import_node_fs82 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -42093,13 +42377,13 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 
 // ts-src/farm/run-files.ts
 var import_node_fs81 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path100.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path101.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path100.join)(root, path2))) writeWhole((0, import_node_path100.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path101.join)(root, path2))) writeWhole((0, import_node_path101.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -42113,7 +42397,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs81.readFileSync)((0, import_node_path100.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs81.readFileSync)((0, import_node_path101.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -42147,7 +42431,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path101.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path102.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -42271,14 +42555,14 @@ async function takeResult({ store: store2 }, { bundle }, output, number7, graph2
   const kept3 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path102.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path103.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
   const { key } = kept3.result;
   if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
     const text8 = await store2.readText(kept3.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path102.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path103.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -42307,16 +42591,16 @@ init_diagnostics();
 // ts-src/cli/farm/work.ts
 var import_node_fs83 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_files();
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path103.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path104.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -42450,8 +42734,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path104.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path104.join)(process.env.XDG_STATE_HOME || (0, import_node_path104.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path105.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path105.join)(process.env.XDG_STATE_HOME || (0, import_node_path105.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -42479,7 +42763,7 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path104.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path105.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -42490,7 +42774,7 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   }
   await openScratch(state, driver);
   const session2 = await openSession(input, {
-    say: (line2) => writeMessage(`${line2}
+    say: (line2) => writeNote(`${line2}
 `),
     driver,
     limits: limits2,
@@ -42527,6 +42811,7 @@ function lately(file3) {
 var work = defineCommand({
   summary: "do tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
+  examples: ["slipway work --run 20260102030405-ab12 --store s3://bucket/farm --tasks 1,2,5"],
   details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
 came to (built, cached, passed, failed, stopped; faulty: documentation that failed, which stops nothing); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
@@ -42557,7 +42842,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path104.join)(state, "cleaned");
+      const cleaned = (0, import_node_path105.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -42587,11 +42872,11 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path104.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path105.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
-    ...notesOnly((line2) => writeMessage(`${line2}
+    ...notesOnly((line2) => writeNote(`${line2}
 `)),
-    started: (t) => writeMessage(`${{ build: "building", test: "testing", docs: "documenting" }[t.kind]} ${t.id}
+    started: (t) => writeNote(`${{ build: "building", test: "testing", docs: "documenting" }[t.kind]} ${t.id}
 `),
     finished: () => void 0
   };
@@ -42623,7 +42908,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     }
     if (signal.aborted) return exit.failed;
     await keepResult(session2, output, loaded.bundle.id, number7, result2);
-    writeMessage(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
+    writeNote(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
     writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${outcomeOf2(t.result)}
@@ -42655,7 +42940,7 @@ async function openDocs(values, packages, limits2, signal) {
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
     {
-      say: (line2) => writeMessage(`${line2}
+      say: (line2) => writeNote(`${line2}
 `),
       driver,
       limits: limits2,
@@ -42737,7 +43022,7 @@ on standard output is "strict".`,
 `);
       return exit.usage;
     }
-    const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
+    const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
     const opened = await openDocs(values, packages, limits2, stop.signal);
     if (!opened) return exit.failed;
     try {
@@ -42753,12 +43038,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path105.resolve)(values.output ?? (0, import_node_path105.join)(root, "docs"));
+  const output = (0, import_node_path106.resolve)(values.output ?? (0, import_node_path106.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs85.mkdirSync)((0, import_node_path105.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs85.mkdirSync)((0, import_node_path106.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -42807,13 +43092,13 @@ async function publishAll(channel2, { session: session2, distro, root }, package
     const endpoint = await openEndpoint(uri, root);
     const { states } = await readStates(endpoint);
     if (states[0]?.digest === state.digest) {
-      writeMessage(`${endpoint.where} has this documentation already (${states[0].path})
+      writeNote(`${endpoint.where} has this documentation already (${states[0].path})
 `);
       continue;
     }
     const published = await publishSite(endpoint, output, state, distro.docs.keep);
     if (published.ok)
-      writeMessage(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written
+      writeNote(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written
 `);
     else faults5.push(...published.diagnostics);
   }
@@ -42825,7 +43110,7 @@ async function publishAll(channel2, { session: session2, distro, root }, package
 async function runTasks(values, session2, workers, output, signal) {
   const progress = makeProgress(
     resultsOf(session2.graphs),
-    process.stderr.isTTY === true && !values.json,
+    viewFor(values.json === true),
     values.verbose === true,
     (t) => session2.history.get(t.kind === "build" ? t.name : `${t.name} ${t.kind}`) ?? 1e4,
     workers,
@@ -42862,23 +43147,25 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
     notes: site.dead.length ? [`${site.dead.length} links of the site lead nowhere`] : []
   });
   showDiagnostics(await writeJunit(session2.graphs, session2.store, logFolder(output)));
-  writeMessage(renderSummary(results, tailsOf(logFolder(output), session2.graphs), Date.now() - begun));
+  (results.every((t) => isDone(t.state)) ? writeNote : writeMessage)(
+    renderSummary(results, tailsOf(logFolder(output), session2.graphs), Date.now() - begun)
+  );
   const crossing = Object.values(site.crossing).reduce((a, b) => a + b, 0);
-  writeMessage(
+  writeNote(
     `${site.pages} pages, ${site.links} links, ${crossing} of them between packages, ${site.dead.length} lead nowhere
 `
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path105.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path106.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path105.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path106.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
-  const url2 = (0, import_node_url.pathToFileURL)(index).href;
+  const url2 = (0, import_node_url2.pathToFileURL)(index).href;
   const opened = await run("xdg-open", [url2]);
   if (opened.code !== 0) writeMessage(`xdg-open can't show it: open ${url2}
 `);
@@ -42904,17 +43191,18 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
+  examples: ["slipway store", "slipway store verify", "slipway store gc --days 14 --dry-run"],
   details: `show: what is in it, and in the state of this machine, by kind. verify: every object against its digest and every record
 against its own; what is damaged is removed, and built again when it is needed. gc: removes from the store, and from the state of this
 machine, what was not used for --days, and the least used of it while it takes more than --size. What a channel, an image, an index or
@@ -42949,7 +43237,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path106.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path107.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -43065,7 +43353,9 @@ async function verify(opened, cache) {
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
+  examples: ["slipway doctor", "slipway doctor --install", "slipway doctor --driver docker --json"],
   options: {
+    json: { type: "boolean", help: "what is missing, and what brings it, as data" },
     distro: distroOptions.distro,
     driver: { type: "string", value: "NAME", help: "unshare (default) or docker" },
     install: {
@@ -43107,20 +43397,27 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path107.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path108.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    for (const f of findings)
-      writeOutput(`${f.what}
-    ${f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`}
-`);
-    if (!findings.length) writeOutput("this machine has all that builds need\n");
-    const kept3 = workspace.ok ? await stateKinds((0, import_node_path107.resolve)(workspace.value.state)) : [];
+    const kept3 = workspace.ok ? await stateKinds((0, import_node_path108.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept3.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept3)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
       );
-    for (const line2 of machine.lines) writeOutput(`${line2}
+    const lacks = findings.map((f) => ({
+      what: f.what,
+      fix: f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`
+    }));
+    if (values.json) writeOutput(`${JSON.stringify({ findings: lacks, machine: machine.lines })}
 `);
+    else {
+      for (const { what, fix } of lacks) writeOutput(`${what}
+    ${fix}
+`);
+      if (!lacks.length && !isQuiet()) writeOutput("this machine has all that builds need\n");
+      if (!isQuiet()) for (const line2 of machine.lines) writeOutput(`${line2}
+`);
+    }
     return findings.length ? exit.failed : exit.ok;
   }
 });
@@ -43401,9 +43698,9 @@ function explainKey(scope2, now, before) {
 function shown3(part, value2, r) {
   if (part === "system") return `${r.system.length} packages beside the base's`;
   if (part === "dependencies") return `${Object.keys(r.roots).length} packages of the distribution`;
-  return value2 === "" ? "none" : shortened(value2, 100);
+  return value2 === "" ? "none" : shortened2(value2, 100);
 }
-var shortened = (text8, most7) => text8.length > most7 ? `${text8.slice(0, most7)}\u2026` : text8;
+var shortened2 = (text8, most7) => text8.length > most7 ? `${text8.slice(0, most7)}\u2026` : text8;
 function changesOf(before, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
@@ -43418,7 +43715,7 @@ function changesOf(before, now) {
   }
   return changes;
 }
-var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : shortened(text8, 200);
+var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : shortened2(text8, 200);
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function differenceOf2(before, now) {
   if (before === void 0) return "is new";
@@ -43456,6 +43753,7 @@ async function lastBuilds(workspace, plan2, name6) {
 var explain2 = defineCommand({
   summary: "tell everything about one package: why it is there, what it needs and where from, what needs it",
   usage: "explain PACKAGE",
+  examples: ["slipway explain nav2_util", "slipway explain eigen --platform noble"],
   details: "PACKAGE may also be a rosdep key or a package of an underlay: then where it comes from on each platform, and what needs it.",
   options: {
     ...distroOptions,
@@ -45536,7 +45834,7 @@ function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width7, height2] = [Math.ceil(layout.width), Math.ceil(layout.height)];
-  const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
+  const faint2 = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number7 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
@@ -45553,7 +45851,7 @@ function renderSvg(drawing) {
     ].join("");
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width7}" height="${height2}" viewBox="0 0 ${width7} ${height2}" role="img" aria-label="${escape3(drawing.title)}">
-<style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
+<style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint2}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
 <text class="title" x="20" y="30">${escape3(drawing.title)}</text>
@@ -45570,6 +45868,7 @@ var manyPackages = 300;
 var graph = defineCommand({
   summary: "draw what needs what, as SVG or in Graphviz' language",
   usage: "graph [PACKAGE|GLOB ...]",
+  examples: ["slipway graph --output graph.svg", "slipway graph acme_drive | dot -Tpdf > drive.pdf"],
   details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
 repository, unless --by package is given. Where several platforms are selected the first is drawn.`,
   options: {
@@ -45598,7 +45897,7 @@ repository, unless --by package is given. Where several platforms are selected t
     if (output === void 0) writeOutput(text8);
     else {
       writeWhole(output, text8);
-      writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
+      writeNote(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
     return exit.ok;
@@ -45607,13 +45906,13 @@ repository, unless --by package is given. Where several platforms are selected t
 
 // ts-src/cli/image.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -45667,7 +45966,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs86 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_names();
 init_digest();
 
@@ -46092,9 +46391,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs86.mkdirSync)((0, import_node_path108.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs86.mkdirSync)((0, import_node_path108.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs86.writeFileSync)((0, import_node_path108.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path109.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path109.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs86.writeFileSync)((0, import_node_path109.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -46132,7 +46431,7 @@ function writeConfig(facts, folder2, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs87 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46204,7 +46503,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs87.lstatSync)((0, import_node_path109.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs87.lstatSync)((0, import_node_path110.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -46212,7 +46511,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path109.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path110.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -46220,13 +46519,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs90 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -46415,14 +46714,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path110.join)(options5.folder, "disk");
+  const folder2 = (0, import_node_path111.join)(options5.folder, "disk");
   (0, import_node_fs90.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs90.writeFileSync)((0, import_node_path110.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs90.writeFileSync)((0, import_node_path111.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -46461,8 +46760,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path110.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs90.statSync)((0, import_node_path110.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path111.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs90.statSync)((0, import_node_path111.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -46480,7 +46779,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path110.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path111.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -46496,7 +46795,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path110.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path111.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -46517,7 +46816,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path110.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path111.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -46532,7 +46831,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path110.join)(
+  const named7 = (ending) => (0, import_node_path111.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -46550,14 +46849,14 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path110.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path111.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs90.renameSync)((0, import_node_path110.join)(folder2, from), named7(ending));
+      (0, import_node_fs90.renameSync)((0, import_node_path111.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
@@ -46712,7 +47011,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path111.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path112.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -46728,7 +47027,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path111.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path112.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -46741,7 +47040,7 @@ async function rootfs(room, facts, root, options5) {
 
 // ts-src/images/root.ts
 var import_node_fs94 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -46749,13 +47048,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs92 = require("node:fs");
 var import_node_crypto16 = require("node:crypto");
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path112 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path112.join)(state, "images");
+var import_node_path113 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path113.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -46821,12 +47120,12 @@ var TarScanner = class {
     const prefix = text7(h, 345, 155);
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
-    const plain3 = type === "0" || type === "\0";
-    if (plain3 && size3 > 0 && size3 <= largest9) {
+    const plain4 = type === "0" || type === "\0";
+    if (plain4 && size3 > 0 && size3 <= largest9) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
-    if (plain3) this.found(path2, size3, void 0);
+    if (plain4) this.found(path2, size3, void 0);
     this.skip = size3 + padding;
   }
 };
@@ -46876,27 +47175,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path113.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path114.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder2 = folderOf(room, key);
-  const found2 = readJson((0, import_node_path113.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path113.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path114.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path114.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs92.utimesSync)((0, import_node_path113.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path113.join)(folder2, "root"), tar: (0, import_node_path113.join)(folder2, "layer.tar"), names: (0, import_node_path113.join)(folder2, "names") };
+  (0, import_node_fs92.utimesSync)((0, import_node_path114.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path114.join)(folder2, "root"), tar: (0, import_node_path114.join)(folder2, "layer.tar"), names: (0, import_node_path114.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path113.join)(folder2, "names");
+  const names4 = (0, import_node_path114.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path113.join)(newScratch(room.state), "nothing");
+    const nothing4 = (0, import_node_path114.join)(newScratch(room.state), "nothing");
     (0, import_node_fs92.mkdirSync)(nothing4);
-    writeWhole(names4, await namesOf(room, [nothing4, base.root]), { sync: false });
+    writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path113.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path114.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path113.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path114.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -46918,7 +47217,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path113.join)(work2, "kept");
+      const root = (0, import_node_path114.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -46931,9 +47230,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path113.join)(work2, "layer");
+      const staged = (0, import_node_path114.join)(work2, "layer");
       (0, import_node_fs92.mkdirSync)(staged);
-      (0, import_node_fs92.renameSync)(root, (0, import_node_path113.join)(staged, "root"));
+      (0, import_node_fs92.renameSync)(root, (0, import_node_path114.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf(room, request.key);
@@ -46941,9 +47240,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs92.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path113.join)(folder2, "root"),
-        tar: (0, import_node_path113.join)(folder2, "layer.tar"),
-        names: (0, import_node_path113.join)(folder2, "names")
+        root: (0, import_node_path114.join)(folder2, "root"),
+        tar: (0, import_node_path114.join)(folder2, "layer.tar"),
+        names: (0, import_node_path114.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -46962,16 +47261,16 @@ function failure2(room, request, exceeded) {
     { file: room.log, hint: "the end of that log tells why" }
   );
 }
-async function namesOf(room, layers2) {
+async function namesOf2(room, layers2) {
   const chunks = [];
-  const listed2 = await room.driver.read({
+  const listed3 = await room.driver.read({
     layers: layers2,
     work: newScratch(room.state),
     command: ["sh", "-c", 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
     onOutput: (chunk) => chunks.push(chunk),
     signal: room.signal
   });
-  if (listed2.code !== 0) throw new Error(`a root could not be listed: ${listed2.stderr.trim()}`);
+  if (listed3.code !== 0) throw new Error(`a root could not be listed: ${listed3.stderr.trim()}`);
   return Buffer.concat(chunks);
 }
 var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
@@ -46990,17 +47289,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path113.join)(staged, "root"), ...request.below.map((l) => l.root)];
-  const names4 = await namesOf(room, layers2);
+  const layers2 = [(0, import_node_path114.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path113.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path114.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
   const before = below2 ? split3((0, import_node_fs92.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const out = (0, import_node_fs92.openSync)((0, import_node_path113.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs92.openSync)((0, import_node_path114.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs92.writeSync)(out, chunk, at2);
@@ -47025,7 +47324,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs92.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path113.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path114.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -47042,7 +47341,7 @@ function checkSecrets2(image2, layers2) {
 
 // ts-src/images/system.ts
 var import_node_fs93 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47062,9 +47361,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs93.linkSync)(path2, (0, import_node_path114.join)(folder2, name6));
+      (0, import_node_fs93.linkSync)(path2, (0, import_node_path115.join)(folder2, name6));
     } catch {
-      (0, import_node_fs93.copyFileSync)(path2, (0, import_node_path114.join)(folder2, name6));
+      (0, import_node_fs93.copyFileSync)(path2, (0, import_node_path115.join)(folder2, name6));
     }
     return name6;
   });
@@ -47081,12 +47380,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path114.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path115.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path114.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path115.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -47094,7 +47393,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path114.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path115.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -47137,13 +47436,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path115.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path116.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs94.writeFileSync)((0, import_node_path115.join)(folder2, "fstab"), text8);
+  (0, import_node_fs94.writeFileSync)((0, import_node_path116.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -47161,9 +47460,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path115.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path116.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path115.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path116.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -47173,8 +47472,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path115.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path115.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path116.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path116.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -47232,7 +47531,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs95.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path116.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs95.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path117.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -47488,7 +47787,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -47508,7 +47807,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path117.join)(opened.workspace.root, "out") : (0, import_node_path117.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path118.join)(opened.workspace.root, "out") : (0, import_node_path118.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -47535,7 +47834,7 @@ function imagesOf(opened, names4, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs99 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -47883,7 +48182,7 @@ async function share(aws, settings3, id) {
 // ts-src/images/check.ts
 var import_node_crypto18 = require("node:crypto");
 var import_node_fs96 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -47964,7 +48263,7 @@ async function checkDisk(input, artifact2) {
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto18.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path118.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path119.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -48001,7 +48300,7 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 var import_node_fs98 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -48011,7 +48310,7 @@ init_process();
 // ts-src/images/registry.ts
 var import_node_fs97 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -48021,10 +48320,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path119.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path120.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path119.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path120.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -48195,7 +48494,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
   (0, import_node_fs98.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path120.join)(folder2, "layer.tar.gz");
+  const target2 = (0, import_node_path121.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -48558,7 +48857,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path121.join)(outputOf2(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path122.join)(outputOf2(opened, values), "logs", "images");
       (0, import_node_fs99.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -48567,9 +48866,9 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path121.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path122.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
-        progress: (text8) => writeMessage(`${text8}
+        progress: (text8) => writeNote(`${text8}
 `),
         signal: watch2.signal
       });
@@ -48594,11 +48893,11 @@ async function publishable(opened, images, values) {
   if (!channel2.ok) return channel2;
   const found2 = await stateOf(store2, channel2.value, values.state ?? first2.spec.state);
   if (!found2.ok) return found2;
-  const listed2 = await listImages(store2, name6.value);
+  const listed3 = await listImages(store2, name6.value);
   const records = [];
   const missing = [];
   for (const { target: target2 } of images) {
-    const of = listed2.find(
+    const of = listed3.find(
       (i) => i.name === first2.name && i.architecture === target2.architecture && i.state === found2.value.id
     );
     const record3 = of && await readRecord(store2, of.key);
@@ -48715,10 +49014,8 @@ async function build3(opened, names4, values, kinds4) {
 `, diagnostics);
   for (const { record: record3, cached: cached3, files } of built) {
     const took = cached3 ? "nothing to do" : `made in ${Math.round(record3.milliseconds / 1e3)} s`;
-    writeMessage(
-      `${record3.name} ${record3.version} ${record3.architecture} from state ${shortId(record3.state)}: ${took}
-`
-    );
+    writeNote(`${record3.name} ${record3.version} ${record3.architecture} from state ${shortId(record3.state)}: ${took}
+`);
     if (!files.length) writeMessage(`no file of ${record3.name} was asked for
 `);
   }
@@ -48738,7 +49035,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path122.join)(outputOf2(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path123.join)(outputOf2(opened, values), "logs", "images");
   (0, import_node_fs100.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
@@ -48751,20 +49048,20 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path122.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path123.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
-    progress: (text8) => writeMessage(`${text8}
+    progress: (text8) => writeNote(`${text8}
 `),
     signal
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path122.join)(values.output === void 0 ? (0, import_node_path122.join)(workspace.root, "out") : (0, import_node_path122.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path123.join)(values.output === void 0 ? (0, import_node_path123.join)(workspace.root, "out") : (0, import_node_path123.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path122.join)(folder2, file3.name);
+      const target2 = (0, import_node_path123.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -48830,7 +49127,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs101 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -48888,7 +49185,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path123.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path124.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -48927,7 +49224,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path123.resolve)(folder2);
+    const root = (0, import_node_path124.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -48938,7 +49235,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names4 = Object.keys(files);
     (0, import_node_fs101.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs101.existsSync)((0, import_node_path123.join)(root, f)));
+    const taken3 = names4.filter((f) => (0, import_node_fs101.existsSync)((0, import_node_path124.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -48949,8 +49246,9 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path123.join)(root, path2), text8);
-    const git2 = (0, import_node_fs101.existsSync)((0, import_node_path123.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path124.join)(root, path2), text8);
+    const git2 = (0, import_node_fs101.existsSync)((0, import_node_path124.join)(root, ".git")) ? "" : "git init && ";
+    if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
 `).join("")}
@@ -48974,6 +49272,7 @@ init_files();
 var lock = defineCommand({
   summary: "pin every repository to a commit, in a file made for review",
   usage: "lock",
+  examples: ["slipway lock --output lock.yaml"],
   details: "It holds for each repository its commit, for each package its tree, and for each platform that was built on its system packages. A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.",
   options: {
     distro: distroOptions.distro,
@@ -48999,7 +49298,7 @@ var lock = defineCommand({
     const text8 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
       writeWhole(values.output, text8);
-      writeMessage(`wrote ${values.output}
+      writeNote(`wrote ${values.output}
 `);
     } else writeOutput(text8);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
@@ -49046,6 +49345,7 @@ var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, 
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
+  examples: ["slipway plan", "slipway plan navigation2 --platform noble", "slipway plan --json | jq .scopes"],
   details: "Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.",
   options: {
     ...distroOptions,
@@ -49065,11 +49365,14 @@ var plan = defineCommand({
 var validate3 = defineCommand({
   summary: "check the distro repository: every fault at once, nothing is built",
   usage: "validate",
-  options: { ...distroOptions },
+  examples: ["slipway validate", "slipway validate --lock lock.yaml --json"],
+  options: { ...distroOptions, json: { type: "boolean", help: "the faults as data on standard output" } },
   async run(values) {
     const planned2 = await readAndPlan(values, [], { everyKey: true });
     const diagnostics = withArchives(planned2);
-    showDiagnostics(diagnostics);
+    if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}
+`);
+    else showDiagnostics(diagnostics);
     if (!planned2.ok || diagnostics.some(isError)) return exit.failed;
     const { plan: plan2, workspace } = planned2.value;
     const builds = plan2.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
@@ -49078,7 +49381,7 @@ var validate3 = defineCommand({
       "target"
     );
     const warnings = diagnostics.length ? ` (${countFaults(diagnostics)})` : "";
-    writeMessage(`${workspace.file} is valid: ${plural(builds, "build")} for ${targets}${warnings}
+    writeNote(`${workspace.file} is valid: ${plural(builds, "build")} for ${targets}${warnings}
 `);
     return exit.ok;
   }
@@ -49185,7 +49488,7 @@ ${text8}`);
     if (!moved3.ok) return failed4(moved3.diagnostics);
     showDiagnostics(moved3.diagnostics);
     if (moved3.value.lost.length) return failed4([lostPackages(moved3.value.lost.length)]);
-    writeMessage(
+    writeNote(
       moved3.value.changed || moved3.value.id !== to.headId ? `${names4[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
 ` : `${names4[1]} has these packages already
 `
@@ -49241,7 +49544,7 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     if (!done.ok) return failed4(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed4([lostPackages(done.value.moved.lost.length)]);
-    writeMessage(wordsOf2(names4[0], found2.value.id, channel2, values.pointer === true, done.value));
+    writeNote(wordsOf2(names4[0], found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
   }
 });
@@ -49257,7 +49560,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs104 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -49298,12 +49601,12 @@ var matchesRef = (pattern, name6) => {
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
-  const plain3 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain3 === name6 ? plain3 : `${plain3 || "ref"}-${sha256(name6).slice(0, 6)}`;
+  const plain4 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain4 === name6 ? plain4 : `${plain4 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -49312,7 +49615,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path124.isAbsolute)(file3) || !exists((0, import_node_path124.join)(file3, ".git"))) {
+    if (!(0, import_node_path125.isAbsolute)(file3) || !exists((0, import_node_path125.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -49332,15 +49635,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path124.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path124.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path125.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path125.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path124.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path125.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -49349,30 +49652,30 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs102 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_path126 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count3, needs) {
-  const words5 = count3 + 31 >> 5;
+  const words6 = count3 + 31 >> 5;
   const sets = new Array(count3).fill(void 0);
   const setOf = (t) => {
     let set = sets[t];
     if (!set) {
-      sets[t] = set = new Uint32Array(words5);
+      sets[t] = set = new Uint32Array(words6);
       for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
     }
     return set;
   };
   return Array.from({ length: count3 }, (_, t) => {
     const list9 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
-    const covered = new Uint32Array(words5);
+    const covered = new Uint32Array(words6);
     const kept3 = [];
     for (const d of list9) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
       kept3.push(d);
       const set = setOf(d);
-      for (let i = 0; i < words5; i++) covered[i] |= set[i];
+      for (let i = 0; i < words6; i++) covered[i] |= set[i];
       covered[d >> 5] |= 1 << (d & 31);
     }
     return kept3.sort((a, b) => a - b);
@@ -49400,7 +49703,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path125.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path126.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -49459,9 +49762,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path125.join)(work2, tree);
+    const folder2 = (0, import_node_path126.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path125.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path126.join)(work2, `${tree}.packed`));
     (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
   });
 }
@@ -49596,13 +49899,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path126 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path126.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path127.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -49624,19 +49927,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path126.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path127.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -49650,8 +49953,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path127.join)(at2.value.folder, (0, import_node_path127.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path127.join)(root, (0, import_node_path127.relative)(workspace.root, (0, import_node_path127.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path128.join)(at2.value.folder, (0, import_node_path128.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path128.join)(root, (0, import_node_path128.relative)(workspace.root, (0, import_node_path128.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -49695,7 +49998,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path127.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path128.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -49722,14 +50025,14 @@ var noSettings = {
   skip: false
 };
 async function linksOutside({ root, distro }) {
-  const listed2 = await git(["ls-files", "--stage", "-z"], { cwd: root });
+  const listed3 = await git(["ls-files", "--stage", "-z"], { cwd: root });
   const top = (0, import_node_fs103.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
-  return listed2.stdout.split("\0").flatMap((line2) => {
+  return listed3.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs103.realpathSync)((0, import_node_path127.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs103.realpathSync)((0, import_node_path128.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -49864,7 +50167,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path128.resolve)(change);
+  const folder2 = (0, import_node_path129.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -49953,6 +50256,7 @@ function siteFaults(channel2, sites) {
 var prepare2 = defineCommand({
   summary: "plan a run for many machines: into the store goes all that agents need, out comes a schedule",
   usage: "prepare [PACKAGE|GLOB ...]",
+  examples: ["slipway prepare --store s3://bucket/farm --output schedule.txt"],
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
@@ -50071,7 +50375,7 @@ async function prepareRun(run2, driver, limits2) {
     checkArchive: archiveCheck(planned2)
   };
   const session2 = await openSession(input, {
-    say: (line2) => writeMessage(`${line2}
+    say: (line2) => writeNote(`${line2}
 `),
     driver,
     limits: limits2,
@@ -50101,7 +50405,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path129.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path130.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -50151,15 +50455,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path129.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path130.resolve)(root, uri.slice("file:".length))}` : uri;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -50197,7 +50501,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path130.join)((0, import_node_path130.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path131.join)((0, import_node_path131.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -50206,7 +50510,7 @@ async function rehearse(values, secret2) {
 
 // ts-src/cli/farm/change-effects.ts
 var import_node_fs105 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_path132 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -50252,7 +50556,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path131.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path132.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -50302,10 +50606,11 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path132.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path133.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
+  examples: ["slipway publish --run 20260102030405-ab12 --store s3://bucket/farm --output /srv/apt"],
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
 SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
 With --try nothing is published: a text is signed and every place is tried, so that what is wrong is known before the run is built.
@@ -50359,7 +50664,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path132.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path133.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -50407,6 +50712,7 @@ var reportOptions = {
 var report = defineCommand({
   summary: "gather what a prepared run came to: report, results, JUnit, lock, logs of failures",
   usage: "report --run ID --store URI",
+  examples: ["slipway report --run 20260102030405-ab12 --store s3://bucket/farm --output out"],
   details: `Standard output is one line for people, then "failed NAME" and "maintainer ADDRESS" for each package that failed. The exit code is 1
 where anything failed.`,
   options: {
@@ -50493,8 +50799,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path132.relative)(process.cwd(), (0, import_node_path132.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path132.join)(output, log);
+  const inside = (0, import_node_path133.relative)(process.cwd(), (0, import_node_path133.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path133.join)(output, log);
 };
 function unplanned(values, fault3) {
   const output = outputOf3(values);
@@ -50507,7 +50813,7 @@ function unplanned(values, fault3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path133 = require("node:path");
+var import_node_path134 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -50533,7 +50839,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path133.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path134.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -50864,6 +51170,7 @@ var width5 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length))
 var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
+  examples: ["slipway query rdeps rclcpp", "slipway query path nav2_bringup rclcpp", "slipway query cycles --json"],
   details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width5)}  ${q3.help}`).join("\n"),
   options: {
     ...distroOptions,
@@ -51142,6 +51449,7 @@ function randoms(seed) {
 var simulate2 = defineCommand({
   summary: "run the farm's scheduling against a file of durations, without building",
   usage: "simulate --durations FILE [PACKAGE|GLOB ...]",
+  examples: ["slipway simulate --durations durations.tsv --distribution jazzy"],
   details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
 (seeded). What is expected differs from what it takes by up to a factor of two either way. Beside the total time stands the bound
 that no schedule goes below (the longest path, or all work over all lanes), and levels one after another without any cost.`,
@@ -51295,6 +51603,8 @@ var schemas = {
 var schema4 = defineCommand({
   summary: "print a JSON schema: of distro.yaml (for editors) or of the plan",
   usage: "schema distro|plan",
+  examples: ["slipway schema distro > distro.schema.json"],
+  plain: true,
   options: {},
   async run(_values, [name6, ...more]) {
     const make = name6 !== void 0 && !more.length && Object.hasOwn(schemas, name6) ? schemas[name6] : void 0;
@@ -51356,8 +51666,10 @@ function prose(text8) {
   return `${paragraphs2.join("\n").trimEnd()}
 `;
 }
+var quietOption = { type: "boolean", short: "q", help: "say only what is wrong, and what was asked for" };
 var optionsOf = (command2) => [
   ...Object.entries(command2.options),
+  ...command2.plain ? [] : [["quiet", quietOption]],
   ["help", { type: "boolean", short: "h", help: "print this text" }]
 ];
 var optionLabel = (name6, option) => `${option.short ? `-${option.short}, ` : "    "}--${name6}${option.value ? ` ${option.value}` : ""}`;
@@ -51378,9 +51690,9 @@ function helpOf(name6, command2) {
     ...command2.details ? [prose(command2.details)] : [],
     `Options:
 ${table2(options5)}`,
-    ...command2.examples?.length ? [`Examples:
+    `Examples:
 ${command2.examples.map((e) => `    ${e}
-`).join("")}`] : []
+`).join("")}`
   ].join("\n");
 }
 
@@ -51450,6 +51762,7 @@ var shells2 = { bash, zsh, fish };
 var completionOf = (commands2) => ({
   summary: "print completion for bash, zsh or fish",
   usage: "completion bash|zsh|fish",
+  plain: true,
   examples: [
     "slipway completion bash > ~/.local/share/bash-completion/completions/slipway",
     'slipway completion zsh > "${fpath[1]}/_slipway"',
@@ -51469,10 +51782,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs106 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path134.join)(output, "logs");
+  const root = (0, import_node_path135.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
@@ -51483,7 +51796,7 @@ function logsIn(output) {
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path134.join)(root, entry);
+    const path2 = (0, import_node_path135.join)(root, entry);
     const status = (0, import_node_fs106.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -51507,19 +51820,26 @@ var logs = defineCommand({
       help: "output folder of the build (default: out beside the distro file)"
     },
     test: { type: "boolean", help: "the log of its tests" },
-    path: { type: "boolean", help: "print the file's name, not its text" }
+    path: { type: "boolean", help: "print the file's name, not its text" },
+    json: { type: "boolean", help: "the list of logs as data" }
   },
   async run(values, [name6, ...more]) {
     if (more.length) {
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path134.join)((0, import_node_path134.resolve)(findDistro(values), ".."), "out") : (0, import_node_path134.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path135.join)((0, import_node_path135.resolve)(findDistro(values), ".."), "out") : (0, import_node_path135.resolve)(values.output);
     const all = logsIn(output);
-    if (name6 === void 0) {
+    if (name6 === void 0 || values.json) {
+      const listed3 = all.filter((l) => name6 === void 0 || l.package === name6);
+      if (values.json) {
+        writeOutput(`${JSON.stringify(listed3)}
+`);
+        return listed3.length ? exit.ok : exit.failed;
+      }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path134.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path135.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -51531,7 +51851,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path134.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path135.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -51562,8 +51882,7 @@ function manualPage(all, version3) {
     if (command2.details) lines.push(".PP", ".nf", troff(command2.details.trim()), ".fi");
     for (const [key, option] of optionsOf(command2))
       lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
-    if (command2.examples?.length)
-      lines.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
+    lines.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
   }
   lines.push(
     ".SH EXIT STATUS",
@@ -51580,6 +51899,7 @@ var manualOf = (commands2) => ({
   summary: "print the manual page",
   usage: "manual",
   examples: ["slipway manual | man -l -"],
+  plain: true,
   options: {},
   run(_, positionals) {
     if (positionals.length) {
@@ -51594,7 +51914,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs107 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -51611,7 +51931,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path135.join)(root, path2));
+    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path136.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -51620,7 +51940,7 @@ function fileOf2(root, url2) {
 function answer2(root, request, response) {
   const { method = "GET", url: url2 = "/" } = request;
   const file3 = method === "GET" || method === "HEAD" ? fileOf2(root, url2) : void 0;
-  response.on("finish", () => writeMessage(`${response.statusCode} ${method} ${printable(url2)}
+  response.on("finish", () => writeNote(`${response.statusCode} ${method} ${printable(url2)}
 `));
   if (file3 === void 0) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
@@ -51656,8 +51976,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path135.join)((0, import_node_path135.resolve)(findDistro(values), ".."), "out") : (0, import_node_path135.resolve)(values.output);
-    const root = (0, import_node_path135.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path136.join)((0, import_node_path136.resolve)(findDistro(values), ".."), "out") : (0, import_node_path136.resolve)(values.output);
+    const root = (0, import_node_path136.join)(output, "apt");
     if (!(0, import_node_fs107.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
@@ -51687,7 +52007,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/shell.ts
 var import_node_fs108 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -51698,6 +52018,7 @@ var options4 = {
   architecture: architecture2,
   variant: variant2,
   jobs: runOptions.jobs,
+  driver: runOptions.driver,
   failed: { type: "boolean", help: "build it first, and open the shell on what that left" },
   test: { type: "boolean", help: "in the root of its tests" }
 };
@@ -51723,7 +52044,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     const planned2 = await readAndPlan(values, [name6], { tests: values.test === true });
     showDiagnostics(planned2.diagnostics);
     if (!planned2.ok) return exit.failed;
-    const driver = driverOf({}, planned2.value.workspace.state);
+    const driver = driverOf(values, planned2.value.workspace.state);
     const lacking = await missingTools(driver.name, planned2.value.plan);
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
@@ -51739,7 +52060,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
   }
 });
 async function openIn(values, planned2, name6, command2, limits2, signal) {
-  const session2 = await sessionOf(planned2, limits2, signal);
+  const session2 = await sessionOf(values, planned2, limits2, signal);
   if (!session2) return exit.failed;
   const [graph2, ...others2] = session2.graphs;
   const number7 = graph2?.closures.index.get(name6);
@@ -51774,7 +52095,7 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path136.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path137.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -51789,13 +52110,13 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   );
   return exit.failed;
 }
-async function sessionOf(planned2, limits2, signal) {
+async function sessionOf(values, planned2, limits2, signal) {
   const { workspace, plan: plan2 } = planned2;
   showDiagnostics(await pinSources(workspace, plan2));
   const session2 = await openSession(runInputOf(planned2), {
-    say: (line2) => writeMessage(`${line2}
+    say: (line2) => writeNote(`${line2}
 `),
-    driver: driverOf({}, workspace.state),
+    driver: driverOf(values, workspace.state),
     limits: limits2,
     renewBase: false,
     signal,
@@ -51811,11 +52132,11 @@ async function buildBelow(values, planned2, graph2, task, limits2, signal) {
   const { distribution: chosen, ...others2 } = values;
   const replanned = await readAndPlan({ ...others2, distribution: chosen ?? [graph2.scope.distribution] }, names4, {});
   if (!replanned.ok) return "what it needs can not be planned";
-  const session2 = await sessionOf(replanned.value, limits2, signal);
+  const session2 = await sessionOf(values, replanned.value, limits2, signal);
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path136.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path137.join)(planned2.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -51872,7 +52193,7 @@ var commands = {
 // ts-src/cli/cli.ts
 init_process();
 async function main(args) {
-  onSlow((text8) => writeMessage(`${text8}
+  onSlow((text8) => writeNote(`${text8}
 `));
   if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs109.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
@@ -51899,19 +52220,22 @@ async function main(args) {
   let parsed2;
   try {
     const options5 = Object.fromEntries(
-      Object.entries({ ...command2.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
+      optionsOf(command2).map(([k, o]) => [
         k,
         {
           type: o.type,
-          ..."short" in o && o.short ? { short: o.short } : {},
-          ..."multiple" in o && o.multiple ? { multiple: true } : {}
+          ...o.short ? { short: o.short } : {},
+          ...o.multiple ? { multiple: true } : {}
         }
       ])
     );
     parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
-    const near = unknown2 && nearest(unknown2, Object.keys(command2.options));
+    const near = unknown2 && nearest(
+      unknown2,
+      optionsOf(command2).map(([option]) => option)
+    );
     writeMessage(
       `slipway ${name6}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
     slipway ${name6} --help shows its options
@@ -51923,6 +52247,7 @@ async function main(args) {
     writeOutput(helpOf(name6, command2));
     return exit.ok;
   }
+  if (parsed2.values.quiet) beQuiet();
   try {
     const code = await command2.run(parsed2.values, parsed2.positionals);
     const ours = internalFaults();
@@ -51931,9 +52256,9 @@ ${trace}
 `);
     return ours.length ? exit.internal : code;
   } catch (e) {
-    const words5 = environmentFault(e);
-    if (words5 === void 0) throw e;
-    writeMessage(`slipway ${name6}: ${words5}
+    const words6 = environmentFault(e);
+    if (words6 === void 0) throw e;
+    writeMessage(`slipway ${name6}: ${words6}
 `);
     return exit.failed;
   }

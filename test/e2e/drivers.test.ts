@@ -162,6 +162,14 @@ describe('with docker', () => {
       );
       expect(ran.code, ran.stderr).toBe(0);
       expect(bytes()).toEqual(plain);
+      const asked = ['sh', '-c', 'pwd; id -u; printenv CMAKE_PREFIX_PATH; exit 3'];
+      const shell = await slipway(
+        ['shell', 'ament_cmake_core', '--distribution', 'mini', '--driver', 'docker', '--', ...asked],
+        folder,
+        { env },
+      );
+      expect(shell.stdout).toMatch(/^\/build\/ament_cmake_core\r?\n2000\r?\n\/opt\/acme\/mini:/);
+      expect(shell.code, shell.stderr).toBe(3);
       expect(
         execFileSync('docker', ['ps', '--all', '--quiet'], { env: { ...process.env, ...env }, encoding: 'utf8' }),
       ).toBe('');

@@ -15,6 +15,7 @@ it("a command's values have the types of its options", async () => {
   const command = defineCommand({
     summary: 'says what it was given',
     usage: 'say',
+    examples: ['slipway say --name x'],
     options,
     run(values) {
       expectTypeOf(values.name).toEqualTypeOf<string | undefined>();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../ts-src/cli/all.ts';
-import { helpOf, overview } from '../../ts-src/cli/help.ts';
+import { helpOf, optionsOf, overview } from '../../ts-src/cli/help.ts';
 import { manualPage } from '../../ts-src/cli/manual.ts';
 
 const bundle = join(__dirname, '../../resources/slipway.cjs');
@@ -27,6 +27,17 @@ describe('help', () => {
   it('is at most 100 columns wide', () => {
     const texts = [overview(commands), ...Object.entries(commands).map(([name, c]) => helpOf(name, c))];
     expect(texts.flatMap((t) => t.split('\n').filter((l) => l.length > 100))).toEqual([]);
+  });
+  it('has examples that name their command, and options that it has', () => {
+    for (const [name, command] of Object.entries(commands)) {
+      expect(helpOf(name, command)).toContain('Examples:\n    ');
+      const known = optionsOf(command).flatMap(([option, { short }]) => [`--${option}`, short ? `-${short}` : '']);
+      for (const example of command.examples) {
+        const own = example.slice(example.indexOf('slipway ')).split(/ [|>] | -- /)[0] ?? '';
+        expect(own).toContain(`slipway ${name}`);
+        for (const [option] of own.matchAll(/(?<= )--?[a-z][a-z-]*/g)) expect(known, example).toContain(option);
+      }
+    }
   });
   it('names every command and option in the manual page', () => {
     const page = manualPage(commands, '1.2.3').replaceAll('\\-', '-');

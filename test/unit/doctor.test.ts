@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { dockerPackages } from '../../ts-src/sandbox/doctor.ts';
+import { dockerPackages, namespaceFindings, roomFindings } from '../../ts-src/sandbox/doctor.ts';
 import { countsProcesses } from '../../ts-src/sandbox/limits.ts';
 import { idProblem } from '../../ts-src/sandbox/subordinate-ids.ts';
 
@@ -33,4 +34,31 @@ it('processes are counted by namespace since Linux 6.14', () => {
     true,
     false,
   ]);
+});
+
+it('doctor names what keeps plain users from making namespaces, and the profile that lets them', async () => {
+  const settings: Record<string, string> = { apparmor_restrict_unprivileged_userns: '1\n' };
+  const found = (refused: string | undefined) =>
+    namespaceFindings(
+      (name) => settings[name],
+      () => Promise.resolve(refused),
+    );
+  const [finding, ...more] = await found('write failed /proc/self/uid_map: Operation not permitted');
+  expect(more).toEqual([]);
+  expect(finding?.what).toContain('AppArmor');
+  const printed = finding?.fix?.split(' | ')[0] ?? 'false';
+  const profile = execFileSync('sh', ['-c', printed], { encoding: 'utf8' });
+  expect(profile).toMatch(
+    /^abi <abi\/4\.0>,\n(?:.*\n)*profile \S+ \/usr\/bin\/unshare flags=\(unconfined\) \{\n(?:.*\n)*.*userns,\n/,
+  );
+  // A profile lets them already.
+  expect(await found(undefined)).toEqual([]);
+  settings.apparmor_restrict_unprivileged_userns = '0\n';
+  settings.unprivileged_userns_clone = '0\n';
+  expect((await found('no')).map((f) => f.what)).toEqual(['plain users may not make user namespaces']);
+});
+
+it('doctor says where the disk has too little room', () => {
+  expect(roomFindings('/state', 20 * 2 ** 30)).toEqual([]);
+  expect(roomFindings('/state', 2 ** 30)[0]?.what).toMatch(/^\/state has 1 GiB of room;/);
 });

@@ -12,6 +12,10 @@ import { openWorkspace } from './planning.ts';
 export const abi = defineCommand({
   summary: 'compare what two builds of a package show to others',
   usage: 'abi OLD NEW',
+  examples: [
+    'slipway abi old/libdrive_1.0.0_amd64.deb out/apt/pool/main/l/libdrive_1.1.0_amd64.deb',
+    'slipway abi 3fa91c77 9bd2e410 --json',
+  ],
   details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
 file: headers, messages, CMake files, and of shared libraries the symbols. Where both have debug symbols and abidiff is installed
 (apt-get install abigail-tools), what it says of each library comes after. The exit code is 1 where dependents must be rebuilt.`,

@@ -8,7 +8,7 @@ import { tellingPart } from '../render/log.ts';
 import { renderSummary } from '../render/summary.ts';
 import { folderChannel, openChannel, type Published } from '../publish/channel.ts';
 import { environmentsOf, withEnvironments } from '../publish/environment.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics } from './command.ts';
+import { writeMessage, writeNote, exit, writeOutput, showDiagnostics } from './command.ts';
 import type { BuildValues } from './build-options.ts';
 import { judgeTests, resultsOf, writeOutputs, lockText } from './outputs.ts';
 import type { Planned } from './planning.ts';
@@ -77,7 +77,7 @@ export async function endBuild(
     published.lost.length > 0 ||
     planned.diagnostics.some(isError);
   const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
-  writeMessage(
+  (failed ? writeMessage : writeNote)(
     renderSummary(
       results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)),
       tails,
@@ -91,8 +91,8 @@ export async function endBuild(
     );
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
   else if (published.sources.length) {
-    writeMessage(`report: ${join(output, 'report.html')}\n`);
-    writeMessage('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
+    writeNote(`report: ${join(output, 'report.html')}\n`);
+    writeNote('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
     writeOutput(published.sources.join('\n'));
     const closed = notForAll(join(output, 'apt'));
     if (closed)

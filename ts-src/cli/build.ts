@@ -13,7 +13,7 @@ import { repositorySettings } from '../publish/rules.ts';
 import { FolderEndpoint } from '../publish/folder-endpoint.ts';
 import { trySigning } from '../publish/key-health.ts';
 import { keyOf } from '../publish/signing.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
+import { writeMessage, writeNote, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { endBuild, lockOfRun, type Wanted } from './build-end.ts';
 import { buildOptions, type BuildValues } from './build-options.ts';
 import { pinSources } from './pin-sources.ts';
@@ -24,7 +24,7 @@ import { schedulerOf } from '../engine/session-scheduler.ts';
 import { untilStopped } from '../io/signals.ts';
 import { resultsOf } from './outputs.ts';
 import { readAndPlan, type Planned } from './planning.ts';
-import { makeProgress } from './progress.ts';
+import { makeProgress, viewFor } from './progress.ts';
 import { cleanUp, retireFolderStates } from './clean-up.ts';
 import { checkBuilds, checkOf, reproducibleOptions } from './reproducible.ts';
 import { notesOnly } from '../engine/scheduler.ts';
@@ -34,6 +34,12 @@ import { driverOf, limitsOf } from './run-options.ts';
 export const build = defineCommand({
   summary: 'build packages and put them into a signed apt repository',
   usage: 'build [PACKAGE|GLOB ...]',
+  examples: [
+    'slipway build',
+    'slipway build acme_drive --override robot=../robot',
+    'slipway build --dry-run',
+    'slipway build --lock lock.yaml --check-reproducible',
+  ],
   details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
 store: the same thing is never built twice, and what depends on a package is built again only where what that package shows has
 changed. What fails stops only what depends on it. A run that was stopped, killed or ran out of disk goes on where it was when it
@@ -55,6 +61,7 @@ The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.y
 export const test = defineCommand({
   summary: 'build packages and run their tests',
   usage: 'test [PACKAGE|GLOB ...]',
+  examples: ['slipway test acme_drive', 'slipway test --retest --retries 2'],
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
 too: catkin's and ament's, CTest, pytest. Their results are kept like builds, failures too: nothing runs again while nothing
 changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
@@ -102,7 +109,7 @@ async function runBuild(
     if (keys.some(isError)) return exit.failed;
   }
   const publishes = verb === 'build' && values.untrusted === undefined;
-  const stop = untilStopped(() => writeMessage('\nstopping: what was finished is kept\n'));
+  const stop = untilStopped(() => writeNote('\nstopping: what was finished is kept\n'));
   mkdirSync(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line) => writeMessage(`${line}\n`));
   let code: number;
@@ -143,7 +150,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store, folderChannel(output), true);
     const session = await openSession(input, {
-      say: (line) => writeMessage(`${line}\n`),
+      say: (line) => writeNote(`${line}\n`),
       driver: driverOf(values, workspace.state),
       limits: wanted.limits,
       renewBase: values['renew-base'] === true && !attempt,
@@ -182,7 +189,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
       const checked = await checkBuilds(session, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
     }
-    writeMessage(
+    writeNote(
       `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`,
     );
     for (const key of published.lost) {
@@ -204,7 +211,7 @@ async function foretell(
   if (values.json) writeOutput(`${JSON.stringify({ ...outlook, results })}\n`);
   else {
     writeOutput(renderForetold(results));
-    writeMessage(`${renderOutlook(outlook)}\n`);
+    writeNote(`${renderOutlook(outlook)}\n`);
   }
   for (const w of session.waiting) writeMessage(`${w}\n`);
   return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;
@@ -238,7 +245,7 @@ async function runEngine(
   const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
   const progress = makeProgress(
     resultsOf(runs),
-    process.stderr.isTTY === true && !values.json,
+    viewFor(values.json === true),
     values.verbose === true,
     expected,
     wanted.limits.workers,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../io/process.ts';
 import { driverOf } from './run-options.ts';
-import { defineCommand, distroOptions, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+import { defineCommand, distroOptions, exit, isQuiet, showDiagnostics, writeMessage, writeOutput } from './command.ts';
 import { openWorkspace } from './planning.ts';
 
 /** Parts of the state that the next build makes again. */
@@ -23,6 +23,7 @@ const remade = [
 export const clean = defineCommand({
   summary: 'remove what builds keep on this machine',
   usage: 'clean [--all]',
+  examples: ['slipway clean --dry-run', 'slipway clean --all'],
   details: `Removes bases, layers, unpacked packages, downloads of apt and work folders: the next build makes them again. With --all the
 whole state folder goes, the store and the signing key in it too. Files of a plain user's roots belong to
 subordinate ids, which rm can't remove; this can.`,
@@ -31,7 +32,8 @@ subordinate ids, which rm can't remove; this can.`,
     state: distroOptions.state,
     driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
     all: { type: 'boolean', help: 'remove the whole state, with store, signing key and published repository data' },
-    'dry-run': { type: 'boolean', help: 'say what would be removed' },
+    'dry-run': { type: 'boolean', short: 'n', help: 'say what would be removed' },
+    json: { type: 'boolean', help: 'what is removed, as data' },
   },
   async run(values) {
     const workspace = await openWorkspace(values);
@@ -57,12 +59,16 @@ subordinate ids, which rm can't remove; this can.`,
     const parts = readdirSync(state)
       .filter((part) => values.all || remade.includes(part))
       .sort();
+    const removed: { folder: string; size: string }[] = [];
     for (const part of parts) {
       const folder = join(state, part);
       const size = (await run('du', ['-sh', folder])).stdout.split('\t')[0] ?? '';
-      writeOutput(`${values['dry-run'] ? 'would remove' : 'removing'} ${folder} ${size}\n`);
+      removed.push({ folder, size });
+      if (!isQuiet() && !values.json)
+        writeOutput(`${values['dry-run'] ? 'would remove' : 'removing'} ${folder} ${size}\n`);
       if (!values['dry-run']) await driver.remove(folder);
     }
+    if (values.json) writeOutput(`${JSON.stringify({ removed, done: values['dry-run'] !== true })}\n`);
     if (values.all && !values['dry-run']) await driver.remove(state);
     const left = values['dry-run'] ? [] : parts.filter((part) => existsSync(join(state, part)));
     for (const part of left) writeMessage(`slipway clean: ${join(state, part)} could not be removed\n`);

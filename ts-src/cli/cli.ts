@@ -3,16 +3,16 @@ import { parseArgs } from 'node:util';
 import { environmentFault, internalFaults } from '../io/faults.ts';
 import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
-import { writeMessage, exit, writeOutput, type Command } from './command.ts';
+import { beQuiet, writeMessage, writeNote, exit, writeOutput, type Command } from './command.ts';
 import { commands } from './all.ts';
-import { helpOf, overview } from './help.ts';
+import { helpOf, optionsOf, overview } from './help.ts';
 
 export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
 
 /** Finds the command, reads its options, runs it; the exit code is what the process ends with. */
 export async function main(args: string[]): Promise<number> {
-  onSlow((text) => writeMessage(`${text}\n`));
+  onSlow((text) => writeNote(`${text}\n`));
   if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -35,19 +35,24 @@ export async function main(args: string[]): Promise<number> {
   let parsed;
   try {
     const options = Object.fromEntries(
-      Object.entries({ ...command.options, help: { type: 'boolean' as const, short: 'h' } }).map(([k, o]) => [
+      optionsOf(command).map(([k, o]) => [
         k,
         {
           type: o.type,
-          ...('short' in o && o.short ? { short: o.short } : {}),
-          ...('multiple' in o && o.multiple ? { multiple: true } : {}),
+          ...(o.short ? { short: o.short } : {}),
+          ...(o.multiple ? { multiple: true } : {}),
         },
       ]),
     );
     parsed = parseArgs({ args: rest, options, allowPositionals: true });
   } catch (e) {
     const unknown = /'--?([^' ]+)/.exec((e as Error).message)?.[1];
-    const near = unknown && nearest(unknown, Object.keys(command.options));
+    const near =
+      unknown &&
+      nearest(
+        unknown,
+        optionsOf(command).map(([option]) => option),
+      );
     writeMessage(
       `slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
     );
@@ -57,6 +62,7 @@ export async function main(args: string[]): Promise<number> {
     writeOutput(helpOf(name, command));
     return exit.ok;
   }
+  if (parsed.values.quiet) beQuiet();
   try {
     const code = await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
     const ours = internalFaults();

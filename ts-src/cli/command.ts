@@ -2,6 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { redacted } from '../model/urls.ts';
+import { paint } from '../render/colour.ts';
 import { printable, printableJson } from '../text/printable.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
 import type { Selection } from '../plan/select.ts';
@@ -36,7 +37,9 @@ interface CommandOf<Table extends OptionTable> {
   /** Longer text of `slipway VERB --help`. */
   details?: string;
   /** Command lines that show its use. */
-  examples?: readonly string[];
+  examples: readonly string[];
+  /** It says nothing but what it is asked for: there is no --quiet. */
+  plain?: true;
   options: Table;
   run(values: ValuesOf<Table>, positionals: string[]): Promise<number>;
 }
@@ -101,8 +104,29 @@ export type SelectionValues = ValuesOf<typeof selectionOptions>;
 const shown = (text: string): string =>
   /^\s*[[{]/.test(text) ? printableJson(redacted(text)) : printable(redacted(text));
 
-export const writeOutput = (text: string): void => void process.stdout.write(shown(text));
-export const writeMessage = (text: string): void => void process.stderr.write(shown(text));
+/** Whether a stream is a terminal that shows colours; NO_COLOR is as no-color.org has it. */
+const shows = (stream: NodeJS.WriteStream): boolean =>
+  stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+
+export const writeOutput = (text: string): void => {
+  const safe = shown(text);
+  process.stdout.write(shows(process.stdout) && !/^\s*(\{|\[[\s{["\]])/.test(safe) ? paint(safe) : safe);
+};
+export const writeMessage = (text: string): void => {
+  const safe = shown(text);
+  process.stderr.write(shows(process.stderr) ? paint(safe) : safe);
+};
+
+let quiet = false;
+/** From now on `writeNote` says nothing. */
+export const beQuiet = (): void => {
+  quiet = true;
+};
+export const isQuiet = (): boolean => quiet;
+/** What a person likes to know while all is well: --quiet leaves it out. */
+export const writeNote = (text: string): void => {
+  if (!quiet) writeMessage(text);
+};
 /** Text of our own that moves the cursor; what it says of others has gone through `printable`. */
 export const writeControl = (text: string): void => void process.stderr.write(text);
 

@@ -16,6 +16,7 @@ import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from
 export const compare = defineCommand({
   summary: 'show two states of the distro repository side by side: added, removed, up, down, rebuilt',
   usage: 'compare BEFORE [AFTER]',
+  examples: ['slipway compare main', 'slipway compare v1.2 v1.3 --json'],
   details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
 that holds lock.yaml beside its distro file is planned from it.`,
   options: {

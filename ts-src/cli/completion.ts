@@ -88,6 +88,7 @@ const shells: Record<string, (all: Entry[]) => string> = { bash, zsh, fish };
 export const completionOf = (commands: () => Readonly<Record<string, Command>>): Command => ({
   summary: 'print completion for bash, zsh or fish',
   usage: 'completion bash|zsh|fish',
+  plain: true,
   examples: [
     'slipway completion bash > ~/.local/share/bash-completion/completions/slipway',
     'slipway completion zsh > "${fpath[1]}/_slipway"',

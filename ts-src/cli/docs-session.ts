@@ -9,7 +9,7 @@ import { openScratch } from '../sandbox/scratch.ts';
 import { openStore } from '../store/store.ts';
 import { runInputOf } from './run-input.ts';
 import { pinSources } from './pin-sources.ts';
-import { showDiagnostics, writeMessage } from './command.ts';
+import { showDiagnostics, writeMessage, writeNote } from './command.ts';
 import type { DocsValues } from './docs.ts';
 import { loadNamed, openLoaded } from './farm/work.ts';
 import { readAndPlan } from './planning.ts';
@@ -52,7 +52,7 @@ export async function openDocs(
   const session = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
     {
-      say: (line) => writeMessage(`${line}\n`),
+      say: (line) => writeNote(`${line}\n`),
       driver,
       limits,
       renewBase: false,

@@ -28,6 +28,7 @@ import {
   selectionOptions,
   showDiagnostics,
   writeMessage,
+  writeNote,
   writeOutput,
   type Option,
   type ValuesOf,
@@ -35,7 +36,7 @@ import {
 import { openDocs, type OpenDocs } from './docs-session.ts';
 import { farmOptions } from './farm/work.ts';
 import { resultsOf, tailsOf, writeJunit, writeReports } from './outputs.ts';
-import { makeProgress } from './progress.ts';
+import { makeProgress, viewFor } from './progress.ts';
 import { limitsOf, runOptions } from './run-options.ts';
 
 export const docsOptions = {
@@ -86,7 +87,7 @@ on standard output is "strict".`,
       writeMessage(`slipway docs: --publish takes the name of a channel\n`);
       return exit.usage;
     }
-    const stop = untilStopped(() => writeMessage('\nstopping: what was finished is kept\n'));
+    const stop = untilStopped(() => writeNote('\nstopping: what was finished is kept\n'));
     const opened = await openDocs(values, packages, limits, stop.signal);
     if (!opened) return exit.failed;
     try {
@@ -166,12 +167,12 @@ async function publishAll(
     const endpoint = await openEndpoint(uri, root);
     const { states } = await readStates(endpoint);
     if (states[0]?.digest === state.digest) {
-      writeMessage(`${endpoint.where} has this documentation already (${states[0].path})\n`);
+      writeNote(`${endpoint.where} has this documentation already (${states[0].path})\n`);
       continue;
     }
     const published = await publishSite(endpoint, output, state, distro.docs.keep);
     if (published.ok)
-      writeMessage(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written\n`);
+      writeNote(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written\n`);
     else faults.push(...published.diagnostics);
   }
   if (faults.length) return faults;
@@ -189,7 +190,7 @@ async function runTasks(
 ): Promise<void> {
   const progress = makeProgress(
     resultsOf(session.graphs),
-    process.stderr.isTTY === true && !values.json,
+    viewFor(values.json === true),
     values.verbose === true,
     (t) => session.history.get(t.kind === 'build' ? t.name : `${t.name} ${t.kind}`) ?? 10_000,
     workers,
@@ -237,9 +238,11 @@ async function finish(
     notes: site.dead.length ? [`${site.dead.length} links of the site lead nowhere`] : [],
   });
   showDiagnostics(await writeJunit(session.graphs, session.store, logFolder(output)));
-  writeMessage(renderSummary(results, tailsOf(logFolder(output), session.graphs), Date.now() - begun));
+  (results.every((t) => isDone(t.state)) ? writeNote : writeMessage)(
+    renderSummary(results, tailsOf(logFolder(output), session.graphs), Date.now() - begun),
+  );
   const crossing = Object.values(site.crossing).reduce((a, b) => a + b, 0);
-  writeMessage(
+  writeNote(
     `${site.pages} pages, ${site.links} links, ${crossing} of them between packages, ${site.dead.length} lead nowhere\n`,
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}\n`);

@@ -5,12 +5,14 @@ import { run } from '../io/process.ts';
 import { sizeText } from '../model/sizes.ts';
 import { describe, stateRules } from './clean-up.ts';
 import { stateKinds } from './store.ts';
-import { writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
+import { isQuiet, writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
 
 export const doctor = defineCommand({
   summary: 'tell what this machine lacks for builds, and the command that brings it',
   usage: 'doctor',
+  examples: ['slipway doctor', 'slipway doctor --install', 'slipway doctor --driver docker --json'],
   options: {
+    json: { type: 'boolean', help: 'what is missing, and what brings it, as data' },
     distro: distroOptions.distro,
     driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
     install: {
@@ -53,15 +55,21 @@ export const doctor = defineCommand({
     }
     const machine = describeMachine(workspace.ok ? workspace.value.state : join(process.cwd(), '.slipway'));
     findings.push(...machine.findings);
-    for (const f of findings)
-      writeOutput(`${f.what}\n    ${f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`}\n`);
-    if (!findings.length) writeOutput('this machine has all that builds need\n');
     const kept = workspace.ok ? await stateKinds(resolve(workspace.value.state)) : [];
     if (workspace.ok && kept.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe(kept)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`,
       );
-    for (const line of machine.lines) writeOutput(`${line}\n`);
+    const lacks = findings.map((f) => ({
+      what: f.what,
+      fix: f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`,
+    }));
+    if (values.json) writeOutput(`${JSON.stringify({ findings: lacks, machine: machine.lines })}\n`);
+    else {
+      for (const { what, fix } of lacks) writeOutput(`${what}\n    ${fix}\n`);
+      if (!lacks.length && !isQuiet()) writeOutput('this machine has all that builds need\n');
+      if (!isQuiet()) for (const line of machine.lines) writeOutput(`${line}\n`);
+    }
     return findings.length ? exit.failed : exit.ok;
   },
 });

@@ -16,6 +16,7 @@ import { lastBuilds } from '../engine/why.ts';
 export const explain = defineCommand({
   summary: 'tell everything about one package: why it is there, what it needs and where from, what needs it',
   usage: 'explain PACKAGE',
+  examples: ['slipway explain nav2_util', 'slipway explain eigen --platform noble'],
   details:
     'PACKAGE may also be a rosdep key or a package of an underlay: then where it comes from on each platform, and what needs it.',
   options: {

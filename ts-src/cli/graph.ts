@@ -8,6 +8,7 @@ import {
   selectionOptions,
   showDiagnostics,
   defineCommand,
+  writeNote,
 } from './command.ts';
 import { readAndPlan } from './planning.ts';
 
@@ -17,6 +18,7 @@ const manyPackages = 300;
 export const graph = defineCommand({
   summary: "draw what needs what, as SVG or in Graphviz' language",
   usage: 'graph [PACKAGE|GLOB ...]',
+  examples: ['slipway graph --output graph.svg', 'slipway graph acme_drive | dot -Tpdf > drive.pdf'],
   details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
 repository, unless --by package is given. Where several platforms are selected the first is drawn.`,
   options: {
@@ -45,7 +47,7 @@ repository, unless --by package is given. Where several platforms are selected t
     if (output === undefined) writeOutput(text);
     else {
       writeWhole(output, text);
-      writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
+      writeNote(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
     }
     return exit.ok;
   },

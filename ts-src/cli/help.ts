@@ -51,9 +51,12 @@ function prose(text: string): string {
   return `${paragraphs.join('\n').trimEnd()}\n`;
 }
 
+const quietOption = { type: 'boolean', short: 'q', help: 'say only what is wrong, and what was asked for' } as const;
+
 /** The options of a command in the order that help, completion and the manual list them. */
 export const optionsOf = (command: Command): [string, Option][] => [
   ...Object.entries(command.options),
+  ...(command.plain ? [] : [['quiet', quietOption] satisfies [string, Option]]),
   ['help', { type: 'boolean', short: 'h', help: 'print this text' }],
 ];
 
@@ -78,6 +81,6 @@ export function helpOf(name: string, command: Command): string {
     `Usage: slipway ${command.usage}\n`,
     ...(command.details ? [prose(command.details)] : []),
     `Options:\n${table(options)}`,
-    ...(command.examples?.length ? [`Examples:\n${command.examples.map((e) => `    ${e}\n`).join('')}`] : []),
+    `Examples:\n${command.examples.map((e) => `    ${e}\n`).join('')}`,
   ].join('\n');
 }

@@ -12,7 +12,7 @@ import { shortId } from '../publish/state.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import { readChannel, type Opened } from './channels.ts';
-import { writeMessage } from './command.ts';
+import { writeNote } from './command.ts';
 import { channelOf, imagesOf, outputOf, type ImageValues } from './image-options.ts';
 
 /** The newest images of the channels that images are made from, of all architectures. */
@@ -50,7 +50,7 @@ export async function publishNamed(
           keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
         log: join(logs, `${name}.check.log`),
         now: Date.now(),
-        progress: (text) => writeMessage(`${text}\n`),
+        progress: (text) => writeNote(`${text}\n`),
         signal: watch.signal,
       });
       diagnostics.push(...done.diagnostics);

@@ -14,7 +14,7 @@ import { unshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { openChannels, readChannel, type Opened } from './channels.ts';
-import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, writeNote } from './command.ts';
 import { channelOf, imageOptions, imagesOf, outputOf, type ImageValues } from './image-options.ts';
 import { publishNamed, retireNamed } from './image-publish.ts';
 
@@ -112,9 +112,7 @@ async function build(
   if (values.json) return good(`${JSON.stringify(built)}\n`, diagnostics);
   for (const { record, cached, files } of built) {
     const took = cached ? 'nothing to do' : `made in ${Math.round(record.milliseconds / 1000)} s`;
-    writeMessage(
-      `${record.name} ${record.version} ${record.architecture} from state ${shortId(record.state)}: ${took}\n`,
-    );
+    writeNote(`${record.name} ${record.version} ${record.architecture} from state ${shortId(record.state)}: ${took}\n`);
     if (!files.length) writeMessage(`no file of ${record.name} was asked for\n`);
   }
   return good(built.flatMap((b) => b.files.map((f) => `${f}\n`)).join(''), diagnostics);
@@ -155,7 +153,7 @@ async function buildOne(
     stateId: values.state ?? (values.channel === undefined && !values.local ? one.spec.state : undefined),
     log: join(logs, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
-    progress: (text) => writeMessage(`${text}\n`),
+    progress: (text) => writeNote(`${text}\n`),
     signal,
   });
 }

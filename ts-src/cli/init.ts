@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { error } from '../model/diagnostics.ts';
 import { writeWhole } from '../io/files.ts';
 import { renderInit } from '../render/init.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, defineCommand, type ValuesOf } from './command.ts';
+import { isQuiet, writeMessage, exit, writeOutput, showDiagnostics, defineCommand, type ValuesOf } from './command.ts';
 
 const options = {
   organization: {
@@ -93,6 +93,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     if (!(await mayWrite(root, names, values.yes === true))) return exit.failed;
     for (const [path, text] of Object.entries(files)) writeWhole(join(root, path), text);
     const git = existsSync(join(root, '.git')) ? '' : 'git init && ';
+    if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names.map((f) => `    ${f}\n`).join('')}
 Build it:

@@ -10,6 +10,7 @@ import { openWorkspace } from './planning.ts';
 export const jobs = defineCommand({
   summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
   usage: 'jobs --distro-url URL[#BRANCH]',
+  examples: ['slipway jobs --distro-url https://git.example.org/distro.git#main --output jobs.groovy'],
   details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
 repository (on GitHub), one for the agents' image with --farm-url, and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
 credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with

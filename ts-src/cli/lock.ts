@@ -4,13 +4,14 @@ import { makeLock } from '../read/lockfile.ts';
 import { pinCommits } from '../read/releases.ts';
 import { renderLock } from '../render/lock.ts';
 import { writeWhole } from '../io/files.ts';
-import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
+import { writeNote, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { readAndPlan, reporter } from './planning.ts';
 import { knownPlatforms } from '../engine/system-lock.ts';
 
 export const lock = defineCommand({
   summary: 'pin every repository to a commit, in a file made for review',
   usage: 'lock',
+  examples: ['slipway lock --output lock.yaml'],
   details:
     'It holds for each repository its commit, for each package its tree, and for each platform that was built on its system packages. A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.',
   options: {
@@ -37,7 +38,7 @@ export const lock = defineCommand({
     const text = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== undefined) {
       writeWhole(values.output, text);
-      writeMessage(`wrote ${values.output}\n`);
+      writeNote(`wrote ${values.output}\n`);
     } else writeOutput(text);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   },

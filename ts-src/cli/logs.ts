@@ -53,6 +53,7 @@ export const logs = defineCommand({
     },
     test: { type: 'boolean', help: 'the log of its tests' },
     path: { type: 'boolean', help: "print the file's name, not its text" },
+    json: { type: 'boolean', help: 'the list of logs as data' },
   },
   async run(values, [name, ...more]) {
     if (more.length) {
@@ -62,7 +63,12 @@ export const logs = defineCommand({
     const output =
       values.output === undefined ? join(resolve(findDistro(values), '..'), 'out') : resolve(values.output);
     const all = logsIn(output);
-    if (name === undefined) {
+    if (name === undefined || values.json) {
+      const listed = all.filter((l) => name === undefined || l.package === name);
+      if (values.json) {
+        writeOutput(`${JSON.stringify(listed)}\n`);
+        return listed.length ? exit.ok : exit.failed;
+      }
       for (const log of all) writeOutput(`${log.package}${log.test ? ' (tests)' : ''}\t${printable(log.path)}\n`);
       if (!all.length) writeMessage(`there are no logs in ${join(output, 'logs')}\n`);
       return exit.ok;

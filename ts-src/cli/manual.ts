@@ -25,8 +25,7 @@ export function manualPage(all: Readonly<Record<string, Command>>, version: stri
     if (command.details) lines.push('.PP', '.nf', troff(command.details.trim()), '.fi');
     for (const [key, option] of optionsOf(command))
       lines.push('.TP', `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
-    if (command.examples?.length)
-      lines.push('.PP', 'Examples:', '.nf', ...command.examples.map((e) => troff(`    ${e}`)), '.fi');
+    lines.push('.PP', 'Examples:', '.nf', ...command.examples.map((e) => troff(`    ${e}`)), '.fi');
   }
   lines.push(
     '.SH EXIT STATUS',
@@ -46,6 +45,7 @@ export const manualOf = (commands: () => Readonly<Record<string, Command>>): Com
   summary: 'print the manual page',
   usage: 'manual',
   examples: ['slipway manual | man -l -'],
+  plain: true,
   options: {},
   run(_, positionals) {
     if (positionals.length) {

@@ -2,7 +2,7 @@ import { isError, sorted, type Diagnostic, type Result } from '../model/diagnost
 import { countFaults, plural } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
 import {
-  writeMessage,
+  writeNote,
   distroOptions,
   exit,
   writeOutput,
@@ -20,6 +20,7 @@ const withArchives = (planned: Result<Planned>): Diagnostic[] =>
 export const plan = defineCommand({
   summary: 'show what would be built, on what, in which order and why',
   usage: 'plan [PACKAGE|GLOB ...]',
+  examples: ['slipway plan', 'slipway plan navigation2 --platform noble', 'slipway plan --json | jq .scopes'],
   details:
     'Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.',
   options: {
@@ -40,11 +41,13 @@ export const plan = defineCommand({
 export const validate = defineCommand({
   summary: 'check the distro repository: every fault at once, nothing is built',
   usage: 'validate',
-  options: { ...distroOptions },
+  examples: ['slipway validate', 'slipway validate --lock lock.yaml --json'],
+  options: { ...distroOptions, json: { type: 'boolean', help: 'the faults as data on standard output' } },
   async run(values) {
     const planned = await readAndPlan(values, [], { everyKey: true });
     const diagnostics = withArchives(planned);
-    showDiagnostics(diagnostics);
+    if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}\n`);
+    else showDiagnostics(diagnostics);
     if (!planned.ok || diagnostics.some(isError)) return exit.failed;
     const { plan, workspace } = planned.value;
     const builds = plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
@@ -53,7 +56,7 @@ export const validate = defineCommand({
       'target',
     );
     const warnings = diagnostics.length ? ` (${countFaults(diagnostics)})` : '';
-    writeMessage(`${workspace.file} is valid: ${plural(builds, 'build')} for ${targets}${warnings}\n`);
+    writeNote(`${workspace.file} is valid: ${plural(builds, 'build')} for ${targets}${warnings}\n`);
     return exit.ok;
   },
 });

@@ -24,11 +24,12 @@ import { redacted } from '../model/urls.ts';
 import { printable } from '../text/printable.ts';
 import {
   writeControl,
-  writeMessage,
   findDistro,
   selectionOf,
   type DistroValues,
   type SelectionValues,
+  writeNote,
+  isQuiet,
 } from './command.ts';
 
 export interface Planned {
@@ -68,9 +69,9 @@ async function readLock(file: string, state: string): Promise<Result<Lockfile>> 
 /** Tells of waits, which a person must know of, and on a terminal of what is being read. */
 export const reporter: Reporter = {
   reading(name) {
-    if (process.stderr.isTTY) writeControl(`\r\x1b[Kreading ${printable(redacted(name))}\r`);
+    if (process.stderr.isTTY && !isQuiet()) writeControl(`\r\x1b[Kreading ${printable(redacted(name))}\r`);
   },
-  waiting: (text) => writeMessage(`${text}\n`),
+  waiting: (text) => writeNote(`${text}\n`),
 };
 
 /** The workspace that a verb works in, with absolute paths. */
@@ -143,7 +144,7 @@ async function readInputs(
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
-  if (process.stderr.isTTY) writeControl('\r\x1b[K');
+  if (process.stderr.isTTY && !isQuiet()) writeControl('\r\x1b[K');
   const underlays = await readUnderlays(workspace);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);

@@ -1,19 +1,29 @@
 import { printable } from '../text/printable.ts';
-import type { TaskResult } from '../model/result.ts';
+import { isDone, type TaskResult } from '../model/result.ts';
 import { duration, renderEvent } from '../render/summary.ts';
 import type { Progress } from '../engine/scheduler.ts';
+import { isQuiet, writeMessage, writeNote } from './command.ts';
 
 const doing = { build: 'building', test: 'testing', docs: 'documenting' } as const;
 
-/** A live view at the bottom of a terminal, plain lines elsewhere. */
+export type View = 'live' | 'lines' | 'none';
+
+/** How this process shows what it does. */
+export function viewFor(json: boolean): View {
+  if (isQuiet()) return 'none';
+  return process.stderr.isTTY && !json ? 'live' : 'lines';
+}
+
+/** A live view at the bottom of a terminal, lines elsewhere; `none`: only what fails. */
 export function makeProgress(
   tasks: readonly TaskResult[],
-  live: boolean,
+  view: View,
   verbose: boolean,
   expected: (t: TaskResult) => number,
   workers: number,
   now: () => number,
 ): Progress & { close(): void } {
+  const live = view === 'live';
   const write = (text: string) => void process.stderr.write(text);
   const running = new Map<string, TaskResult>();
   let done = 0;
@@ -47,21 +57,22 @@ export function makeProgress(
     started(t) {
       running.set(t.id, t);
       if (live) draw();
-      else write(printable(`${doing[t.kind]} ${t.id}\n`));
+      else if (view === 'lines') writeMessage(`${doing[t.kind]} ${t.id}\n`);
     },
     finished(t) {
       running.delete(t.id);
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== 'cached' || verbose) write(printable(renderEvent(t, done, total)));
+      const shown = view === 'none' ? !isDone(t.state) : t.state !== 'cached' || verbose;
+      if (shown) writeMessage(renderEvent(t, done, total));
       if (live) draw();
     },
     note(text) {
       if (live) {
         note = text;
         draw();
-      } else write(printable(`${text}\n`));
+      } else writeNote(`${text}\n`);
     },
     close() {
       clearInterval(timer);

@@ -7,7 +7,7 @@ import { restoreChannel, shortId, type OpenChannel, type State } from '../publis
 import { error } from '../model/diagnostics.ts';
 import { renderDifference, renderVerdicts } from '../render/channels.ts';
 import { archivesOf, movingOptions, openChannels, placeOption, placesOf, readChannel, withOutlet } from './channels.ts';
-import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeNote, writeOutput } from './command.ts';
 
 const failed = (diagnostics: readonly Diagnostic[]): number => {
   showDiagnostics(diagnostics);
@@ -104,7 +104,7 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     if (!moved.ok) return failed(moved.diagnostics);
     showDiagnostics(moved.diagnostics);
     if (moved.value.lost.length) return failed([lostPackages(moved.value.lost.length)]);
-    writeMessage(
+    writeNote(
       moved.value.changed || moved.value.id !== to.headId
         ? `${names[1]} serves state ${shortId(moved.value.id!)} at ${places.value.map((p) => p.where).join(', ')}\n`
         : `${names[1]} has these packages already\n`,
@@ -161,7 +161,7 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     if (!done.ok) return failed(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed([lostPackages(done.value.moved.lost.length)]);
-    writeMessage(wordsOf(names[0]!, found.value.id, channel, values.pointer === true, done.value));
+    writeNote(wordsOf(names[0]!, found.value.id, channel, values.pointer === true, done.value));
     return exit.ok;
   },
 });

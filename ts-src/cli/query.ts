@@ -245,6 +245,7 @@ const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
 export const query = defineCommand({
   summary: 'ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated',
   usage: 'query QUESTION [NAME ...]',
+  examples: ['slipway query rdeps rclcpp', 'slipway query path nav2_bringup rclcpp', 'slipway query cycles --json'],
   details: Object.values(questions)
     .map((q) => `  ${q.usage.padEnd(width)}  ${q.help}`)
     .join('\n'),

@@ -4,7 +4,7 @@ import { packageOf } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
 import { writeWhole } from '../io/files.ts';
 import { renderReproducible } from '../render/reproducible.ts';
-import { exit, writeMessage, type Option } from './command.ts';
+import { exit, writeMessage, type Option, writeNote } from './command.ts';
 
 export const reproducibleOptions = {
   'check-reproducible': {
@@ -45,7 +45,7 @@ export async function checkBuilds(
     chosen: (graph, number) => 'named' in packageOf(graph, number).why,
     ...options,
     stamp: session.input.plan.stamp,
-    started: (name) => writeMessage(`building ${name} once more\n`),
+    started: (name) => writeNote(`building ${name} once more\n`),
   });
   writeWhole(join(output, 'reproducible.json'), `${JSON.stringify(builds, undefined, 1)}\n`);
   writeMessage(renderReproducible(builds));

@@ -8,6 +8,8 @@ const schemas: Record<string, () => Promise<unknown>> = {
 export const schema = defineCommand({
   summary: 'print a JSON schema: of distro.yaml (for editors) or of the plan',
   usage: 'schema distro|plan',
+  examples: ['slipway schema distro > distro.schema.json'],
+  plain: true,
   options: {},
   async run(_values, [name, ...more]) {
     const make = name !== undefined && !more.length && Object.hasOwn(schemas, name) ? schemas[name] : undefined;

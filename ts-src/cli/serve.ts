@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join, resolve } from 'node:path';
 import { error } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
-import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
+import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand, writeNote } from './command.ts';
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -32,7 +32,7 @@ export function fileOf(root: string, url: string): string | undefined {
 function answer(root: string, request: IncomingMessage, response: ServerResponse): void {
   const { method = 'GET', url = '/' } = request;
   const file = method === 'GET' || method === 'HEAD' ? fileOf(root, url) : undefined;
-  response.on('finish', () => writeMessage(`${response.statusCode} ${method} ${printable(url)}\n`));
+  response.on('finish', () => writeNote(`${response.statusCode} ${method} ${printable(url)}\n`));
   if (file === undefined) {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
     return;

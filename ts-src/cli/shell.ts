@@ -18,6 +18,7 @@ import {
   showDiagnostics,
   writeMessage,
   type ValuesOf,
+  writeNote,
 } from './command.ts';
 import { readAndPlan, type Planned } from './planning.ts';
 import { driverOf, limitsOf, runOptions } from './run-options.ts';
@@ -30,6 +31,7 @@ const options = {
   architecture,
   variant,
   jobs: runOptions.jobs,
+  driver: runOptions.driver,
   failed: { type: 'boolean', help: 'build it first, and open the shell on what that left' },
   test: { type: 'boolean', help: 'in the root of its tests' },
 } as const;
@@ -57,7 +59,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     const planned = await readAndPlan(values, [name], { tests: values.test === true });
     showDiagnostics(planned.diagnostics);
     if (!planned.ok) return exit.failed;
-    const driver = driverOf({}, planned.value.workspace.state);
+    const driver = driverOf(values, planned.value.workspace.state);
     const lacking = await missingTools(driver.name, planned.value.plan);
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
@@ -81,7 +83,7 @@ async function openIn(
   limits: Limits,
   signal: AbortSignal,
 ): Promise<number> {
-  const session = await sessionOf(planned, limits, signal);
+  const session = await sessionOf(values, planned, limits, signal);
   if (!session) return exit.failed;
   const [graph, ...others] = session.graphs;
   const number = graph?.closures.index.get(name);
@@ -130,12 +132,17 @@ async function openIn(
   return exit.failed;
 }
 
-async function sessionOf(planned: Planned, limits: Limits, signal: AbortSignal): Promise<Session | undefined> {
+async function sessionOf(
+  values: Values,
+  planned: Planned,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<Session | undefined> {
   const { workspace, plan } = planned;
   showDiagnostics(await pinSources(workspace, plan));
   const session = await openSession(runInputOf(planned), {
-    say: (line) => writeMessage(`${line}\n`),
-    driver: driverOf({}, workspace.state),
+    say: (line) => writeNote(`${line}\n`),
+    driver: driverOf(values, workspace.state),
     limits,
     renewBase: false,
     signal,
@@ -160,7 +167,7 @@ async function buildBelow(
   const { distribution: chosen, ...others } = values;
   const replanned = await readAndPlan({ ...others, distribution: chosen ?? [graph.scope.distribution] }, names, {});
   if (!replanned.ok) return 'what it needs can not be planned';
-  const session = await sessionOf(replanned.value, limits, signal);
+  const session = await sessionOf(values, replanned.value, limits, signal);
   const own = session?.graphs.find((g) => g.id === graph.id);
   if (!session || !own) return 'what it needs can not be built here';
   const engine = schedulerOf(session, {

@@ -20,6 +20,7 @@ import { readAndPlan } from './planning.ts';
 export const simulate = defineCommand({
   summary: "run the farm's scheduling against a file of durations, without building",
   usage: 'simulate --durations FILE [PACKAGE|GLOB ...]',
+  examples: ['slipway simulate --durations durations.tsv --distribution jazzy'],
   details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
 (seeded). What is expected differs from what it takes by up to a factor of two either way. Beside the total time stands the bound
 that no schedule goes below (the longest path, or all work over all lanes), and levels one after another without any cost.`,

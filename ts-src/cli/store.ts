@@ -16,6 +16,7 @@ import type { Workspace } from '../read/workspace.ts';
 export const store = defineCommand({
   summary: 'show, verify or clean up the store',
   usage: 'store [show|verify|gc]',
+  examples: ['slipway store', 'slipway store verify', 'slipway store gc --days 14 --dry-run'],
   details: `show: what is in it, and in the state of this machine, by kind. verify: every object against its digest and every record
 against its own; what is damaged is removed, and built again when it is needed. gc: removes from the store, and from the state of this
 machine, what was not used for --days, and the least used of it while it takes more than --size. What a channel, an image, an index or

@@ -78,6 +78,7 @@ function createArguments(entry: Entry, { name, label, image, limits }: Container
     'core=0',
     ...(limits.disk === undefined ? [] : ['--ulimit', `fsize=${limits.disk}`]),
     '--interactive',
+    ...(entry.terminal && process.stdin.isTTY ? ['--tty'] : []),
     '--name',
     name,
     '--label',
@@ -97,10 +98,7 @@ function createArguments(entry: Entry, { name, label, image, limits }: Container
     ]),
     ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
     image,
-    'sh',
-    '-c',
-    guarded,
-    'sh',
+    ...(entry.terminal ? [] : ['sh', '-c', guarded, 'sh']),
     ...command,
   ];
 }
@@ -119,11 +117,11 @@ async function copyLayers(layers: readonly string[], name: string, work: string)
 }
 
 /** Runs a container's command to its end. */
-async function start({ log, signal }: Entry, name: string, limits: Limits): Promise<Outcome> {
+async function start({ log, signal, terminal }: Entry, name: string, limits: Limits): Promise<Outcome> {
   const stop = () => void docker(['kill', name]);
   signal?.addEventListener('abort', stop, { once: true });
   const outcome = await run('setpriv', ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name], {
-    keepInput: true,
+    ...(terminal ? { terminal } : { keepInput: true }),
     ...(log ? { log } : {}),
     ...(limits.log === undefined ? {} : { logLimit: limits.log }),
     ...(signal ? { signal } : {}),

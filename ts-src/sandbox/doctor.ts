@@ -69,6 +69,16 @@ async function clientPackage(): Promise<string> {
 /** Bytes that a base, its layers and a build take at least. */
 const roomNeeded = 10 * 2 ** 30;
 
+export const roomFindings = (at: string, room: number): Finding[] =>
+  room >= roomNeeded
+    ? []
+    : [
+        {
+          what: `${at} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
+          fix: 'slipway clean, or --state on another disk',
+        },
+      ];
+
 /** What limits a task here, and how much room there is: for people, whether or not something is missing. */
 export function describeMachine(state: string): { lines: string[]; findings: Finding[] } {
   const limits = defaultLimits();
@@ -90,15 +100,31 @@ export function describeMachine(state: string): { lines: string[]; findings: Fin
     const { bavail, bsize } = statfsSync(at);
     const room = bavail * bsize;
     lines.push(`room in ${at}: ${sizeText(room)}`);
-    if (room < roomNeeded)
-      findings.push({
-        what: `${at} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
-        fix: 'slipway clean, or --state on another disk',
-      });
+    findings.push(...roomFindings(at, room));
   } catch {
     /* a file system that does not tell */
   }
   return { lines, findings };
+}
+
+/** What kernel settings keep plain users from making roots; `refused` tries whether they can. */
+export async function namespaceFindings(
+  setting: (name: string) => string | undefined,
+  refused: () => Promise<string | undefined>,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  // A profile that is there already may allow it.
+  if (setting('apparmor_restrict_unprivileged_userns')?.trim() === '1' && (await refused()) !== undefined)
+    findings.push({
+      what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)',
+      fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`,
+    });
+  if (setting('unprivileged_userns_clone')?.trim() === '0')
+    findings.push({
+      what: 'plain users may not make user namespaces',
+      fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system',
+    });
+  return findings;
 }
 
 /** What this machine lacks for builds with a driver, and what brings it. */
@@ -132,19 +158,7 @@ export async function examine(
         fix: `${taken ? `remove the line of ${user.name} from /etc/subuid and /etc/subgid, then ` : ''}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user.name}`,
       });
     }
-    if (
-      readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1' &&
-      (await refusedNamespaces()) !== undefined
-    )
-      findings.push({
-        what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)',
-        fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`,
-      });
-    if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0')
-      findings.push({
-        what: 'plain users may not make user namespaces',
-        fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system',
-      });
+    findings.push(...(await namespaceFindings((name) => readIf(`/proc/sys/kernel/${name}`), refusedNamespaces)));
   }
   if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0)
     findings.push({

@@ -25,7 +25,7 @@ export interface Entry {
   /** Folder of this call alone. */
   work: string;
   log?: string;
-  /** Its input and outputs are ours, for a person at a terminal; unshare alone. */
+  /** Its input and outputs are ours, for a person at a terminal. */
   terminal?: boolean;
   /** What this entry may take of the machine; the defaults where left out. */
   limits?: Limits;

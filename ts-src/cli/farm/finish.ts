@@ -59,6 +59,7 @@ const outputOf = (values: ValuesOf<typeof outputOption>): string => resolve(valu
 export const publish = defineCommand({
   summary: 'publish what a prepared run built to its channel',
   usage: 'publish --run ID --store URI --output DIR',
+  examples: ['slipway publish --run 20260102030405-ab12 --store s3://bucket/farm --output /srv/apt'],
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
 SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
 With --try nothing is published: a text is signed and every place is tried, so that what is wrong is known before the run is built.
@@ -168,6 +169,7 @@ type ReportValues = ValuesOf<typeof reportOptions & typeof outputOption>;
 export const report = defineCommand({
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
   usage: 'report --run ID --store URI',
+  examples: ['slipway report --run 20260102030405-ab12 --store s3://bucket/farm --output out'],
   details: `Standard output is one line for people, then "failed NAME" and "maintainer ADDRESS" for each package that failed. The exit code is 1
 where anything failed.`,
   options: {

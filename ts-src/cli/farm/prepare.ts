@@ -12,7 +12,7 @@ import { archiveCheck } from '../archive-check.ts';
 import { isPartial } from '../planned-names.ts';
 import { pinSources } from '../pin-sources.ts';
 import { heldIn, openChannel, type OpenChannel } from '../../publish/channel.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, defineCommand } from '../command.ts';
+import { writeMessage, writeNote, exit, writeOutput, showDiagnostics, defineCommand } from '../command.ts';
 import type { Driver } from '../../sandbox/driver.ts';
 import type { Distro } from '../../model/distro.ts';
 import { openSession, ownArchitecture, shareResolved, type Limits, type RunInput } from '../../engine/session.ts';
@@ -41,6 +41,7 @@ import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
 export const prepare = defineCommand({
   summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
   usage: 'prepare [PACKAGE|GLOB ...]',
+  examples: ['slipway prepare --store s3://bucket/farm --output schedule.txt'],
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. With --run
@@ -182,7 +183,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
     checkArchive: archiveCheck(planned),
   };
   const session = await openSession(input, {
-    say: (line) => writeMessage(`${line}\n`),
+    say: (line) => writeNote(`${line}\n`),
     driver,
     limits,
     renewBase: values['renew-base'] === true,

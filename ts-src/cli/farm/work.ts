@@ -18,6 +18,7 @@ import {
   type Option,
   type ValuesOf,
   defineCommand,
+  writeNote,
 } from '../command.ts';
 import type { Progress, Scheduler } from '../../engine/scheduler.ts';
 import { schedulerOf } from '../../engine/session-scheduler.ts';
@@ -122,7 +123,7 @@ export async function openLoaded(
   }
   await openScratch(state, driver);
   const session = await openSession(input, {
-    say: (line) => writeMessage(`${line}\n`),
+    say: (line) => writeNote(`${line}\n`),
     driver,
     limits,
     renewBase: false,
@@ -166,6 +167,7 @@ function lately(file: string): boolean {
 export const work = defineCommand({
   summary: 'do tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
+  examples: ['slipway work --run 20260102030405-ab12 --store s3://bucket/farm --tasks 1,2,5'],
   details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
 came to (built, cached, passed, failed, stopped; faulty: documentation that failed, which stops nothing); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
@@ -244,8 +246,8 @@ async function doTasks(
 ): Promise<number> {
   const output = join(session.input.state, 'runs', loaded.bundle.id);
   const progress: Progress = {
-    ...notesOnly((line) => writeMessage(`${line}\n`)),
-    started: (t) => writeMessage(`${{ build: 'building', test: 'testing', docs: 'documenting' }[t.kind]} ${t.id}\n`),
+    ...notesOnly((line) => writeNote(`${line}\n`)),
+    started: (t) => writeNote(`${{ build: 'building', test: 'testing', docs: 'documenting' }[t.kind]} ${t.id}\n`),
     finished: () => undefined,
   };
   const engine = engineOf(values, session, output, signal, progress);
@@ -276,7 +278,7 @@ async function doTasks(
     }
     if (signal.aborted) return exit.failed;
     await keepResult(session, output, loaded.bundle.id, number, result);
-    writeMessage(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
+    writeNote(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
     const above = await lane.settleAbove([at]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
     writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${outcomeOf(t.result)}\n`).join(''));

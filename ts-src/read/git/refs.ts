@@ -17,7 +17,7 @@ export async function resolveRef(
   return found.ok ? found.value[0]! : found;
 }
 
-/** Names that a version may have on a server, the first that is there is taken. `heads/x` and `tags/x` are as vcstool has them. */
+/** Names that a version may have on a server; the first that is there is taken. `heads/x`, `tags/x`: as in vcstool. */
 function namesOf(version: string): string[] {
   const names = [`refs/heads/${version}`, `refs/tags/${version}^{}`, `refs/tags/${version}`];
   if (version === 'HEAD') names.push('HEAD');
