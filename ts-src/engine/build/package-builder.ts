@@ -10,6 +10,7 @@ import { renderJunit } from '../../render/junit.ts';
 import { shellQuote } from '../../render/template.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
+import type { BuilderOptions } from './builder-options.ts';
 import {
   buildLimit,
   enterEnvironment,
@@ -19,28 +20,13 @@ import {
   testLimit,
   type BuildEnvironment,
   type BuildSteps,
-  type EnvironmentOptions,
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { documentPackage } from '../docs/documentation.ts';
 import { FileOwners } from './owners.ts';
 import { checkStaged, finishPackages, refusal, stageOf, type Packed } from './pack.ts';
-import {
-  environmentOf,
-  systemBoundFault,
-  systemDepends,
-  versionOf,
-  writeRecipe,
-  writeTestFiles,
-  type PackagingOptions,
-} from './packaging.ts';
+import { environmentOf, systemBoundFault, systemDepends, versionOf, writeRecipe, writeTestFiles } from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
-
-export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
-  /** How often tests that failed are tried again. */
-  retries: number;
-  now: () => number;
-}
 
 /** Builds and tests one package at a time, each in a root of its own. */
 export class PackageBuilder {

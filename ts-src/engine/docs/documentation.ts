@@ -20,7 +20,7 @@ import {
 } from '../build/environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from '../build/outcome.ts';
 import { ownPackage } from '../build/packages.ts';
-import type { BuilderOptions } from '../build/package-builder.ts';
+import type { BuilderOptions } from '../build/builder-options.ts';
 import { writeRecipe } from '../build/packaging.ts';
 import { faultsOf } from './faults.ts';
 import { factsOf } from './facts.ts';

@@ -1,0 +1,8 @@
+import type { EnvironmentOptions } from './environment.ts';
+import type { PackagingOptions } from './packaging.ts';
+
+export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
+  /** How often tests that failed are tried again. */
+  retries: number;
+  now: () => number;
+}
