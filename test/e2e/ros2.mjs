@@ -160,7 +160,8 @@ export const ros2Edits = [
     name: 'a line of Python',
     repository: 'rclpy',
     rebuilt: ['rclpy'],
-    also: ['launch_ros', 'ros2launch'],
+    // tf2_ros needs message_filters, which runs with rclpy: its files lie in that root (docs/incremental.md).
+    also: ['launch_ros', 'ros2launch', 'tf2_ros'],
     apply: (at) => append(at, 'rclpy/rclpy/rclpy/clock.py', '\n\nMORE = 1\n'),
   },
   {
