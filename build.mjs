@@ -1,9 +1,10 @@
 // Bundles ts-src into resources/slipway.cjs, with its SHA-256 in slipway.digest beside it. `--check` fails when the
-// committed bundle differs from what would be written, or when an import goes the wrong way (main → verbs → read, plan,
-// render, run → io → model; plan and render see model alone).
+// committed bundle differs from what would be written, when an import goes the wrong way (ARCHITECTURE.md draws which
+// folder may import which), or when files import each other in a circle.
+import { Graph, alg } from '@dagrejs/graphlib';
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { browserScripts } from './scripts/client.mjs';
@@ -19,14 +20,13 @@ const foundation = ['graph', 'text', 'io', 'model'];
 const middle = ['read', 'plan', 'query', 'render', 'sandbox', 'store', 'inspect', ...foundation];
 const layers = {
   main: ['cli'],
-  cli: ['farm', 'publish', 'images', 'docs', 'site', 'deploy', 'collect', 'engine', ...middle],
+  cli: ['farm', 'publish', 'images', 'docs', 'deploy', 'collect', 'engine', ...middle],
   collect: ['publish', 'images', 'docs', 'engine', ...middle],
   deploy: middle,
   farm: ['publish', 'engine', ...middle],
   publish: ['engine', ...middle],
   images: ['publish', 'engine', ...middle],
   docs: ['publish', 'engine', ...middle],
-  site: ['engine', ...middle],
   engine: middle,
   read: foundation,
   query: ['plan', 'graph', 'text', 'model'],
@@ -48,7 +48,11 @@ const layerOf = (path) => (path.includes('/') ? path.split('/')[0] : 'main');
 
 function wrongImports() {
   const faults = [];
+  const imports = new Graph();
   const source = join(root, 'ts-src');
+  for (const layer of Object.keys(layers))
+    if (layer !== 'main' && !existsSync(join(source, layer)))
+      faults.push(`build.mjs knows a layer ${layer} that is not there`);
   for (const entry of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
     if (!entry.endsWith('.ts')) continue;
     const file = join(source, entry);
@@ -57,6 +61,7 @@ function wrongImports() {
     for (const [, spec] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
       const to = relative(source, resolve(dirname(file), spec));
       const other = to.startsWith('..') ? 'resources' : layerOf(to);
+      imports.setEdge(entry, to);
       if (other === layer || other === 'resources') continue;
       if (!layers[layer]) faults.push(`${relative(root, file)}: ${layer} is no layer that build.mjs knows`);
       else if (!layers[layer].includes(other))
@@ -66,6 +71,9 @@ function wrongImports() {
     const found = impure.exec(text);
     if (found) faults.push(`${relative(root, file)}: ${layer} is pure, but it uses ${found[0]}`);
   }
+  // Types count: two files that name each other's are one thing in two places.
+  for (const circle of alg.findCycles(imports))
+    faults.push(`files import each other in a circle: ${circle.join(', ')}`);
   return faults;
 }
 

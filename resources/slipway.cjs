@@ -42310,26 +42310,15 @@ async function removeState(endpoint, path2) {
 init_process();
 init_diagnostics();
 
-// ts-src/cli/docs-session.ts
-var import_node_fs84 = require("node:fs");
+// ts-src/cli/farm/work.ts
+var import_node_fs83 = require("node:fs");
+var import_node_os13 = require("node:os");
+var import_node_path104 = require("node:path");
+init_diagnostics();
+init_names();
+init_files();
 
-// ts-src/engine/docs/targets.ts
-function documentedOn(distro, plan2) {
-  const skipped = matcher(distro.docs.skip);
-  const platformOf2 = (distribution3) => {
-    const own3 = distro.distributions[distribution3]?.platforms ?? [];
-    const planned2 = new Set(plan2.scopes.filter((s) => s.distribution === distribution3).map((s) => s.platform));
-    return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned2.has(p));
-  };
-  const chosen = /* @__PURE__ */ new Map();
-  for (const scope2 of plan2.scopes) {
-    if (platformOf2(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
-    chosen.set(scope2.distribution, scope2.targets.find((t) => t.variant === "default") ?? scope2.targets[0]);
-  }
-  return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name);
-}
-
-// ts-src/farm/gather.ts
+// ts-src/farm/result.ts
 var import_node_path103 = require("node:path");
 init_files();
 
@@ -42403,6 +42392,22 @@ function filesOf4(distro, root, keyRoot = root) {
     }
   }
   return { files, diagnostics };
+}
+
+// ts-src/engine/docs/targets.ts
+function documentedOn(distro, plan2) {
+  const skipped = matcher(distro.docs.skip);
+  const platformOf2 = (distribution3) => {
+    const own3 = distro.distributions[distribution3]?.platforms ?? [];
+    const planned2 = new Set(plan2.scopes.filter((s) => s.distribution === distribution3).map((s) => s.platform));
+    return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned2.has(p));
+  };
+  const chosen = /* @__PURE__ */ new Map();
+  for (const scope2 of plan2.scopes) {
+    if (platformOf2(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
+    chosen.set(scope2.distribution, scope2.targets.find((t) => t.variant === "default") ?? scope2.targets[0]);
+  }
+  return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name);
 }
 
 // ts-src/farm/run-manifest.ts
@@ -42521,86 +42526,9 @@ function applyShard(graph2, part) {
   applyResults(graph2, part.results[graph2.id] ?? []);
 }
 
-// ts-src/farm/gather.ts
-var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var numbersOf = (session2, loaded) => loaded.parts.flatMap(
-  (part) => part.tasks.flatMap(([id, task], i) => {
-    const graph2 = session2.graphs.find((g) => g.id === id);
-    return graph2 ? [{ number: part.first + i, graph: graph2, task }] : [];
-  })
-);
-async function gather2(session2, loaded, output, happened) {
-  for (const graph2 of session2.graphs)
-    for (const part of loaded.parts) if (part.architecture === graph2.target.architecture) applyShard(graph2, part);
-  const numbers = numbersOf(session2, loaded);
-  const there = new Set(await session2.store.names(`runs/${loaded.bundle.id}/results`));
-  const done = numbers.filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await session2.store.many(done, ({ number: number7, graph: graph2, task }) => takeResult(session2, loaded, output, number7, graph2, task));
-  await takeDocumentation(session2);
-  for (const { number: number7, graph: graph2, task } of numbers) {
-    const result2 = graph2.results[task];
-    const reason = happened.lost.get(number7);
-    if (reason !== void 0 && result2?.state === "waiting")
-      Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
-  }
-  for (const graph2 of session2.graphs)
-    for (const t of graph2.results)
-      if (t?.state === "waiting")
-        Object.assign(t, {
-          state: "stopped",
-          reason: whyStopped(graph2, t) ?? happened.ended ?? "the run ended before it"
-        });
-}
-async function takeResult({ store: store2 }, { bundle }, output, number7, graph2, task) {
-  const kept3 = await store2.readJson(resultName(bundle.id, number7));
-  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
-  const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path103.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
-  graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
-  const { key } = kept3.result;
-  if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
-  if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
-  if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
-    const text8 = await store2.readText(kept3.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path103.join)(output, log), text8, { sync: false });
-  }
-}
-async function takeDocumentation({ graphs, store: store2 }) {
-  const wanted = graphs.flatMap(
-    (graph2) => graph2.results.flatMap(
-      (t, task) => t?.kind === "docs" && t.key !== void 0 ? [{ graph: graph2, task, key: t.key }] : []
-    )
-  );
-  await store2.many(wanted, async ({ graph: graph2, task, key }) => {
-    graph2.docs[task % graph2.count] = await readDocRecord(store2, key);
-  });
-}
-function whyStopped(graph2, t) {
-  const p = graph2.scope.packages.find((q3) => q3.name === t.name);
-  if (!p) return void 0;
-  const needs = [...t.kind === "build" ? [] : [p.name], ...p.build, ...p.run, ...t.kind === "test" ? p.test : []];
-  const because = needs.find(
-    (d) => ["failed", "stopped", "blocked"].includes(graph2.results[graph2.closures.index.get(d) ?? -1]?.state ?? "")
-  );
-  return because === void 0 ? void 0 : `'${because}' failed or was stopped`;
-}
-
-// ts-src/cli/docs-session.ts
-init_diagnostics();
-
-// ts-src/cli/farm/work.ts
-var import_node_fs83 = require("node:fs");
-var import_node_os13 = require("node:os");
-var import_node_path105 = require("node:path");
-init_diagnostics();
-init_names();
-init_files();
-
 // ts-src/farm/result.ts
-var import_node_path104 = require("node:path");
-init_files();
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path104.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path103.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -42734,8 +42662,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path105.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path105.join)(process.env.XDG_STATE_HOME || (0, import_node_path105.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path104.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path104.join)(process.env.XDG_STATE_HOME || (0, import_node_path104.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -42763,7 +42691,7 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path105.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path104.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -42842,7 +42770,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path105.join)(state, "cleaned");
+      const cleaned = (0, import_node_path104.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -42872,7 +42800,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path105.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path104.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -42922,7 +42850,107 @@ async function doTasks(values, session2, loaded, numbers, signal) {
 var outcomeOf2 = ({ kind, state }) => kind === "docs" && state === "failed" ? "faulty" : state;
 var drainFile = () => process.env.SLIPWAY_DRAIN_FILE || "/run/slipway/drain";
 
+// ts-src/cli/docs-options.ts
+var docsOptions = {
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  run: {
+    ...farmOptions.run,
+    help: "the documentation of a prepared run: what its lanes made (prepare --docs), or it is made here"
+  },
+  store: farmOptions.store,
+  namespace: farmOptions.namespace,
+  output: {
+    type: "string",
+    short: "o",
+    value: "DIR",
+    help: "where the site goes (default: docs beside the distro file)"
+  },
+  publish: { type: "string", value: "CHANNEL", help: "bring it to distro.yaml's docs.to, below this channel" },
+  open: { type: "boolean", help: "show it in the browser" },
+  workers: { type: "string", short: "w", value: "N", help: "packages at once (default: cores, at most 8)" },
+  rebuild: {
+    type: "string",
+    multiple: true,
+    value: "GLOB",
+    help: "make the documentation of these anew (may be given again)"
+  },
+  verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
+  json: { type: "boolean", help: "the result as data on standard output" }
+};
+
 // ts-src/cli/docs-session.ts
+var import_node_fs84 = require("node:fs");
+
+// ts-src/farm/gather.ts
+var import_node_path105 = require("node:path");
+init_files();
+var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
+var numbersOf = (session2, loaded) => loaded.parts.flatMap(
+  (part) => part.tasks.flatMap(([id, task], i) => {
+    const graph2 = session2.graphs.find((g) => g.id === id);
+    return graph2 ? [{ number: part.first + i, graph: graph2, task }] : [];
+  })
+);
+async function gather2(session2, loaded, output, happened) {
+  for (const graph2 of session2.graphs)
+    for (const part of loaded.parts) if (part.architecture === graph2.target.architecture) applyShard(graph2, part);
+  const numbers = numbersOf(session2, loaded);
+  const there = new Set(await session2.store.names(`runs/${loaded.bundle.id}/results`));
+  const done = numbers.filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
+  await session2.store.many(done, ({ number: number7, graph: graph2, task }) => takeResult(session2, loaded, output, number7, graph2, task));
+  await takeDocumentation(session2);
+  for (const { number: number7, graph: graph2, task } of numbers) {
+    const result2 = graph2.results[task];
+    const reason = happened.lost.get(number7);
+    if (reason !== void 0 && result2?.state === "waiting")
+      Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
+  }
+  for (const graph2 of session2.graphs)
+    for (const t of graph2.results)
+      if (t?.state === "waiting")
+        Object.assign(t, {
+          state: "stopped",
+          reason: whyStopped(graph2, t) ?? happened.ended ?? "the run ended before it"
+        });
+}
+async function takeResult({ store: store2 }, { bundle }, output, number7, graph2, task) {
+  const kept3 = await store2.readJson(resultName(bundle.id, number7));
+  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
+  const kind = kindOf3(graph2, task);
+  const log = (0, import_node_path105.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
+  const { key } = kept3.result;
+  if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
+  if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
+  if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
+    const text8 = await store2.readText(kept3.log);
+    if (text8 !== void 0) writeWhole((0, import_node_path105.join)(output, log), text8, { sync: false });
+  }
+}
+async function takeDocumentation({ graphs, store: store2 }) {
+  const wanted = graphs.flatMap(
+    (graph2) => graph2.results.flatMap(
+      (t, task) => t?.kind === "docs" && t.key !== void 0 ? [{ graph: graph2, task, key: t.key }] : []
+    )
+  );
+  await store2.many(wanted, async ({ graph: graph2, task, key }) => {
+    graph2.docs[task % graph2.count] = await readDocRecord(store2, key);
+  });
+}
+function whyStopped(graph2, t) {
+  const p = graph2.scope.packages.find((q3) => q3.name === t.name);
+  if (!p) return void 0;
+  const needs = [...t.kind === "build" ? [] : [p.name], ...p.build, ...p.run, ...t.kind === "test" ? p.test : []];
+  const because = needs.find(
+    (d) => ["failed", "stopped", "blocked"].includes(graph2.results[graph2.closures.index.get(d) ?? -1]?.state ?? "")
+  );
+  return because === void 0 ? void 0 : `'${because}' failed or was stopped`;
+}
+
+// ts-src/cli/docs-session.ts
+init_diagnostics();
 async function openDocs(values, packages, limits2, signal) {
   if (values.run !== void 0) return prepared(values, limits2, signal);
   const read3 = await readAndPlan(values, packages, { docs: true });
@@ -42976,34 +43004,6 @@ async function prepared(values, limits2, signal) {
 }
 
 // ts-src/cli/docs.ts
-var docsOptions = {
-  ...distroOptions,
-  ...selectionOptions,
-  ...runOptions,
-  run: {
-    ...farmOptions.run,
-    help: "the documentation of a prepared run: what its lanes made (prepare --docs), or it is made here"
-  },
-  store: farmOptions.store,
-  namespace: farmOptions.namespace,
-  output: {
-    type: "string",
-    short: "o",
-    value: "DIR",
-    help: "where the site goes (default: docs beside the distro file)"
-  },
-  publish: { type: "string", value: "CHANNEL", help: "bring it to distro.yaml's docs.to, below this channel" },
-  open: { type: "boolean", help: "show it in the browser" },
-  workers: { type: "string", short: "w", value: "N", help: "packages at once (default: cores, at most 8)" },
-  rebuild: {
-    type: "string",
-    multiple: true,
-    value: "GLOB",
-    help: "make the documentation of these anew (may be given again)"
-  },
-  verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
-  json: { type: "boolean", help: "the result as data on standard output" }
-};
 var docs = defineCommand({
   summary: "make the documentation of packages, as a site of static files",
   usage: "docs [PACKAGE|GLOB ...]",

@@ -10,7 +10,7 @@ import { openStore } from '../store/store.ts';
 import { runInputOf } from './run-input.ts';
 import { pinSources } from './pin-sources.ts';
 import { showDiagnostics, writeMessage, writeNote } from './command.ts';
-import type { DocsValues } from './docs.ts';
+import type { DocsValues } from './docs-options.ts';
 import { loadNamed, openLoaded } from './farm/work.ts';
 import { readAndPlan } from './planning.ts';
 import { driverOf } from './run-options.ts';

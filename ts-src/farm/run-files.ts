@@ -3,10 +3,15 @@ import { join } from 'node:path';
 import { exists, writeWhole } from '../io/files.ts';
 import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
-import type { RunManifest } from './run-manifest.ts';
+
+/** A run's id, and its files as base64 by their path in the distro repository. */
+interface RunFiles {
+  id: string;
+  files: Readonly<Record<string, string>>;
+}
 
 /** The files of the distro repository that a run reads, in a folder of its own. */
-export function writeFiles({ id, files }: Pick<RunManifest, 'id' | 'files'>, state: string): string {
+export function writeFiles({ id, files }: RunFiles, state: string): string {
   const root = join(state, 'cache', 'runs', id, 'distro');
   for (const [path, content] of Object.entries(files))
     if (!exists(join(root, path))) writeWhole(join(root, path), Buffer.from(content, 'base64'), { sync: false });
