@@ -299,6 +299,7 @@ var init_utf8 = __esm({
 var files_exports = {};
 __export(files_exports, {
   exists: () => exists,
+  linkOrCopy: () => linkOrCopy,
   noteUse: () => noteUse,
   readIf: () => readIf,
   readJson: () => readJson,
@@ -378,6 +379,14 @@ function readJson(path2, encoding = "utf8") {
     return void 0;
   }
 }
+function linkOrCopy(from, to) {
+  (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(to), { recursive: true });
+  try {
+    (0, import_node_fs2.linkSync)(from, to);
+  } catch {
+    (0, import_node_fs2.copyFileSync)(from, to);
+  }
+}
 async function sha256File(path2) {
   if ((0, import_node_fs2.statSync)(path2).size <= small) return sha256((0, import_node_fs2.readFileSync)(path2));
   const hash3 = (0, import_node_crypto.createHash)("sha256");
@@ -433,10 +442,10 @@ function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
   return new Promise((resolve28, reject) => {
     if (options5.signal?.aborted) return resolve28({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
+    const log = options5.log === void 0 ? void 0 : (0, import_node_fs5.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
-    const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
+    const child = (0, import_node_child_process2.spawn)(program, [...rest2, ...args], {
       detached: options5.detached ?? false,
       cwd: options5.cwd,
       env: options5.env ?? process.env,
@@ -474,7 +483,7 @@ function run(command2, args, options5 = {}) {
       running.delete(child);
       clearTimeout(last);
       options5.signal?.removeEventListener("abort", stop);
-      if (log !== void 0) (0, import_node_fs3.closeSync)(log);
+      if (log !== void 0) (0, import_node_fs5.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
       else resolve28(outcome);
     };
@@ -525,7 +534,7 @@ slipway: the rest of this output, beyond ${sizeText(most7)}, is left out
   };
 }
 function writeAll(handle, bytes) {
-  for (let written = 0; written < bytes.length; ) written += (0, import_node_fs3.writeSync)(handle, bytes, written);
+  for (let written = 0; written < bytes.length; ) written += (0, import_node_fs5.writeSync)(handle, bytes, written);
 }
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
@@ -540,12 +549,12 @@ async function parallel(items, width7, work2) {
   );
   return results;
 }
-var import_node_child_process, import_node_fs3, running, inputOf;
+var import_node_child_process2, import_node_fs5, running, inputOf;
 var init_process = __esm({
   "ts-src/io/process.ts"() {
     "use strict";
-    import_node_child_process = require("node:child_process");
-    import_node_fs3 = require("node:fs");
+    import_node_child_process2 = require("node:child_process");
+    import_node_fs5 = require("node:fs");
     init_sizes();
     running = /* @__PURE__ */ new Set();
     inputOf = ({ input, keepInput, terminal }) => {
@@ -5269,7 +5278,7 @@ function forgetCredentials() {
   return had;
 }
 function fromFile(env) {
-  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path6.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
   const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
@@ -5307,12 +5316,12 @@ async function fromInstance(env) {
     return void 0;
   }
 }
-var import_node_os, import_node_path5, known, keysOf, lasting;
+var import_node_os, import_node_path6, known, keysOf, lasting;
 var init_s3_credentials = __esm({
   "ts-src/store/s3-credentials.ts"() {
     "use strict";
     import_node_os = require("node:os");
-    import_node_path5 = require("node:path");
+    import_node_path6 = require("node:path");
     init_files();
     keysOf = (accessKeyId, secretAccessKey, sessionToken) => ({
       accessKeyId,
@@ -5390,17 +5399,17 @@ __export(s3_blobs_exports, {
 });
 function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
-  return file3 === void 0 ? 0 : (0, import_node_fs6.statSync)(file3).size;
+  return file3 === void 0 ? 0 : (0, import_node_fs7.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
+var import_node_crypto2, import_node_fs7, import_node_http, import_node_https, import_node_path7, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
     import_node_crypto2 = require("node:crypto");
-    import_node_fs6 = require("node:fs");
+    import_node_fs7 = require("node:fs");
     import_node_http = require("node:http");
     import_node_https = require("node:https");
-    import_node_path6 = require("node:path");
+    import_node_path7 = require("node:path");
     import_promises = require("node:stream/promises");
     import_promises2 = require("node:timers/promises");
     init_aws4fetch_esm();
@@ -5444,15 +5453,15 @@ var init_s3_blobs = __esm({
         if (last) await this.put(last.name, last.data);
       }
       async fetch(name6, file3) {
-        (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file3), { recursive: true });
+        (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(file3), { recursive: true });
         const temporary2 = temporaryBeside(file3);
         try {
           const reply = await this.ask("GET", this.url(name6), {}, {}, temporary2);
           if (reply.status === 404) return false;
-          (0, import_node_fs6.renameSync)(temporary2, file3);
+          (0, import_node_fs7.renameSync)(temporary2, file3);
           return true;
         } finally {
-          (0, import_node_fs6.rmSync)(temporary2, { force: true });
+          (0, import_node_fs7.rmSync)(temporary2, { force: true });
         }
       }
       async replace(name6, data, before) {
@@ -5587,8 +5596,8 @@ var init_s3_blobs = __esm({
               const status = response.statusCode ?? 0;
               if (into !== void 0 && status < 300) {
                 const expected = Number(response.headers["content-length"] ?? -1);
-                (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
-                  if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
+                (0, import_promises.pipeline)(response, (0, import_node_fs7.createWriteStream)(into)).then(() => {
+                  if (expected >= 0 && (0, import_node_fs7.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
                   else resolve28({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
@@ -5605,7 +5614,7 @@ var init_s3_blobs = __esm({
             }
           );
           request.on("error", reject).on("timeout", () => request.destroy(new Error("no answer in time")));
-          if (body.file !== void 0) (0, import_promises.pipeline)((0, import_node_fs6.createReadStream)(body.file), request).catch(reject);
+          if (body.file !== void 0) (0, import_promises.pipeline)((0, import_node_fs7.createReadStream)(body.file), request).catch(reject);
           else request.end(body.data);
         });
       }
@@ -10403,7 +10412,7 @@ function assertNotEqual(val) {
   return val;
 }
 function toZod() {
-  return (schema5) => schema5;
+  return (schema6) => schema6;
 }
 function assertIs(_arg) {
 }
@@ -10481,8 +10490,8 @@ function rawShape(def) {
   const desc = Object.getOwnPropertyDescriptor(def, "shape");
   return desc?.get ? desc.get.raw : desc?.value;
 }
-function sourceShape(schema5) {
-  return rawShape(schema5._zod.def) ?? schema5._zod.def.shape;
+function sourceShape(schema6) {
+  return rawShape(schema6._zod.def) ?? schema6._zod.def.shape;
 }
 function deferProp(target2, key, getter) {
   Object.defineProperty(target2, key, {
@@ -10535,8 +10544,8 @@ function mergeDefs(...defs) {
   }
   return Object.defineProperties({}, mergedDescriptors);
 }
-function cloneDef(schema5) {
-  return mergeDefs(schema5._zod.def);
+function cloneDef(schema6) {
+  return mergeDefs(schema6._zod.def);
 }
 function getElementAtPath(obj, path2) {
   if (!path2)
@@ -10677,19 +10686,19 @@ function optionalKeys(shape2) {
     return shape2[k]._zod.optin !== void 0 && shape2[k]._zod.optout === "optional";
   });
 }
-function pick2(schema5, mask) {
-  const currDef = schema5._zod.def;
+function pick2(schema6, mask) {
+  const currDef = schema6._zod.def;
   const checks2 = currDef.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(".pick() cannot be used on object schemas containing refinements");
   }
   const newShape = {};
-  mirrorShape(newShape, schema5, maskedKeys(schema5, mask));
-  return clone(schema5, mergeDefs(currDef, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema6, maskedKeys(schema6, mask));
+  return clone(schema6, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function maskedKeys(schema5, mask) {
-  const raw = sourceShape(schema5);
+function maskedKeys(schema6, mask) {
+  const raw = sourceShape(schema6);
   const keys = [];
   for (const key of Reflect.ownKeys(mask)) {
     if (!Object.getOwnPropertyDescriptor(raw, key)?.enumerable) {
@@ -10700,45 +10709,45 @@ function maskedKeys(schema5, mask) {
   }
   return keys;
 }
-function omit(schema5, mask) {
-  const currDef = schema5._zod.def;
+function omit(schema6, mask) {
+  const currDef = schema6._zod.def;
   const checks2 = currDef.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(".omit() cannot be used on object schemas containing refinements");
   }
-  const omitted = new Set(maskedKeys(schema5, mask));
+  const omitted = new Set(maskedKeys(schema6, mask));
   const newShape = {};
-  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)).filter((key) => !omitted.has(key)));
-  return clone(schema5, mergeDefs(currDef, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)).filter((key) => !omitted.has(key)));
+  return clone(schema6, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function extend(schema5, shape2) {
+function extend(schema6, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to extend: expected a plain object");
   }
-  const checks2 = schema5._zod.def.checks;
+  const checks2 = schema6._zod.def.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
-    const existingShape = sourceShape(schema5);
+    const existingShape = sourceShape(schema6);
     for (const key of Reflect.ownKeys(shape2)) {
       if (Object.getOwnPropertyDescriptor(existingShape, key) !== void 0) {
         throw new Error("Cannot overwrite keys on object schemas containing refinements. Use `.safeExtend()` instead.");
       }
     }
   }
-  return clone(schema5, mergeDefs(schema5._zod.def, { shape: extended(schema5, shape2) }));
+  return clone(schema6, mergeDefs(schema6._zod.def, { shape: extended(schema6, shape2) }));
 }
-function extended(schema5, shape2) {
+function extended(schema6, shape2) {
   const newShape = {};
-  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)));
+  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)));
   mirrorProps(newShape, shape2);
   return newShape;
 }
-function safeExtend(schema5, shape2) {
+function safeExtend(schema6, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to safeExtend: expected a plain object");
   }
-  return clone(schema5, mergeDefs(schema5._zod.def, { shape: extended(schema5, shape2) }));
+  return clone(schema6, mergeDefs(schema6._zod.def, { shape: extended(schema6, shape2) }));
 }
 function merge(a, b) {
   if (!b?._zod?.def) {
@@ -10759,26 +10768,26 @@ function merge(a, b) {
   });
   return clone(a, def);
 }
-function partial(Class2, schema5, mask, name6 = "partial") {
-  const currDef = schema5._zod.def;
+function partial(Class2, schema6, mask, name6 = "partial") {
+  const currDef = schema6._zod.def;
   const checks2 = currDef.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(`.${name6}() cannot be used on object schemas containing refinements`);
   }
-  const selected = mask ? new Set(maskedKeys(schema5, mask)) : void 0;
+  const selected = mask ? new Set(maskedKeys(schema6, mask)) : void 0;
   const newShape = {};
-  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)), Class2 && ((value2, key) => selected && !selected.has(key) ? value2 : new Class2({ type: "optional", innerType: value2 })));
-  return clone(schema5, mergeDefs(schema5._zod.def, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)), Class2 && ((value2, key) => selected && !selected.has(key) ? value2 : new Class2({ type: "optional", innerType: value2 })));
+  return clone(schema6, mergeDefs(schema6._zod.def, { shape: newShape, checks: [] }));
 }
-function required(Class2, schema5, mask) {
-  const selected = mask ? new Set(maskedKeys(schema5, mask)) : void 0;
+function required(Class2, schema6, mask) {
+  const selected = mask ? new Set(maskedKeys(schema6, mask)) : void 0;
   const newShape = {};
-  mirrorShape(newShape, schema5, Reflect.ownKeys(sourceShape(schema5)), (value2, key) => (
+  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)), (value2, key) => (
     // overwrite with non-optional
     selected && !selected.has(key) ? value2 : new Class2({ type: "nonoptional", innerType: value2 })
   ));
-  return clone(schema5, mergeDefs(schema5._zod.def, { shape: newShape }));
+  return clone(schema6, mergeDefs(schema6._zod.def, { shape: newShape }));
 }
 function aborted(x, startIndex = 0) {
   if (x.aborted === true)
@@ -11445,15 +11454,15 @@ function failure(Err, issues, ctx) {
     }
   };
 }
-function validateFallback(schema5, value2, _ctx) {
+function validateFallback(schema6, value2, _ctx) {
   const ctx = _ctx ? { ..._ctx, async: false, abortEarly: true } : { async: false, abortEarly: true };
-  const fallbackRun = schema5._zod.bag.fallbackRun;
+  const fallbackRun = schema6._zod.bag.fallbackRun;
   let result2;
   if (fallbackRun) {
     ctx[COMPILE_FALLBACK] = true;
     result2 = fallbackRun({ value: value2, issues: [] }, ctx);
   } else {
-    result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
+    result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
   }
   if (result2 instanceof Promise) {
     throw new $ZodAsyncError();
@@ -11466,9 +11475,9 @@ var init_parse = __esm({
     init_core();
     init_util2();
     _parse = (_Err) => {
-      const fn2 = (schema5, value2, _ctx, _params) => {
+      const fn2 = (schema6, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-        const result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
+        const result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
         if (result2 instanceof Promise) {
           throw new $ZodAsyncError();
         }
@@ -11482,9 +11491,9 @@ var init_parse = __esm({
       return fn2;
     };
     _parseAsync = (_Err) => {
-      const fn2 = async (schema5, value2, _ctx, params) => {
+      const fn2 = async (schema6, value2, _ctx, params) => {
         const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-        let result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
+        let result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
         if (result2 instanceof Promise)
           result2 = await result2;
         if (result2.issues.length) {
@@ -11496,83 +11505,83 @@ var init_parse = __esm({
       };
       return fn2;
     };
-    _safeParse = (_Err) => (schema5, value2, _ctx) => {
+    _safeParse = (_Err) => (schema6, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-      const result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
+      const result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise) {
         throw new $ZodAsyncError();
       }
       return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
-    _safeParseAsync = (_Err) => async (schema5, value2, _ctx) => {
+    _safeParseAsync = (_Err) => async (schema6, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-      let result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
+      let result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise)
         result2 = await result2;
       return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
     COMPILE_INVALID = /* @__PURE__ */ Symbol.for("zod.compile.invalid");
     COMPILE_FALLBACK = /* @__PURE__ */ Symbol.for("zod.compile.fallback");
-    validate2 = ((schema5, value2, _ctx) => {
-      const validator = schema5._zod.bag.validator;
+    validate2 = ((schema6, value2, _ctx) => {
+      const validator = schema6._zod.bag.validator;
       if (validator !== void 0) {
         if (validator(value2) !== COMPILE_INVALID)
           return true;
         if (validator.definite === true && _ctx === void 0)
           return false;
       }
-      return validateFallback(schema5, value2, _ctx);
+      return validateFallback(schema6, value2, _ctx);
     });
-    validateAsync = async (schema5, value2, _ctx) => {
+    validateAsync = async (schema6, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true, abortEarly: true } : { async: true, abortEarly: true };
-      let result2 = schema5._zod.run({ value: value2, issues: [] }, ctx);
+      let result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise)
         result2 = await result2;
       return result2.issues.length === 0;
     };
     _encode = (_Err) => {
       const parse7 = _parse(_Err);
-      const fn2 = (schema5, value2, _ctx, _params) => {
+      const fn2 = (schema6, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return parse7(schema5, value2, ctx, finalizeParams(fn2, _params));
+        return parse7(schema6, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decode = (_Err) => {
       const parse7 = _parse(_Err);
-      const fn2 = (schema5, value2, _ctx, _params) => {
-        return parse7(schema5, value2, _ctx, finalizeParams(fn2, _params));
+      const fn2 = (schema6, value2, _ctx, _params) => {
+        return parse7(schema6, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _encodeAsync = (_Err) => {
       const parseAsync2 = _parseAsync(_Err);
-      const fn2 = async (schema5, value2, _ctx, _params) => {
+      const fn2 = async (schema6, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return await parseAsync2(schema5, value2, ctx, finalizeParams(fn2, _params));
+        return await parseAsync2(schema6, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decodeAsync = (_Err) => {
       const parseAsync2 = _parseAsync(_Err);
-      const fn2 = async (schema5, value2, _ctx, _params) => {
-        return await parseAsync2(schema5, value2, _ctx, finalizeParams(fn2, _params));
+      const fn2 = async (schema6, value2, _ctx, _params) => {
+        return await parseAsync2(schema6, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
-    _safeEncode = (_Err) => (schema5, value2, _ctx) => {
+    _safeEncode = (_Err) => (schema6, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return _safeParse(_Err)(schema5, value2, ctx);
+      return _safeParse(_Err)(schema6, value2, ctx);
     };
-    _safeDecode = (_Err) => (schema5, value2, _ctx) => {
-      return _safeParse(_Err)(schema5, value2, _ctx);
+    _safeDecode = (_Err) => (schema6, value2, _ctx) => {
+      return _safeParse(_Err)(schema6, value2, _ctx);
     };
-    _safeEncodeAsync = (_Err) => async (schema5, value2, _ctx) => {
+    _safeEncodeAsync = (_Err) => async (schema6, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return _safeParseAsync(_Err)(schema5, value2, ctx);
+      return _safeParseAsync(_Err)(schema6, value2, ctx);
     };
-    _safeDecodeAsync = (_Err) => async (schema5, value2, _ctx) => {
-      return _safeParseAsync(_Err)(schema5, value2, _ctx);
+    _safeDecodeAsync = (_Err) => async (schema6, value2, _ctx) => {
+      return _safeParseAsync(_Err)(schema6, value2, _ctx);
     };
   }
 });
@@ -13103,10 +13112,10 @@ var init_schemas = __esm({
           const id = ids[key];
           const k = typeof key === "symbol" ? `syms[${syms.indexOf(key)}]` : esc(key);
           const isPresent = `${k} in input`;
-          const schema5 = shape2[key];
-          const optin = schema5?._zod?.optin;
+          const schema6 = shape2[key];
+          const optin = schema6?._zod?.optin;
           const isOptionalIn = optin !== void 0;
-          const isOptionalOut = schema5?._zod?.optout === "optional";
+          const isOptionalOut = schema6?._zod?.optout === "optional";
           doc.write(`const ${id} = ${parseStr(k)};`);
           if (isOptionalIn && isOptionalOut) {
             const assign = optin === "optional" ? `${id}_present` : `${id}.value !== undefined || ${id}_present`;
@@ -14075,11 +14084,11 @@ var init_registries = __esm({
         this._map = /* @__PURE__ */ new WeakMap();
         this._idmap = /* @__PURE__ */ new Map();
       }
-      add(schema5, ..._meta) {
+      add(schema6, ..._meta) {
         const meta2 = _meta[0];
-        this._map.set(schema5, meta2);
+        this._map.set(schema6, meta2);
         if (meta2 && typeof meta2 === "object" && "id" in meta2) {
-          this._idmap.set(meta2.id, schema5);
+          this._idmap.set(meta2.id, schema6);
         }
         return this;
       }
@@ -14088,26 +14097,26 @@ var init_registries = __esm({
         this._idmap = /* @__PURE__ */ new Map();
         return this;
       }
-      remove(schema5) {
-        const meta2 = this._map.get(schema5);
+      remove(schema6) {
+        const meta2 = this._map.get(schema6);
         if (meta2 && typeof meta2 === "object" && "id" in meta2) {
           this._idmap.delete(meta2.id);
         }
-        this._map.delete(schema5);
+        this._map.delete(schema6);
         return this;
       }
-      get(schema5) {
-        const p = schema5._zod.parent;
+      get(schema6) {
+        const p = schema6._zod.parent;
         if (p) {
           const pm = { ...this.get(p) ?? {} };
           delete pm.id;
-          const f = { ...pm, ...this._map.get(schema5) };
+          const f = { ...pm, ...this._map.get(schema6) };
           return Object.keys(f).length ? f : void 0;
         }
-        return this._map.get(schema5);
+        return this._map.get(schema6);
       }
-      has(schema5) {
-        return this._map.has(schema5);
+      has(schema6) {
+        return this._map.has(schema6);
       }
     };
     (_a2 = globalThis).__zod_globalRegistry ?? (_a2.__zod_globalRegistry = registry());
@@ -14624,13 +14633,13 @@ function _array(Class2, element, params) {
 }
 // @__NO_SIDE_EFFECTS__
 function _refine(Class2, fn2, _params) {
-  const schema5 = new Class2({
+  const schema6 = new Class2({
     type: "custom",
     check: "custom",
     fn: fn2,
     ...normalizeParams(_params)
   });
-  return schema5;
+  return schema6;
 }
 // @__NO_SIDE_EFFECTS__
 function _superRefine(fn2, params) {
@@ -14706,8 +14715,8 @@ function initializeContext(params) {
     external: params?.external ?? void 0
   };
 }
-function handleUnrepresentable(schema5, ctx, json2, params, message) {
-  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema5, path: params.path, message }) : ctx.unrepresentable;
+function handleUnrepresentable(schema6, ctx, json2, params, message) {
+  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema6, path: params.path, message }) : ctx.unrepresentable;
   if (result2 === "any")
     return false;
   if (result2 === void 0 || result2 === "throw")
@@ -14715,42 +14724,42 @@ function handleUnrepresentable(schema5, ctx, json2, params, message) {
   Object.assign(json2, result2);
   return true;
 }
-function processSchema(schema5, ctx, _params = { path: [], schemaPath: [] }) {
+function processSchema(schema6, ctx, _params = { path: [], schemaPath: [] }) {
   var _a3;
-  const def = schema5._zod.def;
-  const seen = ctx.seen.get(schema5);
+  const def = schema6._zod.def;
+  const seen = ctx.seen.get(schema6);
   if (seen) {
     seen.count++;
-    const isCycle = _params.schemaPath.includes(schema5);
+    const isCycle = _params.schemaPath.includes(schema6);
     if (isCycle) {
       seen.cycle = _params.path;
     }
     return seen.schema;
   }
   const result2 = { schema: {}, count: 1, cycle: void 0, path: _params.path };
-  ctx.seen.set(schema5, result2);
+  ctx.seen.set(schema6, result2);
   ctx.sharedDefsExtractedFor = void 0;
   ctx.sharedEmitDoneFor = void 0;
-  const overrideSchema = schema5._zod.toJSONSchema?.();
+  const overrideSchema = schema6._zod.toJSONSchema?.();
   if (overrideSchema) {
     result2.schema = overrideSchema;
   } else {
     const params = {
       ..._params,
-      schemaPath: [..._params.schemaPath, schema5],
+      schemaPath: [..._params.schemaPath, schema6],
       path: _params.path
     };
-    if (schema5._zod.processJSONSchema) {
-      schema5._zod.processJSONSchema(ctx, result2.schema, params);
+    if (schema6._zod.processJSONSchema) {
+      schema6._zod.processJSONSchema(ctx, result2.schema, params);
     } else {
       const _json = result2.schema;
       const processor = ctx.processors[def.type];
       if (!processor) {
         throw new Error(`[toJSONSchema]: Non-representable type encountered: ${def.type}`);
       }
-      processor(schema5, ctx, _json, params);
+      processor(schema6, ctx, _json, params);
     }
-    const parent = schema5._zod.parent;
+    const parent = schema6._zod.parent;
     if (parent) {
       if (!result2.ref)
         result2.ref = parent;
@@ -14758,24 +14767,24 @@ function processSchema(schema5, ctx, _params = { path: [], schemaPath: [] }) {
       ctx.seen.get(parent).isParent = true;
     }
   }
-  const meta2 = ctx.metadataRegistry.get(schema5);
+  const meta2 = ctx.metadataRegistry.get(schema6);
   if (meta2)
     assignProps(result2.schema, meta2);
-  if (ctx.io === "input" && isTransforming(schema5)) {
+  if (ctx.io === "input" && isTransforming(schema6)) {
     delete result2.schema.examples;
     delete result2.schema.default;
   }
   if (ctx.io === "input" && "_prefault" in result2.schema)
     (_a3 = result2.schema).default ?? (_a3.default = result2.schema._prefault);
   delete result2.schema._prefault;
-  const _result = ctx.seen.get(schema5);
+  const _result = ctx.seen.get(schema6);
   return _result.schema;
 }
 function encodeJSONPointerSegment(segment) {
   return segment.replace(/~/g, "~0").replace(/\//g, "~1");
 }
-function extractDefs(ctx, schema5) {
-  const root = ctx.seen.get(schema5);
+function extractDefs(ctx, schema6) {
+  const root = ctx.seen.get(schema6);
   if (!root)
     throw new Error("Unprocessed schema. This is a bug in Zod.");
   if (ctx.external && ctx.sharedDefsExtractedFor === ctx.external)
@@ -14820,11 +14829,11 @@ function extractDefs(ctx, schema5) {
     seen.def = { ...seen.schema };
     if (defId)
       seen.defId = defId;
-    const schema6 = seen.schema;
-    for (const key in schema6) {
-      delete schema6[key];
+    const schema7 = seen.schema;
+    for (const key in schema7) {
+      delete schema7[key];
     }
-    schema6.$ref = ref2;
+    schema7.$ref = ref2;
   };
   if (ctx.cycles === "throw") {
     for (const entry of ctx.seen.entries()) {
@@ -14838,13 +14847,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   for (const entry of ctx.seen.entries()) {
     const seen = entry[1];
-    if (schema5 === entry[0]) {
+    if (schema6 === entry[0]) {
       extractToDef(entry);
       continue;
     }
     if (ctx.external) {
       const ext = ctx.external.registry.get(entry[0])?.id;
-      if (schema5 !== entry[0] && ext) {
+      if (schema6 !== entry[0] && ext) {
         extractToDef(entry);
         continue;
       }
@@ -14867,9 +14876,9 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   if (ctx.external)
     ctx.sharedDefsExtractedFor = ctx.external;
 }
-function compactTypeUnion(schema5) {
-  const options5 = schema5.anyOf;
-  if (!Array.isArray(options5) || options5.length === 0 || schema5.type !== void 0)
+function compactTypeUnion(schema6) {
+  const options5 = schema6.anyOf;
+  if (!Array.isArray(options5) || options5.length === 0 || schema6.type !== void 0)
     return;
   const types4 = [];
   for (const option of options5) {
@@ -14887,8 +14896,8 @@ function compactTypeUnion(schema5) {
         types4.push(member);
     }
   }
-  delete schema5.anyOf;
-  schema5.type = types4.length === 1 ? types4[0] : types4;
+  delete schema6.anyOf;
+  schema6.type = types4.length === 1 ? types4[0] : types4;
 }
 function undeclaredConstraint(member) {
   const extra = member.additionalProperties;
@@ -14973,16 +14982,16 @@ function foldIntersection(json2) {
   delete json2.allOf;
   assignProps(json2, folded);
 }
-function finalize(ctx, schema5) {
-  const root = ctx.seen.get(schema5);
+function finalize(ctx, schema6) {
+  const root = ctx.seen.get(schema6);
   if (!root)
     throw new Error("Unprocessed schema. This is a bug in Zod.");
   const flattenRef = (zodSchema) => {
     const seen = ctx.seen.get(zodSchema);
     if (seen.ref === null)
       return;
-    const schema6 = seen.def ?? seen.schema;
-    const _cached = { ...schema6 };
+    const schema7 = seen.def ?? seen.schema;
+    const _cached = { ...schema7 };
     const ref2 = seen.ref;
     seen.ref = null;
     if (ref2) {
@@ -14990,28 +14999,28 @@ function finalize(ctx, schema5) {
       const refSeen = ctx.seen.get(ref2);
       const refSchema = refSeen.schema;
       if (refSchema.$ref && (ctx.target === "draft-07" || ctx.target === "draft-04" || ctx.target === "openapi-3.0")) {
-        schema6.allOf = schema6.allOf ?? [];
-        schema6.allOf.push(refSchema);
+        schema7.allOf = schema7.allOf ?? [];
+        schema7.allOf.push(refSchema);
       } else {
-        assignProps(schema6, refSchema);
+        assignProps(schema7, refSchema);
       }
-      assignProps(schema6, _cached);
+      assignProps(schema7, _cached);
       const isParentRef = zodSchema._zod.parent === ref2;
       if (isParentRef) {
-        for (const key in schema6) {
+        for (const key in schema7) {
           if (key === "$ref" || key === "allOf")
             continue;
           if (!(key in _cached)) {
-            delete schema6[key];
+            delete schema7[key];
           }
         }
       }
       if (refSchema.$ref && refSeen.def) {
-        for (const key in schema6) {
+        for (const key in schema7) {
           if (key === "$ref" || key === "allOf")
             continue;
-          if (key in refSeen.def && JSON.stringify(schema6[key]) === JSON.stringify(refSeen.def[key])) {
-            delete schema6[key];
+          if (key in refSeen.def && JSON.stringify(schema7[key]) === JSON.stringify(refSeen.def[key])) {
+            delete schema7[key];
           }
         }
       }
@@ -15021,13 +15030,13 @@ function finalize(ctx, schema5) {
       flattenRef(parent);
       const parentSeen = ctx.seen.get(parent);
       if (parentSeen?.schema.$ref) {
-        schema6.$ref = parentSeen.schema.$ref;
+        schema7.$ref = parentSeen.schema.$ref;
         if (parentSeen.def) {
-          for (const key in schema6) {
+          for (const key in schema7) {
             if (key === "$ref" || key === "allOf")
               continue;
-            if (key in parentSeen.def && JSON.stringify(schema6[key]) === JSON.stringify(parentSeen.def[key])) {
-              delete schema6[key];
+            if (key in parentSeen.def && JSON.stringify(schema7[key]) === JSON.stringify(parentSeen.def[key])) {
+              delete schema7[key];
             }
           }
         }
@@ -15035,7 +15044,7 @@ function finalize(ctx, schema5) {
     }
     ctx.override({
       zodSchema,
-      jsonSchema: schema6,
+      jsonSchema: schema7,
       path: seen.path ?? []
     });
   };
@@ -15081,13 +15090,13 @@ function finalize(ctx, schema5) {
   } else {
   }
   if (ctx.external?.uri) {
-    const id = ctx.external.registry.get(schema5)?.id;
+    const id = ctx.external.registry.get(schema6)?.id;
     if (!id)
       throw new Error("Schema is missing an `id` property");
     result2.$id = ctx.external.uri(id);
   }
   assignProps(result2, root.defId ? root.schema : root.def ?? root.schema);
-  const rootMetaId = ctx.metadataRegistry.get(schema5)?.id;
+  const rootMetaId = ctx.metadataRegistry.get(schema6)?.id;
   if (rootMetaId !== void 0 && result2.id === rootMetaId)
     delete result2.id;
   const defs = ctx.external?.defs ?? {};
@@ -15117,10 +15126,10 @@ function finalize(ctx, schema5) {
     const finalized = JSON.parse(JSON.stringify(result2));
     Object.defineProperty(finalized, "~standard", {
       value: {
-        ...schema5["~standard"],
+        ...schema6["~standard"],
         jsonSchema: {
-          input: createStandardJSONSchemaMethod(schema5, "input", ctx.processors),
-          output: createStandardJSONSchemaMethod(schema5, "output", ctx.processors)
+          input: createStandardJSONSchemaMethod(schema6, "input", ctx.processors),
+          output: createStandardJSONSchemaMethod(schema6, "output", ctx.processors)
         }
       },
       enumerable: false,
@@ -15191,30 +15200,30 @@ var init_to_json_schema = __esm({
     init_util2();
     FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]);
     UNION_KEYS = ["oneOf", "anyOf"];
-    createToJSONSchemaMethod = (schema5, processors = {}) => (params) => {
+    createToJSONSchemaMethod = (schema6, processors = {}) => (params) => {
       const ctx = initializeContext({ ...params, processors });
-      processSchema(schema5, ctx);
-      extractDefs(ctx, schema5);
-      return finalize(ctx, schema5);
+      processSchema(schema6, ctx);
+      extractDefs(ctx, schema6);
+      return finalize(ctx, schema6);
     };
-    createStandardJSONSchemaMethod = (schema5, io, processors = {}) => (params) => {
+    createStandardJSONSchemaMethod = (schema6, io, processors = {}) => (params) => {
       const { libraryOptions, target: target2 } = params ?? {};
       const ctx = initializeContext({ ...libraryOptions ?? {}, target: target2, io, processors });
-      processSchema(schema5, ctx);
-      extractDefs(ctx, schema5);
-      return finalize(ctx, schema5);
+      processSchema(schema6, ctx);
+      extractDefs(ctx, schema6);
+      return finalize(ctx, schema6);
     };
   }
 });
 
 // node_modules/zod/v4/core/json-schema-processors.js
-function aggregateChecks(schema5) {
+function aggregateChecks(schema6) {
   const agg = {};
-  const def = schema5._zod.def;
-  const list9 = schema5._zod.traits.has("$ZodCheck") ? [schema5, ...def.checks ?? []] : def.checks ?? [];
+  const def = schema6._zod.def;
+  const list9 = schema6._zod.traits.has("$ZodCheck") ? [schema6, ...def.checks ?? []] : def.checks ?? [];
   for (const ch of list9)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
-  const bag = schema5._zod.bag;
+  const bag = schema6._zod.bag;
   if (bag.minimum !== void 0)
     narrowMin(agg, "minimum", bag.minimum);
   if (bag.exclusiveMinimum !== void 0)
@@ -15236,15 +15245,15 @@ function aggregateChecks(schema5) {
     addPattern(agg, pattern);
   return agg;
 }
-function inputOptin(schema5) {
-  const def = schema5._zod.def;
+function inputOptin(schema6) {
+  const def = schema6._zod.def;
   if (def.type === "pipe" && def.in._zod.traits.has("$ZodTransform")) {
     return inputOptin(def.out);
   }
   if (def.type === "catch") {
     return inputOptin(def.innerType);
   }
-  return schema5._zod.optin;
+  return schema6._zod.optin;
 }
 function stringifyKeyNames(bySchema, json2, visited) {
   if (json2.$ref) {
@@ -15308,7 +15317,7 @@ function rewriteKeyNames(ctx) {
     }
   }
 }
-function serializeDefaultValue(value2, schema5, ctx, json2, params) {
+function serializeDefaultValue(value2, schema6, ctx, json2, params) {
   let unrepresentable = false;
   const serialized = JSON.stringify(value2, (_, val) => {
     if (typeof val !== "bigint")
@@ -15318,7 +15327,7 @@ function serializeDefaultValue(value2, schema5, ctx, json2, params) {
   });
   if (!unrepresentable)
     return JSON.parse(serialized);
-  handleUnrepresentable(schema5, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema");
+  handleUnrepresentable(schema6, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema");
   return UNREPRESENTABLE_DEFAULT;
 }
 function toJSONSchema(input, params) {
@@ -15327,8 +15336,8 @@ function toJSONSchema(input, params) {
     const ctx2 = initializeContext({ ...params, processors: allProcessors });
     const defs = {};
     for (const entry of registry2._idmap.entries()) {
-      const [_, schema5] = entry;
-      processSchema(schema5, ctx2);
+      const [_, schema6] = entry;
+      processSchema(schema6, ctx2);
     }
     const schemas2 = {};
     const external = {
@@ -15338,9 +15347,9 @@ function toJSONSchema(input, params) {
     };
     ctx2.external = external;
     for (const entry of registry2._idmap.entries()) {
-      const [key, schema5] = entry;
-      extractDefs(ctx2, schema5);
-      assignProp(schemas2, key, finalize(ctx2, schema5));
+      const [key, schema6] = entry;
+      extractDefs(ctx2, schema6);
+      assignProp(schemas2, key, finalize(ctx2, schema6));
     }
     if (Object.keys(defs).length > 0) {
       const defsSegment = ctx2.target === "draft-2020-12" ? "$defs" : "definitions";
@@ -15435,10 +15444,10 @@ var init_json_schema_processors = __esm({
       [base64urlCharset, base64url]
     ]);
     exactPattern = (p) => exactPatterns.get(p) ?? p;
-    stringProcessor = (schema5, ctx, _json, _params) => {
+    stringProcessor = (schema6, ctx, _json, _params) => {
       const json2 = _json;
       json2.type = "string";
-      const { minimum, maximum, format, patterns: patterns2, contentEncoding, laxFormat } = aggregateChecks(schema5);
+      const { minimum, maximum, format, patterns: patterns2, contentEncoding, laxFormat } = aggregateChecks(schema6);
       if (typeof minimum === "number")
         json2.minLength = minimum;
       if (typeof maximum === "number")
@@ -15467,9 +15476,9 @@ var init_json_schema_processors = __esm({
         }
       }
     };
-    numberProcessor = (schema5, ctx, _json, params) => {
+    numberProcessor = (schema6, ctx, _json, params) => {
       const json2 = _json;
-      const { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema5);
+      const { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema6);
       json2.type = isInt ? "integer" : "number";
       const exMin = typeof exclusiveMinimum === "number" && exclusiveMinimum >= (minimum ?? Number.NEGATIVE_INFINITY);
       const exMax = typeof exclusiveMaximum === "number" && exclusiveMaximum <= (maximum ?? Number.POSITIVE_INFINITY);
@@ -15500,7 +15509,7 @@ var init_json_schema_processors = __esm({
           if (Number.isFinite(divisor) && divisor !== 0)
             divisors.add(Math.abs(divisor));
           else
-            handleUnrepresentable(schema5, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
+            handleUnrepresentable(schema6, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
         }
         const [first2, ...rest2] = divisors;
         if (first2 !== void 0)
@@ -15512,11 +15521,11 @@ var init_json_schema_processors = __esm({
     booleanProcessor = (_schema, _ctx, json2, _params) => {
       json2.type = "boolean";
     };
-    bigintProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
+    bigintProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
     };
-    symbolProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
+    symbolProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
     };
     nullProcessor = (_schema, ctx, json2, _params) => {
       if (ctx.target === "openapi-3.0") {
@@ -15527,11 +15536,11 @@ var init_json_schema_processors = __esm({
         json2.type = "null";
       }
     };
-    undefinedProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
+    undefinedProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
     };
-    voidProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Void cannot be represented in JSON Schema");
+    voidProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Void cannot be represented in JSON Schema");
     };
     neverProcessor = (_schema, _ctx, json2, _params) => {
       json2.not = {};
@@ -15540,11 +15549,11 @@ var init_json_schema_processors = __esm({
     };
     unknownProcessor = (_schema, _ctx, _json, _params) => {
     };
-    dateProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Date cannot be represented in JSON Schema");
+    dateProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Date cannot be represented in JSON Schema");
     };
-    enumProcessor = (schema5, _ctx, json2, _params) => {
-      const def = schema5._zod.def;
+    enumProcessor = (schema6, _ctx, json2, _params) => {
+      const def = schema6._zod.def;
       const values = getEnumValues(def.entries);
       if (values.length === 0) {
         json2.not = {};
@@ -15556,8 +15565,8 @@ var init_json_schema_processors = __esm({
         json2.type = "string";
       json2.enum = values;
     };
-    literalProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    literalProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       if (def.values.length === 0) {
         json2.not = {};
         return;
@@ -15565,10 +15574,10 @@ var init_json_schema_processors = __esm({
       const vals = [];
       for (const val of def.values) {
         if (val === void 0) {
-          if (handleUnrepresentable(schema5, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
+          if (handleUnrepresentable(schema6, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
             return;
         } else if (typeof val === "bigint") {
-          if (handleUnrepresentable(schema5, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
+          if (handleUnrepresentable(schema6, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
             return;
           vals.push(Number(val));
         } else {
@@ -15596,23 +15605,23 @@ var init_json_schema_processors = __esm({
         json2.enum = vals;
       }
     };
-    nanProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "NaN cannot be represented in JSON Schema");
+    nanProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "NaN cannot be represented in JSON Schema");
     };
-    templateLiteralProcessor = (schema5, _ctx, json2, _params) => {
+    templateLiteralProcessor = (schema6, _ctx, json2, _params) => {
       const _json = json2;
-      const pattern = schema5._zod.pattern;
+      const pattern = schema6._zod.pattern;
       if (!pattern)
         throw new Error("Pattern not found in template literal");
       _json.type = "string";
       _json.pattern = pattern.source;
     };
-    fileProcessor = (schema5, _ctx, json2, _params) => {
+    fileProcessor = (schema6, _ctx, json2, _params) => {
       const _json = json2;
       _json.type = "string";
       _json.format = "binary";
       _json.contentEncoding = "binary";
-      const { minimum, maximum, mime } = aggregateChecks(schema5);
+      const { minimum, maximum, mime } = aggregateChecks(schema6);
       if (minimum !== void 0)
         _json.minLength = minimum;
       if (maximum !== void 0)
@@ -15629,25 +15638,25 @@ var init_json_schema_processors = __esm({
     successProcessor = (_schema, _ctx, json2, _params) => {
       json2.type = "boolean";
     };
-    customProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
+    customProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
     };
-    functionProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Function types cannot be represented in JSON Schema");
+    functionProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Function types cannot be represented in JSON Schema");
     };
-    transformProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
+    transformProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
     };
-    mapProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Map cannot be represented in JSON Schema");
+    mapProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Map cannot be represented in JSON Schema");
     };
-    setProcessor = (schema5, ctx, json2, params) => {
-      handleUnrepresentable(schema5, ctx, json2, params, "Set cannot be represented in JSON Schema");
+    setProcessor = (schema6, ctx, json2, params) => {
+      handleUnrepresentable(schema6, ctx, json2, params, "Set cannot be represented in JSON Schema");
     };
-    arrayProcessor = (schema5, ctx, _json, params) => {
+    arrayProcessor = (schema6, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema5._zod.def;
-      const { minimum, maximum } = aggregateChecks(schema5);
+      const def = schema6._zod.def;
+      const { minimum, maximum } = aggregateChecks(schema6);
       if (typeof minimum === "number")
         json2.minItems = minimum;
       if (typeof maximum === "number")
@@ -15658,12 +15667,12 @@ var init_json_schema_processors = __esm({
         path: [...params.path, "items"]
       });
     };
-    objectProcessor = (schema5, ctx, _json, params) => {
+    objectProcessor = (schema6, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema5._zod.def;
+      const def = schema6._zod.def;
       const shape2 = def.shape;
       const symbolKeys = Object.getOwnPropertySymbols(shape2);
-      if (symbolKeys.length && handleUnrepresentable(schema5, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
+      if (symbolKeys.length && handleUnrepresentable(schema6, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
         return;
       }
       json2.type = "object";
@@ -15696,8 +15705,8 @@ var init_json_schema_processors = __esm({
         });
       }
     };
-    unionProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    unionProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       const isExclusive = def.inclusive === false;
       const options5 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
@@ -15709,8 +15718,8 @@ var init_json_schema_processors = __esm({
         json2.anyOf = options5;
       }
     };
-    intersectionProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    intersectionProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       const a = processSchema(def.left, ctx, {
         ...params,
         path: [...params.path, "allOf", 0]
@@ -15727,9 +15736,9 @@ var init_json_schema_processors = __esm({
       json2.allOf = allOf;
       ctx.intersections.push(allOf);
     };
-    tupleProcessor = (schema5, ctx, _json, params) => {
+    tupleProcessor = (schema6, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema5._zod.def;
+      const def = schema6._zod.def;
       json2.type = "array";
       const prefixPath = ctx.target === "draft-2020-12" ? "prefixItems" : "items";
       const restPath = ctx.target === "draft-2020-12" ? "items" : ctx.target === "openapi-3.0" ? "items" : "additionalItems";
@@ -15785,16 +15794,16 @@ var init_json_schema_processors = __esm({
         if (isClosed)
           json2.maxItems = maxItems;
       }
-      const { minimum, maximum } = aggregateChecks(schema5);
+      const { minimum, maximum } = aggregateChecks(schema6);
       if (typeof minimum === "number")
         json2.minItems = minimum;
       if (typeof maximum === "number")
         json2.maxItems = maximum;
     };
     pendingRecords = /* @__PURE__ */ new WeakMap();
-    recordProcessor = (schema5, ctx, _json, params) => {
+    recordProcessor = (schema6, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema5._zod.def;
+      const def = schema6._zod.def;
       json2.type = "object";
       const keyType = def.keyType;
       const patterns2 = aggregateChecks(keyType).patterns;
@@ -15819,7 +15828,7 @@ var init_json_schema_processors = __esm({
             pendingRecords.set(ctx, pending2);
             ctx.deferred.push(() => rewriteKeyNames(ctx));
           }
-          pending2.push(schema5);
+          pending2.push(schema6);
         }
         json2.additionalProperties = processSchema(def.valueType, ctx, {
           ...params,
@@ -15835,10 +15844,10 @@ var init_json_schema_processors = __esm({
         }
       }
     };
-    nullableProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    nullableProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       const inner = processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       if (ctx.target === "openapi-3.0") {
         seen.ref = def.innerType;
         json2.nullable = true;
@@ -15846,78 +15855,78 @@ var init_json_schema_processors = __esm({
         json2.anyOf = [inner, { type: "null" }];
       }
     };
-    nonoptionalProcessor = (schema5, ctx, _json, params) => {
-      const def = schema5._zod.def;
+    nonoptionalProcessor = (schema6, ctx, _json, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
     };
     UNREPRESENTABLE_DEFAULT = Symbol();
-    defaultProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    defaultProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
-      const value2 = serializeDefaultValue(def.defaultValue, schema5, ctx, json2, params);
+      const value2 = serializeDefaultValue(def.defaultValue, schema6, ctx, json2, params);
       if (value2 !== UNREPRESENTABLE_DEFAULT)
         json2.default = value2;
     };
-    prefaultProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    prefaultProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
       if (ctx.io !== "input")
         return;
-      const value2 = serializeDefaultValue(def.defaultValue, schema5, ctx, json2, params);
+      const value2 = serializeDefaultValue(def.defaultValue, schema6, ctx, json2, params);
       if (value2 !== UNREPRESENTABLE_DEFAULT)
         json2._prefault = value2;
     };
-    catchProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    catchProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
       let catchValue;
       try {
         catchValue = def.catchValue(void 0);
       } catch {
-        handleUnrepresentable(schema5, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
+        handleUnrepresentable(schema6, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
         return;
       }
       json2.default = catchValue;
     };
-    pipeProcessor = (schema5, ctx, _json, params) => {
-      const def = schema5._zod.def;
+    pipeProcessor = (schema6, ctx, _json, params) => {
+      const def = schema6._zod.def;
       const inIsTransform = def.in._zod.traits.has("$ZodTransform");
       const innerType = ctx.io === "input" ? inIsTransform ? def.out : def.in : def.out;
       processSchema(innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = innerType;
     };
-    readonlyProcessor = (schema5, ctx, json2, params) => {
-      const def = schema5._zod.def;
+    readonlyProcessor = (schema6, ctx, json2, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
       json2.readOnly = true;
     };
-    promiseProcessor = (schema5, ctx, _json, params) => {
-      const def = schema5._zod.def;
+    promiseProcessor = (schema6, ctx, _json, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
     };
-    optionalProcessor = (schema5, ctx, _json, params) => {
-      const def = schema5._zod.def;
+    optionalProcessor = (schema6, ctx, _json, params) => {
+      const def = schema6._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = def.innerType;
     };
-    lazyProcessor = (schema5, ctx, _json, params) => {
-      const innerType = schema5._zod.innerType;
+    lazyProcessor = (schema6, ctx, _json, params) => {
+      const innerType = schema6._zod.innerType;
       processSchema(innerType, ctx, params);
-      const seen = ctx.seen.get(schema5);
+      const seen = ctx.seen.get(schema6);
       seen.ref = innerType;
     };
     allProcessors = {
@@ -17619,23 +17628,23 @@ function faults2(issue2, prefix, root, locator, file3) {
 function valueAt(root, path2) {
   return path2.reduce((v, step2) => v?.[step2], root);
 }
-function innerOf(schema5, step2) {
-  if (schema5 instanceof ZodObject) return schema5.shape[String(step2)];
-  if (schema5 instanceof ZodRecord) return schema5.valueType;
-  return schema5 instanceof ZodArray ? schema5.element : void 0;
+function innerOf(schema6, step2) {
+  if (schema6 instanceof ZodObject) return schema6.shape[String(step2)];
+  if (schema6 instanceof ZodRecord) return schema6.valueType;
+  return schema6 instanceof ZodArray ? schema6.element : void 0;
 }
 function keysAt(path2) {
-  let schema5 = unwrap(distroSchema);
+  let schema6 = unwrap(distroSchema);
   for (const step2 of path2) {
-    const inner = innerOf(schema5, step2);
+    const inner = innerOf(schema6, step2);
     if (!inner) return [];
-    schema5 = unwrap(inner);
+    schema6 = unwrap(inner);
   }
-  return schema5 instanceof ZodObject ? Object.keys(schema5.shape) : [];
+  return schema6 instanceof ZodObject ? Object.keys(schema6.shape) : [];
 }
-function unwrap(schema5) {
-  while (schema5 instanceof ZodDefault || schema5 instanceof ZodOptional) schema5 = schema5.unwrap();
-  return schema5;
+function unwrap(schema6) {
+  while (schema6 instanceof ZodDefault || schema6 instanceof ZodOptional) schema6 = schema6.unwrap();
+  return schema6;
 }
 function references(distro, locator, file3) {
   const diagnostics = [];
@@ -17752,7 +17761,7 @@ function readLock(file3, text8) {
     return bad(error("file-missing", "there is no such lock", { file: file3, hint: "make one with `slipway lock`" }));
   const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
-  const checked = schema().safeParse(parsed2.value);
+  const checked = schema2().safeParse(parsed2.value);
   if (!checked.success) {
     const locator = new Locator(text8);
     return bad(
@@ -17799,7 +17808,7 @@ function readLock(file3, text8) {
   }
   return good(lock2);
 }
-var name3, object2, url, path, schema, makeLock;
+var name3, object2, url, path, schema2, makeLock;
 var init_lockfile = __esm({
   "ts-src/read/lockfile.ts"() {
     "use strict";
@@ -17811,7 +17820,7 @@ var init_lockfile = __esm({
     object2 = string3().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
     url = string3().refine((u) => !u.startsWith("-") && !/[\0-\x20\x7f]/.test(u) && !u.startsWith("ext::"));
     path = string3().refine((p) => !p.startsWith("/") && !p.split("/").includes("..") && !/[\0-\x1f\x7f]/.test(p));
-    schema = () => object({
+    schema2 = () => object({
       schema: literal("slipway-lock-1"),
       stamp: string3().regex(/^\d{14}$/),
       distributions: record(
@@ -18265,7 +18274,7 @@ function selectionOf(values, packages) {
 // ts-src/cli/abi.ts
 var import_node_fs24 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path30 = require("node:path");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -18306,10 +18315,234 @@ function renderAbi(changes, details) {
 `;
 }
 
+// ts-src/store/open-store.ts
+var import_node_path8 = require("node:path");
+init_digest();
+init_urls();
+
+// ts-src/store/file-blobs.ts
+var import_node_fs4 = require("node:fs");
+var import_node_path4 = require("node:path");
+init_digest();
+init_files();
+
+// ts-src/io/mutex.ts
+var import_node_child_process = require("node:child_process");
+var import_node_fs3 = require("node:fs");
+var import_node_path3 = require("node:path");
+async function withMutex(path2, work2, waiting2) {
+  const release2 = await holdMutex(path2, waiting2);
+  try {
+    return await work2();
+  } finally {
+    void release2();
+  }
+}
+async function holdMutex(path2, waiting2) {
+  const release2 = await hold(path2, ["--exclusive"], waiting2);
+  if (!release2) throw new Error(`flock refused ${path2}`);
+  return release2;
+}
+async function shareMutex(path2, waiting2) {
+  const release2 = await hold(path2, ["--shared"], waiting2);
+  if (!release2) throw new Error(`flock refused ${path2}`);
+  return release2;
+}
+var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
+var taken = 99;
+function hold(path2, kind, waiting2) {
+  (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
+  return new Promise((resolve28, reject) => {
+    const holder2 = (0, import_node_child_process.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true
+    });
+    let words6 = "";
+    holder2.stderr.on("data", (chunk) => words6 += chunk.toString("utf8"));
+    const timer = waiting2 && setTimeout(waiting2, 1e3);
+    const refused4 = (code) => {
+      clearTimeout(timer);
+      if (code === taken) resolve28(void 0);
+      else reject(lockFault(path2, words6, code));
+    };
+    holder2.on("error", reject);
+    holder2.on("close", refused4);
+    holder2.stdin.on("error", () => void 0);
+    holder2.stdin.write("\n");
+    holder2.stdout.once("data", () => {
+      clearTimeout(timer);
+      holder2.off("close", refused4);
+      holder2.unref();
+      for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
+      resolve28(() => letGo(holder2));
+    });
+  });
+}
+function letGo(holder2) {
+  if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve28) => {
+    holder2.ref();
+    holder2.once("exit", () => resolve28());
+    holder2.stdin.end();
+  });
+}
+var faults = [
+  [/Permission denied/, "EACCES"],
+  [/Read-only file system/, "EROFS"],
+  [/No space left on device/, "ENOSPC"],
+  [/Disk quota exceeded/, "EDQUOT"],
+  [/No locks available/, "ENOLCK"],
+  [/Function not implemented|not supported/, "ENOTSUP"],
+  [/Is a directory/, "EISDIR"],
+  [/Not a directory/, "ENOTDIR"],
+  [/Too many levels of symbolic links/, "ELOOP"],
+  [/File name too long/, "ENAMETOOLONG"],
+  [/No such file or directory/, "ENOENT"],
+  [/Operation not permitted/, "EPERM"],
+  [/Bad file descriptor|Input\/output error/, "EIO"]
+];
+function lockFault(path2, words6, code) {
+  const said = words6.trim().split("\n").pop() ?? "";
+  const known3 = faults.find(([pattern]) => pattern.test(said));
+  const message = `can't lock ${path2}: ${said || `flock ended with ${code}`}`;
+  return Object.assign(new Error(message), known3 ? { code: known3[1], path: path2 } : {});
+}
+
+// ts-src/store/file-blobs.ts
+var markerName = "slipway-store.json";
+var FileBlobs = class {
+  constructor(where, memory2) {
+    this.where = where;
+    this.memory = memory2;
+    if (memory2 !== void 0 && (0, import_node_fs4.existsSync)(memory2) && !(0, import_node_fs4.existsSync)(this.marker())) throw vanished(where, memory2);
+  }
+  marked = false;
+  marker = () => (0, import_node_path4.join)(this.where, markerName);
+  /** Before each write: a share may go while a run goes on. */
+  mark() {
+    if (this.memory === void 0) return;
+    if ((0, import_node_fs4.existsSync)(this.marker())) {
+      if (this.marked) return;
+    } else if (this.marked) throw vanished(this.where, this.memory);
+    else writeWhole(this.marker(), `${JSON.stringify({ slipway: "store" })}
+`);
+    this.marked = true;
+    if (!(0, import_node_fs4.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
+`);
+  }
+  path = (name6) => (0, import_node_path4.join)(this.where, name6);
+  get(name6) {
+    try {
+      return Promise.resolve((0, import_node_fs4.readFileSync)(this.path(name6)));
+    } catch (e) {
+      if (isMissing(e)) return Promise.resolve(void 0);
+      throw e;
+    }
+  }
+  put(name6, data) {
+    this.mark();
+    writeWhole(this.path(name6), data);
+    return Promise.resolve();
+  }
+  putFile(name6, file3) {
+    this.mark();
+    const target2 = this.path(name6);
+    (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
+    copyWhole(file3, target2, true);
+    return Promise.resolve();
+  }
+  putAll(items) {
+    return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
+  }
+  fetch(name6, file3) {
+    if (!(0, import_node_fs4.existsSync)(this.path(name6))) return Promise.resolve(false);
+    (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(file3), { recursive: true });
+    copyWhole(this.path(name6), file3, false);
+    return Promise.resolve(true);
+  }
+  async replace(name6, data, before) {
+    this.mark();
+    return withMutex(`${this.path(name6)}.lock`, async () => {
+      if ((await this.getTagged(name6))?.tag !== before) return false;
+      writeWhole(this.path(name6), data);
+      return true;
+    });
+  }
+  async getTagged(name6) {
+    const data = await this.get(name6);
+    return data && { data, tag: sha256(data) };
+  }
+  async *list(prefix) {
+    const at2 = this.path(prefix);
+    if (!(0, import_node_fs4.existsSync)(at2)) return;
+    for (const entry of (0, import_node_fs4.readdirSync)(at2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+      if (entry.name.startsWith(".tmp-") || entry.name.endsWith(".lock")) continue;
+      const name6 = `${prefix}/${entry.name}`;
+      if (entry.isDirectory()) {
+        yield* this.list(name6);
+        continue;
+      }
+      try {
+        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs4.statSync)(this.path(name6));
+        yield { name: name6, size: size3, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
+      } catch (e) {
+        if (!isMissing(e)) throw e;
+      }
+    }
+  }
+  remove(name6) {
+    (0, import_node_fs4.rmSync)(this.path(name6), { force: true });
+    return Promise.resolve();
+  }
+  local(name6) {
+    return this.path(name6);
+  }
+  sweep() {
+    for (const kind of ["objects", "tasks", "tests", "sources"]) {
+      const folder2 = this.path(kind);
+      if (!exists(folder2)) continue;
+      for (const part of (0, import_node_fs4.readdirSync)(folder2)) {
+        for (const name6 of (0, import_node_fs4.readdirSync)((0, import_node_path4.join)(folder2, part))) {
+          const m = /^\.tmp-(\d+)-/.exec(name6);
+          const path2 = (0, import_node_path4.join)(folder2, part, name6);
+          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs4.rmSync)(path2, { force: true });
+        }
+      }
+    }
+  }
+};
+var vanished = (where, memory2) => Object.assign(
+  new Error(
+    `the store ${where} has gone: this machine used it before, and now it has no ${markerName}. Is its file system mounted? Where it was removed on purpose, remove ${memory2} too and a new one is made`
+  ),
+  { code: "ESTORE" }
+);
+var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(e.code ?? "");
+function olderThanADay(path2) {
+  try {
+    return Date.now() - (0, import_node_fs4.statSync)(path2).mtimeMs > 864e5;
+  } catch {
+    return false;
+  }
+}
+function copyWhole(from, to, sync) {
+  const temporary2 = temporaryBeside(to);
+  try {
+    (0, import_node_fs4.copyFileSync)(from, temporary2);
+    if (sync) {
+      const handle = (0, import_node_fs4.openSync)(temporary2, "r");
+      (0, import_node_fs4.fsyncSync)(handle);
+      (0, import_node_fs4.closeSync)(handle);
+    }
+    (0, import_node_fs4.renameSync)(temporary2, to);
+  } finally {
+    (0, import_node_fs4.rmSync)(temporary2, { force: true });
+  }
+}
+
 // ts-src/store/store.ts
-var import_node_fs7 = require("node:fs");
-var import_node_path7 = require("node:path");
-var import_node_zlib2 = require("node:zlib");
+var import_node_fs6 = require("node:fs");
+var import_node_path5 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -18530,228 +18763,8 @@ var isShard = shape({
   paths: list(count)
 });
 
-// ts-src/store/store.ts
-init_urls();
-
-// ts-src/store/file-blobs.ts
-var import_node_fs5 = require("node:fs");
-var import_node_path4 = require("node:path");
-init_digest();
-init_files();
-
-// ts-src/io/mutex.ts
-var import_node_child_process2 = require("node:child_process");
-var import_node_fs4 = require("node:fs");
-var import_node_path3 = require("node:path");
-async function withMutex(path2, work2, waiting2) {
-  const release2 = await holdMutex(path2, waiting2);
-  try {
-    return await work2();
-  } finally {
-    void release2();
-  }
-}
-async function holdMutex(path2, waiting2) {
-  const release2 = await hold(path2, ["--exclusive"], waiting2);
-  if (!release2) throw new Error(`flock refused ${path2}`);
-  return release2;
-}
-async function shareMutex(path2, waiting2) {
-  const release2 = await hold(path2, ["--shared"], waiting2);
-  if (!release2) throw new Error(`flock refused ${path2}`);
-  return release2;
-}
-var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
-var taken = 99;
-function hold(path2, kind, waiting2) {
-  (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve28, reject) => {
-    const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
-      stdio: ["pipe", "pipe", "pipe"],
-      detached: true
-    });
-    let words6 = "";
-    holder2.stderr.on("data", (chunk) => words6 += chunk.toString("utf8"));
-    const timer = waiting2 && setTimeout(waiting2, 1e3);
-    const refused4 = (code) => {
-      clearTimeout(timer);
-      if (code === taken) resolve28(void 0);
-      else reject(lockFault(path2, words6, code));
-    };
-    holder2.on("error", reject);
-    holder2.on("close", refused4);
-    holder2.stdin.on("error", () => void 0);
-    holder2.stdin.write("\n");
-    holder2.stdout.once("data", () => {
-      clearTimeout(timer);
-      holder2.off("close", refused4);
-      holder2.unref();
-      for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
-      resolve28(() => letGo(holder2));
-    });
-  });
-}
-function letGo(holder2) {
-  if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve28) => {
-    holder2.ref();
-    holder2.once("exit", () => resolve28());
-    holder2.stdin.end();
-  });
-}
-var faults = [
-  [/Permission denied/, "EACCES"],
-  [/Read-only file system/, "EROFS"],
-  [/No space left on device/, "ENOSPC"],
-  [/Disk quota exceeded/, "EDQUOT"],
-  [/No locks available/, "ENOLCK"],
-  [/Function not implemented|not supported/, "ENOTSUP"],
-  [/Is a directory/, "EISDIR"],
-  [/Not a directory/, "ENOTDIR"],
-  [/Too many levels of symbolic links/, "ELOOP"],
-  [/File name too long/, "ENAMETOOLONG"],
-  [/No such file or directory/, "ENOENT"],
-  [/Operation not permitted/, "EPERM"],
-  [/Bad file descriptor|Input\/output error/, "EIO"]
-];
-function lockFault(path2, words6, code) {
-  const said = words6.trim().split("\n").pop() ?? "";
-  const known3 = faults.find(([pattern]) => pattern.test(said));
-  const message = `can't lock ${path2}: ${said || `flock ended with ${code}`}`;
-  return Object.assign(new Error(message), known3 ? { code: known3[1], path: path2 } : {});
-}
-
-// ts-src/store/file-blobs.ts
-var markerName = "slipway-store.json";
-var FileBlobs = class {
-  constructor(where, memory2) {
-    this.where = where;
-    this.memory = memory2;
-    if (memory2 !== void 0 && (0, import_node_fs5.existsSync)(memory2) && !(0, import_node_fs5.existsSync)(this.marker())) throw vanished(where, memory2);
-  }
-  marked = false;
-  marker = () => (0, import_node_path4.join)(this.where, markerName);
-  /** Before each write: a share may go while a run goes on. */
-  mark() {
-    if (this.memory === void 0) return;
-    if ((0, import_node_fs5.existsSync)(this.marker())) {
-      if (this.marked) return;
-    } else if (this.marked) throw vanished(this.where, this.memory);
-    else writeWhole(this.marker(), `${JSON.stringify({ slipway: "store" })}
-`);
-    this.marked = true;
-    if (!(0, import_node_fs5.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
-`);
-  }
-  path = (name6) => (0, import_node_path4.join)(this.where, name6);
-  get(name6) {
-    try {
-      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name6)));
-    } catch (e) {
-      if (isMissing(e)) return Promise.resolve(void 0);
-      throw e;
-    }
-  }
-  put(name6, data) {
-    this.mark();
-    writeWhole(this.path(name6), data);
-    return Promise.resolve();
-  }
-  putFile(name6, file3) {
-    this.mark();
-    const target2 = this.path(name6);
-    (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
-    copyWhole(file3, target2, true);
-    return Promise.resolve();
-  }
-  putAll(items) {
-    return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
-  }
-  fetch(name6, file3) {
-    if (!(0, import_node_fs5.existsSync)(this.path(name6))) return Promise.resolve(false);
-    (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(file3), { recursive: true });
-    copyWhole(this.path(name6), file3, false);
-    return Promise.resolve(true);
-  }
-  async replace(name6, data, before) {
-    this.mark();
-    return withMutex(`${this.path(name6)}.lock`, async () => {
-      if ((await this.getTagged(name6))?.tag !== before) return false;
-      writeWhole(this.path(name6), data);
-      return true;
-    });
-  }
-  async getTagged(name6) {
-    const data = await this.get(name6);
-    return data && { data, tag: sha256(data) };
-  }
-  async *list(prefix) {
-    const at2 = this.path(prefix);
-    if (!(0, import_node_fs5.existsSync)(at2)) return;
-    for (const entry of (0, import_node_fs5.readdirSync)(at2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      if (entry.name.startsWith(".tmp-") || entry.name.endsWith(".lock")) continue;
-      const name6 = `${prefix}/${entry.name}`;
-      if (entry.isDirectory()) {
-        yield* this.list(name6);
-        continue;
-      }
-      try {
-        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs5.statSync)(this.path(name6));
-        yield { name: name6, size: size3, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
-      } catch (e) {
-        if (!isMissing(e)) throw e;
-      }
-    }
-  }
-  remove(name6) {
-    (0, import_node_fs5.rmSync)(this.path(name6), { force: true });
-    return Promise.resolve();
-  }
-  local(name6) {
-    return this.path(name6);
-  }
-  sweep() {
-    for (const kind of ["objects", "tasks", "tests", "sources"]) {
-      const folder2 = this.path(kind);
-      if (!exists(folder2)) continue;
-      for (const part of (0, import_node_fs5.readdirSync)(folder2)) {
-        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder2, part))) {
-          const m = /^\.tmp-(\d+)-/.exec(name6);
-          const path2 = (0, import_node_path4.join)(folder2, part, name6);
-          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
-        }
-      }
-    }
-  }
-};
-var vanished = (where, memory2) => Object.assign(
-  new Error(
-    `the store ${where} has gone: this machine used it before, and now it has no ${markerName}. Is its file system mounted? Where it was removed on purpose, remove ${memory2} too and a new one is made`
-  ),
-  { code: "ESTORE" }
-);
-var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(e.code ?? "");
-function olderThanADay(path2) {
-  try {
-    return Date.now() - (0, import_node_fs5.statSync)(path2).mtimeMs > 864e5;
-  } catch {
-    return false;
-  }
-}
-function copyWhole(from, to, sync) {
-  const temporary2 = temporaryBeside(to);
-  try {
-    (0, import_node_fs5.copyFileSync)(from, temporary2);
-    if (sync) {
-      const handle = (0, import_node_fs5.openSync)(temporary2, "r");
-      (0, import_node_fs5.fsyncSync)(handle);
-      (0, import_node_fs5.closeSync)(handle);
-    }
-    (0, import_node_fs5.renameSync)(temporary2, to);
-  } finally {
-    (0, import_node_fs5.rmSync)(temporary2, { force: true });
-  }
-}
+// ts-src/store/scope-index.ts
+var import_node_zlib2 = require("node:zlib");
 
 // ts-src/store/sealed.ts
 var import_node_zlib = require("node:zlib");
@@ -18789,6 +18802,34 @@ function unzipped(data) {
   }
 }
 
+// ts-src/store/scope-index.ts
+var schema = 5;
+function unpackIndex(data) {
+  const read3 = data && unsealed(unzipped(data));
+  const index = read3?.schema === schema ? read3 : { records: [], tests: [] };
+  return {
+    builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
+    tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r]))
+  };
+}
+function packIndex(records, tests) {
+  const given = [...tests].sort((a, b) => a.key < b.key ? -1 : 1).map((t) => ({ ...t, inputs: void 0 }));
+  const brief2 = [...records].sort((a, b) => a.key < b.key ? -1 : 1).map((r) => ({
+    schema: r.schema,
+    key: r.key,
+    package: r.package,
+    version: r.version,
+    debs: r.debs,
+    files: r.files,
+    systemDepends: r.systemDepends,
+    interface: r.interface,
+    abi: r.abi,
+    requires: r.requires,
+    milliseconds: r.milliseconds
+  }));
+  return (0, import_node_zlib2.gzipSync)(sealed({ schema, records: brief2, tests: given }), { level: 1 });
+}
+
 // ts-src/store/store.ts
 var width = 32;
 var Store = class {
@@ -18812,8 +18853,8 @@ var Store = class {
   }
   async put(file3) {
     const digest4 = await sha256File(file3);
-    const { size: size3 } = (0, import_node_fs7.statSync)(file3);
-    const stored2 = { name: (0, import_node_path7.basename)(file3), sha256: digest4, size: size3 };
+    const { size: size3 } = (0, import_node_fs6.statSync)(file3);
+    const stored2 = { name: (0, import_node_path5.basename)(file3), sha256: digest4, size: size3 };
     if (this.sizeHere(this.own(this.object(digest4))) !== size3 || !await this.isSound(digest4))
       await this.blobs.putFile(this.own(this.object(digest4)), file3);
     const local2 = this.blobs.local(this.own(this.object(digest4)));
@@ -18851,28 +18892,22 @@ var Store = class {
   }
   async readData(file3) {
     const path2 = await this.path(file3);
-    return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2);
+    return path2 === void 0 ? void 0 : (0, import_node_fs6.readFileSync)(path2);
   }
   /** Size where it can be had for nothing. */
   sizeHere(name6) {
     const path2 = this.blobs.local(name6);
     if (!path2) return void 0;
     try {
-      return (0, import_node_fs7.statSync)(path2).size;
+      return (0, import_node_fs6.statSync)(path2).size;
     } catch {
       return void 0;
     }
   }
-  cached = (digest4) => (0, import_node_path7.join)(this.use.cache, digest4.slice(0, 2), digest4);
+  cached = (digest4) => (0, import_node_path5.join)(this.use.cache, digest4.slice(0, 2), digest4);
   cacheFile(file3, digest4) {
     const target2 = this.cached(digest4);
-    if (exists(target2)) return;
-    (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target2), { recursive: true });
-    try {
-      (0, import_node_fs7.linkSync)(file3, target2);
-    } catch {
-      (0, import_node_fs7.copyFileSync)(file3, target2);
-    }
+    if (!exists(target2)) linkOrCopy(file3, target2);
   }
   /**
    * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
@@ -18888,12 +18923,12 @@ var Store = class {
         if (this.blobs.local(name6) === void 0) noteUse(local2);
         return local2;
       }
-      (0, import_node_fs7.rmSync)(local2, { force: true });
+      (0, import_node_fs6.rmSync)(local2, { force: true });
       if (this.blobs.local(name6) === void 0 && await this.blobs.fetch(name6, local2) && await sha256File(local2) === file3.sha256) {
         this.verified.add(file3.sha256);
         return local2;
       }
-      (0, import_node_fs7.rmSync)(local2, { force: true });
+      (0, import_node_fs6.rmSync)(local2, { force: true });
       if (place2 === this.places[0]) await this.blobs.remove(name6);
     }
     return void 0;
@@ -18902,23 +18937,18 @@ var Store = class {
   async place(file3, target2) {
     const path2 = await this.path(file3);
     if (!path2) return false;
-    (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target2), { recursive: true });
-    (0, import_node_fs7.rmSync)(target2, { force: true });
-    try {
-      (0, import_node_fs7.linkSync)(path2, target2);
-    } catch {
-      (0, import_node_fs7.copyFileSync)(path2, target2);
-    }
+    (0, import_node_fs6.rmSync)(target2, { force: true });
+    linkOrCopy(path2, target2);
     return true;
   }
   /** Whether an object is what its name says; a damaged one is removed. */
   async check(name6, folder2) {
-    const digest4 = (0, import_node_path7.basename)(name6);
+    const digest4 = (0, import_node_path5.basename)(name6);
     const local2 = this.blobs.local(name6);
-    const copy2 = local2 ?? (0, import_node_path7.join)(folder2, digest4);
+    const copy2 = local2 ?? (0, import_node_path5.join)(folder2, digest4);
     if (!local2 && !await this.blobs.fetch(name6, copy2)) return false;
     const sound = await sha256File(copy2) === digest4;
-    if (!local2) (0, import_node_fs7.rmSync)(copy2, { force: true });
+    if (!local2) (0, import_node_fs6.rmSync)(copy2, { force: true });
     if (!sound) await this.blobs.remove(name6);
     return sound;
   }
@@ -18953,33 +18983,10 @@ var Store = class {
    * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
    */
   async readIndex(scope2) {
-    const data = await this.blobs.get(this.indexName(scope2));
-    const read3 = data && unsealed(unzipped(data));
-    const index = read3?.schema === 5 ? read3 : { records: [], tests: [] };
-    return {
-      builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
-      tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r]))
-    };
+    return unpackIndex(await this.blobs.get(this.indexName(scope2)));
   }
   async writeIndex(scope2, records, tests) {
-    const given = [...tests].sort((a, b) => a.key < b.key ? -1 : 1).map((t) => ({ ...t, inputs: void 0 }));
-    const brief2 = [...records].sort((a, b) => a.key < b.key ? -1 : 1).map((r) => ({
-      schema: r.schema,
-      key: r.key,
-      package: r.package,
-      version: r.version,
-      debs: r.debs,
-      files: r.files,
-      systemDepends: r.systemDepends,
-      interface: r.interface,
-      abi: r.abi,
-      requires: r.requires,
-      milliseconds: r.milliseconds
-    }));
-    await this.blobs.put(
-      this.own(this.indexName(scope2)),
-      (0, import_node_zlib2.gzipSync)(sealed({ schema: 5, records: brief2, tests: given }), { level: 1 })
-    );
+    await this.blobs.put(this.own(this.indexName(scope2)), packIndex(records, tests));
   }
   indexName = (scope2) => `index/${scope2.replaceAll("/", "_")}.json.gz`;
   async putBlob(name6, data) {
@@ -19023,12 +19030,14 @@ var Store = class {
     this.blobs.sweep();
   }
 };
+
+// ts-src/store/open-store.ts
 var isStoreUri = (uri) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
 async function openStore(uri, root, state, untrusted) {
-  const use = { cache: (0, import_node_path7.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
+  const use = { cache: (0, import_node_path8.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
   if (uri.startsWith("file:")) {
     const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path7.join)(root, path2);
+    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path8.join)(root, path2);
     return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
   }
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
@@ -19037,26 +19046,26 @@ async function openStore(uri, root, state, untrusted) {
 function isOwnStore(uri, root, state) {
   if (!uri.startsWith("file:")) return false;
   const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-  return `${(0, import_node_path7.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`);
+  return `${(0, import_node_path8.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path8.resolve)(state)}/`);
 }
-var memoryOf = (folder2, state) => `${(0, import_node_path7.resolve)(folder2)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`) ? void 0 : (0, import_node_path7.join)(state, "stores", sha256((0, import_node_path7.resolve)(folder2)).slice(0, 16));
+var memoryOf = (folder2, state) => `${(0, import_node_path8.resolve)(folder2)}/`.startsWith(`${(0, import_node_path8.resolve)(state)}/`) ? void 0 : (0, import_node_path8.join)(state, "stores", sha256((0, import_node_path8.resolve)(folder2)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
 var import_node_fs13 = require("node:fs");
-var import_node_path13 = require("node:path");
+var import_node_path14 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
 var import_node_fs9 = require("node:fs");
-var import_node_path9 = require("node:path");
+var import_node_path10 = require("node:path");
 
 // ts-src/io/untrusted.ts
 init_sizes();
 var import_node_fs8 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
-var import_node_path8 = require("node:path");
+var import_node_path9 = require("node:path");
 init_utf8();
 var LeftBehindError = class extends Error {
 };
@@ -19081,7 +19090,7 @@ async function look(root, path2) {
   let at2 = root;
   let last;
   for (const [i, part] of parts2.entries()) {
-    at2 = (0, import_node_path8.join)(at2, part);
+    at2 = (0, import_node_path9.join)(at2, part);
     try {
       const found2 = await (0, import_promises3.lstat)(at2);
       last = { kind: kindOf(found2), size: found2.size };
@@ -19100,7 +19109,7 @@ async function openFile(root, path2, most7) {
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
   let handle;
   try {
-    handle = await (0, import_promises3.open)((0, import_node_path8.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+    handle = await (0, import_promises3.open)((0, import_node_path9.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${codeOf2(e)})`);
   }
@@ -19144,7 +19153,7 @@ async function checkLeft(root, path2, most7) {
   const handle = await openFile(root, path2, most7);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
-  return (0, import_node_path8.join)(root, path2);
+  return (0, import_node_path9.join)(root, path2);
 }
 async function listLeft(root, path2, most7 = 1e4) {
   if (path2 !== "") {
@@ -19154,7 +19163,7 @@ async function listLeft(root, path2, most7 = 1e4) {
   }
   const names4 = [];
   try {
-    for await (const entry of await (0, import_promises3.opendir)((0, import_node_path8.join)(root, path2))) {
+    for await (const entry of await (0, import_promises3.opendir)((0, import_node_path9.join)(root, path2))) {
       names4.push({ name: entry.name, kind: kindOf(entry) });
       if (names4.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
     }
@@ -19183,7 +19192,7 @@ var mostHeld = 1 << 30;
 function readHeld(root, path2) {
   let handle;
   try {
-    handle = (0, import_node_fs8.openSync)((0, import_node_path8.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+    handle = (0, import_node_fs8.openSync)((0, import_node_path9.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${codeOf2(e)})`);
   }
@@ -19464,8 +19473,8 @@ var NamedFiles = class {
     return this.everything || this.words.has(name6) || !/^[\w.-]+$/.test(name6);
   }
   /**
-   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads it.
-   * Where the package's text names the file, or a folder of documents, it counts like any other file.
+   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads
+   * it. Where the package's text names the file, or a folder of documents, it counts like any other file.
    */
   isForPeople(path2) {
     const inFolder = textFolder.test(path2);
@@ -19551,7 +19560,7 @@ function installedFiles(stage) {
   const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
     for (const entry of (0, import_node_fs9.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path9.join)(folder2, entry.name);
+      const full = (0, import_node_path10.join)(folder2, entry.name);
       const path2 = `${shown5}/${entry.name}`;
       if (shown5 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
@@ -19576,7 +19585,7 @@ function describeBinary(f, data, elf, cmake2) {
     return { part: { ...entire, api: text8, tool: text8, symbols }, loads: false, offers: false };
   }
   if (elf.kind !== "program") return void 0;
-  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path9.basename)(f.path));
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path10.basename)(f.path));
   return offered ? { part: entire, loads: true, offers: true } : { part: { ...entire, api: whole2(f, "a program") }, loads: true, offers: false };
 }
 function callsForeignCode({ path: path2, mode }, data) {
@@ -19601,7 +19610,7 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path2))
     return seen(text8 ? whole2(f, sha256(`visible ${visibleMetadata(text8.toString("utf8"))}`)) : full);
   if (!isElf && read3.isForPeople(path2)) return seen(void 0);
-  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path9.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
+  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path10.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
   return seen(code);
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
@@ -19984,13 +19993,13 @@ async function stream(file3, action, take) {
 
 // ts-src/inspect/unpack.ts
 var import_node_fs12 = require("node:fs");
-var import_node_path12 = require("node:path");
+var import_node_path13 = require("node:path");
 
 // ts-src/inspect/deb.ts
-var import_node_path11 = require("node:path");
+var import_node_path12 = require("node:path");
 
 // ts-src/inspect/members.ts
-var import_node_path10 = require("node:path");
+var import_node_path11 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
@@ -20025,7 +20034,7 @@ function memberFaults(members2, allowed) {
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path10.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path11.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
@@ -20043,7 +20052,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path10.posix.dirname(m.path); p !== "/"; p = import_node_path10.posix.dirname(p)) {
+  for (let p = import_node_path11.posix.dirname(m.path); p !== "/"; p = import_node_path11.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -20059,7 +20068,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve3(link, members2) {
   const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts2(import_node_path10.posix.dirname(link.path));
+  let at2 = link.target.startsWith("/") ? [] : parts2(import_node_path11.posix.dirname(link.path));
   const todo = parts2(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -20208,7 +20217,7 @@ var Tree = class {
       throw wrong("is no plain path");
     if (path2.length > 4e3) throw wrong("is too long a path");
     if (this.kinds.has(path2)) throw wrong("is there twice");
-    const parent = (0, import_node_path11.dirname)(path2);
+    const parent = (0, import_node_path12.dirname)(path2);
     if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
     if ((this.bytes += member.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
     if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
@@ -20234,7 +20243,7 @@ async function unpackPackage(file3, folder2, policy2) {
   (0, import_node_fs12.mkdirSync)(folder2, { recursive: true, mode: 493 });
   const folders2 = [];
   const contents3 = await readDeb(file3, policy2, (member) => {
-    const path2 = (0, import_node_path12.join)(folder2, member.path);
+    const path2 = (0, import_node_path13.join)(folder2, member.path);
     if (member.kind === "file") return writer(path2, member);
     if (member.kind === "folder") {
       if (member.path !== "") (0, import_node_fs12.mkdirSync)(path2, 493);
@@ -20242,7 +20251,7 @@ async function unpackPackage(file3, folder2, policy2) {
     } else if (member.kind === "link") {
       (0, import_node_fs12.symlinkSync)(member.target, path2);
       (0, import_node_fs12.lutimesSync)(path2, member.time, member.time);
-    } else (0, import_node_fs12.linkSync)((0, import_node_path12.join)(folder2, member.target), path2);
+    } else (0, import_node_fs12.linkSync)((0, import_node_path13.join)(folder2, member.target), path2);
     return void 0;
   });
   for (const [path2, time2] of folders2.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
@@ -20272,7 +20281,7 @@ async function filesOfBuild(store2, debs) {
   return good(files);
 }
 async function compareBuilds(before, after, folder2) {
-  const [a, b] = [await unpack(before, (0, import_node_path13.join)(folder2, "before")), await unpack(after, (0, import_node_path13.join)(folder2, "after"))];
+  const [a, b] = [await unpack(before, (0, import_node_path14.join)(folder2, "before")), await unpack(after, (0, import_node_path14.join)(folder2, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -20286,26 +20295,26 @@ async function compareBuilds(before, after, folder2) {
   });
 }
 async function unpack(files, folder2) {
-  const targets = [(0, import_node_path13.join)(folder2, "package"), (0, import_node_path13.join)(folder2, "debug")];
+  const targets = [(0, import_node_path14.join)(folder2, "package"), (0, import_node_path14.join)(folder2, "debug")];
   for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
       await unpackPackage(file3, targets[i], {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return bad(error("selection", `${(0, import_node_path13.basename)(file3)} can't be unpacked: ${e.message}`));
+      return bad(error("selection", `${(0, import_node_path14.basename)(file3)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
     parts: describe(targets[0]).parts,
     root: targets[0],
-    debug: files.length > 1 ? (0, import_node_path13.join)(targets[1], "usr/lib/debug") : void 0
+    debug: files.length > 1 ? (0, import_node_path14.join)(targets[1], "usr/lib/debug") : void 0
   });
 }
 async function abidiff(before, after, libraries) {
   if (!before.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path13.join)(before.root, path2), (0, import_node_path13.join)(after.root, path2)];
+    const files = [(0, import_node_path14.join)(before.root, path2), (0, import_node_path14.join)(after.root, path2)];
     if (!files.every(import_node_fs13.existsSync)) continue;
     const asked = await run("abidiff", [
       "--debug-info-dir1",
@@ -20321,7 +20330,7 @@ async function abidiff(before, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path29 = require("node:path");
+var import_node_path30 = require("node:path");
 init_diagnostics();
 init_names();
 init_digest();
@@ -22499,16 +22508,16 @@ function nearNames(known3) {
 
 // ts-src/read/folders.ts
 var import_node_fs17 = require("node:fs");
-var import_node_path19 = require("node:path");
+var import_node_path20 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
-var import_node_path17 = require("node:path");
+var import_node_path18 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
 var import_node_fs14 = require("node:fs");
-var import_node_path14 = require("node:path");
+var import_node_path15 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
@@ -22754,7 +22763,7 @@ async function checkout(snapshot2, tree, folder2) {
 async function bringLargeFiles(gitDir, tree, folder2) {
   const attributes = await git([...local, "ls-tree", "-r", "-z", "--name-only", tree], { gitDir });
   const files = attributes.stdout.split("\0").filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
-  if (!files.some((f) => readText((0, import_node_path14.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
+  if (!files.some((f) => readText((0, import_node_path15.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
   const found2 = await run("find", [
     folder2,
     "-type",
@@ -22773,7 +22782,7 @@ async function bringLargeFiles(gitDir, tree, folder2) {
   const fault3 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path14.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+      `${(0, import_node_path15.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -22821,9 +22830,9 @@ async function checkoutRef(folder2, ref2, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept3 = (0, import_node_path14.join)(state, "refs", commit2);
+  const kept3 = (0, import_node_path15.join)(state, "refs", commit2);
   if (!exists(kept3)) {
-    (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(state, "refs"), { recursive: true });
+    (0, import_node_fs14.mkdirSync)((0, import_node_path15.join)(state, "refs"), { recursive: true });
     const temporary2 = temporaryBeside(kept3);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
@@ -22839,7 +22848,7 @@ async function checkoutRef(folder2, ref2, state) {
 // ts-src/read/git/content.ts
 var import_node_fs16 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path16 = require("node:path");
+var import_node_path17 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -22847,7 +22856,7 @@ init_slow();
 
 // ts-src/read/git/fetch.ts
 var import_node_fs15 = require("node:fs");
-var import_node_path15 = require("node:path");
+var import_node_path16 = require("node:path");
 init_diagnostics();
 init_digest();
 init_urls();
@@ -22860,11 +22869,11 @@ async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole3 = (0, import_node_path15.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const whole3 = (0, import_node_path16.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole3 : whole3.replace(/\.git$/, "-trees.git");
   const known3 = async (commit2) => {
     for (const dir of /* @__PURE__ */ new Set([whole3, gitDir])) {
-      const tree = readIf((0, import_node_path15.join)(dir, "slipway", commit2));
+      const tree = readIf((0, import_node_path16.join)(dir, "slipway", commit2));
       if (tree && await hasTree(dir, tree)) {
         noteUse(dir);
         return { gitDir: dir, commit: commit2, tree };
@@ -22875,13 +22884,13 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known3));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
+    if (!exists((0, import_node_path16.join)(gitDir, "HEAD"))) {
       (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
       if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named7)}`));
     }
-    const stale = (0, import_node_path15.join)(gitDir, "shallow.lock");
+    const stale = (0, import_node_path16.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
     const fetch2 = { gitDir, what };
     const remote = { url: url2, reporter: reporter2 };
@@ -22897,8 +22906,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2, remote, commit2, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path15.join)(gitDir, "slipway", commit2), tree.value);
+      (0, import_node_fs15.mkdirSync)((0, import_node_path16.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path16.join)(gitDir, "slipway", commit2), tree.value);
       snapshots.push({ gitDir, commit: commit2, tree: tree.value });
     }
     return good(snapshots);
@@ -22965,7 +22974,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
-  const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     const begun = await told3([...local, "read-tree", commit2], { gitDir, env });
@@ -23066,25 +23075,25 @@ function submoduleUrl(parent, url2) {
 
 // ts-src/read/git/content.ts
 async function ensureContentRepository(gitDir) {
-  if (!exists((0, import_node_path16.join)(gitDir, "HEAD"))) {
+  if (!exists((0, import_node_path17.join)(gitDir, "HEAD"))) {
     (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs16.mkdirSync)((0, import_node_path16.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs16.writeFileSync)((0, import_node_path16.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs16.writeFileSync)((0, import_node_path17.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
   const commit2 = entry.sha256;
-  const gitDir = (0, import_node_path16.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit2);
+  const gitDir = (0, import_node_path17.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path17.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
   if (known3 && await hasTree(gitDir, known3)) {
     noteUse(gitDir);
     return good({ gitDir, commit: commit2, tree: known3 });
   }
-  const folder2 = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs16.mkdtempSync)((0, import_node_path17.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file3 = (0, import_node_path16.join)(folder2, "archive");
+    const file3 = (0, import_node_path17.join)(folder2, "archive");
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
@@ -23094,22 +23103,22 @@ async function fetchArchive(entry, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
-    const content = (0, import_node_path16.join)(folder2, "content");
+    const content = (0, import_node_path17.join)(folder2, "content");
     (0, import_node_fs16.mkdirSync)(content);
     const fits = await unpacksWithin(file3, entry.type);
     if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
     const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file3, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
     const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path16.join)(content, top[0].name) : content;
+    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path17.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path16.join)(folder2, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path17.join)(folder2, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
       const tree = await told3(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
-      (0, import_node_fs16.mkdirSync)((0, import_node_path16.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
@@ -23132,13 +23141,13 @@ async function unpacksWithin(file3, type) {
   return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
 }
 async function lostSubmodules(root, url2) {
-  const modules2 = (0, import_node_path16.join)(root, ".gitmodules");
+  const modules2 = (0, import_node_path17.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
   const listed3 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
   return listed3.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path16.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path16.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path17.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path17.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not hold`, {
         hint: "take the repository by git, or an archive with its submodules"
@@ -23147,7 +23156,7 @@ async function lostSubmodules(root, url2) {
   });
 }
 async function snapshotFolder(folder2, state) {
-  const gitDir = (0, import_node_path16.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path17.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     noteUse(gitDir);
@@ -23156,7 +23165,7 @@ async function snapshotFolder(folder2, state) {
   });
 }
 async function treeOfFolder(gitDir, folder2, depth2) {
-  const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
+  const index = (0, import_node_path17.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder2, "add", "--all", "."], {
@@ -23169,7 +23178,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
     if (!listed3.ok) return listed3;
     const links = listed3.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
+      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path17.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
@@ -23313,7 +23322,7 @@ function listed(names4, one, many) {
 }
 
 // ts-src/read/git/git.ts
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path17.isAbsolute)(url2) ? url2 : (0, import_node_path17.resolve)(root, url2);
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path18.isAbsolute)(url2) ? url2 : (0, import_node_path18.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
 init_utf8();
@@ -23869,7 +23878,7 @@ function parseXml2(source2, file3) {
 }
 
 // ts-src/read/packages.ts
-var import_node_path18 = require("node:path");
+var import_node_path19 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -23883,7 +23892,7 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory = (state, commit2) => (0, import_node_path18.join)(state, "manifests", `${commit2}.json`);
+var memory = (state, commit2) => (0, import_node_path19.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
   const remembered4 = readJson(memory(state, commit2));
   return remembered4?.schema === 2 ? remembered4 : void 0;
@@ -23969,12 +23978,12 @@ function readFolder(root, folder2) {
     const { path: path2, depth: depth2 } = at2;
     let entries2;
     try {
-      entries2 = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(error("file-missing", `the folder ${folder2} can't be read`, { hint: e.message }));
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path19.join)(folder2, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path20.join)(folder2, path2)} can't be read: packages in it are not seen`, {
           hint: e.message
         })
       );
@@ -23982,14 +23991,14 @@ function readFolder(root, folder2) {
     }
     if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries2)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder2, path2), (0, import_node_path19.join)(folder2, path2), e.name, diagnostics);
+      if (e.isSymbolicLink()) linkTold((0, import_node_path20.join)(root, folder2, path2), (0, import_node_path20.join)(folder2, path2), e.name, diagnostics);
     if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file3 = (0, import_node_path19.join)(folder2, path2, "package.xml");
-      const read3 = parseManifest(readStart((0, import_node_path19.join)(root, file3), largestManifest + 1), file3);
+      const file3 = (0, import_node_path20.join)(folder2, path2, "package.xml");
+      const read3 = parseManifest(readStart((0, import_node_path20.join)(root, file3), largestManifest + 1), file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
       const has = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf(readStart((0, import_node_path19.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
+      const backend = python ? backendOf(readStart((0, import_node_path20.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
         packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
       continue;
@@ -24006,10 +24015,10 @@ function readFolder(root, folder2) {
   );
 }
 function linkTold(at2, shown5, name6, diagnostics) {
-  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path19.join)(name6, "package.xml");
-  if (!(0, import_node_fs17.existsSync)((0, import_node_path19.join)(at2, manifest))) return;
+  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path20.join)(name6, "package.xml");
+  if (!(0, import_node_fs17.existsSync)((0, import_node_path20.join)(at2, manifest))) return;
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path19.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
+    warning("folder-link", `${(0, import_node_path20.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
     })
   );
@@ -24034,18 +24043,18 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/distribution.ts
-var import_node_path25 = require("node:path");
+var import_node_path26 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/read/entries.ts
-var import_node_path22 = require("node:path");
+var import_node_path23 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/parse-cache.ts
 var import_node_fs18 = require("node:fs");
-var import_node_path20 = require("node:path");
+var import_node_path21 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -24078,7 +24087,7 @@ var ParseCache = class {
   constructor(state, name6, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path20.join)(state, "parsed", name6);
+    this.file = (0, import_node_path21.join)(state, "parsed", name6);
     const text8 = readIf(this.file, "latin1") ?? "";
     if (text8.startsWith(`${edition}
 `)) {
@@ -24195,7 +24204,7 @@ function parseRepos(text8, file3) {
 
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs19 = require("node:fs");
-var import_node_path21 = require("node:path");
+var import_node_path22 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -24505,24 +24514,24 @@ function parseDistributionFile(text8, file3, value2) {
 // ts-src/read/rosdistro-cache.ts
 async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
-  let file3 = settings3.cache && (0, import_node_path21.join)(workspace.root, settings3.cache);
+  let file3 = settings3.cache && (0, import_node_path22.join)(workspace.root, settings3.cache);
   if (!file3 && named7) {
     const { url: url2, line: line2 } = named7;
     const at2 = { file: workspace.distro.index ?? workspace.file, line: line2 };
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path21.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path22.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       const placed = fetched.diagnostics.map((d) => ({ ...d, ...at2 }));
       if (!fetched.ok) return { ok: false, diagnostics: placed };
       diagnostics.push(...placed);
       file3 = fetched.value;
     } else {
-      const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at2));
-      file3 = (0, import_node_path21.join)(workspace.root, path2);
+      file3 = (0, import_node_path22.join)(workspace.root, path2);
     }
   }
   if (!file3) return good(void 0);
-  const shown5 = (0, import_node_path21.relative)(workspace.root, file3);
+  const shown5 = (0, import_node_path22.relative)(workspace.root, file3);
   let bytes;
   try {
     bytes = (0, import_node_fs19.readFileSync)(file3);
@@ -24538,7 +24547,7 @@ async function readCache(workspace, settings3, named7) {
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
-  (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file3), { recursive: true });
+  (0, import_node_fs19.mkdirSync)((0, import_node_path22.dirname)(file3), { recursive: true });
   const temporary2 = temporaryBeside(file3);
   const got = await download(url2, temporary2, (0, import_node_fs19.existsSync)(file3) ? file3 : void 0);
   if (got.ok) {
@@ -24647,11 +24656,11 @@ var EntryReader = class {
   }
   /** The text of a file that `from` names. */
   text(file3, from) {
-    if ((0, import_node_path22.normalize)(file3).startsWith("../") || (0, import_node_path22.isAbsolute)(file3)) {
+    if ((0, import_node_path23.normalize)(file3).startsWith("../") || (0, import_node_path23.isAbsolute)(file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text8 = readIf((0, import_node_path22.join)(this.root, file3));
+    const text8 = readIf((0, import_node_path23.join)(this.root, file3));
     if (text8 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file3} is not there`, {
@@ -24680,7 +24689,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
     }
   }
   for (const named7 of index.value.files) {
-    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file3), named7);
+    const path2 = (0, import_node_path23.join)((0, import_node_path23.dirname)(file3), named7);
     const fileText = reader2.text(path2, file3);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -24727,7 +24736,7 @@ async function readEntries(workspace, name6) {
 
 // ts-src/read/override.ts
 var import_node_fs20 = require("node:fs");
-var import_node_path23 = require("node:path");
+var import_node_path24 = require("node:path");
 init_diagnostics();
 init_source_entry();
 function parseOverrides(texts) {
@@ -24747,7 +24756,7 @@ function parseOverrides(texts) {
     const [, name6, kind, value2] = m;
     if (overrides.has(name6)) fault3(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
-      const folder2 = (0, import_node_path23.resolve)(value2);
+      const folder2 = (0, import_node_path24.resolve)(value2);
       if (isFolder(folder2)) overrides.set(name6, { folder: folder2 });
       else fault3(text8, "there is no such folder");
     } else if (kind === "@") {
@@ -24906,7 +24915,7 @@ async function pinCommits(distributions, reporter2) {
 
 // ts-src/read/uncommitted.ts
 var import_node_url = require("node:url");
-var import_node_path24 = require("node:path");
+var import_node_path25 = require("node:path");
 init_files();
 init_diagnostics();
 init_urls();
@@ -24915,7 +24924,7 @@ async function warnOfUncommitted(name6, found2, state) {
   const folder2 = localPath2(found2.url);
   const changed2 = folder2 === void 0 ? [] : await uncommittedIn(folder2, found2.commit, state);
   const ours = changed2.filter(
-    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path24.join)(folder2 ?? "", path2, "package.xml"))
+    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path25.join)(folder2 ?? "", path2, "package.xml"))
   );
   if (folder2 === void 0 || !ours.length) return [];
   const shown5 = `${ours.slice(0, 3).join(", ")}${ours.length > 3 ? ` and ${ours.length - 3} more` : ""}`;
@@ -24926,13 +24935,13 @@ async function warnOfUncommitted(name6, found2, state) {
   ];
 }
 async function uncommittedIn(folder2, commit2, state) {
-  if (!exists((0, import_node_path24.join)(folder2, ".git"))) return [];
-  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path24.dirname)(folder2) } };
+  if (!exists((0, import_node_path25.join)(folder2, ".git"))) return [];
+  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path25.dirname)(folder2) } };
   const head = await git(["rev-parse", "HEAD"], options5);
   if (head.code !== 0 || head.stdout.trim() !== commit2) return [];
   const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
   if (status.code !== 0) return [];
-  const own3 = (0, import_node_path24.relative)(folder2, state);
+  const own3 = (0, import_node_path25.relative)(folder2, state);
   return status.stdout.split("\0").map((entry) => entry.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
 }
 function localPath2(url2) {
@@ -25016,7 +25025,7 @@ var PackageCollection = class {
     const read3 = readFolder(workspace.root, folder2);
     this.diagnostics.push(...read3.diagnostics.map((d) => ({ file: workspace.file, ...d })));
     if (!read3.ok) return;
-    const url2 = (0, import_node_path25.join)(workspace.root, folder2);
+    const url2 = (0, import_node_path26.join)(workspace.root, folder2);
     for (const p of read3.value)
       this.add(
         {
@@ -25137,7 +25146,7 @@ function neededNames(distributions) {
 
 // ts-src/read/rosdep-files.ts
 var import_node_fs21 = require("node:fs");
-var import_node_path26 = require("node:path");
+var import_node_path27 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -25295,7 +25304,7 @@ function lineOfKey(text8, key) {
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text8 = readIf((0, import_node_path26.join)(workspace.root, file3));
+    const text8 = readIf((0, import_node_path27.join)(workspace.root, file3));
     if (text8 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file3}, which is not there`, { file: workspace.file }));
     return text8 === void 0 ? [] : [{ file: file3, text: text8 }];
@@ -25310,7 +25319,7 @@ function readRosdep(workspace, wanted) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path27 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file3, given) {
@@ -25322,8 +25331,8 @@ async function readWorkspace(file3, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path27.dirname)(file3);
-  const state = given ?? (0, import_node_path27.join)(root, ".slipway");
+  const root = (0, import_node_path28.dirname)(file3);
+  const state = given ?? (0, import_node_path28.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
   let distro = memory2.get(text8);
   if (!distro) {
@@ -25338,7 +25347,7 @@ async function readWorkspace(file3, given) {
 
 // ts-src/read/underlay.ts
 var import_node_fs22 = require("node:fs");
-var import_node_path28 = require("node:path");
+var import_node_path29 = require("node:path");
 var import_node_zlib5 = require("node:zlib");
 var import_node_fs23 = require("node:fs");
 init_diagnostics();
@@ -25370,13 +25379,13 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder2 = (0, import_node_path28.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  const folder2 = (0, import_node_path29.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs22.mkdirSync)(folder2, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path28.join)(folder2, "InRelease"));
+  const inRelease = temporaryBeside((0, import_node_path29.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path28.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path29.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
@@ -25430,7 +25439,7 @@ async function readIndex2(base, release2, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept3 = (0, import_node_path28.join)(folder2, digest4);
+    const kept3 = (0, import_node_path29.join)(folder2, digest4);
     const text8 = readIf(kept3);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept3);
@@ -25480,10 +25489,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path29.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path30.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path29.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path29.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path30.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path30.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -25553,7 +25562,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path29.join)(workspace.root, file3), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path30.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before, after) {
   await pinFolders(before);
   await pinFolders(after);
@@ -25571,7 +25580,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path29.join)(workspace.urlBase, (0, import_node_path29.relative)(workspace.root, folder2))
+        url: (0, import_node_path30.join)(workspace.urlBase, (0, import_node_path30.relative)(workspace.root, folder2))
       }
     );
   }
@@ -25580,15 +25589,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path29.join)(
+  const file3 = (0, import_node_path30.join)(
     folder2.value.folder,
-    (0, import_node_path29.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path29.relative)(workspace.root, (0, import_node_path29.resolve)(workspace.file))
+    (0, import_node_path30.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path30.relative)(workspace.root, (0, import_node_path30.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path29.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path30.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -25634,7 +25643,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs24.mkdtempSync)((0, import_node_path30.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs24.mkdtempSync)((0, import_node_path31.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -25669,7 +25678,7 @@ async function filesOf(store2, build4) {
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name6) => `${at2 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path30.resolve)(build4), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path30.resolve)(symbols)] : []]);
+    return good([(0, import_node_path31.resolve)(build4), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path31.resolve)(symbols)] : []]);
   }
   const record3 = /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!record3)
@@ -25689,7 +25698,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path31 = require("node:path");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26348,7 +26357,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path31.resolve)(values.output), made2);
+      writeWhole((0, import_node_path32.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -26359,7 +26368,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 
 // ts-src/cli/build.ts
 var import_node_fs68 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -26451,7 +26460,7 @@ function renderEvent(t, done, total) {
 
 // ts-src/sandbox/doctor.ts
 var import_node_fs28 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -26460,7 +26469,7 @@ init_process();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs25 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_path33 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -26468,18 +26477,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path32.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path33.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
     names4 = (0, import_node_fs25.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path32.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path32.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path33.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path33.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path32.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path33.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -26525,7 +26534,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const { mirror } = platform3;
   if (mirror) {
     const usual = mirror.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror.key ? (0, import_node_path32.join)(distroRoot, mirror.key) : usual;
+    const signedBy = mirror.key ? (0, import_node_path33.join)(distroRoot, mirror.key) : usual;
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform3.release]).map(
@@ -26545,7 +26554,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${(0, import_node_path32.join)(distroRoot, u.key)}] ` : trust2;
+  const signed = u.key ? `[signed-by=${(0, import_node_path33.join)(distroRoot, u.key)}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -26594,7 +26603,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, op
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
 var import_node_fs26 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_path34 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -26602,24 +26611,24 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs26.readFileSync)((0, import_node_path33.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs26.readFileSync)((0, import_node_path34.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs26.writeFileSync)((0, import_node_path33.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs26.writeFileSync)((0, import_node_path34.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs26.existsSync)((0, import_node_path33.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs26.existsSync)((0, import_node_path34.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
   const line2 = (0, import_node_fs26.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path33.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs26.existsSync)((0, import_node_path33.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path33.join)(mountRoot, controller);
+  const own3 = (0, import_node_path34.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs26.existsSync)((0, import_node_path34.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path34.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path33.join)(hierarchy.root, name4());
+  const group = (0, import_node_path34.join)(hierarchy.root, name4());
   try {
     (0, import_node_fs26.mkdirSync)(group);
     (0, import_node_fs26.rmdirSync)(group);
@@ -26633,7 +26642,7 @@ function sweep({ root }) {
   try {
     for (const entry of (0, import_node_fs26.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs26.existsSync)(`/proc/${pid}`)) remove((0, import_node_path33.join)(root, entry));
+      if (pid && !(0, import_node_fs26.existsSync)(`/proc/${pid}`)) remove((0, import_node_path34.join)(root, entry));
     }
   } catch {
   }
@@ -26651,10 +26660,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path33.join)(hierarchy.root, own3);
+      const folder2 = (0, import_node_path34.join)(hierarchy.root, own3);
       (0, import_node_fs26.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path33.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path34.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -26671,14 +26680,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs26.writeFileSync)((0, import_node_path33.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path33.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  (0, import_node_fs26.writeFileSync)((0, import_node_path34.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path34.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs26.existsSync)(swap)) (0, import_node_fs26.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path33.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path34.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -26772,7 +26781,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path34.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path35.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -26791,7 +26800,7 @@ var roomFindings = (at2, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at2 = state;
-  while (!(0, import_node_fs28.existsSync)(at2) && (0, import_node_path34.dirname)(at2) !== at2) at2 = (0, import_node_path34.dirname)(at2);
+  while (!(0, import_node_fs28.existsSync)(at2) && (0, import_node_path35.dirname)(at2) !== at2) at2 = (0, import_node_path35.dirname)(at2);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -26914,30 +26923,30 @@ async function missingTools(driver, plan2) {
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs29 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_path36 = require("node:path");
 init_process();
 var session;
 var locks = [];
-var useLock = (state) => (0, import_node_path35.join)(state, "use.lock");
+var useLock = (state) => (0, import_node_path36.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = (0, import_node_path35.join)(state, "work");
+  const all = (0, import_node_path36.join)(state, "work");
   (0, import_node_fs29.mkdirSync)(all, { recursive: true });
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
   for (const name7 of (0, import_node_fs29.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path35.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path36.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path35.join)(all, name7));
-    (0, import_node_fs29.rmSync)((0, import_node_path35.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path36.join)(all, name7));
+    (0, import_node_fs29.rmSync)((0, import_node_path36.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path35.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path35.join)(all, name6);
+  locks.push(await holdMutex((0, import_node_path36.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path36.join)(all, name6);
   (0, import_node_fs29.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder2 = (0, import_node_path35.join)(session ?? (0, import_node_path35.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  const folder2 = (0, import_node_path36.join)(session ?? (0, import_node_path36.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
   (0, import_node_fs29.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
@@ -26956,7 +26965,7 @@ async function closeScratch(driver) {
 
 // ts-src/publish/channel.ts
 var import_node_fs38 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -27201,7 +27210,7 @@ var xz = async (data) => {
   if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
   return Buffer.from(packed3.stdout, "latin1");
 };
-async function packIndex(data) {
+async function packIndex2(data) {
   const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
   return [heldData("Packages.gz", gz), heldData("Packages.xz", xzed)];
 }
@@ -27360,7 +27369,7 @@ async function makeIndices(store2, suites, former, withContents) {
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
     const plain4 = heldData("Packages", Buffer.from(renderPackages(entries2)));
-    const forms2 = readPacked(store2, packed3.get(plain4.file.sha256)).then((found2) => found2 ?? packIndex(plain4.data));
+    const forms2 = readPacked(store2, packed3.get(plain4.file.sha256)).then((found2) => found2 ?? packIndex2(plain4.data));
     forms2.catch(() => void 0);
     return { key, plain: plain4, entries: entries2, forms: forms2 };
   });
@@ -27399,7 +27408,7 @@ async function indicesOf(store2, state) {
       lost3.push(key);
       return [];
     }
-    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read3.data);
+    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex2(read3.data);
     const listed3 = state.contents?.[key];
     const contents3 = listed3 && await readContentsIndex(store2, listed3);
     if (listed3 && !contents3) lost3.push(key);
@@ -27426,7 +27435,7 @@ async function indicesOf(store2, state) {
 // ts-src/publish/keyring.ts
 var import_node_fs30 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path36 = require("node:path");
+var import_node_path37 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -27486,9 +27495,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs30.mkdtempSync)((0, import_node_path36.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs30.mkdtempSync)((0, import_node_path37.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path36.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path37.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -27991,13 +28000,13 @@ async function knownPool(channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs32 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs31 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
@@ -28028,8 +28037,8 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path37.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path37.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path38.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path38.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
@@ -28048,23 +28057,23 @@ function samplesOf(state, before) {
   });
 }
 async function checkServed(endpoint, state, before, publicKey) {
-  const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path38.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path39.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs32.mkdirSync)((0, import_node_path38.join)(root, folder2), { recursive: true });
-    (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(root, "status"), "");
+      (0, import_node_fs32.mkdirSync)((0, import_node_path39.join)(root, folder2), { recursive: true });
+    (0, import_node_fs32.writeFileSync)((0, import_node_path39.join)(root, "status"), "");
     (0, import_node_fs32.writeFileSync)(
-      (0, import_node_path38.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path39.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures: architectures2, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs32.writeFileSync)((0, import_node_path39.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path38.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path38.join)(root, "apt.conf") }
+      cwd: (0, import_node_path39.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path39.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -28136,7 +28145,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 
 // ts-src/publish/environment.ts
 var import_node_fs33 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib10 = require("node:zlib");
@@ -28691,7 +28700,7 @@ async function environmentOf(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf(input);
-  const file3 = (0, import_node_path39.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  const file3 = (0, import_node_path40.join)(scratch, debFile(input.name, version3, input.target.architecture));
   (0, import_node_fs33.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
@@ -28760,13 +28769,13 @@ async function writePackage(file3, input, version3) {
 // ts-src/publish/key-health.ts
 var import_node_fs37 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
 var import_node_fs36 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -28774,7 +28783,7 @@ init_process();
 // ts-src/publish/signatures.ts
 var import_node_fs34 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -28804,10 +28813,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs34.mkdtempSync)((0, import_node_path40.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs34.mkdtempSync)((0, import_node_path41.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs34.writeFileSync)((0, import_node_path40.join)(folder2, "signature"), signature);
-    (0, import_node_fs34.writeFileSync)((0, import_node_path40.join)(folder2, "text"), text8);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(folder2, "signature"), signature);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -28815,11 +28824,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed3 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path40.join)(folder2, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path41.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path40.join)(folder2, "signature"), (0, import_node_path40.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path41.join)(folder2, "signature"), (0, import_node_path41.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed3.stdout));
@@ -28834,7 +28843,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs35 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -28869,7 +28878,7 @@ async function watchedRoom() {
   const folder2 = (0, import_node_fs35.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path41.join)(folder2, "g");
+  const home = (0, import_node_path42.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -29060,9 +29069,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path42.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path43.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path42.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path43.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env) {
@@ -29079,7 +29088,7 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs37.mkdtempSync)((0, import_node_path43.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs37.mkdtempSync)((0, import_node_path44.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
@@ -29395,7 +29404,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path44.join)(input.state, "incoming");
+  const scratch = (0, import_node_path45.join)(input.state, "incoming");
   (0, import_node_fs38.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
@@ -29481,7 +29490,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path44.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path45.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -29519,7 +29528,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -29536,7 +29545,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path45.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path46.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -29550,7 +29559,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs39.mkdirSync)((0, import_node_path45.dirname)(path2), { recursive: true });
+    (0, import_node_fs39.mkdirSync)((0, import_node_path46.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs39.linkSync)(file3.path, path2);
       return "written";
@@ -29628,7 +29637,7 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs39.mkdirSync)((0, import_node_path45.dirname)(path2), { recursive: true });
+    (0, import_node_fs39.mkdirSync)((0, import_node_path46.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
       (0, import_node_fs39.linkSync)(this.path(like), temporary2);
@@ -29657,7 +29666,7 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path45.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path45.dirname)(at2)) {
+    for (let at2 = (0, import_node_path46.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path46.dirname)(at2)) {
       try {
         (0, import_node_fs39.rmdirSync)(this.path(at2));
       } catch {
@@ -29669,7 +29678,7 @@ var FolderEndpoint = class {
 
 // ts-src/cli/build-end.ts
 var import_node_fs59 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -29795,7 +29804,7 @@ function knownCause(log) {
 
 // ts-src/cli/outputs.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -30167,7 +30176,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -30179,7 +30188,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path46.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path46.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path47.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path47.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -30191,7 +30200,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path46.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path46.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path47.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path47.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -30297,13 +30306,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path47.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path48.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path47.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path48.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -30313,7 +30322,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path47.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path48.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -30351,13 +30360,13 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path47.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path48.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path47.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path48.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -30368,7 +30377,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path47.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path48.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30382,8 +30391,8 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path47.join)(output, name6), text8);
-  writeWhole((0, import_node_path47.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path48.join)(output, name6), text8);
+  writeWhole((0, import_node_path48.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
@@ -30494,11 +30503,11 @@ init_names();
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept3 = (0, import_node_path48.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept3 = (0, import_node_path49.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
@@ -30506,7 +30515,7 @@ function archiveNames(base) {
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path48.join)(base.lists, file3);
+    const path2 = (0, import_node_path49.join)(base.lists, file3);
     if ((0, import_node_fs41.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs41.readFileSync)(path2, "latin1"), names4);
   }
@@ -30523,20 +30532,20 @@ function addNames(list9, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path48.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path49.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path49.join)(state, "durations.json");
+    this.file = (0, import_node_path50.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -30559,7 +30568,7 @@ var History = class {
 
 // ts-src/engine/build/package-builder.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -30608,7 +30617,7 @@ function systemFileFault(target2, text8) {
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 init_files();
 init_process();
 var largestText = 4 << 20;
@@ -30618,7 +30627,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path50.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path51.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -30645,18 +30654,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path51.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path50.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path51.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path51.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path51.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -30707,9 +30716,9 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path51.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path50.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path51.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -30728,7 +30737,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path50.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path50.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path51.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path51.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -30738,7 +30747,7 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -30760,14 +30769,14 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs43 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path52.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -30778,19 +30787,19 @@ var otherConditions = [
 
 // ts-src/engine/build/source.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path52.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path53.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path52.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path53.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
@@ -30837,7 +30846,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source2, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path53.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path54.join)(distroRoot, patch)], {
       cwd: source2,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -30846,8 +30855,8 @@ async function applyPatches(distroRoot, patches, source2, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path53.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path53.join)(state, "git", "archives.git"), (0, import_node_path53.join)(state, "git", "folders.git")]) {
+  const own3 = (0, import_node_path54.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path54.join)(state, "git", "archives.git"), (0, import_node_path54.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -30860,14 +30869,14 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(log), { recursive: true });
+  (0, import_node_fs46.mkdirSync)((0, import_node_path55.dirname)(log), { recursive: true });
   (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers2 = await graph2.layers.root(system, request.common);
   if (!layers2.ok) return failed2(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
-  const own3 = (0, import_node_path54.join)(work2, "own");
+  const own3 = (0, import_node_path55.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.layers.status(layers2.value),
@@ -30876,11 +30885,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path54.join)(work2, "build");
-  const source2 = (0, import_node_path54.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path55.join)(work2, "build");
+  const source2 = (0, import_node_path55.join)(build4, sourceFolder(p.name));
   const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path54.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path55.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed2(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -30891,7 +30900,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path54.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path55.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -30956,7 +30965,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 
 // ts-src/engine/docs/documentation.ts
 var import_node_fs49 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -31778,13 +31787,13 @@ var docRecipeDigest = () => sha256(
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/inspect/notices.ts
 var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 var mostFiles4 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -31797,7 +31806,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path55.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path56.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -31826,7 +31835,7 @@ function filesToRead(root) {
     const folder2 = folders2[at2] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs47.readdirSync)((0, import_node_path55.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs47.readdirSync)((0, import_node_path56.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -32057,11 +32066,11 @@ function writeReadable(folder2, files) {
   (0, import_node_fs48.mkdirSync)(folder2, { recursive: true });
   (0, import_node_fs48.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path56.join)(folder2, name6), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path56.join)(folder2, name6), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path57.join)(folder2, name6), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path57.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path56.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path57.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf2(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -32082,7 +32091,7 @@ var largestText2 = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path56.join)(source2, name6));
+      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path57.join)(source2, name6));
       if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source2)}/`)) continue;
       const stat2 = (0, import_node_fs48.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText2) return (0, import_node_fs48.readFileSync)(path2);
@@ -32263,7 +32272,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -32306,7 +32315,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path57.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path58.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
     if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
@@ -32595,9 +32604,9 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path58.join)(folder2, name6);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
-    (0, import_node_fs49.chmodSync)((0, import_node_path58.dirname)(path2), 493);
+    const path2 = (0, import_node_path59.join)(folder2, name6);
+    (0, import_node_fs49.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
+    (0, import_node_fs49.chmodSync)((0, import_node_path59.dirname)(path2), 493);
     (0, import_node_fs49.writeFileSync)(path2, data);
     (0, import_node_fs49.chmodSync)(path2, 420);
   }
@@ -32611,7 +32620,7 @@ async function recordOf2(options5, job, results, begun) {
   const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path58.join)(request.work, `${name6}.pages`);
+  const packed3 = (0, import_node_path59.join)(request.work, `${name6}.pages`);
   (0, import_node_fs49.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
@@ -32691,10 +32700,10 @@ var FileOwners = class {
 
 // ts-src/engine/build/pack.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -32712,7 +32721,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path59.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path60.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -32735,7 +32744,7 @@ function runsPython(file3, isShell) {
 
 // ts-src/inspect/staged.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
@@ -32744,16 +32753,16 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path60.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path61.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
-        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path60.join)(root, path2));
+        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path61.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path60.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path61.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32817,10 +32826,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path61.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path62.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path61.join)(folder2, "out");
+  const out = (0, import_node_path62.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -32850,11 +32859,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf2(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path61.join)(request.work, "packages");
+  const target2 = (0, import_node_path62.join)(request.work, "packages");
   (0, import_node_fs51.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path61.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path62.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -32863,7 +32872,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path61.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path62.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -32888,7 +32897,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path61.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path62.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -32917,10 +32926,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -32934,7 +32943,7 @@ async function readResults(root, folder2) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path62.basename)(path2);
+      const name6 = (0, import_node_path63.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -33096,7 +33105,7 @@ var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
   const visit = (folder2, depth2) => (0, import_node_fs52.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path63.join)(folder2, e.name);
+    const path2 = (0, import_node_path64.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
@@ -33163,7 +33172,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path64.join)(request.work, "root-shell"),
+      work: (0, import_node_path65.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -33211,8 +33220,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder2 = (0, import_node_path64.join)(work2, "pack");
-      (0, import_node_fs53.mkdirSync)((0, import_node_path64.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path65.join)(work2, "pack");
+      (0, import_node_fs53.mkdirSync)((0, import_node_path65.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -33351,18 +33360,18 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/system-packages.ts
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -33370,7 +33379,7 @@ init_process();
 
 // ts-src/sandbox/base-archive.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33390,7 +33399,7 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path65.join)(work2, "mmdebstrap");
+  const temporary2 = (0, import_node_path66.join)(work2, "mmdebstrap");
   (0, import_node_fs54.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -33409,8 +33418,8 @@ async function makeBaseArchive(base) {
       platform3,
       architecture3,
       base.sources,
-      (0, import_node_path65.join)(work2, "base.tar"),
-      (0, import_node_path65.join)(work2, "lists"),
+      (0, import_node_path66.join)(work2, "base.tar"),
+      (0, import_node_path66.join)(work2, "lists"),
       {
         plain: plain4
       }
@@ -33425,8 +33434,8 @@ async function makeBaseArchive(base) {
     });
   }
   (0, import_node_fs54.chmodSync)(temporary2, 1023);
-  (0, import_node_fs54.mkdirSync)((0, import_node_path65.join)(temporary2, "lists"));
-  (0, import_node_fs54.chmodSync)((0, import_node_path65.join)(temporary2, "lists"), 511);
+  (0, import_node_fs54.mkdirSync)((0, import_node_path66.join)(temporary2, "lists"));
+  (0, import_node_fs54.chmodSync)((0, import_node_path66.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -33455,10 +33464,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs54.renameSync)((0, import_node_path65.join)(temporary2, "base.tar"), (0, import_node_path65.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path65.join)(work2, "lists")]);
-    (0, import_node_fs54.renameSync)((0, import_node_path65.join)(temporary2, "lists"), (0, import_node_path65.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path65.join)(work2, "base.tar"), (0, import_node_path65.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path66.join)(temporary2, "base.tar"), (0, import_node_path66.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path66.join)(work2, "lists")]);
+    (0, import_node_fs54.renameSync)((0, import_node_path66.join)(temporary2, "lists"), (0, import_node_path66.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path66.join)(work2, "base.tar"), (0, import_node_path66.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -33467,17 +33476,17 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path65.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path66.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path65.join)(folder2, copy2));
-      (0, import_node_fs54.chmodSync)((0, import_node_path65.join)(folder2, copy2), 420);
+      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path66.join)(folder2, copy2));
+      (0, import_node_fs54.chmodSync)((0, import_node_path66.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path65.dirname)(at2)) {
+  for (let at2 = folder2; ; at2 = (0, import_node_path66.dirname)(at2)) {
     if (((0, import_node_fs54.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
@@ -33515,16 +33524,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path66.join)(state, "bases");
+  const all = (0, import_node_path67.join)(state, "bases");
   (0, import_node_fs55.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path66.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  return (0, import_node_path67.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path66.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path67.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33536,7 +33545,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path66.join)(folder2, "lock"),
+    (0, import_node_path67.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33545,8 +33554,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path66.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path66.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path67.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path67.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33554,10 +33563,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path66.join)(folder2, entry));
-  const lists = (0, import_node_path66.join)(work2, "lists");
+  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path67.join)(folder2, entry));
+  const lists = (0, import_node_path67.join)(work2, "lists");
   (0, import_node_fs55.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path66.join)(work2, "base.tar");
+  const tar = (0, import_node_path67.join)(work2, "base.tar");
   const shared = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared);
   if (failed5) {
@@ -33565,17 +33574,17 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path66.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path67.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared && (0, import_node_path66.basename)(shared.lists) === "lists") {
+  if (shared && (0, import_node_path67.basename)(shared.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path66.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path67.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs55.renameSync)(work2, final);
   const base = {
@@ -33583,23 +33592,23 @@ async function makeBase(request, target2) {
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path66.join)(final, "root"),
-    lists: (0, import_node_path66.join)(final, "lists", "lists"),
-    tar: (0, import_node_path66.join)(final, "base.tar"),
+    root: (0, import_node_path67.join)(final, "root"),
+    lists: (0, import_node_path67.join)(final, "lists", "lists"),
+    tar: (0, import_node_path67.join)(final, "base.tar"),
     packages: [],
     made: shared?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path66.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path67.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path66.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path67.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path66.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path67.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
@@ -33652,13 +33661,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path66.join)(base.folder, "cache");
+  const folder2 = (0, import_node_path67.join)(base.folder, "cache");
   (0, import_node_fs55.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path66.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path66.basename)(f), await sha256File(f)]))));
+  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path67.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path67.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -33704,7 +33713,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path67.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path68.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -33756,7 +33765,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path67.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path68.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -33802,7 +33811,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path67.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path68.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -33810,7 +33819,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path67.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path68.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -33843,7 +33852,7 @@ function readAnswers(text8) {
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -33852,8 +33861,8 @@ async function keepBase(store2, base, work2) {
   const name6 = nameOf3(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs56.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path68.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path68.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path69.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path69.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -33874,14 +33883,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path68.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path69.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path68.join)(folder2, "root"),
-  lists: (0, import_node_path68.join)(folder2, "lists"),
-  tar: (0, import_node_path68.join)(folder2, "base.tar"),
+  root: (0, import_node_path69.join)(folder2, "root"),
+  lists: (0, import_node_path69.join)(folder2, "lists"),
+  tar: (0, import_node_path69.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -33895,11 +33904,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept3 = (0, import_node_path68.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept3 = (0, import_node_path69.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path68.join)(folder2, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path69.join)(folder2, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path68.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path69.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -33909,7 +33918,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path68.join)(folder2, "lock"),
+    (0, import_node_path69.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -33927,23 +33936,23 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path68.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path69.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs56.mkdirSync)((0, import_node_path69.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path68.join)(work2, "base.tar"),
+    (0, import_node_path69.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path68.join)(work2, "lists")
+    (0, import_node_path69.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path68.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path68.join)(work2, "base.tar"), (0, import_node_path68.join)(work2, "root"));
+  if (await sha256File((0, import_node_path69.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path69.join)(work2, "base.tar"), (0, import_node_path69.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path68.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path69.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs56.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -33982,7 +33991,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/system-layers.ts
 var import_node_fs57 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -34017,16 +34026,16 @@ var SystemLayers = class {
     }
     return making;
   }
-  all = () => (0, import_node_path69.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path69.join)(this.all(), id);
+  all = () => (0, import_node_path70.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path70.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path69.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path70.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path69.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path70.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -34038,7 +34047,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path69.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path70.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -34053,7 +34062,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path69.join)(work2, "kept");
+    const keep2 = (0, import_node_path70.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -34086,16 +34095,16 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path69.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path70.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept3, work2) {
     (0, import_node_fs57.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path69.join)(work2, "layer");
+    const staged = (0, import_node_path70.join)(work2, "layer");
     (0, import_node_fs57.mkdirSync)(staged);
-    (0, import_node_fs57.rmSync)((0, import_node_path69.join)(kept3, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path69.join)(staged, "root"));
-    writeWhole((0, import_node_path69.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs57.rmSync)((0, import_node_path70.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path70.join)(staged, "root"));
+    writeWhole((0, import_node_path70.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
     (0, import_node_fs57.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
@@ -34103,7 +34112,7 @@ var SystemLayers = class {
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path69.join)((0, import_node_path69.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path70.join)((0, import_node_path70.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -34127,8 +34136,8 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder2 = (0, import_node_path69.join)(this.state, "archives");
-    (0, import_node_fs57.mkdirSync)((0, import_node_path69.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path70.join)(this.state, "archives");
+    (0, import_node_fs57.mkdirSync)((0, import_node_path70.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -34137,10 +34146,10 @@ var SystemLayers = class {
       const [name6 = "", version3 = ""] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path69.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path70.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs57.readdirSync)(this.archives());
       const found2 = packages.map((p) => held.find((h) => h.startsWith(file3(p))));
-      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path69.join)(this.archives(), name6));
+      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path70.join)(this.archives(), name6));
       const missing = packages.filter((_, i) => found2[i] === void 0);
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -34174,12 +34183,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path69.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path70.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path70.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path71.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -34227,7 +34236,7 @@ async function shareAnswers(systems, store2) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -34320,7 +34329,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join61(set, other) {
+function join62(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -34370,7 +34379,7 @@ var TaskKeys = class {
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join61(names4, this.namesOf(graph2, d));
+    for (const d of direct) join62(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -34433,7 +34442,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path71.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path72.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34483,7 +34492,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join61(names4, below2);
+      if (below2) join62(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -34614,10 +34623,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path72.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path73.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34701,7 +34710,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path73.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path74.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34716,11 +34725,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path73.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path74.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path73.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path74.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34742,7 +34751,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
 var import_node_fs60 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -34880,7 +34889,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path74.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path75.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -34935,7 +34944,7 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path74.join)(work2, "over.tar");
+    const archive = (0, import_node_path75.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs60.rmSync)(archive, { force: true });
@@ -34956,13 +34965,13 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs60.mkdirSync)((0, import_node_path74.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs60.mkdirSync)((0, import_node_path75.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path74.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path75.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs60.writeFileSync)((0, import_node_path74.join)(keep2, marker), `${tag}
+  (0, import_node_fs60.writeFileSync)((0, import_node_path75.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -35005,11 +35014,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path74.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path75.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path74.basename)(folder2)}`
+      `/parent/${(0, import_node_path75.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -35027,7 +35036,7 @@ function dockerDriver(state) {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs60.writeFileSync)((0, import_node_path74.join)(folder2, marker), `${tag}
+      (0, import_node_fs60.writeFileSync)((0, import_node_path75.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -35044,7 +35053,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path74.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path75.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -35053,7 +35062,7 @@ function dockerDriver(state) {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -35232,7 +35241,7 @@ function readRoot(reading, plain4, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path75.join)(work2, `l${i}`));
+    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path76.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -35240,8 +35249,8 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   (0, import_node_fs61.mkdirSync)(keep2, { recursive: true });
   (0, import_node_fs61.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path75.join)(work2, "k"));
-  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path75.join)(work2, "k.work"));
+  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path76.join)(work2, "k"));
+  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path76.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain4) => ({
@@ -35504,7 +35513,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35580,7 +35589,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path76.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path77.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -35701,7 +35710,7 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs62 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -35711,7 +35720,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -35754,7 +35763,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path77.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path78.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -35805,16 +35814,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path78.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path79.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path78.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path79.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path78.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path79.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -36157,7 +36166,7 @@ function makeProgress(tasks, view, verbose, expected, workers, now) {
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
 var import_node_fs65 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 init_files();
 init_process();
 
@@ -36187,12 +36196,12 @@ function countKinds(things) {
 
 // ts-src/collect/machine.ts
 var import_node_fs64 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_files();
 var isGone = (e) => e.code === "ENOENT";
 function statOf(path2) {
@@ -36216,8 +36225,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn(at2)) {
-        const inner = statOf((0, import_node_path79.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path79.join)(at2, name6), inner]);
+        const inner = statOf((0, import_node_path80.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path80.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -36241,7 +36250,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path79.join)(state, "sizes.json");
+    this.file = (0, import_node_path80.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask3) {
@@ -36262,7 +36271,7 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path80.join)(state, folder2);
+  const path2 = (0, import_node_path81.join)(state, folder2);
   try {
     if (!(0, import_node_fs64.lstatSync)(path2).isDirectory()) return [];
     return (0, import_node_fs64.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
@@ -36288,7 +36297,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain3(survey, "copies of stored objects", (0, import_node_path80.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain3(survey, "copies of stored objects", (0, import_node_path81.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain3(survey, kind, folder2, pattern))
   ];
@@ -36296,7 +36305,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path80.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path81.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -36308,7 +36317,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path80.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path81.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -36323,7 +36332,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path80.join)(state, folder2, id);
+    const path2 = (0, import_node_path81.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -36340,20 +36349,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path80.join)("bases", platform3);
-    const current = readJson((0, import_node_path80.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path81.join)("bases", platform3);
+    const current = readJson((0, import_node_path81.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path80.join)(state, folder2, name6);
+      const path2 = (0, import_node_path81.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path80.join)(state, folder2, "current.json")] : [(0, import_node_path80.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path81.join)(state, folder2, "current.json")] : [(0, import_node_path81.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path80.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path81.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -36361,11 +36370,11 @@ async function bases({ state, sizes, days, driver }) {
 }
 async function imageLayers({ state, sizes, days, driver }) {
   const found2 = [];
-  for (const name6 of entries(state, (0, import_node_path80.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
+  for (const name6 of entries(state, (0, import_node_path81.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
     if (!entries(state, "images", /^layers$/).length) return [];
-    const path2 = (0, import_node_path80.join)(state, "images", "layers", name6);
-    const used = timeOf2((0, import_node_path80.join)(path2, "layer.json"));
-    const bytes = await sizes.of((0, import_node_path80.join)("images", name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path81.join)(state, "images", "layers", name6);
+    const used = timeOf2((0, import_node_path81.join)(path2, "layer.json"));
+    const bytes = await sizes.of((0, import_node_path81.join)("images", name6), path2, () => driver.size(path2));
     found2.push({
       kind: "layers of images",
       root: true,
@@ -36382,7 +36391,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain3(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path80.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path81.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -36403,7 +36412,7 @@ var simple = [
 ];
 function plain3({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path80.join)(state, folder2, name6);
+    const path2 = (0, import_node_path81.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -36726,7 +36735,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path81.join)(state, "trash");
+  const trash = (0, import_node_path82.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -36742,7 +36751,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path81.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path82.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -36764,21 +36773,21 @@ async function contentsOf2(request, alone) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path81.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path82.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
   (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs65.renameSync)(path2, (0, import_node_path81.join)(folder2, (0, import_node_path81.basename)(path2)));
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs65.renameSync)(path2, (0, import_node_path82.join)(folder2, (0, import_node_path82.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
   for (const name6 of (0, import_node_fs65.readdirSync)(trash))
-    for (const inner of (0, import_node_fs65.readdirSync)((0, import_node_path81.join)(trash, name6))) await driver.discard((0, import_node_path81.join)(trash, name6, inner));
+    for (const inner of (0, import_node_fs65.readdirSync)((0, import_node_path82.join)(trash, name6))) await driver.discard((0, import_node_path82.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path81.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path81.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path81.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs65.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path82.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path82.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path82.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs65.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
     (0, import_node_fs65.writeFileSync)(marker2, "");
@@ -36945,17 +36954,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
 var import_node_fs66 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -36998,15 +37007,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path82.join)(before, path2), (0, import_node_path82.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path83.join)(before, path2), (0, import_node_path83.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs66.readdirSync)((0, import_node_path82.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs66.readdirSync)((0, import_node_path83.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs66.lstatSync)((0, import_node_path82.join)(root, path2));
+      const stats = (0, import_node_fs66.lstatSync)((0, import_node_path83.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -37106,7 +37115,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path83.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path84.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -37129,7 +37138,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path83.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path84.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -37137,7 +37146,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path83.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path84.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -37151,14 +37160,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path83.join)(folder2, "before"), (0, import_node_path83.join)(folder2, "after")];
+  const [a, b] = [(0, import_node_path84.join)(folder2, "before"), (0, import_node_path84.join)(folder2, "after")];
   (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path83.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path84.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -37175,9 +37184,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path83.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs67.mkdirSync)((0, import_node_path83.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs67.writeFileSync)((0, import_node_path83.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path84.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs67.mkdirSync)((0, import_node_path84.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs67.writeFileSync)((0, import_node_path84.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -37236,7 +37245,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path84.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path85.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -37299,7 +37308,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path85.join)(workspace.root, "out") : (0, import_node_path85.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path86.join)(workspace.root, "out") : (0, import_node_path86.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -37333,7 +37342,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path85.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path86.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -37373,7 +37382,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path85.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path86.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -37498,7 +37507,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs69 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -37862,7 +37871,7 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path86.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path87.join)(input.folder, "incoming");
     (0, import_node_fs69.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -37945,12 +37954,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -37966,13 +37975,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path87.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path88.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names4 = (0, import_node_fs70.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs70.readFileSync)((0, import_node_path87.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names4.length ? names4.map((name6) => (0, import_node_fs70.readFileSync)((0, import_node_path88.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -37983,7 +37992,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -37991,7 +38000,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path88.isAbsolute)(path2) ? path2 : (0, import_node_path88.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path89.isAbsolute)(path2) ? path2 : (0, import_node_path89.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -38066,7 +38075,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path89.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path90.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -38349,7 +38358,7 @@ async function renew(opened, names4, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs71 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -38405,7 +38414,7 @@ subordinate ids, which rm can't remove; this can.`,
     const parts2 = (0, import_node_fs71.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path90.join)(state, part);
+      const folder2 = (0, import_node_path91.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -38416,18 +38425,18 @@ subordinate ids, which rm can't remove; this can.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs71.existsSync)((0, import_node_path90.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path90.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs71.existsSync)((0, import_node_path91.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path91.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path90.join)(state, "work");
+  const all = (0, import_node_path91.join)(state, "work");
   if (!(0, import_node_fs71.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs71.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path90.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path91.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -38520,12 +38529,12 @@ that holds lock.yaml beside its distro file is planned from it.`,
 
 // ts-src/cli/deploy.ts
 var import_node_fs77 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs74 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -38634,7 +38643,7 @@ var jenkins = strictObject({
   nodes: array(strictObject({ permanent })).optional(),
   clouds: array(strictObject({ eC2Fleet })).optional()
 });
-var schema2 = strictObject({
+var schema3 = strictObject({
   jenkins: jenkins.optional(),
   credentials: strictObject({
     system: strictObject({ domainCredentials: array(strictObject({ credentials: array(credentials2) })) })
@@ -38679,7 +38688,7 @@ function checkCasc(content, file3) {
   if (/^# slipway: unchecked$/m.test(content)) return [];
   const parsed2 = parseYaml(content, file3);
   if (!parsed2.ok) return parsed2.diagnostics;
-  const checked = schema2.safeParse(parsed2.value ?? {});
+  const checked = schema3.safeParse(parsed2.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
   return checked.error.issues.flatMap((issue2) => faults3(issue2, [], file3, locator));
@@ -39797,7 +39806,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs73 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -39843,7 +39852,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs73.readdirSync)((0, import_node_path91.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs73.readdirSync)((0, import_node_path92.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -39877,8 +39886,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path92.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path92.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path93.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path93.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -39901,7 +39910,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path92.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path93.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -39909,7 +39918,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path92.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path93.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -39932,16 +39941,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path92.join)(root, "terraform");
+      const folder2 = (0, import_node_path93.join)(root, "terraform");
       if (!(0, import_node_fs74.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs74.existsSync)((0, import_node_path92.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs74.existsSync)((0, import_node_path93.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs74.existsSync)((0, import_node_path92.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs74.existsSync)((0, import_node_path93.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -39949,7 +39958,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path92.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path93.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -40770,17 +40779,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
-var schema3 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
+var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path93.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path94.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path93.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path94.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -40794,7 +40803,7 @@ function readRecord2(folder2) {
   } catch {
     return damaged("it is no JSON");
   }
-  const checked = schema3.safeParse(value2);
+  const checked = schema4.safeParse(value2);
   if (!checked.success) return damaged(checked.error.issues[0]?.message ?? "it has another form");
   if (Object.keys(checked.data.files).some((path2) => !isPlainPath(path2))) return damaged("it names files elsewhere");
   const answers = checkAnswers(checked.data.answers, recordName2);
@@ -40805,16 +40814,16 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 // ts-src/deploy/update.ts
 var import_node_fs75 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs75.mkdtempSync)((0, import_node_path94.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs75.mkdtempSync)((0, import_node_path95.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path94.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path95.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -40838,7 +40847,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path94.join)(scratch, name6));
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path95.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs75.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
@@ -40846,7 +40855,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path94.join)(scratch, "left"), (0, import_node_path94.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path95.join)(scratch, "left"), (0, import_node_path95.join)(scratch, "right")];
   (0, import_node_fs75.writeFileSync)(left, from ?? "");
   (0, import_node_fs75.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -40867,7 +40876,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_zod();
 init_files();
 
@@ -40949,7 +40958,7 @@ async function ssm(place2, action, input) {
 // ts-src/deploy/toolset.ts
 var import_node_crypto12 = require("node:crypto");
 var import_node_fs76 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -40957,9 +40966,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto12.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs76.readdirSync)((0, import_node_path95.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path95.join)(folder2, name6)).filter((file3) => !(0, import_node_path95.basename)(file3).startsWith(".") && (0, import_node_fs76.lstatSync)((0, import_node_path95.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs76.readdirSync)((0, import_node_path96.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path96.join)(folder2, name6)).filter((file3) => !(0, import_node_path96.basename)(file3).startsWith(".") && (0, import_node_fs76.lstatSync)((0, import_node_path96.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs76.readFileSync)((0, import_node_path95.join)(root, file3));
+        const text8 = (0, import_node_fs76.readFileSync)((0, import_node_path96.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -41017,9 +41026,9 @@ var historyAnswer = object({
   Parameters: array(object({ Value: text6, Version: number3() })),
   NextToken: text6.nullish()
 });
-function read2(schema5, answer3, what) {
+function read2(schema6, answer3, what) {
   if (!answer3.ok) return answer3;
-  const checked = schema5.safeParse(answer3.value);
+  const checked = schema6.safeParse(answer3.value);
   return checked.success ? good(checked.data) : bad(error("deploy-aws", `AWS gave ${what} in a form that is not known`));
 }
 async function pointerHistory(pool) {
@@ -41176,25 +41185,25 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path96.resolve)(file3));
+  const text8 = readIf((0, import_node_path97.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
   } catch {
     return void 0;
   }
-  const schema5 = object({
+  const schema6 = object({
     last_run_uuid: string3(),
     builds: array(object({ packer_run_uuid: string3(), artifact_id: string3() }))
   });
-  const checked = schema5.safeParse(value2);
+  const checked = schema6.safeParse(value2);
   const build4 = checked.success && checked.data.builds.find((b) => b.packer_run_uuid === checked.data.last_run_uuid);
   return build4 ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build4.artifact_id)?.[1] : void 0;
 }
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path96.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path97.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -41217,7 +41226,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path96.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path97.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -41278,7 +41287,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path97.resolve)(folder2);
+    const root = (0, import_node_path98.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -41289,7 +41298,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path97.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path98.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -41319,7 +41328,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs77.existsSync)((0, import_node_path97.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs77.existsSync)((0, import_node_path98.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -41328,7 +41337,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path97.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path98.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -41375,8 +41384,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs77.rmSync)((0, import_node_path97.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path97.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs77.rmSync)((0, import_node_path98.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path98.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -41395,7 +41404,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -41533,7 +41542,7 @@ var textOf5 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 
 // ts-src/docs/folder.ts
 var import_node_fs79 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -41769,7 +41778,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -41823,7 +41832,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path98.posix.join(import_node_path98.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path99.posix.join(import_node_path99.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -42160,21 +42169,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs79.existsSync)(output) || !(0, import_node_fs79.readdirSync)(output).length || (0, import_node_fs79.existsSync)((0, import_node_path99.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs79.existsSync)(output) || !(0, import_node_fs79.readdirSync)(output).length || (0, import_node_fs79.existsSync)((0, import_node_path100.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path99.join)((0, import_node_path99.dirname)(output), `.former-${process.pid}-${(0, import_node_path99.basename)(output)}`);
+  const former = (0, import_node_path100.join)((0, import_node_path100.dirname)(output), `.former-${process.pid}-${(0, import_node_path100.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path99.dirname)((0, import_node_path99.join)(staged, path2));
+      const folder2 = (0, import_node_path100.dirname)((0, import_node_path100.join)(staged, path2));
       if (!folders2.has(folder2)) (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs79.writeFileSync)((0, import_node_path99.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs79.writeFileSync)((0, import_node_path100.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs79.existsSync)(output)) (0, import_node_fs79.renameSync)(output, former);
     (0, import_node_fs79.renameSync)(staged, output);
@@ -42187,7 +42196,7 @@ async function writeFolder(output, make) {
 
 // ts-src/docs/publication.ts
 var import_node_fs80 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -42229,7 +42238,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path100.join)(folder2, path2);
+      const local2 = (0, import_node_path101.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs80.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
@@ -42273,9 +42282,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path100.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path101.join)(endpoint.folder, "latest"));
     (0, import_node_fs80.symlinkSync)(state.path, link);
-    (0, import_node_fs80.renameSync)(link, (0, import_node_path100.join)(endpoint.folder, "latest"));
+    (0, import_node_fs80.renameSync)(link, (0, import_node_path101.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -42297,7 +42306,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs80.rmSync)((0, import_node_path100.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)((0, import_node_path101.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -42313,19 +42322,19 @@ init_diagnostics();
 // ts-src/cli/farm/work.ts
 var import_node_fs83 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto13 = require("node:crypto");
 var import_node_fs82 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -42366,13 +42375,13 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 
 // ts-src/farm/run-files.ts
 var import_node_fs81 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path101.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path102.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path101.join)(root, path2))) writeWhole((0, import_node_path101.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path102.join)(root, path2))) writeWhole((0, import_node_path102.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -42386,7 +42395,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs81.readFileSync)((0, import_node_path101.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs81.readFileSync)((0, import_node_path102.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -42436,7 +42445,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path102.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path103.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
@@ -42528,7 +42537,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path103.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path104.join)(output, result2.log);
   const kept3 = {
     schema: 1,
     result: result2,
@@ -42662,8 +42671,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path104.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path104.join)(process.env.XDG_STATE_HOME || (0, import_node_path104.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path105.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path105.join)(process.env.XDG_STATE_HOME || (0, import_node_path105.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -42691,7 +42700,7 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path104.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path105.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -42770,7 +42779,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path104.join)(state, "cleaned");
+      const cleaned = (0, import_node_path105.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -42800,7 +42809,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path104.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path105.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -42884,7 +42893,7 @@ var docsOptions = {
 var import_node_fs84 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -42919,14 +42928,14 @@ async function takeResult({ store: store2 }, { bundle }, output, number7, graph2
   const kept3 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path105.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path106.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
   const { key } = kept3.result;
   if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
     const text8 = await store2.readText(kept3.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path105.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path106.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -43038,12 +43047,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path106.resolve)(values.output ?? (0, import_node_path106.join)(root, "docs"));
+  const output = (0, import_node_path107.resolve)(values.output ?? (0, import_node_path107.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs85.mkdirSync)((0, import_node_path106.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs85.mkdirSync)((0, import_node_path107.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -43157,11 +43166,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path106.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path107.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path106.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path107.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -43191,12 +43200,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -43237,7 +43246,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path107.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path108.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -43397,9 +43406,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path108.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path109.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept3 = workspace.ok ? await stateKinds((0, import_node_path108.resolve)(workspace.value.state)) : [];
+    const kept3 = workspace.ok ? await stateKinds((0, import_node_path109.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept3.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept3)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -45906,13 +45915,13 @@ repository, unless --by package is given. Where several platforms are selected t
 
 // ts-src/cli/image.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -45966,7 +45975,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs86 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_names();
 init_digest();
 
@@ -46391,9 +46400,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs86.mkdirSync)((0, import_node_path109.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs86.mkdirSync)((0, import_node_path109.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs86.writeFileSync)((0, import_node_path109.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path110.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path110.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs86.writeFileSync)((0, import_node_path110.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -46431,7 +46440,7 @@ function writeConfig(facts, folder2, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs87 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46503,7 +46512,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs87.lstatSync)((0, import_node_path110.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs87.lstatSync)((0, import_node_path111.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -46511,7 +46520,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path110.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path111.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -46519,13 +46528,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs90 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -46714,14 +46723,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path111.join)(options5.folder, "disk");
+  const folder2 = (0, import_node_path112.join)(options5.folder, "disk");
   (0, import_node_fs90.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs90.writeFileSync)((0, import_node_path111.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs90.writeFileSync)((0, import_node_path112.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -46760,8 +46769,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path111.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs90.statSync)((0, import_node_path111.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path112.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs90.statSync)((0, import_node_path112.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -46779,7 +46788,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path111.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path112.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -46795,7 +46804,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path111.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path112.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -46816,7 +46825,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path111.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path112.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -46831,7 +46840,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path111.join)(
+  const named7 = (ending) => (0, import_node_path112.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -46849,14 +46858,14 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path111.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path112.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs90.renameSync)((0, import_node_path111.join)(folder2, from), named7(ending));
+      (0, import_node_fs90.renameSync)((0, import_node_path112.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
@@ -47011,7 +47020,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path112.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path113.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -47027,7 +47036,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path112.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path113.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -47040,7 +47049,7 @@ async function rootfs(room, facts, root, options5) {
 
 // ts-src/images/root.ts
 var import_node_fs94 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47048,13 +47057,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs92 = require("node:fs");
 var import_node_crypto16 = require("node:crypto");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path113 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path113.join)(state, "images");
+var import_node_path114 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path114.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -47175,27 +47184,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path114.join)(imagesFolder(room.state), "layers", key);
+var folderOf = (room, key) => (0, import_node_path115.join)(imagesFolder(room.state), "layers", key);
 function kept2(room, key) {
   const folder2 = folderOf(room, key);
-  const found2 = readJson((0, import_node_path114.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path114.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path115.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path115.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs92.utimesSync)((0, import_node_path114.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path114.join)(folder2, "root"), tar: (0, import_node_path114.join)(folder2, "layer.tar"), names: (0, import_node_path114.join)(folder2, "names") };
+  (0, import_node_fs92.utimesSync)((0, import_node_path115.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path115.join)(folder2, "root"), tar: (0, import_node_path115.join)(folder2, "layer.tar"), names: (0, import_node_path115.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path114.join)(folder2, "names");
+  const names4 = (0, import_node_path115.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path114.join)(newScratch(room.state), "nothing");
+    const nothing4 = (0, import_node_path115.join)(newScratch(room.state), "nothing");
     (0, import_node_fs92.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path114.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path115.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path114.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path115.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -47217,7 +47226,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path114.join)(work2, "kept");
+      const root = (0, import_node_path115.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -47230,9 +47239,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path114.join)(work2, "layer");
+      const staged = (0, import_node_path115.join)(work2, "layer");
       (0, import_node_fs92.mkdirSync)(staged);
-      (0, import_node_fs92.renameSync)(root, (0, import_node_path114.join)(staged, "root"));
+      (0, import_node_fs92.renameSync)(root, (0, import_node_path115.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf(room, request.key);
@@ -47240,9 +47249,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs92.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path114.join)(folder2, "root"),
-        tar: (0, import_node_path114.join)(folder2, "layer.tar"),
-        names: (0, import_node_path114.join)(folder2, "names")
+        root: (0, import_node_path115.join)(folder2, "root"),
+        tar: (0, import_node_path115.join)(folder2, "layer.tar"),
+        names: (0, import_node_path115.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -47289,17 +47298,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path114.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path115.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path114.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path115.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
   const before = below2 ? split3((0, import_node_fs92.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const out = (0, import_node_fs92.openSync)((0, import_node_path114.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs92.openSync)((0, import_node_path115.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs92.writeSync)(out, chunk, at2);
@@ -47324,7 +47333,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs92.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path114.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path115.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -47341,7 +47350,7 @@ function checkSecrets2(image2, layers2) {
 
 // ts-src/images/system.ts
 var import_node_fs93 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47361,9 +47370,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs93.linkSync)(path2, (0, import_node_path115.join)(folder2, name6));
+      (0, import_node_fs93.linkSync)(path2, (0, import_node_path116.join)(folder2, name6));
     } catch {
-      (0, import_node_fs93.copyFileSync)(path2, (0, import_node_path115.join)(folder2, name6));
+      (0, import_node_fs93.copyFileSync)(path2, (0, import_node_path116.join)(folder2, name6));
     }
     return name6;
   });
@@ -47380,12 +47389,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path115.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path116.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path115.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path116.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -47393,7 +47402,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path115.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path116.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -47436,13 +47445,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path116.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path117.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs94.writeFileSync)((0, import_node_path116.join)(folder2, "fstab"), text8);
+  (0, import_node_fs94.writeFileSync)((0, import_node_path117.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -47460,9 +47469,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path116.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path117.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path116.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path117.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -47472,8 +47481,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path116.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path116.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path117.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path117.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -47531,7 +47540,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs95.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path117.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs95.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path118.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -47787,7 +47796,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -47807,7 +47816,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path118.join)(opened.workspace.root, "out") : (0, import_node_path118.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path119.join)(opened.workspace.root, "out") : (0, import_node_path119.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -47834,7 +47843,7 @@ function imagesOf(opened, names4, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs99 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -48182,7 +48191,7 @@ async function share(aws, settings3, id) {
 // ts-src/images/check.ts
 var import_node_crypto18 = require("node:crypto");
 var import_node_fs96 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -48263,7 +48272,7 @@ async function checkDisk(input, artifact2) {
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto18.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path119.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path120.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -48300,7 +48309,7 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 var import_node_fs98 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -48310,7 +48319,7 @@ init_process();
 // ts-src/images/registry.ts
 var import_node_fs97 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -48320,10 +48329,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path120.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path121.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path120.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path121.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -48494,7 +48503,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
   (0, import_node_fs98.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path121.join)(folder2, "layer.tar.gz");
+  const target2 = (0, import_node_path122.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -48857,7 +48866,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path122.join)(outputOf2(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path123.join)(outputOf2(opened, values), "logs", "images");
       (0, import_node_fs99.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -48866,7 +48875,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path122.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path123.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -49035,7 +49044,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path123.join)(outputOf2(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path124.join)(outputOf2(opened, values), "logs", "images");
   (0, import_node_fs100.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
@@ -49048,7 +49057,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path123.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path124.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -49056,12 +49065,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path123.join)(values.output === void 0 ? (0, import_node_path123.join)(workspace.root, "out") : (0, import_node_path123.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path124.join)(values.output === void 0 ? (0, import_node_path124.join)(workspace.root, "out") : (0, import_node_path124.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path123.join)(folder2, file3.name);
+      const target2 = (0, import_node_path124.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -49127,7 +49136,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs101 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -49185,7 +49194,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path124.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path125.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -49224,7 +49233,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path124.resolve)(folder2);
+    const root = (0, import_node_path125.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -49235,7 +49244,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names4 = Object.keys(files);
     (0, import_node_fs101.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs101.existsSync)((0, import_node_path124.join)(root, f)));
+    const taken3 = names4.filter((f) => (0, import_node_fs101.existsSync)((0, import_node_path125.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -49246,8 +49255,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path124.join)(root, path2), text8);
-    const git2 = (0, import_node_fs101.existsSync)((0, import_node_path124.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path125.join)(root, path2), text8);
+    const git2 = (0, import_node_fs101.existsSync)((0, import_node_path125.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -49560,7 +49569,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs104 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -49606,7 +49615,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path125 = require("node:path");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -49615,7 +49624,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path125.isAbsolute)(file3) || !exists((0, import_node_path125.join)(file3, ".git"))) {
+    if (!(0, import_node_path126.isAbsolute)(file3) || !exists((0, import_node_path126.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -49635,15 +49644,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path125.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path125.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path126.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path126.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path125.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path126.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -49652,7 +49661,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_path127 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -49703,7 +49712,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path126.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path127.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -49762,9 +49771,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path126.join)(work2, tree);
+    const folder2 = (0, import_node_path127.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path126.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path127.join)(work2, `${tree}.packed`));
     (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
   });
 }
@@ -49899,13 +49908,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path127 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path127.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path128.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -49927,19 +49936,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path127.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path128.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path129 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -49953,8 +49962,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path128.join)(at2.value.folder, (0, import_node_path128.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path128.join)(root, (0, import_node_path128.relative)(workspace.root, (0, import_node_path128.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path129.join)(at2.value.folder, (0, import_node_path129.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path129.join)(root, (0, import_node_path129.relative)(workspace.root, (0, import_node_path129.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -49998,7 +50007,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path128.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path129.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -50032,7 +50041,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs103.realpathSync)((0, import_node_path128.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs103.realpathSync)((0, import_node_path129.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -50167,7 +50176,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path129.resolve)(change);
+  const folder2 = (0, import_node_path130.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -50405,7 +50414,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path130.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path131.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -50455,15 +50464,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path130.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path131.resolve)(root, uri.slice("file:".length))}` : uri;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path133 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path131 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -50501,7 +50510,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path131.join)((0, import_node_path131.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path132.join)((0, import_node_path132.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -50510,7 +50519,7 @@ async function rehearse(values, secret2) {
 
 // ts-src/cli/farm/change-effects.ts
 var import_node_fs105 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -50556,7 +50565,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path132.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path133.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -50606,7 +50615,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path133.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path134.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -50664,7 +50673,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path133.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path134.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -50799,8 +50808,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path133.relative)(process.cwd(), (0, import_node_path133.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path133.join)(output, log);
+  const inside = (0, import_node_path134.relative)(process.cwd(), (0, import_node_path134.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path134.join)(output, log);
 };
 function unplanned(values, fault3) {
   const output = outputOf3(values);
@@ -50813,7 +50822,7 @@ function unplanned(values, fault3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -50839,7 +50848,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path134.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path135.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -51600,7 +51609,7 @@ var schemas = {
   distro: async () => (await Promise.resolve().then(() => (init_distro(), distro_exports))).distroJsonSchema(),
   plan: async () => (await Promise.resolve().then(() => (init_plan_schema(), plan_schema_exports))).planJsonSchema()
 };
-var schema4 = defineCommand({
+var schema5 = defineCommand({
   summary: "print a JSON schema: of distro.yaml (for editors) or of the plan",
   usage: "schema distro|plan",
   examples: ["slipway schema distro > distro.schema.json"],
@@ -51782,10 +51791,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs106 = require("node:fs");
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path135.join)(output, "logs");
+  const root = (0, import_node_path136.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
@@ -51796,7 +51805,7 @@ function logsIn(output) {
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path135.join)(root, entry);
+    const path2 = (0, import_node_path136.join)(root, entry);
     const status = (0, import_node_fs106.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -51828,7 +51837,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path135.join)((0, import_node_path135.resolve)(findDistro(values), ".."), "out") : (0, import_node_path135.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path136.join)((0, import_node_path136.resolve)(findDistro(values), ".."), "out") : (0, import_node_path136.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed3 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -51839,7 +51848,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path135.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path136.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -51851,7 +51860,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path135.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path136.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -51914,7 +51923,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs107 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path136 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -51931,7 +51940,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path136.join)(root, path2));
+    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path137.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -51976,8 +51985,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path136.join)((0, import_node_path136.resolve)(findDistro(values), ".."), "out") : (0, import_node_path136.resolve)(values.output);
-    const root = (0, import_node_path136.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path137.join)((0, import_node_path137.resolve)(findDistro(values), ".."), "out") : (0, import_node_path137.resolve)(values.output);
+    const root = (0, import_node_path137.join)(output, "apt");
     if (!(0, import_node_fs107.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
@@ -52007,7 +52016,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 
 // ts-src/cli/shell.ts
 var import_node_fs108 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -52095,7 +52104,7 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path137.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path138.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -52136,7 +52145,7 @@ async function buildBelow(values, planned2, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path137.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path138.join)(planned2.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -52184,7 +52193,7 @@ var commands = {
   abi,
   jobs,
   deploy,
-  schema: schema4,
+  schema: schema5,
   doctor,
   completion: completionOf(() => commands),
   manual: manualOf(() => commands)

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { DocPackage } from '../../ts-src/docs/package-info.ts';
 import { writeSite } from '../../ts-src/docs/site.ts';
 import { packPages } from '../../ts-src/inspect/pages.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const [folder = '', count = '0'] = process.argv.slice(2);
 const words =

@@ -8,7 +8,7 @@ import { moveChannel } from '../../ts-src/publish/publication.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel, restoreChannel } from '../../ts-src/publish/state.ts';
 import type { Suites } from '../../ts-src/publish/suites.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const [folder = '', name = '', list = '', repository = '', contents] = process.argv.slice(2);
 

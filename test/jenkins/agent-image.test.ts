@@ -1,5 +1,5 @@
-// The job of the agents' image where nothing may be built: pull requests, other branches, wrong options. Where something is
-// built, test/large/deploy-packer.test.ts has it, with Packer.
+// The job of the agents' image where nothing may be built: pull requests, other branches, wrong options. Where
+// something is built, test/large/deploy-packer.test.ts has it, with Packer.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

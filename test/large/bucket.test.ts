@@ -9,7 +9,7 @@ import type { Endpoint } from '../../ts-src/publish/endpoint.ts';
 import { openEndpoint } from '../../ts-src/publish/endpoints.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { readPackages, readRelease } from '../../ts-src/publish/indices.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 import { makeDeb } from '../e2e/apt-client.ts';
 import { cache, execute } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 import { AptClient, makeDeb } from '../e2e/apt-client.ts';
 import { cache, execute } from '../e2e/helpers.ts';
 import { makePublisher } from './publish-driver.ts';

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { readPackages, readRelease } from '../../ts-src/publish/indices.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 import { AptClient, makeDeb, type MadeDeb } from '../e2e/apt-client.ts';
 import { cache, execute, root, type Ran } from '../e2e/helpers.ts';
 import { makePublisher } from './publish-driver.ts';

@@ -7,7 +7,7 @@ import { measure } from '../../ts-src/collect/measure.ts';
 import { shareMutex, tryMutex } from '../../ts-src/io/mutex.ts';
 import { useLock } from '../../ts-src/sandbox/scratch.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const day = 86_400_000;
 const kib = 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { keepSite } from '../../ts-src/docs/reach.ts';
 import { docsRecordName, type DocRecord } from '../../ts-src/model/docs.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 import { slipway } from '../e2e/helpers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-docs-reach-'));

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { allowedPaths } from '../../ts-src/inspect/members.ts';
 import { Packages, type OwnPackage } from '../../ts-src/sandbox/package-layers.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-clash-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

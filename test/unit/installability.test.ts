@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { archivePackages } from '../../ts-src/publish/archive-lists.ts';
 import { brokenPackages } from '../../ts-src/publish/installability.ts';
 import { removedByUpgrade } from '../../ts-src/publish/upgrade.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 import { AptClient } from '../e2e/apt-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-installability-'));

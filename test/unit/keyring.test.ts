@@ -9,7 +9,8 @@ import { moveChannel } from '../../ts-src/publish/publication.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel } from '../../ts-src/publish/state.ts';
 import type { Suites } from '../../ts-src/publish/suites.ts';
-import { openStore, type Store } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+import type { Store } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb } from '../e2e/apt-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-keyring-test-'));

@@ -8,7 +8,8 @@ import { moveChannel } from '../../ts-src/publish/publication.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel, shortId, type State } from '../../ts-src/publish/state.ts';
 import type { Suites } from '../../ts-src/publish/suites.ts';
-import { openStore, type Store } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+import type { Store } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb, type MadeDeb } from '../e2e/apt-client.ts';
 import { slipway } from '../e2e/helpers.ts';
 

@@ -9,7 +9,8 @@ import { S3Endpoint } from '../../ts-src/publish/s3-endpoint.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel } from '../../ts-src/publish/state.ts';
 import type { Suites } from '../../ts-src/publish/suites.ts';
-import { openStore, type Store } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+import type { Store } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb, type MadeDeb } from '../e2e/apt-client.ts';
 import { s3Server } from '../e2e/s3.mjs';
 

@@ -21,7 +21,8 @@ import { raiseVersions } from '../../ts-src/publish/raise.ts';
 import { withSigner, type SigningKey } from '../../ts-src/publish/signing.ts';
 import { channelFile, openChannel, restoreChannel, shortId } from '../../ts-src/publish/state.ts';
 import type { Suites } from '../../ts-src/publish/suites.ts';
-import { openStore, type Store } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+import type { Store } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb, type MadeDeb } from '../e2e/apt-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-publish-'));

@@ -10,7 +10,8 @@ import { keyHealth, trySigning } from '../../ts-src/publish/key-health.ts';
 import { rehearsePublication } from '../../ts-src/publish/rehearsal.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel } from '../../ts-src/publish/state.ts';
-import { openStore, type Store } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+import type { Store } from '../../ts-src/store/store.ts';
 import { makeDeb } from '../e2e/apt-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-served-'));

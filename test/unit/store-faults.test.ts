@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { environmentFault } from '../../ts-src/io/faults.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-store-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -20,7 +20,7 @@ import { sha256 } from '../../ts-src/model/digest.ts';
 import type { BuildRecord } from '../../ts-src/model/result.ts';
 import { isBuildRecord, isRelativePath, isRunRecord, isStoredResult } from '../../ts-src/model/stored.ts';
 import { restoreSource } from '../../ts-src/store/sources.ts';
-import { openStore } from '../../ts-src/store/store.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-stored-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import type { TaskResult } from '../model/result.ts';
 import { matcher } from '../plan/globs.ts';
 import { renderForetold, renderOutlook } from '../render/summary.ts';
 import { missingTools } from '../sandbox/doctor.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel } from '../publish/channel.ts';
 import { environmentsOf } from '../publish/environment.ts';

@@ -12,7 +12,8 @@ import { keyFromEnvironment, keyOf, withSigner } from '../publish/signing.ts';
 import { openChannel, type OpenChannel, type State } from '../publish/state.ts';
 import { readLock } from '../read/lockfile.ts';
 import type { Workspace } from '../read/workspace.ts';
-import { openStore, type Store } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
 import { distroOptions, type OptionTable, type ValuesOf } from './command.ts';
 import { openWorkspace } from './planning.ts';
 

@@ -7,7 +7,7 @@ import { retireStates } from '../publish/retention.ts';
 import { keepOf } from '../publish/rules.ts';
 import { openChannel } from '../publish/state.ts';
 import type { Driver } from '../sandbox/driver.ts';
-import { isOwnStore, openStore } from '../store/store.ts';
+import { isOwnStore, openStore } from '../store/open-store.ts';
 import { writeMessage } from './command.ts';
 
 /** What may be made again is kept within so much, where neither distro.yaml nor the environment says more. */

@@ -6,7 +6,7 @@ import { isError } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { openScratch } from '../sandbox/scratch.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { runInputOf } from './run-input.ts';
 import { pinSources } from './pin-sources.ts';
 import { showDiagnostics, writeMessage, writeNote } from './command.ts';

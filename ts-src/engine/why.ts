@@ -3,7 +3,7 @@ import { taskId } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Workspace } from '../read/workspace.ts';
 import { explainKey } from '../query/why.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { isRunRecord } from '../model/stored.ts';
 import { isRunName } from './runs.ts';
 

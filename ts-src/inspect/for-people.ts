@@ -25,8 +25,8 @@ export class NamedFiles {
   }
 
   /**
-   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads it.
-   * Where the package's text names the file, or a folder of documents, it counts like any other file.
+   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads
+   * it. Where the package's text names the file, or a folder of documents, it counts like any other file.
    */
   isForPeople(path: string): boolean {
     const inFolder = textFolder.test(path);

@@ -210,7 +210,9 @@ function plainly(work: () => string | undefined): string | undefined {
   }
 }
 
-/** Text of the package's files with such names, which a dependent's build may run or read. Undefined: too much of it. */
+/**
+ * Text of the package's files with such names, which a dependent's build may run or read. Undefined: too much of it.
+ */
 function textOf(stage: string, files: readonly Installed[], pattern: RegExp): string | undefined {
   const texts: string[] = [];
   let bytes = 0;

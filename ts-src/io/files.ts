@@ -2,11 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  copyFileSync,
   createReadStream,
   existsSync,
   fsync,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -116,6 +118,16 @@ export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'):
     return JSON.parse(text) as T;
   } catch {
     return undefined;
+  }
+}
+
+/** Gives a file another name, in a folder that is made: by a link, or by a copy where a link can't be. */
+export function linkOrCopy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
   }
 }
 

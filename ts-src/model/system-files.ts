@@ -52,8 +52,8 @@ export interface SystemFile {
 const configured = ['default', 'logrotate.d', 'modprobe.d', 'security/limits.d', 'sysctl.d'];
 
 /**
- * Folders of /etc that decide who may do what on a robot, or what runs as root there, before any of its programs starts:
- * no package has files in them, whatever its name or that of its organization.
+ * Folders of /etc that decide who may do what on a robot, or what runs as root there, before any of its programs
+ * starts: no package has files in them, whatever its name or that of its organization.
  */
 const denied = new Set(
   `

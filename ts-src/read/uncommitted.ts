@@ -6,7 +6,9 @@ import { isLocalUrl } from '../model/urls.ts';
 import { git } from './git/git.ts';
 import type { RepositoryPackages } from './packages.ts';
 
-/** Warns of changes to packages that a person sees in a repository on this disk, and that a build of its commit lacks. */
+/**
+ * Warns of changes to packages that a person sees in a repository on this disk, and that a build of its commit lacks.
+ */
 export async function warnOfUncommitted(
   name: string,
   found: RepositoryPackages & { url: string },

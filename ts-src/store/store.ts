@@ -1,15 +1,13 @@
-import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { exists, noteUse, sha256File } from '../io/files.ts';
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { exists, linkOrCopy, noteUse, sha256File } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../model/result.ts';
-import { isBriefRecord, isBriefTest, isBuildRecord, isTestRecord } from '../model/stored.ts';
-import { decoded } from '../model/urls.ts';
+import { isBuildRecord, isTestRecord } from '../model/stored.ts';
 import type { Blobs } from './blobs.ts';
-import { FileBlobs } from './file-blobs.ts';
-import { sealed, unsealed, unzipped, whole } from './sealed.ts';
+import { packIndex, unpackIndex } from './scope-index.ts';
+import { sealed, unsealed, whole } from './sealed.ts';
 
 /**
  * How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one
@@ -123,13 +121,7 @@ export class Store {
 
   private cacheFile(file: string, digest: string): void {
     const target = this.cached(digest);
-    if (exists(target)) return;
-    mkdirSync(dirname(target), { recursive: true });
-    try {
-      linkSync(file, target);
-    } catch {
-      copyFileSync(file, target);
-    }
+    if (!exists(target)) linkOrCopy(file, target);
   }
 
   /**
@@ -165,13 +157,8 @@ export class Store {
   async place(file: StoredFile, target: string): Promise<boolean> {
     const path = await this.path(file);
     if (!path) return false;
-    mkdirSync(dirname(target), { recursive: true });
     rmSync(target, { force: true });
-    try {
-      linkSync(path, target);
-    } catch {
-      copyFileSync(path, target);
-    }
+    linkOrCopy(path, target);
     return true;
   }
 
@@ -226,36 +213,11 @@ export class Store {
    * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
    */
   async readIndex(scope: string): Promise<Hints> {
-    const data = await this.blobs.get(this.indexName(scope));
-    const read = data && unsealed<{ schema: 5; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
-    const index = read?.schema === 5 ? read : { records: [], tests: [] };
-    return {
-      builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
-      tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r])),
-    };
+    return unpackIndex(await this.blobs.get(this.indexName(scope)));
   }
 
   async writeIndex(scope: string, records: readonly BriefRecord[], tests: readonly BriefTest[]): Promise<void> {
-    const given = [...tests].sort((a, b) => (a.key < b.key ? -1 : 1)).map((t) => ({ ...t, inputs: undefined }));
-    const brief = [...records]
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .map((r) => ({
-        schema: r.schema,
-        key: r.key,
-        package: r.package,
-        version: r.version,
-        debs: r.debs,
-        files: r.files,
-        systemDepends: r.systemDepends,
-        interface: r.interface,
-        abi: r.abi,
-        requires: r.requires,
-        milliseconds: r.milliseconds,
-      }));
-    await this.blobs.put(
-      this.own(this.indexName(scope)),
-      gzipSync(sealed({ schema: 5, records: brief, tests: given }), { level: 1 }),
-    );
+    await this.blobs.put(this.own(this.indexName(scope)), packIndex(records, tests));
   }
 
   private indexName = (scope: string): string => `index/${scope.replaceAll('/', '_')}.json.gz`;
@@ -310,37 +272,3 @@ export class Store {
     this.blobs.sweep();
   }
 }
-
-/** The same as distro.yaml's schema has it. */
-export const isStoreUri = (uri: string): boolean =>
-  /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
-
-/** The store that a distro file names. */
-export async function openStore(
-  uri: string,
-  root: string,
-  state: string,
-  untrusted: string | undefined,
-): Promise<Store> {
-  const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };
-  if (uri.startsWith('file:')) {
-    const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
-    const folder = path.startsWith('/') ? path : join(root, path);
-    return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
-  }
-  const [{ S3Blobs }, { parseS3 }] = await Promise.all([import('./s3-blobs.ts'), import('./s3-place.ts')]);
-  return new Store(new S3Blobs(parseS3(uri, process.env)), use);
-}
-
-/** Whether a store lies in a machine's state, so that nobody else writes to it. */
-export function isOwnStore(uri: string, root: string, state: string): boolean {
-  if (!uri.startsWith('file:')) return false;
-  const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
-  return `${resolve(root, path)}/`.startsWith(`${resolve(state)}/`);
-}
-
-/** Where this machine remembers that a store was there; a store below the state goes and comes with it. */
-const memoryOf = (folder: string, state: string): string | undefined =>
-  `${resolve(folder)}/`.startsWith(`${resolve(state)}/`)
-    ? undefined
-    : join(state, 'stores', sha256(resolve(folder)).slice(0, 16));

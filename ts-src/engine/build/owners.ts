@@ -1,7 +1,9 @@
 import type { Store } from '../../store/store.ts';
 import type { TaskGraph } from '../task-graph.ts';
 
-/** Finds two packages of one run of which dpkg would refuse the second, or of which one would hide the other's files. */
+/**
+ * Finds two packages of one run of which dpkg would refuse the second, or of which one would hide the other's files.
+ */
 export class FileOwners {
   private readonly listed = new WeakMap<TaskGraph, Set<string>>();
   constructor(private readonly store: Store) {}

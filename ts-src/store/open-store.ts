@@ -1,0 +1,40 @@
+import { join, resolve } from 'node:path';
+import { sha256 } from '../model/digest.ts';
+import { decoded } from '../model/urls.ts';
+import { FileBlobs } from './file-blobs.ts';
+
+import { Store, type StoreUse } from './store.ts';
+
+/** The same as distro.yaml's schema has it. */
+export const isStoreUri = (uri: string): boolean =>
+  /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
+
+/** The store that a distro file names. */
+export async function openStore(
+  uri: string,
+  root: string,
+  state: string,
+  untrusted: string | undefined,
+): Promise<Store> {
+  const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };
+  if (uri.startsWith('file:')) {
+    const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+    const folder = path.startsWith('/') ? path : join(root, path);
+    return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
+  }
+  const [{ S3Blobs }, { parseS3 }] = await Promise.all([import('./s3-blobs.ts'), import('./s3-place.ts')]);
+  return new Store(new S3Blobs(parseS3(uri, process.env)), use);
+}
+
+/** Whether a store lies in a machine's state, so that nobody else writes to it. */
+export function isOwnStore(uri: string, root: string, state: string): boolean {
+  if (!uri.startsWith('file:')) return false;
+  const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+  return `${resolve(root, path)}/`.startsWith(`${resolve(state)}/`);
+}
+
+/** Where this machine remembers that a store was there; a store below the state goes and comes with it. */
+const memoryOf = (folder: string, state: string): string | undefined =>
+  `${resolve(folder)}/`.startsWith(`${resolve(state)}/`)
+    ? undefined
+    : join(state, 'stores', sha256(resolve(folder)).slice(0, 16));

@@ -1,0 +1,42 @@
+import { gzipSync } from 'node:zlib';
+import type { BriefRecord, BriefTest, Hints } from '../model/result.ts';
+import { isBriefRecord, isBriefTest } from '../model/stored.ts';
+import { sealed, unsealed, unzipped } from './sealed.ts';
+
+const schema = 5;
+
+/** Brief records of a scope's last runs, as the store has them. */
+interface ScopeIndex {
+  schema: typeof schema;
+  records: BriefRecord[];
+  tests: BriefTest[];
+}
+
+export function unpackIndex(data: Buffer | undefined): Hints {
+  const read = data && unsealed<ScopeIndex>(unzipped(data));
+  const index = read?.schema === schema ? read : { records: [], tests: [] };
+  return {
+    builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
+    tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r])),
+  };
+}
+
+export function packIndex(records: readonly BriefRecord[], tests: readonly BriefTest[]): Buffer {
+  const given = [...tests].sort((a, b) => (a.key < b.key ? -1 : 1)).map((t) => ({ ...t, inputs: undefined }));
+  const brief = [...records]
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map((r) => ({
+      schema: r.schema,
+      key: r.key,
+      package: r.package,
+      version: r.version,
+      debs: r.debs,
+      files: r.files,
+      systemDepends: r.systemDepends,
+      interface: r.interface,
+      abi: r.abi,
+      requires: r.requires,
+      milliseconds: r.milliseconds,
+    }));
+  return gzipSync(sealed({ schema, records: brief, tests: given }), { level: 1 });
+}
