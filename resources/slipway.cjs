@@ -277,7 +277,8 @@ function utf8Text(bytes) {
 function characterAt(bytes, at2) {
   const first2 = bytes[at2] ?? 0;
   if (first2 < 128) return 1;
-  const length = first2 >= 240 ? 4 : first2 >= 224 ? 3 : 2;
+  const long2 = first2 >= 240 ? 4 : 3;
+  const length = first2 >= 224 ? long2 : 2;
   return (0, import_node_buffer.isUtf8)(bytes.subarray(at2, at2 + length)) && at2 + length <= bytes.length ? length : 0;
 }
 function foreignByte(text8) {
@@ -50994,6 +50995,41 @@ function groupedBy(packages, of) {
   return [...groups].map(([key, members2]) => ({ key, packages: [...members2].sort() })).sort((a, b) => b.packages.length - a.packages.length || compare(a.key, b.key));
 }
 
+// ts-src/cli/developed.ts
+init_diagnostics();
+async function developedAndReleased(planned2) {
+  const { workspace } = planned2;
+  const rows = [];
+  const faults5 = [];
+  for (const { name: name6 } of planned2.distributions) {
+    const sources = { ...workspace.distro.distributions[name6], sources: "source" };
+    const developing = {
+      ...workspace,
+      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
+    };
+    const [read3, entries2] = [
+      await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
+      await readEntries(developing, name6)
+    ];
+    faults5.push(...read3.diagnostics.filter(isError));
+    if (!read3.ok || !entries2.ok) continue;
+    const releases = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
+    const row = (p) => {
+      const release2 = releases.get(p.repository);
+      return {
+        distribution: name6,
+        name: p.name,
+        repository: p.repository,
+        developed: p.manifest.version,
+        ...release2?.version && release2.packages.includes(p.name) ? { released: release2.version } : {}
+      };
+    };
+    rows.push(...[...read3.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
+  }
+  showDiagnostics(sorted(faults5));
+  return { packages: rows, partial: faults5.length > 0 };
+}
+
 // ts-src/cli/query.ts
 var perDistribution = (planned2) => planned2.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
 var questions2 = {
@@ -51142,38 +51178,6 @@ function grouped(planned2, of, text8 = "") {
     data: rows,
     none: "there are none"
   };
-}
-async function developedAndReleased(planned2) {
-  const { workspace } = planned2;
-  const rows = [];
-  const faults5 = [];
-  for (const { name: name6 } of planned2.distributions) {
-    const sources = { ...workspace.distro.distributions[name6], sources: "source" };
-    const developing = {
-      ...workspace,
-      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
-    };
-    const [read3, entries2] = [
-      await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
-      await readEntries(developing, name6)
-    ];
-    faults5.push(...read3.diagnostics.filter(isError));
-    if (!read3.ok || !entries2.ok) continue;
-    const releases = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
-    const row = (p) => {
-      const release2 = releases.get(p.repository);
-      return {
-        distribution: name6,
-        name: p.name,
-        repository: p.repository,
-        developed: p.manifest.version,
-        ...release2?.version && release2.packages.includes(p.name) ? { released: release2.version } : {}
-      };
-    };
-    rows.push(...[...read3.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
-  }
-  showDiagnostics(sorted(faults5));
-  return { packages: rows, partial: faults5.length > 0 };
 }
 var width5 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({

@@ -1,12 +1,8 @@
-import { error, isError, nearest, sorted, type Diagnostic } from '../model/diagnostics.ts';
-import type { Distro } from '../model/distro.ts';
-import type { SourcePackage } from '../model/plan.ts';
+import { error, nearest } from '../model/diagnostics.ts';
 import { needsOf } from '../query/explain.ts';
 import { cycleMeaning, findCycles, groupedBy, pathBetween, reach } from '../query/query.ts';
 import type { Resolver } from '../plan/resolve.ts';
 import { compareReleases } from '../plan/versions.ts';
-import { readDistribution } from '../read/distribution.ts';
-import { readEntries } from '../read/entries.ts';
 import { renderTable, someOf } from '../render/table.ts';
 import {
   writeMessage,
@@ -17,7 +13,8 @@ import {
   showDiagnostics,
   defineCommand,
 } from './command.ts';
-import { readAndPlan, reporter, type Planned } from './planning.ts';
+import { developedAndReleased } from './developed.ts';
+import { readAndPlan, type Planned } from './planning.ts';
 
 /** What an answer is: columns for people, the same rows as data. */
 /** `partial`: something that the answer is about could not be read, as was told. */
@@ -196,48 +193,6 @@ function grouped(planned: Planned, of: 'maintainers' | 'licenses', text = ''): A
     data: rows,
     none: 'there are none',
   };
-}
-
-interface DevelopedPackage {
-  distribution: string;
-  name: string;
-  repository: string;
-  developed: string;
-  released?: string;
-}
-
-/** Each package at its branch head beside its release; faults of what can't be read are shown. */
-async function developedAndReleased(planned: Planned): Promise<{ packages: DevelopedPackage[]; partial: boolean }> {
-  const { workspace } = planned;
-  const rows: DevelopedPackage[] = [];
-  const faults: Diagnostic[] = [];
-  for (const { name } of planned.distributions) {
-    const sources: Distro['distributions'][string] = { ...workspace.distro.distributions[name]!, sources: 'source' };
-    const developing = {
-      ...workspace,
-      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name]: sources } },
-    };
-    const [read, entries] = [
-      await readDistribution(developing, name, planned.lock, new Map(), reporter),
-      await readEntries(developing, name),
-    ];
-    faults.push(...read.diagnostics.filter(isError));
-    if (!read.ok || !entries.ok) continue;
-    const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
-    const row = (p: SourcePackage): DevelopedPackage => {
-      const release = releases.get(p.repository);
-      return {
-        distribution: name,
-        name: p.name,
-        repository: p.repository,
-        developed: p.manifest.version,
-        ...(release?.version && release.packages.includes(p.name) ? { released: release.version } : {}),
-      };
-    };
-    rows.push(...[...read.value.packages.values()].map(row).sort((a, b) => (a.name < b.name ? -1 : 1)));
-  }
-  showDiagnostics(sorted(faults));
-  return { packages: rows, partial: faults.length > 0 };
 }
 
 const width = Math.max(...Object.values(questions).map((q) => q.usage.length));

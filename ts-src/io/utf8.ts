@@ -20,7 +20,8 @@ export function utf8Text(bytes: Buffer): string {
 function characterAt(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;
-  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  const long = first >= 0xf0 ? 4 : 3;
+  const length = first >= 0xe0 ? long : 2;
   return isUtf8(bytes.subarray(at, at + length)) && at + length <= bytes.length ? length : 0;
 }
 
