@@ -45,9 +45,9 @@ function environmentFault(e) {
 }
 function reportInternal(e) {
   internal.push(e);
-  return `internal error: ${e instanceof Error ? e.message : String(e)}`;
+  return `internal error: ${messageOf(e)}`;
 }
-var words, internal, internalFaults;
+var words, codeOf, messageOf, internal, internalFaults;
 var init_faults = __esm({
   "ts-src/io/faults.ts"() {
     "use strict";
@@ -87,6 +87,8 @@ var init_faults = __esm({
       EAI_AGAIN: "the name of the host could not be looked up: does DNS work?",
       ETIMEDOUT: "there was no answer in time"
     };
+    codeOf = (e) => e instanceof Error && "code" in e && typeof e.code === "string" ? e.code : void 0;
+    messageOf = (e) => e instanceof Error ? e.message : String(e);
     internal = [];
     internalFaults = () => internal.map((e) => e instanceof Error ? e.stack ?? e.message : String(e));
   }
@@ -366,8 +368,7 @@ function readIf(path2, encoding = "utf8") {
     const bytes = readRegular(path2);
     return encoding === "utf8" ? utf8Text(bytes) : bytes.toString(encoding);
   } catch (e) {
-    if (e.code === "ENOENT" || e.code === "ENOTDIR")
-      return void 0;
+    if (codeOf(e) === "ENOENT" || codeOf(e) === "ENOTDIR") return void 0;
     throw e;
   }
 }
@@ -399,7 +400,7 @@ function noteUse(path2) {
   try {
     (0, import_node_fs2.utimesSync)(path2, now, now);
   } catch (e) {
-    if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(e.code ?? "")) throw e;
+    if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(e) ?? "")) throw e;
   }
 }
 var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, largest, small, exists;
@@ -412,6 +413,7 @@ var init_files = __esm({
     import_node_util = require("node:util");
     init_digest();
     init_utf8();
+    init_faults();
     synced = (0, import_node_util.promisify)(import_node_fs2.fsync);
     temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     largest = 512 << 20;
@@ -5377,12 +5379,12 @@ function skew(date3, now) {
   const minutes2 = Math.round((now - there) / 6e4);
   return minutes2 === 0 ? "" : `, ${Math.abs(minutes2)} minutes ${minutes2 > 0 ? "before" : "behind"} the server`;
 }
-var login, codeOf, isAnswer, isPassing, errorCode, isOurs;
+var login, codeOf2, isAnswer, isPassing, errorCode, isOurs;
 var init_s3_faults = __esm({
   "ts-src/store/s3-faults.ts"() {
     "use strict";
     login = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine";
-    codeOf = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
+    codeOf2 = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
     isAnswer = (status, code, conditional2) => status === 404 && code !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
     isPassing = (status, code) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code);
     errorCode = (e) => {
@@ -5546,7 +5548,7 @@ var init_s3_blobs = __esm({
           if (attempt) await (0, import_promises2.setTimeout)(Math.min(2e3, 20 * 1.5 ** attempt) * (0.5 + Math.random() / 2));
           try {
             const reply = await this.once(method, url2, body, headers, into);
-            const code = reply.status < 300 ? "" : codeOf(reply.body);
+            const code = reply.status < 300 ? "" : codeOf2(reply.body);
             if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
             last = `${reply.status} ${code}`.trim();
             const { date: date3, "x-amz-bucket-region": region2 } = reply.headers;
@@ -18410,6 +18412,7 @@ function lockFault(path2, words6, code) {
 }
 
 // ts-src/store/file-blobs.ts
+init_faults();
 var markerName = "slipway-store.json";
 var FileBlobs = class {
   constructor(where, memory2) {
@@ -18518,7 +18521,7 @@ var vanished = (where, memory2) => Object.assign(
   ),
   { code: "ESTORE" }
 );
-var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(e.code ?? "");
+var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "");
 function olderThanADay(path2) {
   try {
     return Date.now() - (0, import_node_fs4.statSync)(path2).mtimeMs > 864e5;
@@ -19068,6 +19071,7 @@ var import_node_fs8 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
 var import_node_path9 = require("node:path");
 init_utf8();
+init_faults();
 var LeftBehindError = class extends Error {
 };
 var mostNames = 5e5;
@@ -19084,7 +19088,7 @@ var shownName = (name6) => JSON.stringify(name6).slice(1, -1).replace(
   (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
 ).slice(0, 300);
 var fault = (path2, what) => new LeftBehindError(`${shownName(path2)} ${what}`);
-var codeOf2 = (e) => e.code ?? String(e);
+var faultName = (e) => codeOf(e) ?? String(e);
 async function look(root, path2) {
   const parts2 = path2.split("/");
   if (path2.startsWith("/") || parts2.some((p) => p === "" || p === "." || p === "..")) throw fault(path2, "is no path");
@@ -19096,8 +19100,8 @@ async function look(root, path2) {
       const found2 = await (0, import_promises3.lstat)(at2);
       last = { kind: kindOf(found2), size: found2.size };
     } catch (e) {
-      if (codeOf2(e) === "ENOENT" || codeOf2(e) === "ENOTDIR") return void 0;
-      throw fault(path2, `can't be read (${codeOf2(e)})`);
+      if (faultName(e) === "ENOENT" || faultName(e) === "ENOTDIR") return void 0;
+      throw fault(path2, `can't be read (${faultName(e)})`);
     }
     if (i < parts2.length - 1 && last.kind !== "a folder")
       throw fault(parts2.slice(0, i + 1).join("/"), `is ${last.kind}, not a folder`);
@@ -19112,7 +19116,7 @@ async function openFile(root, path2, most7) {
   try {
     handle = await (0, import_promises3.open)((0, import_node_path9.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   } catch (e) {
-    throw fault(path2, `can't be read (${codeOf2(e)})`);
+    throw fault(path2, `can't be read (${faultName(e)})`);
   }
   const opened = await handle.stat();
   if (opened.isFile() && opened.size <= most7) return handle;
@@ -19132,7 +19136,7 @@ async function readLeft(root, path2, most7) {
     }
     return bytes.subarray(0, filled);
   } catch (e) {
-    throw fault(path2, `can't be read (${codeOf2(e)})`);
+    throw fault(path2, `can't be read (${faultName(e)})`);
   } finally {
     await handle.close();
   }
@@ -19169,7 +19173,7 @@ async function listLeft(root, path2, most7 = 1e4) {
       if (names4.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
     }
   } catch (e) {
-    throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf2(e)})`);
+    throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${faultName(e)})`);
   }
   return names4.sort((a, b) => a.name < b.name ? -1 : 1);
 }
@@ -19195,7 +19199,7 @@ function readHeld(root, path2) {
   try {
     handle = (0, import_node_fs8.openSync)((0, import_node_path9.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   } catch (e) {
-    throw fault(path2, `can't be read (${codeOf2(e)})`);
+    throw fault(path2, `can't be read (${faultName(e)})`);
   }
   try {
     const found2 = (0, import_node_fs8.fstatSync)(handle);
@@ -20624,7 +20628,8 @@ function versionAbove(version3, stamp, highest2) {
 }
 function compareReleases(a, b) {
   if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return void 0;
-  const [x, y] = [a, b].map((v) => v.split(".").map(Number));
+  const x = a.split(".").map(Number);
+  const y = b.split(".").map(Number);
   for (let i = 0; i < Math.max(x.length, y.length); i++) {
     const d = (x[i] ?? 0) - (y[i] ?? 0);
     if (d) return d;
@@ -22820,7 +22825,7 @@ var readText = (file3) => {
 async function checkoutRef(folder2, ref2, state) {
   const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
   if (asked.code !== 0) return bad(error("history", `${folder2} is in no git repository, so it has no '${ref2}'`));
-  const [top, gitDir] = asked.stdout.trim().split("\n");
+  const [top = "", gitDir = ""] = asked.stdout.trim().split("\n");
   const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], {
     cwd: folder2
   });
@@ -23075,6 +23080,7 @@ function submoduleUrl(parent, url2) {
 }
 
 // ts-src/read/git/content.ts
+init_faults();
 async function ensureContentRepository(gitDir) {
   if (!exists((0, import_node_path17.join)(gitDir, "HEAD"))) {
     (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
@@ -23237,7 +23243,7 @@ async function download(url2, file3, since) {
     } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
     return good(file3);
   } catch (e) {
-    return bad(error("source-unreachable", `can't fetch ${url2}: ${e.message}`));
+    return bad(error("source-unreachable", `can't fetch ${url2}: ${messageOf(e)}`));
   }
 }
 
@@ -23742,6 +23748,7 @@ function attributesOf(text8) {
 
 // ts-src/read/manifest/xml-tree.ts
 var import_saxes = __toESM(require_saxes());
+init_faults();
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
 function readTree(text8) {
@@ -23780,7 +23787,7 @@ var TreeReader = class {
     try {
       this.parser.write(text8).close();
     } catch (e) {
-      this.fail(e.message);
+      this.fail(messageOf(e));
     }
     if (this.failed) return this.failed;
     return this.root ? { root: this.root } : { message: "it is empty", line: 1 };
@@ -23916,7 +23923,7 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
   for (const line2 of listed3.stdout.split("\0")) {
     const tab = line2.indexOf("	");
     if (tab < 0) continue;
-    const [, type, object3] = line2.slice(0, tab).split(" ");
+    const [, type = "", object3 = ""] = line2.slice(0, tab).split(" ");
     const path2 = line2.slice(tab + 1);
     const folder2 = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
     const base = path2.slice(folder2 ? folder2.length + 1 : 0);
@@ -23970,6 +23977,7 @@ function parsePackages(repository2, text8) {
 }
 
 // ts-src/read/folders.ts
+init_faults();
 var maximumDepth3 = 100;
 function readFolder(root, folder2) {
   const diagnostics = [];
@@ -23981,11 +23989,10 @@ function readFolder(root, folder2) {
     try {
       entries2 = (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
-      if (depth2 === 0)
-        return bad(error("file-missing", `the folder ${folder2} can't be read`, { hint: e.message }));
+      if (depth2 === 0) return bad(error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) }));
       diagnostics.push(
         warning("file-missing", `${(0, import_node_path20.join)(folder2, path2)} can't be read: packages in it are not seen`, {
-          hint: e.message
+          hint: messageOf(e)
         })
       );
       continue;
@@ -24513,6 +24520,7 @@ function parseDistributionFile(text8, file3, value2) {
 }
 
 // ts-src/read/rosdistro-cache.ts
+init_faults();
 async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
   let file3 = settings3.cache && (0, import_node_path22.join)(workspace.root, settings3.cache);
@@ -24542,7 +24550,7 @@ async function readCache(workspace, settings3, named7) {
   try {
     bytes = unpack2(bytes);
   } catch (e) {
-    return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown5 }));
+    return bad(error("cache-invalid", `can't unpack it: ${messageOf(e)}`, { file: shown5 }));
   }
   const read3 = parse2(workspace, file3, shown5, bytes);
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
@@ -26315,7 +26323,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const text8 = (name6, fallback) => values[name6] ?? fallback;
     const numbers = [text8("keep-branches", "30"), text8("every", "60")];
     const format = text8("format", "jobdsl");
-    const [url2, branch] = text8("distro-url", "").split("#");
+    const [url2 = "", branch] = text8("distro-url", "").split("#");
     if (!url2 || /[\0-\x20\x7f]/.test(url2) || !/^[^\0-\x20\x7f#]*$/.test(values["farm-url"] ?? "") || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text8("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text8("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed, and it and --farm-url are plain URLs; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
@@ -28904,6 +28912,7 @@ function holder(command2, args) {
 }
 
 // ts-src/publish/signing.ts
+init_faults();
 async function withSigner(key, work2) {
   if (key.kind === "command") {
     const signer = await commandSigner(key);
@@ -28948,7 +28957,7 @@ async function importKeys(room, keys) {
       descriptor = (0, import_node_fs36.openSync)(file3, "r");
     } catch (e) {
       return bad(
-        error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
+        error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
           file: file3
         })
       );
@@ -29532,6 +29541,7 @@ var import_node_fs39 = require("node:fs");
 var import_node_path46 = require("node:path");
 init_files();
 init_digest();
+init_faults();
 var FolderEndpoint = class {
   constructor(folder2) {
     this.folder = folder2;
@@ -29565,7 +29575,7 @@ var FolderEndpoint = class {
       (0, import_node_fs39.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
-      const { code } = e;
+      const code = codeOf(e);
       if (code === "EEXIST") return await this.compare(path2, file3.sha256, file3.size) ?? "other";
       if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code ?? "")) throw e;
     }
@@ -29607,7 +29617,7 @@ var FolderEndpoint = class {
       (0, import_node_fs39.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
-      if (e.code !== "EEXIST") throw e;
+      if (codeOf(e) !== "EEXIST") throw e;
       return false;
     }
   }
@@ -29656,7 +29666,7 @@ var FolderEndpoint = class {
     try {
       now = sha256((0, import_node_fs39.readFileSync)(this.path(name6)));
     } catch (e) {
-      if (e.code !== "ENOENT") throw e;
+      if (codeOf(e) !== "ENOENT") throw e;
     }
     if (now !== before) return Promise.resolve(false);
     writeWhole(this.path(name6), data);
@@ -30213,6 +30223,11 @@ var ShippedPaths = class {
 
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
+function resultOf2({ results, id }, task) {
+  const result2 = results[task];
+  if (!result2) throw new Error(`${id} has no task ${task}`);
+  return result2;
+}
 var kinds2 = ["build", "test", "docs"];
 var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
 var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
@@ -30621,6 +30636,7 @@ var import_node_fs42 = require("node:fs");
 var import_node_path51 = require("node:path");
 init_files();
 init_process();
+init_faults();
 var largestText = 4 << 20;
 var Packages = class {
   constructor(state, store2) {
@@ -30684,7 +30700,7 @@ ${paths2.join("\n")}
     try {
       (0, import_node_fs42.renameSync)(staged, target2);
     } catch (e) {
-      const { code } = e;
+      const code = codeOf(e);
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
       (0, import_node_fs42.rmSync)(target2, { recursive: true, force: true });
@@ -32746,6 +32762,7 @@ function runsPython(file3, isShell) {
 // ts-src/inspect/staged.ts
 var import_node_fs50 = require("node:fs");
 var import_node_path61 = require("node:path");
+init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
@@ -32770,7 +32787,7 @@ function stagedMembers(root) {
       }
     }
   } catch (e) {
-    return `what it installed can't be read: ${e.message}`;
+    return `what it installed can't be read: ${messageOf(e)}`;
   }
   return { members: members2, size: kilobytes };
 }
@@ -33010,7 +33027,7 @@ function ofSuite(suite2, fallback) {
         suite: String(c["@classname"] || name6),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
-        result: resultOf2(failed5, skipped),
+        result: resultOf3(failed5, skipped),
         message: failed5 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
         output: `${text4(c["system-out"])}
 ${text4(c["system-err"])}`.trim()
@@ -33018,7 +33035,7 @@ ${text4(c["system-err"])}`.trim()
     })
   ];
 }
-function resultOf2(failed5, skipped) {
+function resultOf3(failed5, skipped) {
   if (failed5) return "failed";
   return skipped ? "skipped" : "passed";
 }
@@ -33031,7 +33048,7 @@ function ofCtest(t) {
     suite: "ctest",
     name: text4(t.Name) || "?",
     seconds: Number(text4(measured?.Value)) || 0,
-    result: resultOf2(status !== "passed" && status !== "notrun", status === "notrun"),
+    result: resultOf3(status !== "passed" && status !== "notrun", status === "notrun"),
     message: status === "failed" ? output || "it failed" : "",
     output
   };
@@ -35885,11 +35902,11 @@ var Scheduler = class {
       note: (text8) => options5.progress.note(text8),
       restored: (graph2, n, record3) => {
         setBuildRecord(graph2, n, record3);
-        Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
+        Object.assign(resultOf2(graph2, n), { state: "built", reason: "the store had lost it" });
       }
     });
     for (const graph2 of graphs) {
-      this.waits.set(graph2, alone ? nobodyWaits : readinessOf(graph2, options5.testsStop));
+      this.waits.set(graph2, alone ? nobodyWaits : whatTasksWaitFor(graph2, options5.testsStop));
     }
   }
   ready = [];
@@ -35907,7 +35924,7 @@ var Scheduler = class {
         if (why !== void 0) this.finish(graph2, n, "blocked", why);
       });
       graph2.results.forEach((t, task) => {
-        if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
+        if (t?.state === "waiting" && this.readinessOf(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
     await new Promise((resolve28) => {
@@ -35943,6 +35960,11 @@ var Scheduler = class {
       for (const t of graph2.results)
         if (t?.state === "waiting") Object.assign(t, { state: "stopped", reason: "the run was stopped before it" });
   }
+  readinessOf(graph2) {
+    const known3 = this.waits.get(graph2);
+    if (!known3) throw new Error(`${graph2.id} is no graph of this scheduler`);
+    return known3;
+  }
   startNext() {
     let best = 0;
     this.ready.forEach((t, i) => {
@@ -35971,7 +35993,7 @@ var Scheduler = class {
   async resolveNow(graph2, task) {
     const resolved = await this.options.taskKeys.resolveKey(graph2, task);
     if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
-    const t = graph2.results[task];
+    const t = resultOf2(graph2, task);
     t.key = resolved.key;
     const found2 = await this.runner.find(graph2, task, resolved.key);
     if (found2.kind === "failed") return this.finish(graph2, task, "failed", found2.reason);
@@ -36019,7 +36041,7 @@ var Scheduler = class {
   }
   /** Settles those that waited for nothing but this. */
   resolveDependents(graph2, task) {
-    const { pending: left, dependents } = this.waits.get(graph2);
+    const { pending: left, dependents } = this.readinessOf(graph2);
     const done = [task];
     for (const n of done) {
       for (const d of dependents(n)) {
@@ -36031,7 +36053,7 @@ var Scheduler = class {
   }
   /** The tasks that wait for a task, or for what can't be used without it. */
   dependentTasks(graph2, task) {
-    const { dependents } = this.waits.get(graph2);
+    const { dependents } = this.readinessOf(graph2);
     const found2 = /* @__PURE__ */ new Set([task]);
     for (const n of found2) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found2.add(d);
     found2.delete(task);
@@ -36039,7 +36061,7 @@ var Scheduler = class {
   }
   async runTask(graph2, task, resolved) {
     const { options: options5 } = this;
-    const t = graph2.results[task];
+    const t = resultOf2(graph2, task);
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
       t.started = options5.now();
       t.log = log;
@@ -36050,7 +36072,7 @@ var Scheduler = class {
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
-function readinessOf(graph2, testsStop) {
+function whatTasksWaitFor(graph2, testsStop) {
   if (testsStop) return readiness(tasksBefore(graph2, true));
   return packageReadiness(graph2.closures, (task) => graph2.results[task] !== void 0);
 }
@@ -36204,7 +36226,8 @@ init_files();
 var import_node_fs63 = require("node:fs");
 var import_node_path80 = require("node:path");
 init_files();
-var isGone = (e) => e.code === "ENOENT";
+init_faults();
+var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
     return (0, import_node_fs63.lstatSync)(path2);
@@ -36268,6 +36291,7 @@ var SizeMemory = class {
 };
 
 // ts-src/collect/machine.ts
+init_faults();
 var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
@@ -36277,7 +36301,7 @@ function entries(state, folder2, pattern) {
     if (!(0, import_node_fs64.lstatSync)(path2).isDirectory()) return [];
     return (0, import_node_fs64.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
-    if (["ENOENT", "ENOTDIR"].includes(e.code ?? "")) return [];
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
   }
 }
@@ -52244,13 +52268,13 @@ async function main(args) {
     );
     parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
-    const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
+    const unknown2 = /'--?([^' ]+)/.exec(messageOf(e))?.[1];
     const near = unknown2 && nearest(
       unknown2,
       optionsOf(command2).map(([option]) => option)
     );
     writeMessage(
-      `slipway ${name6}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
+      `slipway ${name6}: ${messageOf(e).split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
     slipway ${name6} --help shows its options
 `
     );

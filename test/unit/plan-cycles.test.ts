@@ -3,7 +3,7 @@ import type { SourcePackage } from '../../ts-src/model/plan.ts';
 import { remainingPaths } from '../../ts-src/plan/closure.ts';
 import { findCycles } from '../../ts-src/query/query.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
-import { sourcePackage, planOf, names } from './planned.ts';
+import { sourcePackage, planOf, names, packagesOf } from './planned.ts';
 
 describe('a plan', () => {
   it('reports a cycle with its trail, blocks it and what needs it, and goes on', () => {
@@ -18,11 +18,12 @@ describe('a plan', () => {
       'a/package.xml:2: error: packages need each other to be built: a → b (depend), b → c (build_depend), c → a (buildtool_depend) [cycle]\n    one of these dependencies must go\n',
     );
     expect(
-      plan.scopes[0]!.packages.filter((p) => p.blocked)
+      packagesOf(plan)
+        .filter((p) => p.blocked)
         .map((p) => p.name)
         .sort(),
     ).toEqual(['a', 'b', 'c', 'd']);
-    expect(plan.scopes[0]!.packages.length).toBe(5);
+    expect(packagesOf(plan).length).toBe(5);
   });
 
   it('builds packages that need each other only to run', () => {
@@ -42,7 +43,7 @@ describe('a plan', () => {
     ]);
     expect(p.diagnostics.map((d) => [d.severity, d.code])).toEqual([['warning', 'cycle-group']]);
     expect(names(p)).toEqual(['gen', 'plugin']);
-    expect(p.plan.scopes[0]!.packages.some((q) => q.blocked)).toBe(false);
+    expect(packagesOf(p.plan).some((q) => q.blocked)).toBe(false);
   });
 
   it('a cycle elsewhere changes neither how deep packages lie nor their order', () => {
@@ -56,12 +57,12 @@ describe('a plan', () => {
       sourcePackage('m1', [['buildtool_depend', 'core']], '1.0.0', '<member_of_group>g</member_of_group>'),
     ];
     const { plan, diagnostics } = planOf([...plain, ...cycle]);
-    const depths = Object.fromEntries(plan.scopes[0]!.packages.map((p) => [p.name, p.depth]));
+    const depths = Object.fromEntries(packagesOf(plan).map((p) => [p.name, p.depth]));
     expect(depths).toEqual({ z: 0, x: 1, y: 2, core: 0, m1: 1 });
     expect(names({ plan } as ReturnType<typeof planOf>).filter((n) => 'xyz'.includes(n))).toEqual(['z', 'x', 'y']);
     expect(diagnostics.map((d) => d.code)).toEqual(['cycle-group']);
     const milliseconds = () => 10;
-    expect(remainingPaths(plan.scopes[0]!.packages, milliseconds).reduce((a, b) => Math.max(a, b))).toBe(30);
+    expect(remainingPaths(packagesOf(plan), milliseconds).reduce((a, b) => Math.max(a, b))).toBe(30);
     // Packages that need each other to run lie equally deep, whatever stands between them.
     const ring = [
       sourcePackage('a', [['exec_depend', 'b']]),
@@ -71,9 +72,14 @@ describe('a plan', () => {
       ]),
       sourcePackage('top', [['depend', 'a']]),
     ];
-    expect(
-      Object.fromEntries(planOf([...plain, ...ring]).plan.scopes[0]!.packages.map((p) => [p.name, p.depth])),
-    ).toEqual({ z: 0, x: 1, y: 2, a: 3, b: 3, top: 4 });
+    expect(Object.fromEntries(packagesOf(planOf([...plain, ...ring]).plan).map((p) => [p.name, p.depth]))).toEqual({
+      z: 0,
+      x: 1,
+      y: 2,
+      a: 3,
+      b: 3,
+      top: 4,
+    });
   });
 
   it('leaves out no more edges of groups than close a cycle', () => {
@@ -86,7 +92,7 @@ describe('a plan', () => {
       sourcePackage('other', [['group_depend', 'g']]),
       member('m2', [['depend', 'other']]),
     ]);
-    const edges = Object.fromEntries(plan.scopes[0]!.packages.map((p) => [p.name, p.build]));
+    const edges = Object.fromEntries(packagesOf(plan).map((p) => [p.name, p.build]));
     expect(edges).toEqual({ core: [], m1: ['core'], m2: ['other'], other: ['m1'] });
     expect(diagnostics.map((d) => d.message.split(' only ')[0])).toEqual([
       "'core' needs 'm1'",
@@ -121,7 +127,7 @@ describe('a plan', () => {
       "a/package.xml:2: warning: 'a' needs 'b' to be tested (test_depend), and 'b' needs 'a': no build waits for that edge, the tests of 'a' do [cycle-test]\n",
     );
     expect(names(p)).toEqual(['a', 'c', 'b']);
-    expect(p.plan.scopes[0]!.packages.map((q) => [q.name, q.test])).toEqual([
+    expect(packagesOf(p.plan).map((q) => [q.name, q.test])).toEqual([
       ['a', ['b']],
       ['c', []],
       ['b', ['c']],
@@ -133,7 +139,7 @@ describe('a plan', () => {
     const ring = planOf([...many.slice(0, -1), sourcePackage('p19999', [['depend', 'p0']])]);
     expect(ring.diagnostics.map((d) => d.code)).toEqual(['cycle']);
     const chain = planOf([...many.slice(0, -1), sourcePackage('p19999', [])]);
-    expect([names(chain)[0], chain.plan.scopes[0]!.packages[19_999]!.depth]).toEqual(['p19999', 19_999]);
+    expect([names(chain)[0], packagesOf(chain.plan)[19_999]!.depth]).toEqual(['p19999', 19_999]);
   });
 
   it("goes without a member of a group that can't be built, and says so", () => {
@@ -148,7 +154,11 @@ describe('a plan', () => {
       ['error', 'dependency-unresolved'],
       ['warning', 'group-member'],
     ]);
-    expect(p.plan.scopes[0]!.packages.filter((q) => q.blocked).map((q) => q.name)).toEqual(['rmw_closed']);
-    expect(p.plan.scopes[0]!.packages.find((q) => q.name === 'impl')!.build).toEqual(['rmw_good']);
+    expect(
+      packagesOf(p.plan)
+        .filter((q) => q.blocked)
+        .map((q) => q.name),
+    ).toEqual(['rmw_closed']);
+    expect(packagesOf(p.plan).find((q) => q.name === 'impl')!.build).toEqual(['rmw_good']);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
-import { distro, sourcePackage, planOf, names } from './planned.ts';
+import { distro, sourcePackage, planOf, names, packagesOf } from './planned.ts';
 
 describe('a plan', () => {
   it('tells of all that does not resolve, where, and what is near', () => {
@@ -33,7 +33,8 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings
 `);
     expect(
-      plan.scopes[0]!.packages.filter((p) => p.blocked)
+      packagesOf(plan)
+        .filter((p) => p.blocked)
         .map((p) => p.name)
         .sort(),
     ).toEqual(['above', 'app', 'lib']);
@@ -48,7 +49,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
       sourcePackage('rosidl_typesupport_fastrtps_cpp', []),
       sourcePackage('msgs', [], '1.0.0', '<member_of_group>rosidl_interface_packages</member_of_group>'),
     ]);
-    const of = (n: string) => plan.scopes[0]!.packages.find((p) => p.name === n)!;
+    const of = (n: string) => packagesOf(plan).find((p) => p.name === n)!;
     expect(of('ament_cmake_core').build).toEqual(['ament_package']);
     expect(of('msgs').build).toEqual([
       'ros_workspace',
@@ -95,7 +96,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
         },
       },
     );
-    const app = plan.scopes[0]!.packages.find((p) => p.name === 'app')!;
+    const app = packagesOf(plan).find((p) => p.name === 'app')!;
     expect([app.build, app.systemBuild]).toEqual([
       ['mine', 'rest'],
       ['ros-their-own', 'zlib1g-dev'],
@@ -112,7 +113,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
       sourcePackage('tool', []),
     ]);
     expect(p.diagnostics.map((d) => d.message)).toEqual(["'app' needs 'tool' << 1.0.0, but it is 1.0.0"]);
-    expect(p.plan.scopes[0]!.packages.find((q) => q.name === 'app')!.bounds).toEqual({ lib: ['>= 1.0.0'] });
+    expect(packagesOf(p.plan).find((q) => q.name === 'app')!.bounds).toEqual({ lib: ['>= 1.0.0'] });
   });
 
   it('refuses two places that would be published as one suite; two architectures share one', () => {

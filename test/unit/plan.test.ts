@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parsePlan } from '../../ts-src/model/plan-schema.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
 import { renderPlan } from '../../ts-src/render/plan.ts';
-import { distro, sourcePackage, planOf, names } from './planned.ts';
+import { distro, sourcePackage, planOf, names, packagesOf } from './planned.ts';
 
 describe('a plan', () => {
   it('reads well', () => {
@@ -41,7 +41,7 @@ describe('a plan', () => {
       ],
       { selection: { packages: ['a*'] } },
     );
-    expect(plan.scopes[0]!.packages.map((p) => [p.name, p.why])).toEqual([
+    expect(packagesOf(plan).map((p) => [p.name, p.why])).toEqual([
       ['base', { neededBy: 'lib' }],
       ['lib', { neededBy: 'app' }],
       ['app', { named: true }],
@@ -65,7 +65,7 @@ describe('a plan', () => {
       sourcePackage('never', []),
     ];
     const whys = (selection: Selection) =>
-      Object.fromEntries(planOf(packages, { selection }).plan.scopes[0]!.packages.map((p) => [p.name, p.why]));
+      Object.fromEntries(packagesOf(planOf(packages, { selection }).plan).map((p) => [p.name, p.why]));
     const app = { lib: { neededBy: 'app' }, app: { named: true } };
     const forApp = { lint: { neededBy: 'app', forTests: true }, lint_core: { neededBy: 'lint', forTests: true } };
     expect(whys({ packages: ['app'] })).toEqual(app);
@@ -77,7 +77,7 @@ describe('a plan', () => {
       distro: distro({ distributions: { jazzy: settings } }),
       selection: { changed: { jazzy: ['lint'] }, tests: true },
     });
-    expect(named.plan.scopes[0]!.packages.map((p) => [p.name, p.why])).toEqual([
+    expect(packagesOf(named.plan).map((p) => [p.name, p.why])).toEqual([
       ['lib', { neededBy: 'lint', forTests: true }],
       ['lint_core', { neededBy: 'lint', forTests: true }],
       ['lint', { neededBy: 'app', forTests: true }],
@@ -90,7 +90,7 @@ describe('a plan', () => {
     const { plan } = planOf([sourcePackage('app', [['depend', 'lib']]), sourcePackage('lib', [])], {
       selection: { packages: ['app'], only: true },
     });
-    expect(plan.scopes[0]!.packages.map((p) => [p.name, p.mustBeCached])).toEqual([
+    expect(packagesOf(plan).map((p) => [p.name, p.mustBeCached])).toEqual([
       ['lib', true],
       ['app', undefined],
     ]);

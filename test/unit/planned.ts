@@ -1,5 +1,5 @@
 import { distroSchema, type Distro } from '../../ts-src/model/distro.ts';
-import type { DistributionInput, SourcePackage } from '../../ts-src/model/plan.ts';
+import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../../ts-src/model/plan.ts';
 import { makePlan } from '../../ts-src/plan/plan.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
@@ -57,4 +57,10 @@ export function planOf(
   });
 }
 
-export const names = (p: ReturnType<typeof planOf>): string[] => p.plan.scopes[0]!.packages.map((q) => q.name);
+export const names = (p: ReturnType<typeof planOf>): string[] => packagesOf(p.plan).map((q) => q.name);
+
+/** The packages of a plan's one scope, in order. */
+export function packagesOf({ scopes: [scope] }: Plan): PlannedPackage[] {
+  if (!scope) throw new Error('the plan has no scope');
+  return scope.packages;
+}

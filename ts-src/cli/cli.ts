@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { environmentFault, internalFaults } from '../io/faults.ts';
+import { environmentFault, internalFaults, messageOf } from '../io/faults.ts';
 import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
 import { beQuiet, writeMessage, writeNote, exit, writeOutput, type Command } from './command.ts';
@@ -46,7 +46,7 @@ export async function main(args: string[]): Promise<number> {
     );
     parsed = parseArgs({ args: rest, options, allowPositionals: true });
   } catch (e) {
-    const unknown = /'--?([^' ]+)/.exec((e as Error).message)?.[1];
+    const unknown = /'--?([^' ]+)/.exec(messageOf(e))?.[1];
     const near =
       unknown &&
       nearest(
@@ -54,7 +54,7 @@ export async function main(args: string[]): Promise<number> {
         optionsOf(command).map(([option]) => option),
       );
     writeMessage(
-      `slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
+      `slipway ${name}: ${messageOf(e).split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
     );
     return exit.usage;
   }

@@ -50,7 +50,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     ) => values[name] ?? fallback;
     const numbers = [text('keep-branches', '30'), text('every', '60')];
     const format = text('format', 'jobdsl');
-    const [url, branch] = text('distro-url', '').split('#') as [string, string | undefined];
+    const [url = '', branch] = text('distro-url', '').split('#');
     if (
       !url ||
       /[\0-\x20\x7f]/.test(url) ||

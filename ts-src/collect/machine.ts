@@ -4,6 +4,7 @@ import { exists, readJson } from '../io/files.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import type { Kept } from './choose.ts';
 import { measure, type SizeMemory } from './measure.ts';
+import { codeOf } from '../io/faults.ts';
 
 /** A thing in a machine's state: all its files and folders go together. */
 export interface MachineThing extends Kept {
@@ -38,7 +39,7 @@ function entries(state: string, folder: string, pattern: RegExp): string[] {
       .filter((name) => pattern.test(name))
       .sort();
   } catch (e) {
-    if (['ENOENT', 'ENOTDIR'].includes((e as NodeJS.ErrnoException).code ?? '')) return [];
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(e) ?? '')) return [];
     throw e;
   }
 }

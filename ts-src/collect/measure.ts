@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeWhole } from '../io/files.ts';
+import { codeOf } from '../io/faults.ts';
 
 export interface Measured {
   /** Bytes that the disk gets back when it goes: files with names elsewhere count nothing. */
@@ -10,7 +11,7 @@ export interface Measured {
   newest: number;
 }
 
-const isGone = (e: unknown): boolean => (e as NodeJS.ErrnoException).code === 'ENOENT';
+const isGone = (e: unknown): boolean => codeOf(e) === 'ENOENT';
 
 function statOf(path: string): Stats | undefined {
   try {

@@ -5,7 +5,7 @@ import { environmentFault, reportInternal } from '../io/faults.ts';
 import type { TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
-import { tasksBefore, type TaskGraph } from './task-graph.ts';
+import { resultOf, tasksBefore, type TaskGraph } from './task-graph.ts';
 import type { ResolvedTask } from './task-keys.ts';
 import { setBuildRecord, takeRecord, type Ending, type TaskRecord } from './task-records.ts';
 import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
@@ -81,11 +81,11 @@ export class Scheduler {
       note: (text) => options.progress.note(text),
       restored: (graph, n, record) => {
         setBuildRecord(graph, n, record);
-        Object.assign(graph.results[n]!, { state: 'built', reason: 'the store had lost it' });
+        Object.assign(resultOf(graph, n), { state: 'built', reason: 'the store had lost it' });
       },
     });
     for (const graph of graphs) {
-      this.waits.set(graph, alone ? nobodyWaits : readinessOf(graph, options.testsStop));
+      this.waits.set(graph, alone ? nobodyWaits : whatTasksWaitFor(graph, options.testsStop));
     }
   }
 
@@ -97,7 +97,7 @@ export class Scheduler {
         if (why !== undefined) this.finish(graph, n, 'blocked', why);
       });
       graph.results.forEach((t, task) => {
-        if (t?.state === 'waiting' && this.waits.get(graph)!.pending[task] === 0) this.resolve(graph, task);
+        if (t?.state === 'waiting' && this.readinessOf(graph).pending[task] === 0) this.resolve(graph, task);
       });
     }
     await new Promise<void>((resolve) => {
@@ -135,6 +135,12 @@ export class Scheduler {
         if (t?.state === 'waiting') Object.assign(t, { state: 'stopped', reason: 'the run was stopped before it' });
   }
 
+  private readinessOf(graph: TaskGraph): Readiness {
+    const known = this.waits.get(graph);
+    if (!known) throw new Error(`${graph.id} is no graph of this scheduler`);
+    return known;
+  }
+
   private startNext(): void {
     let best = 0;
     this.ready.forEach((t, i) => {
@@ -169,7 +175,7 @@ export class Scheduler {
   private async resolveNow(graph: TaskGraph, task: number): Promise<void> {
     const resolved = await this.options.taskKeys.resolveKey(graph, task);
     if (typeof resolved === 'string') return this.finish(graph, task, 'failed', resolved);
-    const t = graph.results[task]!;
+    const t = resultOf(graph, task);
     t.key = resolved.key;
     const found = await this.runner.find(graph, task, resolved.key);
     if (found.kind === 'failed') return this.finish(graph, task, 'failed', found.reason);
@@ -222,7 +228,7 @@ export class Scheduler {
 
   /** Settles those that waited for nothing but this. */
   private resolveDependents(graph: TaskGraph, task: number): void {
-    const { pending: left, dependents } = this.waits.get(graph)!;
+    const { pending: left, dependents } = this.readinessOf(graph);
     const done = [task];
     for (const n of done) {
       for (const d of dependents(n)) {
@@ -235,7 +241,7 @@ export class Scheduler {
 
   /** The tasks that wait for a task, or for what can't be used without it. */
   private dependentTasks(graph: TaskGraph, task: number): number[] {
-    const { dependents } = this.waits.get(graph)!;
+    const { dependents } = this.readinessOf(graph);
     const found = new Set([task]);
     for (const n of found) if (n === task || n >= graph.results.length) for (const d of dependents(n)) found.add(d);
     found.delete(task);
@@ -244,7 +250,7 @@ export class Scheduler {
 
   private async runTask(graph: TaskGraph, task: number, resolved: ResolvedTask): Promise<void> {
     const { options } = this;
-    const t = graph.results[task]!;
+    const t = resultOf(graph, task);
     const outcome = await this.runner.run(graph, task, resolved, (log) => {
       t.started = options.now();
       t.log = log;
@@ -257,7 +263,7 @@ export class Scheduler {
 }
 
 /** What each task of a graph waits for. `testsStop`: a package's tests, too. */
-function readinessOf(graph: TaskGraph, testsStop: boolean): Readiness {
+function whatTasksWaitFor(graph: TaskGraph, testsStop: boolean): Readiness {
   if (testsStop) return readiness(tasksBefore(graph, true));
   return packageReadiness(graph.closures, (task) => graph.results[task] !== undefined);
 }

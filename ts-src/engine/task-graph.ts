@@ -39,6 +39,14 @@ export interface TaskGraph extends SystemPackages {
 }
 
 export const packageOf = (graph: TaskGraph, task: number): PlannedPackage => graph.scope.packages[task % graph.count]!;
+
+/** A task's result; only tasks that were asked for have one. */
+export function resultOf({ results, id }: TaskGraph, task: number): TaskResult {
+  const result = results[task];
+  if (!result) throw new Error(`${id} has no task ${task}`);
+  return result;
+}
+
 const kinds: readonly TaskKind[] = ['build', 'test', 'docs'];
 export const kindOf = (graph: TaskGraph, task: number): TaskKind => kinds[Math.floor(task / graph.count)] ?? 'build';
 

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from './members.ts';
+import { messageOf } from '../io/faults.ts';
 
 /** Most members that one package may have. */
 const most = 500_000;
@@ -30,7 +31,7 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
       }
     }
   } catch (e) {
-    return `what it installed can't be read: ${(e as Error).message}`;
+    return `what it installed can't be read: ${messageOf(e)}`;
   }
   return { members, size: kilobytes };
 }

@@ -36,6 +36,12 @@ const words: Record<string, string> = {
   ETIMEDOUT: 'there was no answer in time',
 };
 
+/** The code of what the system threw, such as ENOENT. */
+export const codeOf = (e: unknown): string | undefined =>
+  e instanceof Error && 'code' in e && typeof e.code === 'string' ? e.code : undefined;
+
+export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
+
 /** What to tell a person of an error that is not ours; undefined for one that is. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;
@@ -52,7 +58,7 @@ const internal: unknown[] = [];
 /** Remembers a fault of ours that ended one task only: the program goes on, and ends with 70. */
 export function reportInternal(e: unknown): string {
   internal.push(e);
-  return `internal error: ${e instanceof Error ? e.message : String(e)}`;
+  return `internal error: ${messageOf(e)}`;
 }
 
 /** Traces of those faults. */

@@ -23,6 +23,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { sha256 } from '../model/digest.ts';
 import { utf8Text } from './utf8.ts';
+import { codeOf } from './faults.ts';
 
 /**
  * Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a
@@ -104,8 +105,7 @@ export function readIf(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): stri
     const bytes = readRegular(path);
     return encoding === 'utf8' ? utf8Text(bytes) : bytes.toString(encoding);
   } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR')
-      return undefined;
+    if (codeOf(e) === 'ENOENT' || codeOf(e) === 'ENOTDIR') return undefined;
     throw e;
   }
 }
@@ -148,7 +148,7 @@ export function noteUse(path: string): void {
     utimesSync(path, now, now);
   } catch (e) {
     // A folder that is only read says nothing of its use.
-    if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes((e as NodeJS.ErrnoException).code ?? '')) throw e;
+    if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes(codeOf(e) ?? '')) throw e;
   }
 }
 

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type
 import { lstat, open, opendir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8Text } from './utf8.ts';
+import { codeOf } from './faults.ts';
 
 /**
  * Reads what code of others left in a folder, once none of it runs any more. Nothing there is followed: each part of a
@@ -37,7 +38,7 @@ export const shownName = (name: string): string =>
 
 const fault = (path: string, what: string): LeftBehindError => new LeftBehindError(`${shownName(path)} ${what}`);
 
-const codeOf = (e: unknown): string => (e as NodeJS.ErrnoException).code ?? String(e);
+const faultName = (e: unknown): string => codeOf(e) ?? String(e);
 
 /** Checks that nothing on the way to `path` is a link, and says what is there; undefined where nothing is. */
 async function look(root: string, path: string): Promise<{ kind: string; size: number } | undefined> {
@@ -51,8 +52,8 @@ async function look(root: string, path: string): Promise<{ kind: string; size: n
       const found = await lstat(at);
       last = { kind: kindOf(found), size: found.size };
     } catch (e) {
-      if (codeOf(e) === 'ENOENT' || codeOf(e) === 'ENOTDIR') return undefined;
-      throw fault(path, `can't be read (${codeOf(e)})`);
+      if (faultName(e) === 'ENOENT' || faultName(e) === 'ENOTDIR') return undefined;
+      throw fault(path, `can't be read (${faultName(e)})`);
     }
     if (i < parts.length - 1 && last.kind !== 'a folder')
       throw fault(parts.slice(0, i + 1).join('/'), `is ${last.kind}, not a folder`);
@@ -68,7 +69,7 @@ async function openFile(root: string, path: string, most: number): Promise<FileH
   try {
     handle = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (e) {
-    throw fault(path, `can't be read (${codeOf(e)})`);
+    throw fault(path, `can't be read (${faultName(e)})`);
   }
   const opened = await handle.stat();
   if (opened.isFile() && opened.size <= most) return handle;
@@ -90,7 +91,7 @@ export async function readLeft(root: string, path: string, most: number): Promis
     }
     return bytes.subarray(0, filled);
   } catch (e) {
-    throw fault(path, `can't be read (${codeOf(e)})`);
+    throw fault(path, `can't be read (${faultName(e)})`);
   } finally {
     await handle.close();
   }
@@ -144,7 +145,7 @@ export async function listLeft(root: string, path: string, most = 10_000): Promi
       if (names.length > most) throw fault(path || '.', `holds more than ${most} files`);
     }
   } catch (e) {
-    throw e instanceof LeftBehindError ? e : fault(path || '.', `can't be read (${codeOf(e)})`);
+    throw e instanceof LeftBehindError ? e : fault(path || '.', `can't be read (${faultName(e)})`);
   }
   return names.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -180,7 +181,7 @@ export function readHeld(root: string, path: string): Buffer {
   try {
     handle = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (e) {
-    throw fault(path, `can't be read (${codeOf(e)})`);
+    throw fault(path, `can't be read (${faultName(e)})`);
   }
   try {
     const found = fstatSync(handle);

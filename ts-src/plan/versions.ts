@@ -68,7 +68,8 @@ export function versionAbove(version: string, stamp: string, highest: string): s
 /** Versions of package.xml: numbers joined by dots, compared one by one; undefined where one of them is none. */
 export function compareReleases(a: string, b: string): number | undefined {
   if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return undefined;
-  const [x, y] = [a, b].map((v) => v.split('.').map(Number)) as [number[], number[]];
+  const x = a.split('.').map(Number);
+  const y = b.split('.').map(Number);
   for (let i = 0; i < Math.max(x.length, y.length); i++) {
     const d = (x[i] ?? 0) - (y[i] ?? 0);
     if (d) return d;

@@ -18,6 +18,7 @@ import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
+import { codeOf } from '../io/faults.ts';
 
 /** A folder that any HTTP server may serve. */
 export class FolderEndpoint implements Endpoint {
@@ -58,7 +59,7 @@ export class FolderEndpoint implements Endpoint {
       linkSync(file.path, path);
       return 'written';
     } catch (e) {
-      const { code } = e as NodeJS.ErrnoException;
+      const code = codeOf(e);
       if (code === 'EEXIST') return (await this.compare(path, file.sha256, file.size)) ?? 'other';
       if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'ENOSYS'].includes(code ?? '')) throw e;
     }
@@ -102,7 +103,7 @@ export class FolderEndpoint implements Endpoint {
       linkSync(temporary, path);
       return true;
     } catch (e) {
-      if ((e as NodeJS.ErrnoException).code !== 'EEXIST') throw e;
+      if (codeOf(e) !== 'EEXIST') throw e;
       return false;
     }
   }
@@ -157,7 +158,7 @@ export class FolderEndpoint implements Endpoint {
     try {
       now = sha256(readFileSync(this.path(name)));
     } catch (e) {
-      if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
+      if (codeOf(e) !== 'ENOENT') throw e;
     }
     if (now !== before) return Promise.resolve(false);
     writeWhole(this.path(name), data);

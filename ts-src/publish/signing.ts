@@ -5,6 +5,7 @@ import { exists } from '../io/files.ts';
 import { run, type Outcome, type RunOptions } from '../io/process.ts';
 import { checkSignature, checkSigners, primaryKeys, signersIn } from './signatures.ts';
 import { openRoom, type SigningRoom } from './signing-room.ts';
+import { codeOf } from '../io/faults.ts';
 
 /** A file with a secret key, as `gpg --armor --export-secret-keys` makes it. */
 export interface KeyFile {
@@ -106,7 +107,7 @@ async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<
       descriptor = openSync(file, 'r');
     } catch (e) {
       return bad(
-        error('signing-key', `the file with the secret key can't be read: ${(e as NodeJS.ErrnoException).code}`, {
+        error('signing-key', `the file with the secret key can't be read: ${codeOf(e)}`, {
           file,
         }),
       );

@@ -61,7 +61,7 @@ export async function readPackages(
   for (const line of listed.stdout.split('\0')) {
     const tab = line.indexOf('\t');
     if (tab < 0) continue;
-    const [, type, object] = line.slice(0, tab).split(' ') as [string, string, string];
+    const [, type = '', object = ''] = line.slice(0, tab).split(' ');
     const path = line.slice(tab + 1);
     const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
     const base = path.slice(folder ? folder.length + 1 : 0);

@@ -15,6 +15,7 @@ import { ParseCache, type Form } from './parse-cache.ts';
 import { packedManifest } from './manifest/packed-manifest.ts';
 import { parseCache, parseEntries, splitCache, type CachePieces } from './cache-file.ts';
 import { parseDistributionFile } from './rosdistro.ts';
+import { messageOf } from '../io/faults.ts';
 
 /** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
 export interface Cache {
@@ -61,7 +62,7 @@ export async function readCache(
   try {
     bytes = unpack(bytes);
   } catch (e) {
-    return bad(error('cache-invalid', `can't unpack it: ${(e as Error).message}`, { file: shown }));
+    return bad(error('cache-invalid', `can't unpack it: ${messageOf(e)}`, { file: shown }));
   }
   const read = parse(workspace, file, shown, bytes);
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;

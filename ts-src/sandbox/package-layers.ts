@@ -7,6 +7,7 @@ import { run } from '../io/process.ts';
 import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
+import { codeOf } from '../io/faults.ts';
 
 export interface Unpacked {
   package: string;
@@ -96,7 +97,7 @@ export class Packages {
     try {
       renameSync(staged, target);
     } catch (e) {
-      const { code } = e as NodeJS.ErrnoException;
+      const code = codeOf(e);
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw e;
       if (readJson<Unpacked>(`${target}.json`)) return;
       rmSync(target, { recursive: true, force: true });

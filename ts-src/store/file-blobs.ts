@@ -16,6 +16,7 @@ import { sha256 } from '../model/digest.ts';
 import { exists, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
+import { codeOf } from '../io/faults.ts';
 
 const markerName = 'slipway-store.json';
 
@@ -149,7 +150,7 @@ const vanished = (where: string, memory: string): Error =>
     { code: 'ESTORE' },
   );
 
-const isMissing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((e as NodeJS.ErrnoException).code ?? '');
+const isMissing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(e) ?? '');
 
 function olderThanADay(path: string): boolean {
   try {

@@ -100,7 +100,7 @@ export async function checkoutRef(
 ): Promise<Result<{ folder: string; top: string; commit: string }>> {
   const asked = await git(['rev-parse', '--show-toplevel', '--absolute-git-dir'], { cwd: folder });
   if (asked.code !== 0) return bad(error('history', `${folder} is in no git repository, so it has no '${ref}'`));
-  const [top, gitDir] = asked.stdout.trim().split('\n') as [string, string];
+  const [top = '', gitDir = ''] = asked.stdout.trim().split('\n');
   const resolved = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], {
     cwd: folder,
   });

@@ -10,6 +10,7 @@ import type { SourceEntry } from '../../model/rosdistro.ts';
 import { loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
 import { git, hostOf, lastLine, stallSeconds, told } from './process.ts';
+import { messageOf } from '../../io/faults.ts';
 
 /** A repository of our own for files that come without one, taken byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
@@ -219,6 +220,6 @@ export async function download(url: string, file: string, since?: string): Promi
     } else if (got.code !== 0) return bad(error('source-unreachable', `can't fetch ${url}: ${got.stderr.trim()}`));
     return good(file);
   } catch (e) {
-    return bad(error('source-unreachable', `can't fetch ${url}: ${(e as Error).message}`));
+    return bad(error('source-unreachable', `can't fetch ${url}: ${messageOf(e)}`));
   }
 }

@@ -1,5 +1,6 @@
 import { SaxesParser } from 'saxes';
 import type { Element } from './plain-xml.ts';
+import { messageOf } from '../../io/faults.ts';
 
 const maximumDepth = 200;
 const noAttributes: Record<string, string> = Object.freeze({});
@@ -55,7 +56,7 @@ class TreeReader {
     try {
       this.parser.write(text).close();
     } catch (e) {
-      this.fail((e as Error).message);
+      this.fail(messageOf(e));
     }
     if (this.failed) return this.failed;
     return this.root ? { root: this.root } : { message: 'it is empty', line: 1 };
