@@ -1,5 +1,5 @@
-// npm run check: types and lint (oxlint with TypeScript's checker), types of the plain JavaScript, format and the
-// bundle, side by side. Says what is wrong and ends with 1.
+// npm run check: types and lint (oxlint with TypeScript's checker), limits, types of the plain JavaScript, format and
+// the bundle, side by side. Says what is wrong and ends with 1.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,16 +28,17 @@ async function lint() {
   } catch {
     return [`oxlint: ${ran.stdout}${ran.stderr}`];
   }
-  return diagnostics
+  const errors = diagnostics
     .filter((d) => d.severity === 'error')
     .map(({ filename, labels, code, message, help }) => {
       const { line = 1, column = 1 } = labels[0]?.span ?? {};
       return `${filename}:${line}:${column}: ${code}: ${message}${help ? `\n    ${help}` : ''}`;
     });
+  return [...errors, ...(await told(process.execPath, ['scripts/limits.mjs'], ran.stdout))];
 }
 
-async function told(command, args) {
-  const ran = await run(command, args);
+async function told(command, args, input = '') {
+  const ran = await run(command, args, input);
   return ran.code === 0 ? [] : [`${ran.stdout}${ran.stderr}`.trim() || `${command} ended with ${ran.code}`];
 }
 
