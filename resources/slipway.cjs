@@ -21003,6 +21003,16 @@ var rolesOfTag = new Map(
     kinds4.reduce((roles, k) => roles | uses[k], 0)
   ])
 );
+function nameOf({ names: names4 }, number7) {
+  const name6 = names4[number7];
+  if (name6 === void 0) throw new RangeError(`there is no package ${number7}`);
+  return name6;
+}
+function packageAt({ packages }, number7) {
+  const found2 = packages[number7];
+  if (!found2) throw new RangeError(`there is no package ${number7}`);
+  return found2;
+}
 var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp"];
 var none = [];
 function evaluatePackages(input, settings3, diagnostics) {
@@ -21573,7 +21583,7 @@ function placesOf(local2, lists) {
   return places;
 }
 function edgeOf(evaluated, from, to, roles = forBuild | forRun) {
-  const name6 = evaluated.names[to];
+  const name6 = nameOf(evaluated, to);
   const rank = (n) => {
     if (n.group !== void 0) return 2;
     return n.roles & forBuild ? 0 : 1;
@@ -21596,8 +21606,13 @@ var Cycles = class {
     this.local = local2;
     this.diagnostics = diagnostics;
   }
+  node(i) {
+    const node2 = this.nodes[i];
+    if (!node2) throw new RangeError(`there is no node ${i}`);
+    return node2;
+  }
   name(i) {
-    return this.evaluated.names[this.nodes[i].number];
+    return nameOf(this.evaluated, this.node(i).number);
   }
   /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
   doubled() {
@@ -21621,7 +21636,7 @@ var Cycles = class {
       edges = edges.map((e, n) => onCycle.has(n % count3) ? e.filter((d) => !onCycle.has(d % count3)) : e);
     for (const set of cycles(edges)) {
       const inside = new Set(set);
-      const needs = [...new Set(set.flatMap((n) => edges[n]))].filter((d) => !inside.has(d));
+      const needs = [...new Set(set.flatMap((n) => edges[n] ?? []))].filter((d) => !inside.has(d));
       for (const n of set) edges[n] = needs;
     }
     return edges;
@@ -21644,16 +21659,14 @@ var Cycles = class {
   /** Edges of group members inside a set, by place among the nodes, in order of their names. */
   groupEdgesIn(set) {
     const count3 = this.nodes.length;
-    const places = [...new Set(set.map((n) => n % count3))].sort(
-      (a, b) => this.nodes[a].number - this.nodes[b].number
-    );
+    const places = [...new Set(set.map((n) => n % count3))].sort((a, b) => this.node(a).number - this.node(b).number);
     const inside = new Set(places);
     return places.flatMap(
-      (from) => placesOf(this.local, [this.nodes[from].build]).filter((to) => inside.has(to) && this.groupOf(from, to) !== void 0).map((to) => [from, to])
+      (from) => placesOf(this.local, [this.node(from).build]).filter((to) => inside.has(to) && this.groupOf(from, to) !== void 0).map((to) => [from, to])
     );
   }
   groupOf(from, to) {
-    return groupOf(this.evaluated, this.nodes[from].number, this.nodes[to].number);
+    return groupOf(this.evaluated, this.node(from).number, this.node(to).number);
   }
   /** Those of the edges that other edges than those of group members make a cycle of. */
   closing(edges, groups) {
@@ -21673,16 +21686,16 @@ var Cycles = class {
     return groups.filter(([from, to]) => needing(from).has(to + count3));
   }
   leaveOutGroupEdge([from, to]) {
-    const { names: names4, packages } = this.evaluated;
-    const [node2, member] = [this.nodes[from], this.nodes[to]];
+    const [node2, member] = [this.node(from), this.node(to)];
     const { group, line: line2 } = edgeOf(this.evaluated, node2.number, member.number);
+    const [name6, other] = [this.name(from), this.name(to)];
     leaveOut(node2, member.number);
     this.diagnostics.push(
       warning(
         "cycle-group",
-        `'${names4[node2.number]}' needs '${names4[member.number]}' only as a member of the group '${group ?? ""}', and '${names4[member.number]}' needs '${names4[node2.number]}': that edge is left out`,
+        `'${name6}' needs '${other}' only as a member of the group '${group ?? ""}', and '${other}' needs '${name6}': that edge is left out`,
         {
-          file: packages[node2.number].file,
+          file: packageAt(this.evaluated, node2.number).file,
           line: line2,
           hint: "give the membership or the group dependency a condition"
         }
@@ -21692,41 +21705,42 @@ var Cycles = class {
   report(edges, set) {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
-    const number7 = (i) => this.nodes[path2[i]].number;
+    const place2 = (i) => path2[i] ?? 0;
+    const number7 = (i) => this.node(place2(i)).number;
     const text8 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
+      (n, i) => `${this.name(n)} \u2192 ${this.name(place2(i + 1))} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
     );
     const first2 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
     this.diagnostics.push(
       error("cycle", `packages need each other to be built: ${text8.join(", ")}`, {
-        file: this.evaluated.packages[number7(0)].file,
+        file: packageAt(this.evaluated, number7(0)).file,
         line: first2?.line,
         hint: "one of these dependencies must go"
       })
     );
-    for (const n of set) this.nodes[n % count3].planned.blocked ??= "it is on a cycle";
+    for (const n of set) this.node(n % count3).planned.blocked ??= "it is on a cycle";
   }
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
-    const { names: names4, packages } = this.evaluated;
     const count3 = this.nodes.length;
     const kept3 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
-    cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i]]), ...built.slice(count3)]).forEach(
+    cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i] ?? []]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
     tested.forEach((list9, i) => {
       for (const to of list9) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
-        const [a, b] = [this.nodes[i].number, this.nodes[to].number];
-        kept3[i] = kept3[i].filter((d) => d !== to);
-        if (this.nodes[i].build.includes(b) || this.nodes[i].run.includes(b)) continue;
+        const [a, b] = [this.node(i).number, this.node(to).number];
+        kept3[i] = (kept3[i] ?? []).filter((d) => d !== to);
+        if (this.node(i).build.includes(b) || this.node(i).run.includes(b)) continue;
+        const [name6, other] = [this.name(i), this.name(to)];
         const { tag, line: line2 } = edgeOf(this.evaluated, a, b, forTest);
         this.diagnostics.push(
           warning(
             "cycle-test",
-            `'${names4[a]}' needs '${names4[b]}' to be tested (${tag}), and '${names4[b]}' needs '${names4[a]}': no build waits for that edge, the tests of '${names4[a]}' do`,
-            { file: packages[a].file, line: line2 }
+            `'${name6}' needs '${other}' to be tested (${tag}), and '${other}' needs '${name6}': no build waits for that edge, the tests of '${name6}' do`,
+            { file: packageAt(this.evaluated, a).file, line: line2 }
           )
         );
       }
@@ -22158,7 +22172,7 @@ var UnmetNeeds = class {
       (planned2.systemBounds ??= []).push({ package: debian2, bounds, run: (need.roles & forRun) !== 0 });
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
-        const { name: name6, version: version3 } = this.evaluated.packages[r.number];
+        const { name: name6, version: version3 } = packageAt(this.evaluated, r.number);
         const c = compareReleases(version3, bound2);
         if (c === void 0 || !holds(operator, c)) {
           fault2(
@@ -27305,7 +27319,7 @@ async function filesIn(path2) {
   }
   return paths2;
 }
-var nameOf = (file3) => file3.name.split("_")[0] ?? "";
+var nameOf2 = (file3) => file3.name.split("_")[0] ?? "";
 async function formerly(store2, key, former) {
   const known3 = /* @__PURE__ */ new Map();
   for (const state of former) {
@@ -27314,7 +27328,7 @@ async function formerly(store2, key, former) {
     if (!state || !data) continue;
     const paths2 = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString("utf8"));
     for (const held of Object.values(state.suites[key] ?? {}))
-      for (const deb2 of held.files) known3.set(deb2.sha256, paths2.get(nameOf(deb2)) ?? []);
+      for (const deb2 of held.files) known3.set(deb2.sha256, paths2.get(nameOf2(deb2)) ?? []);
   }
   return known3;
 }
@@ -27338,7 +27352,7 @@ async function makeContents(store2, suites, former, entries2) {
     });
     const places = files.map((file3) => ({
       section: fieldOf(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
-      name: nameOf(file3),
+      name: nameOf2(file3),
       paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
     }));
     const plain4 = heldData("Contents", Buffer.from(renderContents(places)));
@@ -29357,8 +29371,8 @@ function suiteOf(graph2, before, input, diagnostics) {
 }
 function told4(graph2, former, reasons2, holding, elsewhere) {
   const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf5 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
-  const list9 = (all) => someOf(all.map(nameOf5), 8);
+  const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const list9 = (all) => someOf(all.map(nameOf6), 8);
   const diagnostics = [];
   const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -29367,7 +29381,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
       warning(
         "held-back",
         `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list9(back)}: ${list9(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
-        { hint: `build too: ${holding.map(nameOf5).join(" ")}; or leave them out of the repository with --partial` }
+        { hint: `build too: ${holding.map(nameOf6).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
   }
@@ -29376,7 +29390,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
       diagnostics.push(
         warning(
           "held-back",
-          `'${nameOf5(r.package)}' was built, but is held back from the repository: it needs '${nameOf5(r.by)}', which is not there`
+          `'${nameOf6(r.package)}' was built, but is held back from the repository: it needs '${nameOf6(r.by)}', which is not there`
         )
       );
     if (r.kind === "left-out")
@@ -30812,8 +30826,8 @@ init_digest();
 var import_node_fs44 = require("node:fs");
 var import_node_path53 = require("node:path");
 init_process();
-var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
-var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
+var nameOf3 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
+var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf3(tree)));
 var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path53.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
   const archive = (0, import_node_path53.join)(work2, `${tree}.tar.gz`);
@@ -30836,12 +30850,12 @@ async function keepSource(store2, tree, folder2, work2) {
     throw Object.assign(new Error(`tar could not pack ${folder2}: ${packed3.stderr.trim().split("\n").pop()}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
-  await store2.writeJson(nameOf2(tree), await store2.put(archive));
+  await store2.writeJson(nameOf3(tree), await store2.put(archive));
   (0, import_node_fs44.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder2) {
-  const stored2 = await store2.readJson(nameOf2(tree));
+  const stored2 = await store2.readJson(nameOf3(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
   (0, import_node_fs44.mkdirSync)(folder2, { recursive: true });
@@ -33874,9 +33888,9 @@ var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
-var nameOf3 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
+var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
-  const name6 = nameOf3(base.digest, base.archive);
+  const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs56.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path69.join)(work2, "base.tar.gz");
@@ -33899,7 +33913,7 @@ async function keepBase(store2, base, work2) {
   });
 }
 async function toldBase(store2, state, platform3, wanted) {
-  const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
+  const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
   return good(baseIn((0, import_node_path69.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
@@ -33949,7 +33963,7 @@ async function storedBase(request) {
 }
 async function fetchBase(request, folder2) {
   const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
-  const stored2 = await store2.readJson(nameOf3(wanted.digest, wanted.archive));
+  const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", name6, wanted.digest);
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
@@ -37384,7 +37398,7 @@ async function buildAll(values, planned2, wanted) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost3 = /* @__PURE__ */ new Set();
-  const nameOf5 = namesByDebian(planned2);
+  const nameOf6 = namesByDebian(planned2);
   for (let attempt = 0; ; attempt++) {
     const channel2 = await openChannel(store2, folderChannel(output), true);
     const session2 = await openSession(input, {
@@ -37417,8 +37431,8 @@ async function buildAll(values, planned2, wanted) {
       settings: repositorySettings(workspace.distro),
       partial: isPartial(planned2),
       leaveOut: values.partial === true,
-      belongs: (scope2, debian2) => nameOf5(scope2, debian2) !== void 0,
-      nameOf: nameOf5
+      belongs: (scope2, debian2) => nameOf6(scope2, debian2) !== void 0,
+      nameOf: nameOf6
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
       const code = await endBuild(values, planned2, session2, wanted, published, begun);
@@ -41439,7 +41453,7 @@ init_names();
 init_urls();
 
 // ts-src/docs/history.ts
-var nameOf4 = (distribution3) => `documentation-history/${distribution3}.json`;
+var nameOf5 = (distribution3) => `documentation-history/${distribution3}.json`;
 var remembered3 = 50;
 var isMeasured = (v) => {
   if (typeof v !== "object" || v === null) return false;
@@ -41447,7 +41461,7 @@ var isMeasured = (v) => {
   return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
 };
 async function readHistory(store2, distribution3) {
-  const value2 = await store2.readJson(nameOf4(distribution3));
+  const value2 = await store2.readJson(nameOf5(distribution3));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
     Object.entries(value2).map(([name6, list9]) => [
@@ -41471,7 +41485,7 @@ async function addHistory(store2, stamp, packages) {
       history[name6] = [...withNow(measuredOf(history, name6), record3, stamp)];
     }
     await store2.writeJson(
-      nameOf4(distribution3),
+      nameOf5(distribution3),
       Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
     );
   }
@@ -43474,7 +43488,7 @@ function explain(plan2, resolvers, name6) {
   return explanation.scopes.length ? explanation : void 0;
 }
 function describe5(explanation, evaluated, number7) {
-  const p = evaluated.packages[number7];
+  const p = packageAt(evaluated, number7);
   const { manifest } = p;
   const { repository: repository2, source: source2 } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
@@ -43536,7 +43550,7 @@ function needsOf2(resolver, number7) {
   const said = new Set(found2.map((n) => n.name));
   const inside = evaluated.inside[number7];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
-    const n = evaluated.names[d];
+    const n = nameOf(evaluated, d);
     if (said.has(n)) continue;
     found2.push({
       name: n,
@@ -43546,7 +43560,7 @@ function needsOf2(resolver, number7) {
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
-  const p = evaluated.packages[number7];
+  const p = packageAt(evaluated, number7);
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
   for (const [names4, purpose] of [
     [implied.build, "build"],
@@ -43559,7 +43573,7 @@ function needsOf2(resolver, number7) {
 function originText(resolver, r) {
   switch (r.from) {
     case "built":
-      return `built, ${resolver.evaluated.packages[r.number].version}`;
+      return `built, ${packageAt(resolver.evaluated, r.number).version}`;
     case "underlay":
       return `underlay ${r.underlay}: ${r.packages.join(", ")}${r.version === void 0 ? "" : ` ${r.version}`}`;
     case "system":
@@ -50930,7 +50944,7 @@ function reach2(evaluated, name6, up) {
     front = next2;
   }
   steps.delete(start3);
-  return [...steps].map(([n, s]) => ({ name: evaluated.names[n], steps: s })).sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
+  return [...steps].map(([n, s]) => ({ name: nameOf(evaluated, n), steps: s })).sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
 }
 function pathBetween(evaluated, from, to) {
   const [start3, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
@@ -50953,8 +50967,8 @@ function pathBetween(evaluated, from, to) {
     const previous = before.get(at2);
     if (previous === void 0) return [];
     path2.unshift({
-      from: evaluated.names[previous],
-      to: evaluated.names[at2],
+      from: nameOf(evaluated, previous),
+      to: nameOf(evaluated, at2),
       tag: edgeOf(evaluated, previous, at2, forBuild | forRun | forTest).tag
     });
     at2 = previous;
@@ -50971,7 +50985,7 @@ var edgesAlong = (evaluated, trail2) => trail2.slice(0, -1).map((n, i) => {
   const to = trail2[i + 1];
   const { build: build4, run: run2 } = evaluated.inside[n];
   const roles = build4.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
-  return { from: evaluated.names[n], to: evaluated.names[to], tag: edgeOf(evaluated, n, to, roles).tag };
+  return { from: nameOf(evaluated, n), to: nameOf(evaluated, to), tag: edgeOf(evaluated, n, to, roles).tag };
 });
 function findCycles(evaluated) {
   const count3 = evaluated.names.length;
@@ -50980,7 +50994,7 @@ function findCycles(evaluated) {
   const found2 = [];
   const add2 = (kind, edges, set) => found2.push({
     kind,
-    packages: packagesOf2(set).map((n) => evaluated.names[n]),
+    packages: packagesOf2(set).map((n) => nameOf(evaluated, n)),
     trail: edgesAlong(evaluated, packageTrail(edges, set, count3))
   });
   const all = doubled(
@@ -51002,7 +51016,7 @@ function findCycles(evaluated) {
   for (const { packages, trail: trail2 } of testCycles(evaluated))
     found2.push({
       kind: "test",
-      packages: packages.map((n) => evaluated.names[n]),
+      packages: packages.map((n) => nameOf(evaluated, n)),
       trail: edgesAlong(evaluated, trail2)
     });
   return found2;

@@ -1,7 +1,7 @@
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { PlannedPackage } from '../model/plan.ts';
 import { cycles, doubled, inverse, packageTrail } from '../graph/graph.ts';
-import { forBuild, forRun, forTest, type Evaluated, type Need } from './needs.ts';
+import { forBuild, forRun, forTest, type Evaluated, type Need, nameOf, packageAt } from './needs.ts';
 
 /** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
 export interface Node {
@@ -38,7 +38,7 @@ export function edgeOf(
   to: number,
   roles = forBuild | forRun,
 ): { tag: string; group?: string; line?: number } {
-  const name = evaluated.names[to]!;
+  const name = nameOf(evaluated, to);
   const rank = (n: Need) => {
     if (n.group !== undefined) return 2;
     return n.roles & forBuild ? 0 : 1;
@@ -69,8 +69,14 @@ export class Cycles {
     private readonly diagnostics: Diagnostic[],
   ) {}
 
+  private node(i: number): Node {
+    const node = this.nodes[i];
+    if (!node) throw new RangeError(`there is no node ${i}`);
+    return node;
+  }
+
   private name(i: number): string {
-    return this.evaluated.names[this.nodes[i]!.number]!;
+    return nameOf(this.evaluated, this.node(i).number);
   }
 
   /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
@@ -97,7 +103,7 @@ export class Cycles {
     // A set that is usable only together stands as one: its members' builds come first.
     for (const set of cycles(edges)) {
       const inside = new Set(set);
-      const needs = [...new Set(set.flatMap((n) => edges[n]!))].filter((d) => !inside.has(d));
+      const needs = [...new Set(set.flatMap((n) => edges[n] ?? []))].filter((d) => !inside.has(d));
       for (const n of set) edges[n] = needs;
     }
     return edges;
@@ -123,19 +129,17 @@ export class Cycles {
   /** Edges of group members inside a set, by place among the nodes, in order of their names. */
   private groupEdgesIn(set: readonly number[]): [number, number][] {
     const count = this.nodes.length;
-    const places = [...new Set(set.map((n) => n % count))].sort(
-      (a, b) => this.nodes[a]!.number - this.nodes[b]!.number,
-    );
+    const places = [...new Set(set.map((n) => n % count))].sort((a, b) => this.node(a).number - this.node(b).number);
     const inside = new Set(places);
     return places.flatMap((from) =>
-      placesOf(this.local, [this.nodes[from]!.build])
+      placesOf(this.local, [this.node(from).build])
         .filter((to) => inside.has(to) && this.groupOf(from, to) !== undefined)
         .map((to): [number, number] => [from, to]),
     );
   }
 
   private groupOf(from: number, to: number): string | undefined {
-    return groupOf(this.evaluated, this.nodes[from]!.number, this.nodes[to]!.number);
+    return groupOf(this.evaluated, this.node(from).number, this.node(to).number);
   }
 
   /** Those of the edges that other edges than those of group members make a cycle of. */
@@ -157,16 +161,16 @@ export class Cycles {
   }
 
   private leaveOutGroupEdge([from, to]: readonly [number, number]): void {
-    const { names, packages } = this.evaluated;
-    const [node, member] = [this.nodes[from]!, this.nodes[to]!];
+    const [node, member] = [this.node(from), this.node(to)];
     const { group, line } = edgeOf(this.evaluated, node.number, member.number);
+    const [name, other] = [this.name(from), this.name(to)];
     leaveOut(node, member.number);
     this.diagnostics.push(
       warning(
         'cycle-group',
-        `'${names[node.number]!}' needs '${names[member.number]!}' only as a member of the group '${group ?? ''}', and '${names[member.number]!}' needs '${names[node.number]!}': that edge is left out`,
+        `'${name}' needs '${other}' only as a member of the group '${group ?? ''}', and '${other}' needs '${name}': that edge is left out`,
         {
-          file: packages[node.number]!.file,
+          file: packageAt(this.evaluated, node.number).file,
           line,
           hint: 'give the membership or the group dependency a condition',
         },
@@ -177,46 +181,47 @@ export class Cycles {
   private report(edges: number[][], set: number[]): void {
     const count = this.nodes.length;
     const path = packageTrail(edges, set, count);
-    const number = (i: number) => this.nodes[path[i]!]!.number;
+    const place = (i: number) => path[i] ?? 0;
+    const number = (i: number) => this.node(place(i)).number;
     const text = path
       .slice(0, -1)
       .map(
         (n, i) =>
-          `${this.name(n)} → ${this.name(path[i + 1]!)} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`,
+          `${this.name(n)} → ${this.name(place(i + 1))} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`,
       );
     const first = path.length > 1 ? edgeOf(this.evaluated, number(0), number(1)) : undefined;
     this.diagnostics.push(
       error('cycle', `packages need each other to be built: ${text.join(', ')}`, {
-        file: this.evaluated.packages[number(0)]!.file,
+        file: packageAt(this.evaluated, number(0)).file,
         line: first?.line,
         hint: 'one of these dependencies must go',
       }),
     );
-    for (const n of set) this.nodes[n % count]!.planned.blocked ??= 'it is on a cycle';
+    for (const n of set) this.node(n % count).planned.blocked ??= 'it is on a cycle';
   }
 
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built: readonly number[][], tested: readonly number[][]): number[][] {
-    const { names, packages } = this.evaluated;
     const count = this.nodes.length;
     const kept = tested.map((e) => [...e]);
     // One pass for all: sets of the graph with every test edge in it.
     const set = new Int32Array(built.length).fill(-1);
-    cycles([...built.slice(0, count).map((e, i) => [...e, ...tested[i]!]), ...built.slice(count)]).forEach((c, i) =>
-      c.forEach((n) => (set[n] = i)),
+    cycles([...built.slice(0, count).map((e, i) => [...e, ...(tested[i] ?? [])]), ...built.slice(count)]).forEach(
+      (c, i) => c.forEach((n) => (set[n] = i)),
     );
     tested.forEach((list, i) => {
       for (const to of list) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
-        const [a, b] = [this.nodes[i]!.number, this.nodes[to]!.number];
-        kept[i] = kept[i]!.filter((d) => d !== to);
-        if (this.nodes[i]!.build.includes(b) || this.nodes[i]!.run.includes(b)) continue;
+        const [a, b] = [this.node(i).number, this.node(to).number];
+        kept[i] = (kept[i] ?? []).filter((d) => d !== to);
+        if (this.node(i).build.includes(b) || this.node(i).run.includes(b)) continue;
+        const [name, other] = [this.name(i), this.name(to)];
         const { tag, line } = edgeOf(this.evaluated, a, b, forTest);
         this.diagnostics.push(
           warning(
             'cycle-test',
-            `'${names[a]!}' needs '${names[b]!}' to be tested (${tag}), and '${names[b]!}' needs '${names[a]!}': no build waits for that edge, the tests of '${names[a]!}' do`,
-            { file: packages[a]!.file, line },
+            `'${name}' needs '${other}' to be tested (${tag}), and '${other}' needs '${name}': no build waits for that edge, the tests of '${name}' do`,
+            { file: packageAt(this.evaluated, a).file, line },
           ),
         );
       }

@@ -83,6 +83,20 @@ export interface Evaluated {
   needs(number: number): Need[];
 }
 
+/** The name of a package by its number. */
+export function nameOf({ names }: Pick<Evaluated, 'names'>, number: number): string {
+  const name = names[number];
+  if (name === undefined) throw new RangeError(`there is no package ${number}`);
+  return name;
+}
+
+/** A package by its number. */
+export function packageAt({ packages }: Pick<Evaluated, 'packages'>, number: number): Package {
+  const found = packages[number];
+  if (!found) throw new RangeError(`there is no package ${number}`);
+  return found;
+}
+
 const typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp'];
 const none: Need[] = [];
 

@@ -1,7 +1,7 @@
 import { error, warning } from '../model/diagnostics.ts';
 import type { Package } from '../model/manifest.ts';
 import { fault, type Node } from './cycles.ts';
-import { forBuild, forRun, type Evaluated, type Need } from './needs.ts';
+import { forBuild, forRun, type Evaluated, type Need, packageAt } from './needs.ts';
 import type { Resolution, Resolver } from './resolve.ts';
 import { debianBounds } from './relations.ts';
 import { compareDebianVersions, compareReleases } from './versions.ts';
@@ -82,7 +82,7 @@ export class UnmetNeeds {
       (planned.systemBounds ??= []).push({ package: debian, bounds, run: (need.roles & forRun) !== 0 });
     for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
       if (r.from === 'built') {
-        const { name, version } = this.evaluated.packages[r.number]!;
+        const { name, version } = packageAt(this.evaluated, r.number);
         const c = compareReleases(version, bound);
         if (c === undefined || !holds(operator, c)) {
           fault(

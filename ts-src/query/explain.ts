@@ -3,7 +3,7 @@ import type { Explanation, NeedExplained, ScopeExplained } from '../model/answer
 import { impliedNeeds } from '../model/build-types/index.ts';
 import type { Plan, Scope } from '../model/plan.ts';
 import { edgeOf } from '../plan/cycles.ts';
-import { forBuild, forRun, forTest, type Evaluated, type Need } from '../plan/needs.ts';
+import { forBuild, forRun, forTest, type Evaluated, type Need, nameOf, packageAt } from '../plan/needs.ts';
 import type { Resolution, Resolver } from '../plan/resolve.ts';
 
 /** Everything about one name, a package or a key; undefined where nothing has or needs it. */
@@ -21,7 +21,7 @@ export function explain(plan: Plan, resolvers: readonly Resolver[], name: string
 }
 
 function describe(explanation: Explanation, evaluated: Evaluated, number: number): void {
-  const p = evaluated.packages[number]!;
+  const p = packageAt(evaluated, number);
   const { manifest } = p;
   const { repository, source } = evaluated.input.packages.get(p.name)!;
   const person = (m: { name: string; email?: string }) => (m.email ? `${m.name} <${m.email}>` : m.name);
@@ -94,7 +94,7 @@ export function needsOf(resolver: Resolver, number: number): NeedExplained[] {
   const said = new Set(found.map((n) => n.name));
   const inside = evaluated.inside[number]!;
   for (const d of new Set([...inside.build, ...inside.run])) {
-    const n = evaluated.names[d]!;
+    const n = nameOf(evaluated, d);
     if (said.has(n)) continue;
     found.push({
       name: n,
@@ -104,7 +104,7 @@ export function needsOf(resolver: Resolver, number: number): NeedExplained[] {
       from: originText(resolver, resolver.resolve({ name: n, id: d })),
     });
   }
-  const p = evaluated.packages[number]!;
+  const p = packageAt(evaluated, number);
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
   for (const [names, purpose] of [
     [implied.build, 'build'],
@@ -118,7 +118,7 @@ export function needsOf(resolver: Resolver, number: number): NeedExplained[] {
 export function originText(resolver: Resolver, r: Resolution): string {
   switch (r.from) {
     case 'built':
-      return `built, ${resolver.evaluated.packages[r.number]!.version}`;
+      return `built, ${packageAt(resolver.evaluated, r.number).version}`;
     case 'underlay':
       return `underlay ${r.underlay}: ${r.packages.join(', ')}${r.version === undefined ? '' : ` ${r.version}`}`;
     case 'system':

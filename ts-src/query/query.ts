@@ -3,7 +3,7 @@ import type { Package, Person } from '../model/manifest.ts';
 import { cycles, doubled, packageTrail } from '../graph/graph.ts';
 import { edgeOf, groupOf } from '../plan/cycles.ts';
 import { testCycles } from '../plan/order.ts';
-import { forBuild, forRun, forTest, type Evaluated } from '../plan/needs.ts';
+import { forBuild, forRun, forTest, type Evaluated, nameOf } from '../plan/needs.ts';
 
 /** Edges of a distribution by number: what each needs to be built, to run or to be tested. */
 function edgesOf(evaluated: Evaluated): number[][] {
@@ -37,7 +37,7 @@ export function reach(evaluated: Evaluated, name: string, up: boolean): { name: 
   }
   steps.delete(start);
   return [...steps]
-    .map(([n, s]) => ({ name: evaluated.names[n]!, steps: s }))
+    .map(([n, s]) => ({ name: nameOf(evaluated, n), steps: s }))
     .sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
 }
 
@@ -69,8 +69,8 @@ export function pathBetween(evaluated: Evaluated, from: string, to: string): Edg
     const previous = before.get(at);
     if (previous === undefined) return [];
     path.unshift({
-      from: evaluated.names[previous]!,
-      to: evaluated.names[at]!,
+      from: nameOf(evaluated, previous),
+      to: nameOf(evaluated, at),
       tag: edgeOf(evaluated, previous, at, forBuild | forRun | forTest).tag,
     });
     at = previous;
@@ -98,7 +98,7 @@ const edgesAlong = (evaluated: Evaluated, trail: readonly number[]): Edge[] =>
     const to = trail[i + 1]!;
     const { build, run } = evaluated.inside[n]!;
     const roles = build.includes(to) || run.includes(to) ? forBuild | forRun : forTest;
-    return { from: evaluated.names[n]!, to: evaluated.names[to]!, tag: edgeOf(evaluated, n, to, roles).tag };
+    return { from: nameOf(evaluated, n), to: nameOf(evaluated, to), tag: edgeOf(evaluated, n, to, roles).tag };
   });
 
 /** Sets of packages that need each other, each with a shortest trail through its first. */
@@ -110,7 +110,7 @@ export function findCycles(evaluated: Evaluated): Cycle[] {
   const add = (kind: Cycle['kind'], edges: readonly (readonly number[])[], set: readonly number[]) =>
     found.push({
       kind,
-      packages: packagesOf(set).map((n) => evaluated.names[n]!),
+      packages: packagesOf(set).map((n) => nameOf(evaluated, n)),
       trail: edgesAlong(evaluated, packageTrail(edges, set, count)),
     });
   const all = doubled(
@@ -134,7 +134,7 @@ export function findCycles(evaluated: Evaluated): Cycle[] {
   for (const { packages, trail } of testCycles(evaluated))
     found.push({
       kind: 'test',
-      packages: packages.map((n) => evaluated.names[n]!),
+      packages: packages.map((n) => nameOf(evaluated, n)),
       trail: edgesAlong(evaluated, trail),
     });
   return found;
