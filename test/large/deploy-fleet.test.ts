@@ -54,7 +54,8 @@ async function makeGroup(): Promise<void> {
   cloud = first.eC2Fleet;
   const stack = join(farm, 'terraform');
   writeFileSync(join(stack, 'moto_override.tf'), motoOverride(server.direct));
-  const values = { controller: 'none', agent_public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqyqVK3Nt farm' };
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqyqVK3NtWvVg4VfFh9dMqJYkXlrYqXbqz8n9v0YQ3h farm';
+  const values = { controller: 'none', agent_public_key: key };
   writeFileSync(join(stack, 'test.auto.tfvars.json'), JSON.stringify(values));
   const ami = `
 for a in ('amd64', 'arm64'):
