@@ -224,7 +224,7 @@ it('builds the example in the agent image, with the rights and volumes of compos
 });
 
 it('goes back to a backup of its home, on a machine that has only the folder', async () => {
-  const file = join(folder, 'home.tar');
+  const file = join(folder, 'home.tar.gz');
   const script = (name: string, ...words: string[]) =>
     execute('bash', [join(farm, name), ...words], { env: { DOCKER_HOST: engine.host } });
   const password = async () => {
@@ -249,8 +249,10 @@ it('goes back to a backup of its home, on a machine that has only the folder', a
   expect((await script('backup.sh', file)).stderr).toContain('is there already');
   // Nothing of a home is lost by mistake.
   expect((await script('restore.sh', file)).stderr).toContain('nothing was changed');
-  writeFileSync(join(folder, 'half.tar'), readFileSync(file).subarray(0, 700));
-  expect((await script('restore.sh', '--replace', join(folder, 'half.tar'))).code).toBe(1);
+  expect((await state()).starts).toBe(before.starts + 1);
+  writeFileSync(join(folder, 'half.tar.gz'), readFileSync(file).subarray(0, 700));
+  expect((await script('restore.sh', '--replace', join(folder, 'half.tar.gz'))).code).toBe(1);
+  expect(await password()).toBe(secret);
   expect((await engine.compose(farm, 'down', '--volumes', '--timeout', '5')).code).toBe(0);
   const restored = await script('restore.sh', file);
   expect(restored.code, restored.stderr).toBe(0);
