@@ -37,7 +37,9 @@ var __toESM = (mod, isNodeMode, target2) => (target2 = mod != null ? __create(__
 // ts-src/io/faults.ts
 function environmentFault(e) {
   if (!(e instanceof Error)) return void 0;
-  const { code, path: first2, dest } = e;
+  const { code, path: first2, dest, syscall } = e;
+  if (code === "ENOENT" && syscall === "mkdir")
+    return `${first2}: the folder can't be made: is the file system above it read-only?`;
   const path2 = dest === void 0 ? first2 : `${dest} (from ${first2})`;
   if (code === "ESTORE") return e.message;
   const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
@@ -126,6 +128,7 @@ var init_slow = __esm({
 // ts-src/model/urls.ts
 function isSourceUrl(url2, git2) {
   if (url2 === "" || url2.length > 4096 || url2.startsWith("-") || /[\0-\x20\x7f-\x9f]/.test(url2)) return false;
+  if (git2 && secretQuery.test(url2)) return false;
   if (/^[A-Za-z0-9+.-]*::/.test(url2)) return false;
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
   return git2 || !isScpLike(url2);
@@ -137,10 +140,11 @@ function decoded(text8) {
     return text8;
   }
 }
-var schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
+var secretQuery, schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
 var init_urls = __esm({
   "ts-src/model/urls.ts"() {
     "use strict";
+    secretQuery = /[?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=/i;
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
@@ -148,10 +152,7 @@ var init_urls = __esm({
     withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole3, scheme, user2) => {
       const name6 = user2.split(":")[0];
       return user2.includes(":") || name6.length > 20 ? scheme : whole3;
-    }).replace(
-      /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
-      "$1\u2026"
-    );
+    }).replace(new RegExp(`(${secretQuery.source})[^&\\s'"]+`, "gi"), "$1\u2026");
   }
 });
 
@@ -10323,7 +10324,7 @@ var init_source_entry = __esm({
         return this.locate();
       }
     };
-    urlForms = "https, http, ssh, git or file, user@host:path, or a path";
+    urlForms = "https, http, ssh, git or file, user@host:path, or a path; for git a login before the host, not a token in a parameter";
     textOf3 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
   }
 });
@@ -18459,9 +18460,13 @@ var FileBlobs = class {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
   fetch(name6, file3) {
-    if (!(0, import_node_fs4.existsSync)(this.path(name6))) return Promise.resolve(false);
     (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(file3), { recursive: true });
-    copyWhole(this.path(name6), file3, false);
+    try {
+      copyWhole(this.path(name6), file3, false);
+    } catch (e) {
+      if (isMissing(e)) return Promise.resolve(false);
+      throw e;
+    }
     return Promise.resolve(true);
   }
   async replace(name6, data, before) {
@@ -18477,9 +18482,7 @@ var FileBlobs = class {
     return data && { data, tag: sha256(data) };
   }
   async *list(prefix) {
-    const at2 = this.path(prefix);
-    if (!(0, import_node_fs4.existsSync)(at2)) return;
-    for (const entry of (0, import_node_fs4.readdirSync)(at2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+    for (const entry of entriesOf(this.path(prefix))) {
       if (entry.name.startsWith(".tmp-") || entry.name.endsWith(".lock")) continue;
       const name6 = `${prefix}/${entry.name}`;
       if (entry.isDirectory()) {
@@ -18521,6 +18524,14 @@ var vanished = (where, memory2) => Object.assign(
   ),
   { code: "ESTORE" }
 );
+function entriesOf(folder2) {
+  try {
+    return (0, import_node_fs4.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
+  } catch (e) {
+    if (codeOf(e) === "ENOENT") return [];
+    throw e;
+  }
+}
 var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "");
 function olderThanADay(path2) {
   try {
@@ -24014,6 +24025,7 @@ function readFolder(root, folder2) {
     if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries2)
       if (e.isSymbolicLink()) linkTold((0, import_node_path20.join)(root, folder2, path2), (0, import_node_path20.join)(folder2, path2), e.name, diagnostics);
+      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path20.join)(folder2, path2, e.name)));
     if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
       const file3 = (0, import_node_path20.join)(folder2, path2, "package.xml");
       const read3 = parseManifest(readStart((0, import_node_path20.join)(root, file3), largestManifest + 1), file3);
@@ -24036,9 +24048,15 @@ function readFolder(root, folder2) {
     diagnostics
   );
 }
+var noManifest = (file3) => error("file-missing", `${file3} is no file: its package is not seen`, {
+  hint: "put a manifest there, or remove it; COLCON_IGNORE leaves a folder out"
+});
 function linkTold(at2, shown5, name6, diagnostics) {
   const manifest = name6 === "package.xml" ? name6 : (0, import_node_path20.join)(name6, "package.xml");
-  if (!(0, import_node_fs17.existsSync)((0, import_node_path20.join)(at2, manifest))) return;
+  if (!(0, import_node_fs17.existsSync)((0, import_node_path20.join)(at2, manifest))) {
+    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path20.join)(shown5, name6)));
+    return;
+  }
   diagnostics.push(
     warning("folder-link", `${(0, import_node_path20.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
@@ -27252,7 +27270,7 @@ function readIndex3(store2, file3) {
   known3.set(file3.sha256, read3);
   return read3;
 }
-var entriesOf = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
+var entriesOf2 = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
 async function readPacked(store2, packed3) {
   const found2 = [];
   for (const file3 of packed3 ?? []) {
@@ -27417,7 +27435,7 @@ async function knownEntries(store2, suites, former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read3.has(index.sha256)) continue;
       read3.add(index.sha256);
-      for (const entry of await entriesOf(store2, index)) known3.set(entry.sha256, entry);
+      for (const entry of await entriesOf2(store2, index)) known3.set(entry.sha256, entry);
     }
   }
   return known3;
@@ -37862,7 +37880,7 @@ async function stateOf(store2, channel2, id) {
 async function stanzasOf(store2, state) {
   const all = {};
   for (const [suite2, index] of Object.entries(state.indices))
-    all[suite2] = (await entriesOf(store2, index)).map((e) => e.text);
+    all[suite2] = (await entriesOf2(store2, index)).map((e) => e.text);
   return all;
 }
 var lookedBack = 20;
@@ -43828,6 +43846,7 @@ var explain2 = defineCommand({
     if (!found2) {
       const near = nearest(name6, new Set(resolvers.flatMap((r) => r.evaluated.names)));
       showDiagnostics([
+        ...diagnostics.filter(isError),
         error("selection", `nothing is called '${name6}', and no package needs it`, {
           hint: near ? `did you mean '${near}'?` : void 0
         })
@@ -48660,7 +48679,7 @@ async function publishImage(input) {
     amis.push(...done.value);
     told8.push(...done.value.map((a) => `${a.region} ${a.id}`));
   }
-  const entries2 = entriesOf2(input, pushed, amis);
+  const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place2 of places) {
       const written = await writeIndex(place2, first2.channel, entries2, signer);
@@ -48710,7 +48729,7 @@ async function placeFiles(input, place2) {
   }
   return good(told8);
 }
-function entriesOf2(input, pushed, amis) {
+function entriesOf3(input, pushed, amis) {
   return input.records.flatMap((record3) => {
     const of = {
       image: record3.name,
@@ -51255,14 +51274,13 @@ var query = defineCommand({
       );
       const unknown2 = names4.filter((n) => !known3.has(n));
       if (unknown2.length) {
-        showDiagnostics(
-          unknown2.map((n) => {
-            const near = nearest(n, known3);
-            return error("selection", `'${n}' names no package`, {
-              hint: near ? `did you mean '${near}'?` : void 0
-            });
-          })
-        );
+        const told8 = unknown2.map((n) => {
+          const near = nearest(n, known3);
+          return error("selection", `'${n}' names no package`, {
+            hint: near ? `did you mean '${near}'?` : void 0
+          });
+        });
+        showDiagnostics([...planned2.value.diagnostics.filter(isError), ...told8]);
         return exit.failed;
       }
     }
@@ -51749,7 +51767,7 @@ ${command2.examples.map((e) => `    ${e}
 }
 
 // ts-src/cli/completion.ts
-var entriesOf3 = (commands2) => Object.entries(commands2).map(([name6, command2]) => ({
+var entriesOf4 = (commands2) => Object.entries(commands2).map(([name6, command2]) => ({
   name: name6,
   summary: command2.summary,
   options: optionsOf(command2).map(([key, o]) => ({
@@ -51827,7 +51845,7 @@ var completionOf = (commands2) => ({
       writeMessage("slipway completion: takes one of bash, zsh and fish\n");
       return Promise.resolve(exit.usage);
     }
-    writeOutput(script(entriesOf3(commands2())));
+    writeOutput(script(entriesOf4(commands2())));
     return Promise.resolve(exit.ok);
   }
 });

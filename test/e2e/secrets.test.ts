@@ -128,6 +128,7 @@ describe('secrets of a run', () => {
   it('are in nothing that it says, of what works and of what fails', () => {
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain('missing');
+    expect(failed.stderr).toContain('a login before the host, not a token in a parameter');
     for (const secret of forms) for (const one of [ran, failed]) expect(one.stdout + one.stderr).not.toContain(secret);
   });
 

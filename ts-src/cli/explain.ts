@@ -42,7 +42,9 @@ export const explain = defineCommand({
     const found = explainName(plan, resolvers, name);
     if (!found) {
       const near = nearest(name, new Set(resolvers.flatMap((r) => r.evaluated.names)));
+      // What could not be read may be why.
       showDiagnostics([
+        ...diagnostics.filter(isError),
         error('selection', `nothing is called '${name}', and no package needs it`, {
           hint: near ? `did you mean '${near}'?` : undefined,
         }),

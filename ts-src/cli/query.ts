@@ -1,4 +1,4 @@
-import { error, nearest } from '../model/diagnostics.ts';
+import { error, isError, nearest } from '../model/diagnostics.ts';
 import { needsOf } from '../query/explain.ts';
 import { cycleMeaning, findCycles, groupedBy, pathBetween, reach } from '../query/query.ts';
 import type { Resolver } from '../plan/resolve.ts';
@@ -236,14 +236,14 @@ export const query = defineCommand({
       );
       const unknown = names.filter((n) => !known.has(n));
       if (unknown.length) {
-        showDiagnostics(
-          unknown.map((n) => {
-            const near = nearest(n, known);
-            return error('selection', `'${n}' names no package`, {
-              hint: near ? `did you mean '${near}'?` : undefined,
-            });
-          }),
-        );
+        const told = unknown.map((n) => {
+          const near = nearest(n, known);
+          return error('selection', `'${n}' names no package`, {
+            hint: near ? `did you mean '${near}'?` : undefined,
+          });
+        });
+        // What could not be read may be why.
+        showDiagnostics([...planned.value.diagnostics.filter(isError), ...told]);
         return exit.failed;
       }
     }

@@ -45,7 +45,10 @@ export const messageOf = (e: unknown): string => (e instanceof Error ? e.message
 /** What to tell a person of an error that is not ours; undefined for one that is. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;
-  const { code, path: first, dest } = e as NodeJS.ErrnoException & { dest?: string };
+  const { code, path: first, dest, syscall } = e as NodeJS.ErrnoException & { dest?: string };
+  // Node says so of a folder that a read-only file system refuses: a parent that is missing would be made too.
+  if (code === 'ENOENT' && syscall === 'mkdir')
+    return `${first}: the folder can't be made: is the file system above it read-only?`;
   // What is linked, copied or renamed is read; what refuses is where it should go to.
   const path = dest === undefined ? first : `${dest} (from ${first})`;
   if (code === 'ESTORE') return e.message;

@@ -1,5 +1,8 @@
 /** Where sources come from: which addresses are taken, and how they are shown. */
 
+/** The beginning of a secret among the parameters of a URL. */
+const secretQuery = /[?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=/i;
+
 const schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
 
 /**
@@ -8,6 +11,8 @@ const schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\
  */
 export function isSourceUrl(url: string, git: boolean): boolean {
   if (url === '' || url.length > 4096 || url.startsWith('-') || /[\0-\x20\x7f-\x9f]/.test(url)) return false;
+  // git would name it in command lines and write it down; its login goes before the host.
+  if (git && secretQuery.test(url)) return false;
   // `name::address` is a program that git starts.
   if (/^[A-Za-z0-9+.-]*::/.test(url)) return false;
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url)) return (git ? schemes.git : schemes.archive).test(url);
@@ -32,10 +37,7 @@ const withoutSecrets = (text: string): string =>
       // A user without a password may be a token, as hosting services take it; `git` and the like are plain names.
       return user.includes(':') || name.length > 20 ? scheme : whole;
     })
-    .replace(
-      /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
-      '$1…',
-    );
+    .replace(new RegExp(`(${secretQuery.source})[^&\\s'"]+`, 'gi'), '$1…');
 
 /** A part of a URL without its escapes; what is no escape stays as it is written. */
 export function decoded(text: string): string {

@@ -46,6 +46,7 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries)
       if (e.isSymbolicLink()) linkTold(join(root, folder, path), join(folder, path), e.name, diagnostics);
+      else if (e.name === 'package.xml' && !e.isFile()) diagnostics.push(noManifest(join(folder, path, e.name)));
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
       const read = parseManifest(readStart(join(root, file), largestManifest + 1), file);
@@ -70,10 +71,18 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       );
 }
 
+const noManifest = (file: string): Diagnostic =>
+  error('file-missing', `${file} is no file: its package is not seen`, {
+    hint: 'put a manifest there, or remove it; COLCON_IGNORE leaves a folder out',
+  });
+
 /** Tells of a link to a package, or to a manifest: a build takes what lies in the folder itself. */
 function linkTold(at: string, shown: string, name: string, diagnostics: Diagnostic[]): void {
   const manifest = name === 'package.xml' ? name : join(name, 'package.xml');
-  if (!existsSync(join(at, manifest))) return;
+  if (!existsSync(join(at, manifest))) {
+    if (name === manifest) diagnostics.push(noManifest(join(shown, name)));
+    return;
+  }
   diagnostics.push(
     warning('folder-link', `${join(shown, name)} is a link: the package that it leads to is not seen`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there",

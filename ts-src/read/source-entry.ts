@@ -17,7 +17,8 @@ export class LocatedRepository implements Repository {
   }
 }
 
-const urlForms = 'https, http, ssh, git or file, user@host:path, or a path';
+const urlForms =
+  'https, http, ssh, git or file, user@host:path, or a path; for git a login before the host, not a token in a parameter';
 
 /** A source or doc entry of a distribution file, or an entry of a .repos file. */
 export function sourceEntry(

@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  type Dirent,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
@@ -77,9 +78,13 @@ export class FileBlobs implements Blobs {
   }
 
   fetch(name: string, file: string): Promise<boolean> {
-    if (!existsSync(this.path(name))) return Promise.resolve(false);
     mkdirSync(dirname(file), { recursive: true });
-    copyWhole(this.path(name), file, false);
+    try {
+      copyWhole(this.path(name), file, false);
+    } catch (e) {
+      if (isMissing(e)) return Promise.resolve(false);
+      throw e;
+    }
     return Promise.resolve(true);
   }
 
@@ -98,9 +103,7 @@ export class FileBlobs implements Blobs {
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
-    const at = this.path(prefix);
-    if (!existsSync(at)) return;
-    for (const entry of readdirSync(at, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of entriesOf(this.path(prefix))) {
       if (entry.name.startsWith('.tmp-') || entry.name.endsWith('.lock')) continue;
       const name = `${prefix}/${entry.name}`;
       if (entry.isDirectory()) {
@@ -149,6 +152,16 @@ const vanished = (where: string, memory: string): Error =>
     ),
     { code: 'ESTORE' },
   );
+
+/** What a folder holds, by name: nothing where it is not there. One that can't be read is a fault, and not empty. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (e) {
+    if (codeOf(e) === 'ENOENT') return [];
+    throw e;
+  }
+}
 
 const isMissing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(e) ?? '');
 

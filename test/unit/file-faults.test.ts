@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { collect } from '../../ts-src/collect/collect.ts';
+import { environmentFault } from '../../ts-src/io/faults.ts';
+import { isSourceUrl, redacted } from '../../ts-src/model/urls.ts';
+import { readFolder } from '../../ts-src/read/folders.ts';
+import { loginOf } from '../../ts-src/read/git/credentials.ts';
+import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-file-faults-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a person is told of a fault. */
+async function told(work: () => unknown): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (e) {
+    return environmentFault(e) ?? `internal: ${String(e)}`;
+  }
+}
+
+describe('a part of a store that can not be read', () => {
+  it('is a fault and not empty, so that a clean-up takes nothing of what it holds', async () => {
+    const state = join(folder, 'state');
+    const store = await openStore(`file:${state}/store`, folder, state, undefined);
+    await store.putText('x', 'an object that a channel may have');
+    symlinkSync('channels', join(state, 'store/channels'));
+    const request = { state, driver: unshareDriver(), store: { store, own: true }, size: 1, days: 0, now: Date.now() };
+    expect(await told(() => collect(request))).toMatch(/store\/channels: its links lead to each other/);
+    rmSync(join(state, 'store/channels'));
+    const before = execFileSync('find', [join(state, 'store/objects'), '-type', 'f'], { encoding: 'utf8' });
+    expect(before.trim().split('\n')).toHaveLength(1);
+    // Without channels that object is nobody's.
+    await collect(request);
+    expect(execFileSync('find', [join(state, 'store/objects'), '-type', 'f'], { encoding: 'utf8' })).toBe('');
+  });
+});
+
+describe('a fault of a file', () => {
+  it('names where something should go to, and a folder that a read-only file system refuses', () => {
+    const error = Object.assign(new Error('x'), { code: 'EROFS', path: '/from', dest: '/to' });
+    expect(environmentFault(error)).toBe('/to (from /from): the file system is read-only');
+    const made = Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'mkdir', path: '/readonly/a' });
+    expect(environmentFault(made)).toBe(
+      "/readonly/a: the folder can't be made: is the file system above it read-only?",
+    );
+  });
+
+  it('in the place of a manifest is told: its package is not dropped in silence', () => {
+    const source = join(folder, 'src');
+    for (const name of ['pipe', 'loop', 'gone', 'dir', 'good']) mkdirSync(join(source, name), { recursive: true });
+    execFileSync('mkfifo', [join(source, 'pipe/package.xml')]);
+    symlinkSync('package.xml', join(source, 'loop/package.xml'));
+    symlinkSync('nowhere', join(source, 'gone/package.xml'));
+    mkdirSync(join(source, 'dir/package.xml'));
+    writeFileSync(
+      join(source, 'good/package.xml'),
+      '<package format="2"><name>good</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">a</maintainer><license>BSD</license></package>\n',
+    );
+    const read = readFolder(folder, 'src');
+    expect(read.ok && read.value.map((p) => p.path)).toEqual(['good']);
+    expect(read.diagnostics.map((d) => d.message).sort()).toEqual(
+      ['dir', 'gone', 'loop', 'pipe'].map((name) => `src/${name}/package.xml is no file: its package is not seen`),
+    );
+  });
+});
+
+describe('a secret of a URL', () => {
+  it('is left out whole, an @ in it too', () => {
+    expect(redacted('https://bot:p@ss@h.test/x and https://u@h.test/y')).toBe(
+      'https://h.test/x and https://u@h.test/y',
+    );
+    expect(redacted('https://h.test/x?a=1&token=abc&b=2')).toBe('https://h.test/x?a=1&token=…&b=2');
+    expect(loginOf('https://bot:p@ss@h.test/x.git')).toMatchObject({
+      plain: 'https://h.test/x.git',
+      login: { env: { SLIPWAY_URL_USER: 'bot', SLIPWAY_URL_PASSWORD: 'p@ss' } },
+    });
+  });
+
+  it('is no parameter of a repository, which git names in command lines', () => {
+    expect(isSourceUrl('https://h.test/x.git?private_token=abc', true)).toBe(false);
+    expect(isSourceUrl('https://h.test/x.tar.gz?private_token=abc', false)).toBe(true);
+    expect(isSourceUrl('https://h.test/x.git?path=a', true)).toBe(true);
+  });
+});
