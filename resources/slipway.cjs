@@ -21285,22 +21285,26 @@ function words4(v) {
 
 // ts-src/plan/resolve.ts
 var Resolver = class {
-  constructor(evaluated, settings3, distro, platformName, rosdep, underlays, settingsOf) {
+  constructor(evaluated, settings3, platformName, settingsOf, { distro, rosdep, underlays }) {
     this.evaluated = evaluated;
     this.settings = settings3;
     this.platformName = platformName;
+    this.settingsOf = settingsOf;
+    const platform3 = distro.platforms[platformName];
+    if (!platform3) throw new Error(`no platform ${platformName}`);
+    this.platform = platform3;
     this.rosdep = rosdep;
     this.underlays = underlays;
-    this.settingsOf = settingsOf;
-    this.platform = distro.platforms[platformName];
     this.seeds = matcher(settings3.packages);
     this.known = new Array(evaluated.ids).fill(void 0);
   }
   known;
   seeds;
   platform;
+  rosdep;
+  underlays;
   /**
-   * As product.md says: what `packages` names is built, then the underlay, then the rest of the distribution, then
+   * In this order: what `packages` names is built, then the underlay, then the rest of the distribution, then
    * rosdep.
    */
   resolve(need) {
@@ -22483,7 +22487,7 @@ function makePlan(input) {
     const debian2 = evaluated.names.map(debianNames(distro, distribution3.name));
     all.push(evaluated);
     for (const platform3 of chosen(settings3.platforms, selection.platforms)) {
-      const resolver = new Resolver(evaluated, settings3, distro, platform3, input.rosdep, input.underlays, settingsOf);
+      const resolver = new Resolver(evaluated, settings3, platform3, settingsOf, input);
       const scope2 = planScope(
         { distro, distroFile: input.distroFile, settings: settings3, resolver, selection, debian: debian2, near },
         diagnostics
@@ -30263,7 +30267,8 @@ function resultOf2({ results, id }, task) {
 var kinds2 = ["build", "test", "docs"];
 var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
 var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
-function makeTaskGraph(scope2, target2, base, { system, layers: layers2 }, full, history, tested, lacking = /* @__PURE__ */ new Map(), documented = () => false) {
+function makeTaskGraph(input) {
+  const { scope: scope2, target: target2, system, layers: layers2, history } = input;
   const { packages } = scope2;
   const closures = closuresOf(scope2);
   const records = packages.map(() => void 0);
@@ -30272,18 +30277,18 @@ function makeTaskGraph(scope2, target2, base, { system, layers: layers2 }, full,
     id: scopeId(scope2.distribution, target2),
     scope: scope2,
     target: target2,
-    base,
+    base: system.base,
     system,
     layers: layers2,
     closures,
     count: packages.length,
-    lacking,
+    lacking: input.lacking,
     records,
     tests: packages.map(() => void 0),
     docs: packages.map(() => void 0),
     sets: packages.map(() => void 0),
     owners: new ShippedPaths(),
-    interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, full),
+    interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, input.full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
       return priority ??= [
@@ -30295,10 +30300,10 @@ function makeTaskGraph(scope2, target2, base, { system, layers: layers2 }, full,
     results: [
       ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
       ...packages.map(
-        (p) => tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
+        (p) => input.tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
       ),
       ...packages.map(
-        (p) => documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
+        (p) => input.documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
       )
     ]
   };
@@ -34655,17 +34660,16 @@ async function prepareScopes(input, options5, store2, history) {
       const check4 = names4 && input.checkArchive?.(scope2, target2, names4);
       for (const d of check4?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
-        makeTaskGraph(
-          scope2,
-          target2,
-          base,
-          opened,
-          distro.reuse === "full",
-          history.get,
-          (p) => !p.blocked && input.tested(p) && !skipped(p.name),
-          check4?.blocked,
-          (p) => !p.blocked && input.documented?.(scope2, target2, p) === true
-        )
+        makeTaskGraph({
+          ...opened,
+          scope: scope2,
+          target: target2,
+          lacking: check4?.blocked ?? /* @__PURE__ */ new Map(),
+          full: distro.reuse === "full",
+          history: history.get,
+          tested: (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+          documented: (p) => !p.blocked && input.documented?.(scope2, target2, p) === true
+        })
       );
     }
   }
@@ -42966,7 +42970,7 @@ async function gather2(session2, loaded, output, happened) {
   const numbers = numbersOf(session2, loaded);
   const there = new Set(await session2.store.names(`runs/${loaded.bundle.id}/results`));
   const done = numbers.filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await session2.store.many(done, ({ number: number7, graph: graph2, task }) => takeResult(session2, loaded, output, number7, graph2, task));
+  await session2.store.many(done, (task) => takeResult(session2, loaded, output, task));
   await takeDocumentation(session2);
   for (const { number: number7, graph: graph2, task } of numbers) {
     const result2 = graph2.results[task];
@@ -42982,7 +42986,7 @@ async function gather2(session2, loaded, output, happened) {
           reason: whyStopped(graph2, t) ?? happened.ended ?? "the run ended before it"
         });
 }
-async function takeResult({ store: store2 }, { bundle }, output, number7, graph2, task) {
+async function takeResult({ store: store2 }, { bundle }, output, { number: number7, graph: graph2, task }) {
   const kept3 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
@@ -48142,7 +48146,13 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
   const name6 = tags2.Name ?? "";
   try {
     const aws = new Aws(settings3.region, settings3.endpoint);
-    const id = await imageNamed(aws, name6) ?? await register(aws, record3, name6, await snapshot(aws, settings3, record3, path2, size3, tags2, signal), tags2);
+    const id = await imageNamed(aws, name6) ?? await register(
+      aws,
+      record3,
+      name6,
+      await snapshot(aws, settings3, { record: record3, file: path2, size: size3, tags: tags2 }, signal),
+      tags2
+    );
     const amis = [{ region: settings3.region, architecture: record3.architecture, id }];
     for (const region2 of settings3.copies)
       amis.push({
@@ -48170,7 +48180,7 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
     );
   }
 }
-async function snapshot(aws, settings3, record3, file3, size3, tags2, signal) {
+async function snapshot(aws, settings3, { record: record3, file: file3, size: size3, tags: tags2 }, signal) {
   const made2 = await writeSnapshot(
     aws,
     {

@@ -221,17 +221,16 @@ async function prepareScopes(
       const check = names && input.checkArchive?.(scope, target, names);
       for (const d of check?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
-        makeTaskGraph(
+        makeTaskGraph({
+          ...opened,
           scope,
           target,
-          base,
-          opened,
-          distro.reuse === 'full',
-          history.get,
-          (p) => !p.blocked && input.tested(p) && !skipped(p.name),
-          check?.blocked,
-          (p) => !p.blocked && input.documented?.(scope, target, p) === true,
-        ),
+          lacking: check?.blocked ?? new Map(),
+          full: distro.reuse === 'full',
+          history: history.get,
+          tested: (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+          documented: (p) => !p.blocked && input.documented?.(scope, target, p) === true,
+        }),
       );
     }
   }

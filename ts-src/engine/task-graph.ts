@@ -53,18 +53,19 @@ export const kindOf = (graph: TaskGraph, task: number): TaskKind => kinds[Math.f
 /** The number of the task that documents a package. */
 export const docsTaskOf = ({ count }: Pick<TaskGraph, 'count'>, n: number): number => 2 * count + n;
 
-/** `tested`, `documented`: whose tests and documentation are tasks of this run. */
-export function makeTaskGraph(
-  scope: Scope,
-  target: Target,
-  base: Base,
-  { system, layers }: SystemPackages,
-  full: boolean,
-  history: (name: string) => number | undefined,
-  tested: (p: PlannedPackage) => boolean,
-  lacking: ReadonlyMap<string, string> = new Map(),
-  documented: (p: PlannedPackage) => boolean = () => false,
-): TaskGraph {
+/** What a task graph is made of. */
+export interface TaskGraphInput extends SystemPackages, Pick<TaskGraph, 'scope' | 'target' | 'lacking'> {
+  /** Dependents are keyed on every byte of a package. */
+  full: boolean;
+  /** Milliseconds that a task took before, by its name. */
+  history: (name: string) => number | undefined;
+  /** Whose tests and documentation are tasks of this run. */
+  tested: (p: PlannedPackage) => boolean;
+  documented: (p: PlannedPackage) => boolean;
+}
+
+export function makeTaskGraph(input: TaskGraphInput): TaskGraph {
+  const { scope, target, system, layers, history } = input;
   const { packages } = scope;
   const closures = closuresOf(scope);
   const records: (BriefRecord | undefined)[] = packages.map(() => undefined);
@@ -73,18 +74,18 @@ export function makeTaskGraph(
     id: scopeId(scope.distribution, target),
     scope,
     target,
-    base,
+    base: system.base,
     system,
     layers,
     closures,
     count: packages.length,
-    lacking,
+    lacking: input.lacking,
     records,
     tests: packages.map(() => undefined),
     docs: packages.map(() => undefined),
     sets: packages.map(() => undefined),
     owners: new ShippedPaths(),
-    interfaceDigests: new InterfaceDigests(closures, (n) => records[n]!.interface, full),
+    interfaceDigests: new InterfaceDigests(closures, (n) => records[n]!.interface, input.full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
       return (priority ??= [
@@ -96,10 +97,10 @@ export function makeTaskGraph(
     results: [
       ...packages.map((p) => waiting(taskId(scope.distribution, target, p.name), p, 'build')),
       ...packages.map((p) =>
-        tested(p) ? waiting(testTaskId(scope.distribution, target, p.name), p, 'test') : undefined,
+        input.tested(p) ? waiting(testTaskId(scope.distribution, target, p.name), p, 'test') : undefined,
       ),
       ...packages.map((p) =>
-        documented(p) ? waiting(docsTaskId(scope.distribution, target, p.name), p, 'docs') : undefined,
+        input.documented(p) ? waiting(docsTaskId(scope.distribution, target, p.name), p, 'docs') : undefined,
       ),
     ],
   };

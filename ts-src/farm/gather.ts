@@ -21,8 +21,15 @@ export interface Happened {
 
 export const nothingHappened: Happened = { ended: undefined, lost: new Map(), avoided: new Map(), faults: [] };
 
+/** A task with its number in the schedule. */
+interface NumberedTask {
+  number: number;
+  graph: TaskGraph;
+  task: number;
+}
+
 /** The tasks of all parts of a run with their numbers. */
-const numbersOf = (session: Session, loaded: Loaded): { number: number; graph: TaskGraph; task: number }[] =>
+const numbersOf = (session: Session, loaded: Loaded): NumberedTask[] =>
   loaded.parts.flatMap((part) =>
     part.tasks.flatMap(([id, task], i) => {
       const graph = session.graphs.find((g) => g.id === id);
@@ -39,7 +46,7 @@ export async function gather(session: Session, loaded: Loaded, output: string, h
   const numbers = numbersOf(session, loaded);
   const there = new Set(await session.store.names(`runs/${loaded.bundle.id}/results`));
   const done = numbers.filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await session.store.many(done, ({ number, graph, task }) => takeResult(session, loaded, output, number, graph, task));
+  await session.store.many(done, (task) => takeResult(session, loaded, output, task));
   await takeDocumentation(session);
   for (const { number, graph, task } of numbers) {
     const result = graph.results[task];
@@ -60,9 +67,7 @@ async function takeResult(
   { store }: Session,
   { bundle }: Loaded,
   output: string,
-  number: number,
-  graph: TaskGraph,
-  task: number,
+  { number, graph, task }: NumberedTask,
 ): Promise<void> {
   const kept = await store.readJson(resultName(bundle.id, number));
   if (!isStoredResult(kept) || kept.result.id !== graph.results[task]?.id) return;

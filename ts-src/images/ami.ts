@@ -67,7 +67,13 @@ export async function publishAmi(
     const aws = new Aws(settings.region, settings.endpoint);
     const id =
       (await imageNamed(aws, name)) ??
-      (await register(aws, record, name, await snapshot(aws, settings, record, path, size, tags, signal), tags));
+      (await register(
+        aws,
+        record,
+        name,
+        await snapshot(aws, settings, { record, file: path, size, tags }, signal),
+        tags,
+      ));
     const amis: Ami[] = [{ region: settings.region, architecture: record.architecture, id }];
     for (const region of settings.copies)
       amis.push({
@@ -96,13 +102,18 @@ export async function publishAmi(
   }
 }
 
+/** A disk that a snapshot is made of. */
+interface Disk {
+  record: ImageRecord;
+  file: string;
+  size: number;
+  tags: Record<string, string>;
+}
+
 async function snapshot(
   aws: Aws,
   settings: AmiSettings,
-  record: ImageRecord,
-  file: string,
-  size: number,
-  tags: Record<string, string>,
+  { record, file, size, tags }: Disk,
   signal: AbortSignal,
 ): Promise<{ id: string; gibibytes: number }> {
   const made = await writeSnapshot(

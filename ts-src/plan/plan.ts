@@ -51,7 +51,7 @@ export function makePlan(input: PlanInput): Made {
     const debian = evaluated.names.map(debianNames(distro, distribution.name));
     all.push(evaluated);
     for (const platform of chosen(settings.platforms, selection.platforms)) {
-      const resolver = new Resolver(evaluated, settings, distro, platform, input.rosdep, input.underlays, settingsOf);
+      const resolver = new Resolver(evaluated, settings, platform, settingsOf, input);
       const scope = planScope(
         { distro, distroFile: input.distroFile, settings, resolver, selection, debian, near },
         diagnostics,

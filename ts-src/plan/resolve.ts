@@ -19,28 +19,39 @@ export type Underlaid = Extract<Resolution, { from: 'underlay' }>;
 /** Platform → underlay → its Debian packages with their versions; undefined where it is the platform's own archive. */
 export type UnderlayPackages = Record<string, Record<string, Map<string, string> | undefined>>;
 
+/** Where names are looked up beside the distribution. */
+export interface ResolverInput {
+  distro: Distro;
+  rosdep: RosdepDatabase;
+  underlays: UnderlayPackages;
+}
+
 /** Resolves names for one distribution on one platform, each once. */
 export class Resolver {
   private readonly known: (Resolution | undefined)[];
   private readonly seeds: (name: string) => boolean;
   readonly platform: Platform;
+  private readonly rosdep: RosdepDatabase;
+  private readonly underlays: UnderlayPackages;
 
   constructor(
     readonly evaluated: Evaluated,
     private readonly settings: Distribution,
-    distro: Distro,
     readonly platformName: string,
-    private readonly rosdep: RosdepDatabase,
-    private readonly underlays: UnderlayPackages,
     readonly settingsOf: SettingsOf,
+    { distro, rosdep, underlays }: ResolverInput,
   ) {
-    this.platform = distro.platforms[platformName]!;
+    const platform = distro.platforms[platformName];
+    if (!platform) throw new Error(`no platform ${platformName}`);
+    this.platform = platform;
+    this.rosdep = rosdep;
+    this.underlays = underlays;
     this.seeds = matcher(settings.packages);
     this.known = new Array<Resolution | undefined>(evaluated.ids).fill(undefined);
   }
 
   /**
-   * As product.md says: what `packages` names is built, then the underlay, then the rest of the distribution, then
+   * In this order: what `packages` names is built, then the underlay, then the rest of the distribution, then
    * rosdep.
    */
   resolve(need: { name: string; id: number }): Resolution {
