@@ -103,6 +103,34 @@ describe('signing', () => {
     expect(traces()).toEqual(before);
   });
 
+  it('signs several texts at once, but with a key that was imported the first one alone', async () => {
+    const log = join(folder, 'order');
+    const programs = join(folder, 'programs');
+    mkdirSync(programs);
+    const gpg = execFileSync('sh', ['-c', 'command -v gpg'], { encoding: 'utf8' }).trim();
+    writeFileSync(
+      join(programs, 'gpg'),
+      `#!/bin/sh\ncase " $* " in *' --clearsign '*) ;; *) exec ${gpg} "$@" ;; esac\necho begin >> ${log}\n${gpg} "$@"\nset -- $?\necho end >> ${log}\nexit $1\n`,
+      { mode: 0o755 },
+    );
+    const { PATH } = process.env;
+    process.env.PATH = `${programs}:${PATH}`;
+    try {
+      const texts = ['one\n', 'two\n', 'three\n', 'four\n'];
+      const key: SigningKey = { kind: 'files', keys: [{ file: keyFile('plain') }] };
+      const signed = await withSigner(key, async (signer) => {
+        const all = await Promise.all(texts.map((text) => signer.sign(text, 'clearsign')));
+        return good(all.map((one) => one.ok && verify(signer, one.value).code));
+      });
+      expect(signed).toMatchObject({ ok: true, value: [0, 0, 0, 0] });
+      const order = readFileSync(log, 'utf8').trim().split('\n');
+      expect(order).toHaveLength(8);
+      expect(order.slice(0, 3)).toEqual(['begin', 'end', 'begin']);
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
+
   it('refuses what not every key has signed, as with one of two that has expired', async () => {
     const home = mkdtempSync(join(folder, 'two'));
     const gpg = (...args: string[]) =>

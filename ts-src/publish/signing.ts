@@ -186,19 +186,13 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed('export the public key', exported);
   const primaries = primaryKeys(listed.stdout);
   const by = fingerprints.flatMap((f) => ['--local-user', f]);
-  // One at a time: gpg-agent refused signatures that were asked for at once ("Invalid value").
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = last.then(work);
-    last = next.catch(() => undefined);
-    return next;
-  };
+  const afterFirst = firstAlone();
   return good({
     fingerprints,
     publicKey: exported.stdout,
     sign(text, form) {
       const how = form === 'clearsign' ? ['--clearsign'] : ['--armor', '--detach-sign'];
-      return inTurn(async () => {
+      return afterFirst(async () => {
         const signed = await gpg(at, ['--status-fd', '2', '--digest-algo', 'SHA512', ...by, ...how], { input: text });
         if (signed.code !== 0 || !signed.stdout) return failed('sign', signed);
         const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
@@ -208,6 +202,20 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
     run: (command, args, options = {}) =>
       at.run(command, args, { ...options, env: { ...process.env, ...options.env, GNUPGHOME: at.home } }),
   });
+}
+
+/**
+ * Lets the first work end before any other begins. gpg-agent writes an imported key anew, in its place, when it is used
+ * for the first time: who reads it meanwhile finds the end of the former text after the new one ("Invalid value").
+ */
+function firstAlone(): <T>(work: () => Promise<T>) => Promise<T> {
+  let first: Promise<unknown> | undefined;
+  return (work) => {
+    if (first) return first.then(work);
+    const begun = work();
+    first = begun.catch(() => undefined);
+    return begun;
+  };
 }
 
 async function commandSigner({ command, publicKey }: SigningKey & { kind: 'command' }): Promise<Result<Signer>> {
