@@ -19940,9 +19940,8 @@ function withoutRights(command2) {
 }
 async function readControlPart(file3) {
   const { control } = debParts(file3);
-  if (control.name === "control.tar") return asPackage(() => readTar(readMember(file3, control)));
-  if (control.name === "control.tar.gz") {
-    const tar = unzipped2(readMember(file3, control));
+  if (isReadHere(control)) {
+    const tar = controlArchive(control, readMember(file3, control));
     return asPackage(() => readTar(tar));
   }
   const parts2 = [];
@@ -19954,6 +19953,8 @@ async function readControlPart(file3) {
   });
   return asPackage(() => readTar(Buffer.concat(parts2)));
 }
+var isReadHere = ({ name: name6 }) => name6 === "control.tar" || name6 === "control.tar.gz";
+var controlArchive = ({ name: name6 }, data) => name6 === "control.tar.gz" ? unzipped2(data) : data;
 function unzipped2(data) {
   try {
     return (0, import_node_zlib3.gunzipSync)(data, { maxOutputLength: largestControl });
@@ -27043,7 +27044,6 @@ init_process();
 
 // ts-src/publish/deb.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_zlib6 = require("node:zlib");
 init_process();
 init_names();
 function fieldOf(stanza, name6) {
@@ -27059,16 +27059,17 @@ function stanzaOf(parts2, name6) {
 `;
   return faults5.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
-var programs = { gz: "gzip", xz: "xz", zst: "zstd" };
-var compressions = ["gz", "xz", "zst"];
+var programs = { xz: "xz", zst: "zstd" };
+var compressions = ["xz", "zst"];
 async function controlStanzas(files) {
   const stanzas = new Array(files.length);
-  const compressed = { gz: [], xz: [], zst: [] };
+  const compressed = { xz: [], zst: [] };
   for (const [at2, { name: name6, path: path2 }] of files.entries()) {
     const control = controlOf(path2);
-    const kind = compressions.find((c) => control?.name.endsWith(`.${c}`));
+    const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
     if (control && kind) compressed[kind].push({ at: at2, control: control.data });
-    else if (control?.name === "control.tar") stanzas[at2] = read(control.data, name6);
+    else if (control && isReadHere(control.member))
+      stanzas[at2] = read(() => controlArchive(control.member, control.data), name6);
   }
   for (const kind of compressions) {
     const together2 = await unpackTogether(
@@ -27078,7 +27079,7 @@ async function controlStanzas(files) {
     for (const [i, { at: at2 }] of compressed[kind].entries()) {
       const { name: name6, path: path2 } = files[at2] ?? { name: "", path: "" };
       const tar = together2?.[i];
-      stanzas[at2] = tar ? read(tar, name6) : await readAlone(path2, name6);
+      stanzas[at2] = tar ? read(() => tar, name6) : await readAlone(path2, name6);
     }
   }
   return stanzas;
@@ -27086,17 +27087,17 @@ async function controlStanzas(files) {
 function controlOf(path2) {
   try {
     const { control } = debParts(path2);
-    return { name: control.name, data: readMember(path2, control) };
+    return { member: control, data: readMember(path2, control) };
   } catch (e) {
     if (e instanceof PackageFileError) return void 0;
     throw e;
   }
 }
-function read(tar, name6) {
+function read(archive, name6) {
   try {
-    return stanzaOf(readTar(tar), name6);
+    return stanzaOf(readTar(archive()), name6);
   } catch (e) {
-    if (e instanceof TarError) return void 0;
+    if (e instanceof TarError || e instanceof PackageFileError) return void 0;
     throw e;
   }
 }
@@ -27111,12 +27112,12 @@ async function readAlone(path2, name6) {
 async function unpackTogether(kind, archives2) {
   if (!archives2.length) return [];
   const mark2 = (0, import_node_crypto6.randomBytes)(32);
-  const between = await packMark(kind, mark2);
-  if (!between) return void 0;
+  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
+  const between = Buffer.from(packed3.stdout, "latin1");
   const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
   const input = Buffer.concat(archives2.flatMap((a) => [a, between]));
   const done = await run(program, args, { input, encoding: "latin1" });
-  if (done.code !== 0) return void 0;
+  if (packed3.code !== 0 || done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
   let from = 0;
@@ -27125,11 +27126,6 @@ async function unpackTogether(kind, archives2) {
     from = at2 + mark2.length;
   }
   return parts2.length === archives2.length ? parts2 : void 0;
-}
-async function packMark(kind, mark2) {
-  if (kind === "gz") return (0, import_node_zlib6.gzipSync)(mark2);
-  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
-  return packed3.code === 0 ? Buffer.from(packed3.stdout, "latin1") : void 0;
 }
 async function repackDeb(file3, target2, { from, to, seconds }) {
   let parts2;
@@ -27236,20 +27232,20 @@ var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/
 
 // ts-src/publish/contents.ts
 var import_node_util3 = require("node:util");
-var import_node_zlib8 = require("node:zlib");
+var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/package-index.ts
 var import_node_util2 = require("node:util");
-var import_node_zlib7 = require("node:zlib");
+var import_node_zlib6 = require("node:zlib");
 init_process();
 init_digest();
 var heldData = (name6, data) => ({
   file: { name: name6, sha256: sha256(data), size: data.length },
   data
 });
-var gzipped = (0, import_node_util2.promisify)(import_node_zlib7.gzip);
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib6.gzip);
 var xz = async (data) => {
   const packed3 = await run("xz", ["-q", "-0", "-T1", "-c"], { input: data, encoding: "latin1" });
   if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
@@ -27299,8 +27295,8 @@ var objectsOf = ({ plain: plain4, packed: packed3, contents: contents3 }) => [
 ];
 
 // ts-src/publish/contents.ts
-var gzipped2 = (0, import_node_util3.promisify)(import_node_zlib8.gzip);
-var gunzipped = (0, import_node_util3.promisify)(import_node_zlib8.gunzip);
+var gzipped2 = (0, import_node_util3.promisify)(import_node_zlib7.gzip);
+var gunzipped = (0, import_node_util3.promisify)(import_node_zlib7.gunzip);
 function renderContents(places) {
   const owners = /* @__PURE__ */ new Map();
   for (const { section, name: name6, paths: paths2 } of places) {
@@ -27564,7 +27560,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/state.ts
-var import_node_zlib9 = require("node:zlib");
+var import_node_zlib8 = require("node:zlib");
 init_digest();
 
 // ts-src/publish/canonical.ts
@@ -27666,14 +27662,14 @@ var shortId = (id) => id.slice(0, 16);
 function stateText(state) {
   const text8 = JSON.stringify(sortedKeys(state));
   const id = sha256(text8);
-  return { id, name: stateFile(id), data: (0, import_node_zlib9.gzipSync)(text8, { level: 1 }) };
+  return { id, name: stateFile(id), data: (0, import_node_zlib8.gzipSync)(text8, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text8 = (0, import_node_zlib9.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    const text8 = (0, import_node_zlib8.gunzipSync)(data, { maxOutputLength: 1 << 30 });
     return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
   } catch {
     return void 0;
@@ -28193,7 +28189,7 @@ var import_node_fs33 = require("node:fs");
 var import_node_path40 = require("node:path");
 
 // ts-src/io/gzip.ts
-var import_node_zlib10 = require("node:zlib");
+var import_node_zlib9 = require("node:zlib");
 var largestBlock = 65535;
 function storedGzip(data) {
   const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
@@ -28205,7 +28201,7 @@ function storedGzip(data) {
     header2.writeUInt16LE(~block7.length & largestBlock, 3);
     parts2.push(header2, block7);
   }
-  return Buffer.concat([...parts2, (0, import_node_zlib10.gzipSync)(data, { level: 1 }).subarray(-8)]);
+  return Buffer.concat([...parts2, (0, import_node_zlib9.gzipSync)(data, { level: 1 }).subarray(-8)]);
 }
 
 // ts-src/publish/environment.ts
@@ -29064,18 +29060,13 @@ async function signerOf(at2, keys) {
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
   const primaries = primaryKeys(listed3.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
-  let last = Promise.resolve();
-  const inTurn = (work2) => {
-    const next2 = last.then(work2);
-    last = next2.catch(() => void 0);
-    return next2;
-  };
+  const afterFirst = firstAlone();
   return good({
     fingerprints,
     publicKey: exported.stdout,
     sign(text8, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      return inTurn(async () => {
+      return afterFirst(async () => {
         const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
         if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
         const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
@@ -29084,6 +29075,15 @@ async function signerOf(at2, keys) {
     },
     run: (command2, args, options5 = {}) => at2.run(command2, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
+}
+function firstAlone() {
+  let first2;
+  return (work2) => {
+    if (first2) return first2.then(work2);
+    const begun = work2();
+    first2 = begun.catch(() => void 0);
+    return begun;
+  };
 }
 async function commandSigner({ command: command2, publicKey }) {
   const text8 = exists(publicKey) ? (0, import_node_fs36.readFileSync)(publicKey, "utf8") : "";
@@ -31093,7 +31093,7 @@ function modulesOf(prefix, files, generated) {
 }
 
 // ts-src/inspect/pages.ts
-var import_node_zlib11 = require("node:zlib");
+var import_node_zlib10 = require("node:zlib");
 var mostFiles3 = 5e4;
 var largestFile2 = 64 << 20;
 var mostBytes2 = 512 << 20;
@@ -31117,7 +31117,7 @@ async function takePages(root, skip) {
 var magic2 = "slipway-pages-1\n";
 function packPages(files) {
   const list9 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
-  return (0, import_node_zlib11.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
+  return (0, import_node_zlib10.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
@@ -31125,7 +31125,7 @@ function unpackPages(packed3) {
   let list9;
   let at2;
   try {
-    whole3 = (0, import_node_zlib11.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
+    whole3 = (0, import_node_zlib10.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole3.indexOf(10, magic2.length);
     if (!whole3.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
     list9 = JSON.parse(whole3.toString("utf8", magic2.length, at2++));
@@ -32298,7 +32298,7 @@ function pluginsIn(xml) {
 }
 
 // ts-src/engine/docs/results.ts
-var import_node_zlib12 = require("node:zlib");
+var import_node_zlib11 = require("node:zlib");
 init_digest();
 var largest4 = 64 << 20;
 async function readDocResults(build4) {
@@ -32319,7 +32319,7 @@ function inventoryLines(base642) {
   let at2 = 0;
   for (let line2 = 0; line2 < 4; line2++) at2 = data.indexOf(10, at2) + 1;
   try {
-    return (0, import_node_zlib12.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
+    return (0, import_node_zlib11.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
   } catch {
     return [base642];
   }
@@ -42397,7 +42397,7 @@ init_files();
 var import_node_crypto13 = require("node:crypto");
 var import_node_fs82 = require("node:fs");
 var import_node_path103 = require("node:path");
-var import_node_zlib13 = require("node:zlib");
+var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_urls();
@@ -42503,8 +42503,8 @@ async function closeRun(store2, run2) {
   const open3 = await store2.readJson(name6);
   if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
 }
-var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
   const copy2 = (0, import_node_path103.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
@@ -42521,7 +42521,7 @@ async function cached2(store2, state, name6, is) {
 var largest7 = 512 << 20;
 function unzipped3(data) {
   try {
-    return (0, import_node_zlib13.gunzipSync)(data, { maxOutputLength: largest7 });
+    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest7 });
   } catch {
     return void 0;
   }

@@ -208,10 +208,8 @@ describe('apt-file', () => {
       `Types: deb\nURIs: file://${at}\nSuites: ${suites.join(' ')}\nComponents: main\nSigned-By: ${at}/key.asc\n`,
     );
     const conf = join(client.root, 'apt.conf');
-    appendFileSync(
-      conf,
-      `\n${readFileSync(join(tree, 'etc/apt/apt.conf.d/50apt-file.conf'), 'utf8')}Dir::Etc::apt-file-main "${tree}/etc/apt/apt-file.conf";\n`,
-    );
+    const own = readFileSync(join(tree, 'etc/apt/apt.conf.d/50apt-file.conf'), 'utf8');
+    appendFileSync(conf, `\n${own}Dir::Etc::apt-file-main "${tree}/etc/apt/apt-file.conf";\n`);
     const update = await client.run('apt-get', 'update');
     expect(update.code, update.stderr).toBe(0);
     expect(update.stderr).not.toMatch(/^[EW]:/m);

@@ -37,9 +37,8 @@ export function withoutRights(command: readonly string[]): string[] {
 /** Members of a package's control part. No process is started for one that slipway packed. */
 export async function readControlPart(file: string): Promise<{ member: TarMember; data: Buffer }[]> {
   const { control } = debParts(file);
-  if (control.name === 'control.tar') return asPackage(() => readTar(readMember(file, control)));
-  if (control.name === 'control.tar.gz') {
-    const tar = unzipped(readMember(file, control));
+  if (isReadHere(control)) {
+    const tar = controlArchive(control, readMember(file, control));
     return asPackage(() => readTar(tar));
   }
   const parts: Buffer[] = [];
@@ -51,6 +50,13 @@ export async function readControlPart(file: string): Promise<{ member: TarMember
   });
   return asPackage(() => readTar(Buffer.concat(parts)));
 }
+
+/** Whether a control part is read without a process: plain, or packed by gzip. */
+export const isReadHere = ({ name }: ArMember): boolean => name === 'control.tar' || name === 'control.tar.gz';
+
+/** The archive of such a part. */
+export const controlArchive = ({ name }: ArMember, data: Buffer): Buffer =>
+  name === 'control.tar.gz' ? unzipped(data) : data;
 
 function unzipped(data: Buffer): Buffer {
   try {

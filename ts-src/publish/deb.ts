@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
 import { controlFaults, controlText } from '../inspect/deb.ts';
-import { readMember, writeAr } from '../io/ar.ts';
-import { debParts, PackageFileError, readControlPart, withoutRights } from '../io/deb.ts';
+import { readMember, writeAr, type ArMember } from '../io/ar.ts';
+import { controlArchive, debParts, isReadHere, PackageFileError, readControlPart, withoutRights } from '../io/deb.ts';
 import { run } from '../io/process.ts';
 import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
 import { debFile } from '../model/names.ts';
@@ -33,23 +32,24 @@ function stanzaOf(parts: readonly { member: TarMember; data: Buffer }[], name: s
   return faults.length || controlFaults(stanza, {}).length || !isOf(stanza, name) ? undefined : stanza;
 }
 
-type Compression = 'gz' | 'xz' | 'zst';
-const programs: Record<Compression, string> = { gz: 'gzip', xz: 'xz', zst: 'zstd' };
-const compressions = ['gz', 'xz', 'zst'] as const;
+type Compression = 'xz' | 'zst';
+const programs: Record<Compression, string> = { xz: 'xz', zst: 'zstd' };
+const compressions = ['xz', 'zst'] as const;
 
 /**
- * Reads the control stanzas of many packages. Those that slipway packed are read as they are; archives of one
+ * Reads the control stanzas of many packages. Those that slipway packed are read as they are; archives of another
  * compression are unpacked together by one process, so that two thousand packages take as long as one that is large.
  * Undefined for what is no Debian package of that name.
  */
 export async function controlStanzas(files: readonly DebFile[]): Promise<(string | undefined)[]> {
   const stanzas = new Array<string | undefined>(files.length);
-  const compressed: Record<Compression, { at: number; control: Buffer }[]> = { gz: [], xz: [], zst: [] };
+  const compressed: Record<Compression, { at: number; control: Buffer }[]> = { xz: [], zst: [] };
   for (const [at, { name, path }] of files.entries()) {
     const control = controlOf(path);
-    const kind = compressions.find((c) => control?.name.endsWith(`.${c}`));
+    const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
     if (control && kind) compressed[kind].push({ at, control: control.data });
-    else if (control?.name === 'control.tar') stanzas[at] = read(control.data, name);
+    else if (control && isReadHere(control.member))
+      stanzas[at] = read(() => controlArchive(control.member, control.data), name);
   }
   for (const kind of compressions) {
     const together = await unpackTogether(
@@ -60,27 +60,27 @@ export async function controlStanzas(files: readonly DebFile[]): Promise<(string
       const { name, path } = files[at] ?? { name: '', path: '' };
       const tar = together?.[i];
       // What did not come out that way is looked at alone.
-      stanzas[at] = tar ? read(tar, name) : await readAlone(path, name);
+      stanzas[at] = tar ? read(() => tar, name) : await readAlone(path, name);
     }
   }
   return stanzas;
 }
 
-function controlOf(path: string): { name: string; data: Buffer } | undefined {
+function controlOf(path: string): { member: ArMember; data: Buffer } | undefined {
   try {
     const { control } = debParts(path);
-    return { name: control.name, data: readMember(path, control) };
+    return { member: control, data: readMember(path, control) };
   } catch (e) {
     if (e instanceof PackageFileError) return undefined;
     throw e;
   }
 }
 
-function read(tar: Buffer, name: string): string | undefined {
+function read(archive: () => Buffer, name: string): string | undefined {
   try {
-    return stanzaOf(readTar(tar), name);
+    return stanzaOf(readTar(archive()), name);
   } catch (e) {
-    if (e instanceof TarError) return undefined;
+    if (e instanceof TarError || e instanceof PackageFileError) return undefined;
     throw e;
   }
 }
@@ -101,12 +101,12 @@ async function readAlone(path: string, name: string): Promise<string | undefined
 async function unpackTogether(kind: Compression, archives: readonly Buffer[]): Promise<Buffer[] | undefined> {
   if (!archives.length) return [];
   const mark = randomBytes(32);
-  const between = await packMark(kind, mark);
-  if (!between) return undefined;
+  const packed = await run(programs[kind], ['-q', '-c'], { input: mark, encoding: 'latin1' });
+  const between = Buffer.from(packed.stdout, 'latin1');
   const [program = '', ...args] = withoutRights([programs[kind], '-q', '-d', '-c']);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
   const done = await run(program, args, { input, encoding: 'latin1' });
-  if (done.code !== 0) return undefined;
+  if (packed.code !== 0 || done.code !== 0) return undefined;
   const output = Buffer.from(done.stdout, 'latin1');
   const parts: Buffer[] = [];
   let from = 0;
@@ -115,12 +115,6 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
     from = at + mark.length;
   }
   return parts.length === archives.length ? parts : undefined;
-}
-
-async function packMark(kind: Compression, mark: Buffer): Promise<Buffer | undefined> {
-  if (kind === 'gz') return gzipSync(mark);
-  const packed = await run(programs[kind], ['-q', '-c'], { input: mark, encoding: 'latin1' });
-  return packed.code === 0 ? Buffer.from(packed.stdout, 'latin1') : undefined;
 }
 
 /**

@@ -215,9 +215,12 @@ function clockFaults(channel: OpenChannel, now: number): Diagnostic[] {
     : [
         warning(
           'clock-behind',
-          `this machine's clock is ${days} days behind the one that published '${channel.name}' last: machines that have that state keep it`,
+          `this machine's clock is ${days} days behind the one that published '${channel.name}' last: ` +
+            'machines that have that state keep it',
           {
-            hint: `where this clock is wrong, set it and run \`slipway channel renew ${channel.name}\`; where the other one was, all is well`,
+            hint:
+              `where this clock is wrong, set it and run \`slipway channel renew ${channel.name}\`; ` +
+              'where the other one was, all is well',
           },
         ),
       ];
