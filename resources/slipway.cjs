@@ -36161,7 +36161,8 @@ function viewFor(json2) {
   if (isQuiet()) return "none";
   return process.stderr.isTTY && !json2 ? "live" : "lines";
 }
-function makeProgress(tasks, view, verbose, expected, workers, now) {
+function makeProgress(options5) {
+  const { tasks, view, verbose, expected, workers, now } = options5;
   const live = view === "live";
   const write3 = (text8) => void process.stderr.write(text8);
   const running2 = /* @__PURE__ */ new Map();
@@ -37500,14 +37501,14 @@ function engineOf(values, session2, wanted, rebuild, progress) {
 async function runEngine(values, session2, wanted, rebuild) {
   const { graphs: runs } = session2;
   const expected = (t) => session2.history.get(t.kind === "test" ? `${t.name} test` : t.name) ?? 15e3;
-  const progress = makeProgress(
-    resultsOf(runs),
-    viewFor(values.json === true),
-    values.verbose === true,
+  const progress = makeProgress({
+    tasks: resultsOf(runs),
+    view: viewFor(values.json === true),
+    verbose: values.verbose === true,
     expected,
-    wanted.limits.workers,
-    Date.now
-  );
+    workers: wanted.limits.workers,
+    now: Date.now
+  });
   const engine = engineOf(values, session2, wanted, rebuild, progress);
   try {
     const outlook = await engine.start();
@@ -43179,14 +43180,14 @@ async function publishAll(channel2, { session: session2, distro, root }, package
   return faults5;
 }
 async function runTasks(values, session2, workers, output, signal) {
-  const progress = makeProgress(
-    resultsOf(session2.graphs),
-    viewFor(values.json === true),
-    values.verbose === true,
-    (t) => session2.history.get(t.kind === "build" ? t.name : `${t.name} ${t.kind}`) ?? 1e4,
+  const progress = makeProgress({
+    tasks: resultsOf(session2.graphs),
+    view: viewFor(values.json === true),
+    verbose: values.verbose === true,
+    expected: (t) => session2.history.get(t.kind === "build" ? t.name : `${t.name} ${t.kind}`) ?? 1e4,
     workers,
-    Date.now
-  );
+    now: Date.now
+  });
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const engine = schedulerOf(session2, {
     output: logFolder(output),

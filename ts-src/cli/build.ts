@@ -243,14 +243,14 @@ async function runEngine(
 ): Promise<void> {
   const { graphs: runs } = session;
   const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
-  const progress = makeProgress(
-    resultsOf(runs),
-    viewFor(values.json === true),
-    values.verbose === true,
+  const progress = makeProgress({
+    tasks: resultsOf(runs),
+    view: viewFor(values.json === true),
+    verbose: values.verbose === true,
     expected,
-    wanted.limits.workers,
-    Date.now,
-  );
+    workers: wanted.limits.workers,
+    now: Date.now,
+  });
   const engine = engineOf(values, session, wanted, rebuild, progress);
   try {
     const outlook = await engine.start();

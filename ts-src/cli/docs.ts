@@ -146,14 +146,14 @@ async function runTasks(
   output: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const progress = makeProgress(
-    resultsOf(session.graphs),
-    viewFor(values.json === true),
-    values.verbose === true,
-    (t) => session.history.get(t.kind === 'build' ? t.name : `${t.name} ${t.kind}`) ?? 10_000,
+  const progress = makeProgress({
+    tasks: resultsOf(session.graphs),
+    view: viewFor(values.json === true),
+    verbose: values.verbose === true,
+    expected: (t) => session.history.get(t.kind === 'build' ? t.name : `${t.name} ${t.kind}`) ?? 10_000,
     workers,
-    Date.now,
-  );
+    now: Date.now,
+  });
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const engine = schedulerOf(session, {
     output: logFolder(output),

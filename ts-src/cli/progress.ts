@@ -14,15 +14,20 @@ export function viewFor(json: boolean): View {
   return process.stderr.isTTY && !json ? 'live' : 'lines';
 }
 
+export interface ProgressOptions {
+  tasks: readonly TaskResult[];
+  view: View;
+  /** Name what is cached, too. */
+  verbose: boolean;
+  /** Milliseconds that a task is thought to take. */
+  expected: (t: TaskResult) => number;
+  workers: number;
+  now: () => number;
+}
+
 /** A live view at the bottom of a terminal, lines elsewhere; `none`: only what fails. */
-export function makeProgress(
-  tasks: readonly TaskResult[],
-  view: View,
-  verbose: boolean,
-  expected: (t: TaskResult) => number,
-  workers: number,
-  now: () => number,
-): Progress & { close(): void } {
+export function makeProgress(options: ProgressOptions): Progress & { close(): void } {
+  const { tasks, view, verbose, expected, workers, now } = options;
   const live = view === 'live';
   const write = (text: string) => void process.stderr.write(text);
   const running = new Map<string, TaskResult>();
