@@ -1,20 +1,20 @@
 // Small packages that refer to each other, and some whose documentation has faults: what each has, by path.
 
-function manifest(name: string, depends = ''): string {
+export function manifest(name: string, depends = ''): string {
   return `<package format="3"><name>${name}</name><version>1.2.3</version><description>The package ${name}.</description>
 <maintainer email="robots@example.org">Acme Robots</maintainer><license>Apache-2.0</license>${depends}<export><build_type>cmake</build_type></export></package>
 `;
 }
 
-const install = (name: string, lines: string) => `cmake_minimum_required(VERSION 3.10)
+export const install = (name: string, lines: string) => `cmake_minimum_required(VERSION 3.10)
 project(${name} NONE)
 install(FILES package.xml DESTINATION share/${name})
 ${lines}
 `;
-const headers = 'install(DIRECTORY include/ DESTINATION include)';
-const python = (name: string) => `install(DIRECTORY ${name}_py DESTINATION lib/python3/dist-packages)`;
+export const headers = 'install(DIRECTORY include/ DESTINATION include)';
+export const python = (name: string) => `install(DIRECTORY ${name}_py DESTINATION lib/python3/dist-packages)`;
 
-const distro = (more = '') => `organization: acme
+export const distro = (more = '') => `organization: acme
 distributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}
 platforms: {bookworm: {os: debian, release: bookworm}}
 rosdep: [rosdep.yaml]

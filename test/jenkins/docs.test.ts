@@ -112,6 +112,19 @@ describe('distroPipeline(docs: true)', () => {
     expect(readdirSync(site).filter((name) => /^\d/.test(name))).toHaveLength(2);
   });
 
+  it('a pull request makes the documentation of what it changes, and publishes none', async () => {
+    const before = readdirSync(site).sort();
+    git('checkout', '-q', '-b', 'request');
+    change({ 'src/user/README.md': '# user\n\nWhat it is for.\n' });
+    git('checkout', '-q', 'main');
+    const env = { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', JOB_NAME: 'acme/distro/PR-3' };
+    const b = await nightly('docs: true', { scmRef: 'refs/heads/request', env });
+    ended(b, 'SUCCESS');
+    expect(documented(b)).toEqual({ base: 'cached', user: 'built' });
+    expect(b.log).not.toContain('{ (Documentation)');
+    expect(readdirSync(site).sort()).toEqual(before);
+  });
+
   it('documentation with faults is told with its lines, makes the build unstable, and stops nothing', async () => {
     const header = 'src/base/include/base/time.h';
     const text = files['distro.yaml']?.replace('file:published', `file:${join(folder, 'site')}`) ?? '';
