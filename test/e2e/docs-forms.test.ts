@@ -23,7 +23,7 @@ const packages: Record<string, Record<string, string>> = {
   rst_readme: {
     'CMakeLists.txt': install('rst_readme', ''),
     'README.rst':
-      'A title\n=======\n\nSome **bold** words, and :ref:`nothing`.\n\n.. code-block:: c++\n\n   int x = 1;\n',
+      'A title\n=======\n\nSome **bold** words, and :ref:`nothing`.\n\n- `a <https://example.org/1>`_\n- `a <https://example.org/2>`_\n\n.. code-block:: c++\n\n   int x = 1;\n',
   },
   alternative_python: {
     'CMakeLists.txt': install(
@@ -112,7 +112,10 @@ describe('forms of packages', () => {
     expect(readme).toContain('href="https://example.org/x"');
     expect(readme).toContain('href="#more"');
     expect(page('links_in_readme/changelog.html')).toContain('<em>Markdown</em>');
-    expect(page('rst_readme/index.html')).toContain('<strong>bold</strong>');
+    const rst = page('rst_readme/index.html');
+    expect(rst).toContain('<strong>bold</strong>');
+    expect(rst).toContain(':ref:`nothing`');
+    expect(rst).not.toMatch(/System Message|href="#(target|system-message)/);
   });
 
   it('Python is what is installed, and headers are, wherever they lie', () => {

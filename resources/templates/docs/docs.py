@@ -183,6 +183,13 @@ def markdown(text):
     return parser.renderer.render(tokens, parser.options, {})
 
 
+def without_messages(page):
+    """What docutils could not make sense of is told as warnings; readers see the text as it was written."""
+    page = re.sub(r'<(aside|div) class="system-message"[^>]*>.*?</\1>', '', page, flags=re.S)
+    page = re.sub(r'<section class="system-messages">\s*(<h\d>.*?</h\d>)?\s*</section>', '', page, flags=re.S)
+    return re.sub(r'<a href="#[^"]*">(<span class="problematic"[^>]*>.*?</span>)</a>', r'\1', page, flags=re.S)
+
+
 def restructured(text, path):
     import io
     import docutils.core
@@ -196,7 +203,7 @@ def restructured(text, path):
         m = re.match(r'(.*?):(\d+): \((?:WARNING|ERROR|SEVERE)/\d\) (.*)$', line)
         if m:
             warn('%s:%s: %s' % (m[1], m[2], m[3]))
-    return parts['html_body']
+    return without_messages(parts['html_body'])
 
 
 def fragment(kind, path):
