@@ -248,3 +248,33 @@ describe('colours', () => {
     expect(onTerminal(`node ${bundle} validate --json`)).not.toContain('\x1b[1');
   });
 });
+
+describe('mistakes in distro.yaml', () => {
+  const told = (text: string): string => {
+    write('m/distro.yaml', text);
+    return slipway('m', 'validate').stderr;
+  };
+  write('m/src/drive/package.xml', manifest('drive'));
+
+  it('are told with the line that has them', () => {
+    const plain = distro('folders: [src]');
+    expect(told(plain.replace('[src]', '[sources]'))).toMatch(/^distro\.yaml:2: error: there is no folder sources/);
+    expect(told(distro('repos: [no.repos]'))).toMatch(/^distro\.yaml:2: error: no\.repos is not there/);
+    expect(told(distro('folders: [src]', 'rosdep: [no.yaml]\n'))).toMatch(/^distro\.yaml:4: error: 'rosdep' names/);
+    expect(told(`${plain}rosdep: [a\nstore: x\n`)).toContain('a bracket or quote that is not closed');
+    const idle = told(distro('folders: [src]', 'package_settings: {drvie: {cmake_args: [-DX=1]}}\n'));
+    expect(idle).toMatch(/^distro\.yaml:4: warning: package_settings names 'drvie'.*\n {4}did you mean 'drive'\?/);
+    for (const settings of ['drvie: {system: [xx]}', 'drvie: {skip: true}', "'dr*': {cmake_args: [-DX=1]}"])
+      expect(told(distro('folders: [src]', `package_settings: {${settings}}\n`))).not.toContain('warning');
+  });
+
+  it('are told of an index', () => {
+    write(
+      'm/i.yaml',
+      'distributions:\n  d: {distribution: [d.yaml], distribution_type: ros3}\ntype: index\nversion: 4\n',
+    );
+    expect(told(distro('folders: [src]', 'index: i.yaml\n'))).toMatch(
+      /^i\.yaml:2: error: distribution_type of 'd' is "ros3".*\n {4}ros1 or ros2/,
+    );
+  });
+});

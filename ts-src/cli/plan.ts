@@ -1,4 +1,6 @@
-import { isError, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { isError, nearest, sorted, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { matcher } from '../plan/globs.ts';
+import { lineOf } from '../read/yaml.ts';
 import { countFaults, plural } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
 import {
@@ -12,6 +14,23 @@ import {
 } from './command.ts';
 import { checkArchives } from './archive-check.ts';
 import { readAndPlan, type Planned } from './planning.ts';
+
+/** Entries of package_settings that change nothing, as no package has such a name. */
+function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
+  const names = [...new Set(distributions.flatMap((d) => [...d.packages.keys()]))];
+  return Object.entries(workspace.distro.package_settings).flatMap(([pattern, { skip, system }]) => {
+    // What is not built may be of another place, too.
+    if (skip || system || names.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names);
+    return [
+      warning('settings-idle', `package_settings names '${pattern}', and no distribution has such a package`, {
+        file: workspace.file,
+        line: lineOf(workspace.file, ['package_settings', pattern]),
+        hint: near === undefined ? undefined : `did you mean '${near}'?`,
+      }),
+    ];
+  });
+}
 
 /** What was found while planning, and what the archives of bases that are at hand lack. */
 const withArchives = (planned: Result<Planned>): Diagnostic[] =>
@@ -45,7 +64,10 @@ export const validate = defineCommand({
   options: { ...distroOptions, json: { type: 'boolean', help: 'the faults as data on standard output' } },
   async run(values) {
     const planned = await readAndPlan(values, [], { everyKey: true });
-    const diagnostics = withArchives(planned);
+    const found = withArchives(planned);
+    // Of packages that could not be read nothing is said.
+    const idle = planned.ok && !found.some(isError) ? idleSettings(planned.value) : [];
+    const diagnostics = sorted([...found, ...idle]);
     if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}\n`);
     else showDiagnostics(diagnostics);
     if (!planned.ok || diagnostics.some(isError)) return exit.failed;

@@ -156,7 +156,7 @@ async function readInputs(
     const near = nearest(name, known);
     diagnostics.push(
       error('selection', `--override names the repository '${name}', which no distribution has`, {
-        hint: near ? `did you mean '${near}'?` : undefined,
+        hint: near ? `did you mean '${near}'?` : `there are ${known.slice(0, 10).join(', ') || 'none'}`,
       }),
     );
   }

@@ -13,6 +13,7 @@ import { readPackages, recall, type RepositoryPackages } from './packages.ts';
 import { cachedPackages, fetchWidth, releasedPackages, type Released } from './releases.ts';
 import { warnOfUncommitted } from './uncommitted.ts';
 import type { Workspace } from './workspace.ts';
+import { lineOf } from './yaml.ts';
 
 type LockedRepositories = Lockfile['distributions'][string];
 
@@ -21,6 +22,8 @@ class PackageCollection {
   readonly packages = new Map<string, SourcePackage>();
   readonly diagnostics: Diagnostic[] = [];
   private readonly places = new Map<string, Repository>();
+
+  constructor(private readonly name: string) {}
 
   add(p: SourcePackage, repository: Repository): void {
     const other = this.packages.get(p.name);
@@ -93,7 +96,13 @@ class PackageCollection {
   /** The packages of a folder of the distro repository, as they stand there. */
   addFolder(workspace: Workspace, folder: string): void {
     const read = readFolder(workspace.root, folder);
-    this.diagnostics.push(...read.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    this.diagnostics.push(
+      ...read.diagnostics.map((d) => {
+        if (d.file !== undefined) return d;
+        const line = lineOf(workspace.file, ['distributions', this.name, 'folders']);
+        return { ...d, file: workspace.file, ...(line === undefined ? {} : { line }) };
+      }),
+    );
     if (!read.ok) return;
     const url = join(workspace.root, folder);
     for (const p of read.value)
@@ -143,7 +152,7 @@ export async function readDistribution(
   if (lock && !locked) return bad(error('lock-distribution', `the lock has no distribution '${name}'`));
   const settings = workspace.distro.distributions[name]!;
   const released = settings.sources === 'release';
-  const collection = new PackageCollection();
+  const collection = new PackageCollection(name);
   const { diagnostics, packages } = collection;
   diagnostics.push(...entries.diagnostics);
   if (released)

@@ -10,6 +10,7 @@ import { parseRepos } from './repos-file.ts';
 import { readCache, type Cache } from './rosdistro-cache.ts';
 import { parseDistributionFile, parseIndex, type IndexEntry } from './rosdistro.ts';
 import type { Workspace } from './workspace.ts';
+import { lineOf } from './yaml.ts';
 
 export interface Entries {
   repositories: Repository[];
@@ -48,7 +49,7 @@ class EntryReader {
   }
 
   /** The text of a file that `from` names. */
-  text(file: string, from: string): string | undefined {
+  text(file: string, from: string, path: readonly string[] = []): string | undefined {
     if (normalize(file).startsWith('../') || isAbsolute(file)) {
       this.diagnostics.push(error('file-outside', `${file} is outside the distro repository`, { file: from }));
       return undefined;
@@ -58,6 +59,7 @@ class EntryReader {
       this.diagnostics.push(
         error('file-missing', `${file} is not there`, {
           file: from,
+          line: path.length ? lineOf(from, path) : undefined,
           hint: 'paths are relative to the file that names them',
         }),
       );
@@ -107,7 +109,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
   const reader = new EntryReader(root);
   const { index, cache } = await readIndexed(reader, workspace, name, settings);
   for (const file of settings.repos) {
-    const text = reader.text(file, workspace.file);
+    const text = reader.text(file, workspace.file, ['distributions', name, 'repos']);
     if (text === undefined) continue;
     const read = parseRepos(text, file);
     reader.merge(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);

@@ -8,7 +8,7 @@ import { git, snapshotFolder } from './git/git.ts';
 import { largestManifest, parseManifest } from './manifest/manifest.ts';
 import { ignoreMarkers } from './packages.ts';
 import { backendOf } from './pyproject.ts';
-import { messageOf } from '../io/faults.ts';
+import { codeOf, messageOf } from '../io/faults.ts';
 
 /** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */
 export interface FolderPackage {
@@ -35,7 +35,12 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
     try {
       entries = readdirSync(join(root, folder, path), { withFileTypes: true });
     } catch (e) {
-      if (depth === 0) return bad(error('file-missing', `the folder ${folder} can't be read`, { hint: messageOf(e) }));
+      if (depth === 0)
+        return bad(
+          codeOf(e) === 'ENOENT'
+            ? error('file-missing', `there is no folder ${folder}`, { hint: 'folders are relative to distro.yaml' })
+            : error('file-missing', `the folder ${folder} can't be read`, { hint: messageOf(e) }),
+        );
       diagnostics.push(
         warning('file-missing', `${join(folder, path)} can't be read: packages in it are not seen`, {
           hint: messageOf(e),

@@ -6,6 +6,7 @@ import type { RosdepDatabase } from '../model/rosdep.ts';
 import { ParseCache } from './parse-cache.ts';
 import { layerRosdep } from './rosdep.ts';
 import type { Workspace } from './workspace.ts';
+import { lineOf } from './yaml.ts';
 
 /** rosdep's rules, of all keys or of the wanted ones. */
 export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
@@ -13,7 +14,13 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
   const files = workspace.distro.rosdep.flatMap((file) => {
     const text = readIf(join(workspace.root, file));
     if (text === undefined)
-      diagnostics.push(error('file-missing', `'rosdep' names ${file}, which is not there`, { file: workspace.file }));
+      diagnostics.push(
+        error('file-missing', `'rosdep' names ${file}, which is not there`, {
+          file: workspace.file,
+          line: lineOf(workspace.file, ['rosdep']),
+          hint: "rosdep's own files are rosdep/base.yaml and python.yaml of the rosdistro repository: put copies there",
+        }),
+      );
     return text === undefined ? [] : [{ file, text }];
   });
   const layered = layerRosdep(

@@ -56,9 +56,18 @@ export function parseIndex(text: string, file: string, distribution: string): Re
         line: locator.line(['distributions', distribution]),
       }),
     );
+  const type = entry.distribution_type;
+  if (type !== undefined && !rosVersions.has(type))
+    return bad(
+      error('index-invalid', `distribution_type of '${distribution}' is ${JSON.stringify(type)}, which is not known`, {
+        file,
+        line: locator.line(['distributions', distribution, 'distribution_type']),
+        hint: 'ros1 or ros2',
+      }),
+    );
   const result: IndexEntry = {
     files,
-    rosVersion: rosVersions.get(entry.distribution_type),
+    rosVersion: rosVersions.get(type),
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3,
   };
   if (typeof entry.distribution_cache === 'string')

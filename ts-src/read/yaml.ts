@@ -1,4 +1,5 @@
 import * as fastYaml from 'js-yaml';
+import { readIf } from '../io/files.ts';
 import { foreignByte } from '../io/utf8.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 
@@ -27,9 +28,16 @@ export function parseYaml(text: string, file: string, most = maximumSize): Resul
       error('yaml-invalid', `not valid YAML: ${(at.reason ?? at.message).split('\n')[0]}`, {
         file,
         line: at.mark ? at.mark.line + 1 : undefined,
+        hint: 'this line, or one above it: an indentation, or a bracket or quote that is not closed',
       }),
     );
   }
+}
+
+/** The line of an entry of a file that was read before; undefined where it is not there any more. */
+export function lineOf(file: string, path: readonly PropertyKey[]): number | undefined {
+  const text = readIf(file);
+  return text === undefined ? undefined : new Locator(text).line(path);
 }
 
 /** Lines of a YAML file's entries, found by another look at its text only when a fault has to be shown. */
