@@ -630,7 +630,7 @@ var init_names = __esm({
   }
 });
 
-// node_modules/aws4fetch/dist/aws4fetch.esm.mjs
+// ../../../work/wt/feel/node_modules/aws4fetch/dist/aws4fetch.esm.mjs
 async function hmac(key, string5) {
   const cryptoKey = await crypto.subtle.importKey(
     "raw",
@@ -705,7 +705,7 @@ function guessServiceRegion(url2, headers) {
 }
 var encoder, HOST_SERVICES, UNSIGNABLE_HEADERS, AwsV4Signer, HEX_CHARS;
 var init_aws4fetch_esm = __esm({
-  "node_modules/aws4fetch/dist/aws4fetch.esm.mjs"() {
+  "../../../work/wt/feel/node_modules/aws4fetch/dist/aws4fetch.esm.mjs"() {
     encoder = new TextEncoder();
     HOST_SERVICES = {
       appstream2: "appstream",
@@ -865,7 +865,7 @@ var init_aws4fetch_esm = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/util.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/util.js
 function getAllMatches(string5, regex) {
   const matches2 = [];
   let match = regex.exec(string5);
@@ -886,7 +886,7 @@ function isExist(v) {
 }
 var nameStartChar, nameChar, nameRegexp, regexName, isName, DANGEROUS_PROPERTY_NAMES, criticalProperties;
 var init_util = __esm({
-  "node_modules/fast-xml-parser/src/util.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/util.js"() {
     "use strict";
     nameStartChar = ":A-Za-z_\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C-\\u200D\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD";
     nameChar = nameStartChar + "\\-.\\d\\u00B7\\u0300-\\u036F\\u203F-\\u2040";
@@ -912,7 +912,7 @@ var init_util = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/validator.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/validator.js
 function validate(xmlData, options5) {
   options5 = Object.assign({}, defaultOptions, options5);
   const tags2 = [];
@@ -1258,7 +1258,7 @@ function getPositionFromMatch(match) {
 }
 var defaultOptions, doubleQuote, singleQuote;
 var init_validator = __esm({
-  "node_modules/fast-xml-parser/src/validator.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/validator.js"() {
     "use strict";
     init_util();
     defaultOptions = {
@@ -1271,10 +1271,10 @@ var init_validator = __esm({
   }
 });
 
-// node_modules/@nodable/entities/src/entities.js
+// ../../../work/wt/feel/node_modules/@nodable/entities/src/entities.js
 var CURRENCY, XML, COMMON_HTML;
 var init_entities = __esm({
-  "node_modules/@nodable/entities/src/entities.js"() {
+  "../../../work/wt/feel/node_modules/@nodable/entities/src/entities.js"() {
     CURRENCY = {
       cent: "\xA2",
       pound: "\xA3",
@@ -1324,7 +1324,7 @@ var init_entities = __esm({
   }
 });
 
-// node_modules/@nodable/entities/src/EntityDecoder.js
+// ../../../work/wt/feel/node_modules/@nodable/entities/src/EntityDecoder.js
 function validateEntityName(name6) {
   if (name6[0] === "#") {
     throw new Error(`[EntityReplacer] Invalid character '#' in entity name: "${name6}"`);
@@ -1373,7 +1373,7 @@ function parseNCRConfig(ncr) {
 }
 var ENTITY_ACTION, SPECIAL_CHARS, LIMIT_TIER_EXTERNAL, LIMIT_TIER_BASE, LIMIT_TIER_ALL, NCR_LEVEL, XML10_ALLOWED_C0, EntityDecoder;
 var init_EntityDecoder = __esm({
-  "node_modules/@nodable/entities/src/EntityDecoder.js"() {
+  "../../../work/wt/feel/node_modules/@nodable/entities/src/EntityDecoder.js"() {
     init_entities();
     ENTITY_ACTION = Object.freeze({
       /** Resolve and expand the entity normally. */
@@ -1774,15 +1774,15 @@ var init_EntityDecoder = __esm({
   }
 });
 
-// node_modules/@nodable/entities/src/index.js
+// ../../../work/wt/feel/node_modules/@nodable/entities/src/index.js
 var init_src = __esm({
-  "node_modules/@nodable/entities/src/index.js"() {
+  "../../../work/wt/feel/node_modules/@nodable/entities/src/index.js"() {
     init_EntityDecoder();
     init_entities();
   }
 });
 
-// node_modules/fast-xml-parser/src/xmlparser/OptionsBuilder.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/OptionsBuilder.js
 function validatePropertyName(propertyName, optionName) {
   if (typeof propertyName !== "string") {
     return;
@@ -1831,7 +1831,7 @@ function normalizeProcessEntities(value2, htmlEntities) {
 }
 var defaultOnDangerousProperty, defaultOptions2, buildOptions;
 var init_OptionsBuilder = __esm({
-  "node_modules/fast-xml-parser/src/xmlparser/OptionsBuilder.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/OptionsBuilder.js"() {
     init_util();
     defaultOnDangerousProperty = (name6) => {
       if (DANGEROUS_PROPERTY_NAMES.includes(name6)) {
@@ -1923,10 +1923,10 @@ var init_OptionsBuilder = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/xmlparser/xmlNode.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/xmlNode.js
 var METADATA_SYMBOL, XmlNode;
 var init_xmlNode = __esm({
-  "node_modules/fast-xml-parser/src/xmlparser/xmlNode.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/xmlNode.js"() {
     "use strict";
     if (typeof Symbol !== "function") {
       METADATA_SYMBOL = "@@xmlMetadata";
@@ -1971,10 +1971,10 @@ var init_xmlNode = __esm({
   }
 });
 
-// node_modules/xml-naming/src/index.js
+// ../../../work/wt/feel/node_modules/xml-naming/src/index.js
 var nameStartChar10, nameChar10, nameStartChar11, nameChar11, buildRegexes, regexes10, regexes11, nameStartCharAscii, nameCharAscii, regexesAscii, getRegexes, qName;
 var init_src2 = __esm({
-  "node_modules/xml-naming/src/index.js"() {
+  "../../../work/wt/feel/node_modules/xml-naming/src/index.js"() {
     nameStartChar10 = ":A-Za-z_\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u0486\u0488-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD";
     nameChar10 = nameStartChar10 + "\\-\\.\\d\xB7\u0300-\u036F\u203F-\u2040";
     nameStartChar11 = ":A-Za-z_\xC0-\u02FF\u0370-\u037D\u037F-\u0486\u0488-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
@@ -2004,7 +2004,7 @@ var init_src2 = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js
 function hasSeq(data, seq, i) {
   for (let j = 0; j < seq.length; j++) {
     if (seq[j] !== data[i + j + 1]) return false;
@@ -2019,7 +2019,7 @@ function validateEntityName2(name6, xmlVersion) {
 }
 var DocTypeReader, skipWhitespace;
 var init_DocTypeReader = __esm({
-  "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
       constructor(options5, xmlVersion) {
@@ -2301,10 +2301,10 @@ var init_DocTypeReader = __esm({
   }
 });
 
-// node_modules/anynum/digitTable.js
+// ../../../work/wt/feel/node_modules/anynum/digitTable.js
 var SCRIPT_ZEROS, NOT_DIGIT, HIGH_MAP, LOW_MAX, LOW_MIN, TABLE_OFFSET, TABLE_SIZE, TABLE;
 var init_digitTable = __esm({
-  "node_modules/anynum/digitTable.js"() {
+  "../../../work/wt/feel/node_modules/anynum/digitTable.js"() {
     SCRIPT_ZEROS = [
       // Basic Latin (ASCII) — included for completeness / pass-through
       48,
@@ -2456,7 +2456,7 @@ var init_digitTable = __esm({
   }
 });
 
-// node_modules/anynum/anynum.js
+// ../../../work/wt/feel/node_modules/anynum/anynum.js
 function anynum(str) {
   if (typeof str !== "string") return str;
   const len = str.length;
@@ -2530,7 +2530,7 @@ function anynum(str) {
 }
 var CHAR_0, CHAR_9, CHAR_MINUS, MINUS_SET, anynum_default;
 var init_anynum = __esm({
-  "node_modules/anynum/anynum.js"() {
+  "../../../work/wt/feel/node_modules/anynum/anynum.js"() {
     "use strict";
     init_digitTable();
     CHAR_0 = 48;
@@ -2541,7 +2541,7 @@ var init_anynum = __esm({
   }
 });
 
-// node_modules/strnum/strnum.js
+// ../../../work/wt/feel/node_modules/strnum/strnum.js
 function toNumber(str, options5 = {}) {
   options5 = Object.assign({}, consider, options5);
   if (!str || typeof str !== "string") return str;
@@ -2664,7 +2664,7 @@ function handleInfinity(str, num, options5) {
 }
 var hexRegex, binRegex, octRegex, numRegex, consider, eNotationRegx;
 var init_strnum = __esm({
-  "node_modules/strnum/strnum.js"() {
+  "../../../work/wt/feel/node_modules/strnum/strnum.js"() {
     init_anynum();
     hexRegex = /^[-+]?0x[a-fA-F0-9]+$/;
     binRegex = /^0b[01]+$/;
@@ -2686,7 +2686,7 @@ var init_strnum = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/ignoreAttributes.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/ignoreAttributes.js
 function getIgnoreAttributesFn(ignoreAttributes) {
   if (typeof ignoreAttributes === "function") {
     return ignoreAttributes;
@@ -2706,14 +2706,14 @@ function getIgnoreAttributesFn(ignoreAttributes) {
   return () => false;
 }
 var init_ignoreAttributes = __esm({
-  "node_modules/fast-xml-parser/src/ignoreAttributes.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/ignoreAttributes.js"() {
   }
 });
 
-// node_modules/path-expression-matcher/src/Expression.js
+// ../../../work/wt/feel/node_modules/path-expression-matcher/src/Expression.js
 var Expression;
 var init_Expression = __esm({
-  "node_modules/path-expression-matcher/src/Expression.js"() {
+  "../../../work/wt/feel/node_modules/path-expression-matcher/src/Expression.js"() {
     Expression = class {
       /**
        * Create a new Expression
@@ -2878,10 +2878,10 @@ var init_Expression = __esm({
   }
 });
 
-// node_modules/path-expression-matcher/src/ExpressionSet.js
+// ../../../work/wt/feel/node_modules/path-expression-matcher/src/ExpressionSet.js
 var ExpressionSet;
 var init_ExpressionSet = __esm({
-  "node_modules/path-expression-matcher/src/ExpressionSet.js"() {
+  "../../../work/wt/feel/node_modules/path-expression-matcher/src/ExpressionSet.js"() {
     ExpressionSet = class {
       constructor() {
         this._byDepthAndTag = /* @__PURE__ */ new Map();
@@ -3052,10 +3052,10 @@ var init_ExpressionSet = __esm({
   }
 });
 
-// node_modules/path-expression-matcher/src/Matcher.js
+// ../../../work/wt/feel/node_modules/path-expression-matcher/src/Matcher.js
 var MatcherView, Matcher;
 var init_Matcher = __esm({
-  "node_modules/path-expression-matcher/src/Matcher.js"() {
+  "../../../work/wt/feel/node_modules/path-expression-matcher/src/Matcher.js"() {
     MatcherView = class {
       /**
        * @param {Matcher} matcher - The parent Matcher instance to read from.
@@ -3326,9 +3326,9 @@ var init_Matcher = __esm({
        * @returns {*} the value, or undefined if no ancestor kept this attribute
        */
       getAnyParentAttr(attrName) {
-        const kept3 = this._keptAttrs;
-        for (let i = kept3.length - 1; i >= 0; i--) {
-          if (kept3[i].name === attrName) return kept3[i].value;
+        const kept4 = this._keptAttrs;
+        for (let i = kept4.length - 1; i >= 0; i--) {
+          if (kept4[i].name === attrName) return kept4[i].value;
         }
         return void 0;
       }
@@ -3339,9 +3339,9 @@ var init_Matcher = __esm({
        * @returns {boolean}
        */
       hasAnyParentAttr(attrName) {
-        const kept3 = this._keptAttrs;
-        for (let i = kept3.length - 1; i >= 0; i--) {
-          if (kept3[i].name === attrName) return true;
+        const kept4 = this._keptAttrs;
+        for (let i = kept4.length - 1; i >= 0; i--) {
+          if (kept4[i].name === attrName) return true;
         }
         return false;
       }
@@ -3574,19 +3574,19 @@ var init_Matcher = __esm({
   }
 });
 
-// node_modules/path-expression-matcher/src/index.js
+// ../../../work/wt/feel/node_modules/path-expression-matcher/src/index.js
 var init_src3 = __esm({
-  "node_modules/path-expression-matcher/src/index.js"() {
+  "../../../work/wt/feel/node_modules/path-expression-matcher/src/index.js"() {
     init_Expression();
     init_Matcher();
     init_ExpressionSet();
   }
 });
 
-// node_modules/is-unsafe/src/contexts/html.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/html.js
 var HTML_PATTERNS, html_default;
 var init_html = __esm({
-  "node_modules/is-unsafe/src/contexts/html.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/html.js"() {
     HTML_PATTERNS = [
       {
         id: "html-script-open",
@@ -3681,10 +3681,10 @@ var init_html = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/xml.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/xml.js
 var XML_PATTERNS, xml_default;
 var init_xml = __esm({
-  "node_modules/is-unsafe/src/contexts/xml.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/xml.js"() {
     XML_PATTERNS = [
       {
         id: "xml-cdata-injection",
@@ -3754,10 +3754,10 @@ var init_xml = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/svg.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/svg.js
 var SVG_PATTERNS, svg_default;
 var init_svg = __esm({
-  "node_modules/is-unsafe/src/contexts/svg.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/svg.js"() {
     SVG_PATTERNS = [
       {
         id: "svg-script-element",
@@ -3831,10 +3831,10 @@ var init_svg = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/sql.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/sql.js
 var SQL_PATTERNS, sql_default;
 var init_sql = __esm({
-  "node_modules/is-unsafe/src/contexts/sql.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/sql.js"() {
     SQL_PATTERNS = [
       {
         id: "sql-block-comment-open",
@@ -3918,10 +3918,10 @@ var init_sql = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/shell.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/shell.js
 var SHELL_PATTERNS, shell_default;
 var init_shell = __esm({
-  "node_modules/is-unsafe/src/contexts/shell.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/shell.js"() {
     SHELL_PATTERNS = [
       {
         id: "shell-path-traversal-unix",
@@ -4021,10 +4021,10 @@ var init_shell = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/redos.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/redos.js
 var REDOS_PATTERNS, redos_default;
 var init_redos = __esm({
-  "node_modules/is-unsafe/src/contexts/redos.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/redos.js"() {
     REDOS_PATTERNS = [
       {
         id: "redos-nested-quantifier-plus",
@@ -4075,10 +4075,10 @@ var init_redos = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/nosql.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/nosql.js
 var sep, NOSQL_PATTERNS, nosql_default;
 var init_nosql = __esm({
-  "node_modules/is-unsafe/src/contexts/nosql.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/nosql.js"() {
     sep = `["'\\s]*:`;
     NOSQL_PATTERNS = [
       // ─── MongoDB $ operator injection ────────────────────────────────────────
@@ -4170,10 +4170,10 @@ var init_nosql = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/log.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/log.js
 var LOG_PATTERNS, log_default;
 var init_log = __esm({
-  "node_modules/is-unsafe/src/contexts/log.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/log.js"() {
     LOG_PATTERNS = [
       // ─── CRLF / newline injection ─────────────────────────────────────────────
       {
@@ -4249,10 +4249,10 @@ var init_log = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/contexts/sql-strict.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/contexts/sql-strict.js
 var SQL_STRICT_EXTRA, SQL_STRICT_PATTERNS, sql_strict_default;
 var init_sql_strict = __esm({
-  "node_modules/is-unsafe/src/contexts/sql-strict.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/contexts/sql-strict.js"() {
     init_sql();
     SQL_STRICT_EXTRA = [
       {
@@ -4276,7 +4276,7 @@ var init_sql_strict = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/util/decode-entities.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/util/decode-entities.js
 function decodeEntities(input) {
   if (input.indexOf("&") === -1) return input;
   return input.replace(ENTITY_RE, (match, hex, dec, name6) => {
@@ -4290,7 +4290,7 @@ function decodeEntities(input) {
 }
 var NAMED, ENTITY_RE;
 var init_decode_entities = __esm({
-  "node_modules/is-unsafe/src/util/decode-entities.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/util/decode-entities.js"() {
     NAMED = Object.freeze({
       colon: ":",
       Tab: "	",
@@ -4300,7 +4300,7 @@ var init_decode_entities = __esm({
   }
 });
 
-// node_modules/is-unsafe/src/index.js
+// ../../../work/wt/feel/node_modules/is-unsafe/src/index.js
 function assertString(value2) {
   if (typeof value2 !== "string") {
     throw new TypeError(
@@ -4361,7 +4361,7 @@ function isUnsafe(value2, context) {
 }
 var VALID_CONTEXTS;
 var init_src4 = __esm({
-  "node_modules/is-unsafe/src/index.js"() {
+  "../../../work/wt/feel/node_modules/is-unsafe/src/index.js"() {
     init_html();
     init_xml();
     init_sql_strict();
@@ -4400,7 +4400,7 @@ var init_src4 = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
 function extractRawAttributes(prefixedAttrs, options5) {
   if (!prefixedAttrs) return {};
   const attrs = options5.attributesGroupName ? prefixedAttrs[options5.attributesGroupName] : prefixedAttrs;
@@ -4755,7 +4755,7 @@ function sanitizeName(name6, options5) {
 }
 var OrderedObjParser, attrsRegx, parseXml;
 var init_OrderedObjParser = __esm({
-  "node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js"() {
     "use strict";
     init_util();
     init_xmlNode();
@@ -5054,7 +5054,7 @@ var init_OrderedObjParser = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/xmlparser/node2json.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/node2json.js
 function stripAttributePrefix(attrs, prefix) {
   if (!attrs || typeof attrs !== "object") return {};
   if (!prefix) return attrs;
@@ -5166,17 +5166,17 @@ function isLeafTag(obj, options5) {
 }
 var METADATA_SYMBOL2;
 var init_node2json = __esm({
-  "node_modules/fast-xml-parser/src/xmlparser/node2json.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/node2json.js"() {
     "use strict";
     init_xmlNode();
     METADATA_SYMBOL2 = XmlNode.getMetaDataSymbol();
   }
 });
 
-// node_modules/fast-xml-parser/src/xmlparser/XMLParser.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/XMLParser.js
 var XMLParser;
 var init_XMLParser = __esm({
-  "node_modules/fast-xml-parser/src/xmlparser/XMLParser.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/xmlparser/XMLParser.js"() {
     init_OptionsBuilder();
     init_OrderedObjParser();
     init_node2json();
@@ -5247,10 +5247,10 @@ var init_XMLParser = __esm({
   }
 });
 
-// node_modules/fast-xml-parser/src/fxp.js
+// ../../../work/wt/feel/node_modules/fast-xml-parser/src/fxp.js
 var XMLValidator;
 var init_fxp = __esm({
-  "node_modules/fast-xml-parser/src/fxp.js"() {
+  "../../../work/wt/feel/node_modules/fast-xml-parser/src/fxp.js"() {
     "use strict";
     init_validator();
     init_XMLParser();
@@ -5741,9 +5741,9 @@ var init_system_files = __esm({
   }
 });
 
-// node_modules/xmlchars/xml/1.0/ed5.js
+// ../../../work/wt/feel/node_modules/xmlchars/xml/1.0/ed5.js
 var require_ed5 = __commonJS({
-  "node_modules/xmlchars/xml/1.0/ed5.js"(exports2) {
+  "../../../work/wt/feel/node_modules/xmlchars/xml/1.0/ed5.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.CHAR = "	\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
@@ -5780,9 +5780,9 @@ var require_ed5 = __commonJS({
   }
 });
 
-// node_modules/xmlchars/xml/1.1/ed2.js
+// ../../../work/wt/feel/node_modules/xmlchars/xml/1.1/ed2.js
 var require_ed2 = __commonJS({
-  "node_modules/xmlchars/xml/1.1/ed2.js"(exports2) {
+  "../../../work/wt/feel/node_modules/xmlchars/xml/1.1/ed2.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.CHAR = "-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
@@ -5829,9 +5829,9 @@ var require_ed2 = __commonJS({
   }
 });
 
-// node_modules/xmlchars/xmlns/1.0/ed3.js
+// ../../../work/wt/feel/node_modules/xmlchars/xmlns/1.0/ed3.js
 var require_ed3 = __commonJS({
-  "node_modules/xmlchars/xmlns/1.0/ed3.js"(exports2) {
+  "../../../work/wt/feel/node_modules/xmlchars/xmlns/1.0/ed3.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.NC_NAME_START_CHAR = "A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
@@ -5850,9 +5850,9 @@ var require_ed3 = __commonJS({
   }
 });
 
-// node_modules/saxes/saxes.js
+// ../../../work/wt/feel/node_modules/saxes/saxes.js
 var require_saxes = __commonJS({
-  "node_modules/saxes/saxes.js"(exports2) {
+  "../../../work/wt/feel/node_modules/saxes/saxes.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.SaxesParser = exports2.EVENTS = void 0;
@@ -7649,7 +7649,7 @@ var require_saxes = __commonJS({
   }
 });
 
-// node_modules/js-yaml/dist/js-yaml.mjs
+// ../../../work/wt/feel/node_modules/js-yaml/dist/js-yaml.mjs
 function defineScalarTag(tagName, options5) {
   return {
     tagName,
@@ -9384,7 +9384,7 @@ function fallbackToDoubleQuoted(layout) {
 }
 var NOT_RESOLVED, strTag, NULL_VALUES$1, nullCoreTag, nullJsonTag, NULL_VALUES, nullYaml11Tag, TRUE_VALUES$2, FALSE_VALUES$2, boolCoreTag, TRUE_VALUES$1, FALSE_VALUES$1, boolJsonTag, TRUE_VALUES, FALSE_VALUES, boolYaml11Tag, YAML_INTEGER_IMPLICIT_PATTERN$1, YAML_INTEGER_EXPLICIT_PATTERN$1, intCoreTag, YAML_INTEGER_IMPLICIT_PATTERN, YAML_INTEGER_EXPLICIT_PATTERN, intJsonTag, YAML_INTEGER_PATTERN, intYaml11Tag, YAML_FLOAT_PATTERN$1, YAML_FLOAT_SPECIAL_PATTERN$1, floatCoreTag, YAML_FLOAT_IMPLICIT_PATTERN, YAML_FLOAT_EXPLICIT_PATTERN, floatJsonTag, YAML_FLOAT_PATTERN, YAML_FLOAT_SPECIAL_PATTERN, floatYaml11Tag, mergeTag, BASE64_PATTERN, binaryTag, YAML_DATE_REGEXP, YAML_TIMESTAMP_REGEXP, timestampTag, seqTag, omapTag, pairsTag, mapTag, setTag, Schema, FAILSAFE_SCHEMA, JSON_SCHEMA, CORE_SCHEMA, YAML11_SCHEMA, DUMP_SCHEMA, realMapTag, legacyMapTag, DEFAULT_SNIPPET_OPTIONS, YAMLException, EVENT_ID, SCALAR_STYLE, COLLECTION_STYLE, CHOMPING_MODE, NO_RANGE$3, simpleEscapeCheck, simpleEscapeMap, DEFAULT_TAG_HANDLERS, TAG_SUFFIX_CHARS, TAG_URI_CHARS, NO_RANGE$2, MERGE_TAG_NAME, DEFAULT_CONSTRUCTOR_OPTIONS, NO_RANGE$1, HAS_OWN, CONTEXT_FLOW_IN, CONTEXT_FLOW_OUT, CONTEXT_BLOCK_IN, CONTEXT_BLOCK_OUT, PATTERN_NON_PRINTABLE, PATTERN_FLOW_INDICATORS, PATTERN_TAG_HANDLE, NS_URI_CHAR, NS_TAG_CHAR, PATTERN_TAG_URI, PATTERN_TAG_SUFFIX, PATTERN_TAG_PREFIX, DEFAULT_PARSER_OPTIONS, DEFAULT_LOAD_OPTIONS, INVALID, VISIT_BREAK, VISIT_SKIP, DEFAULT_SCALAR_STYLE_RULES, SRC_C_PRINTABLE, SRC_B_CHAR, SRC_C_BYTE_ORDER_MARK, SRC_S_WHITE, SRC_NB_CHAR, SRC_NS_CHAR, SRC_NB_JSON, SRC_C_INDICATOR, SRC_C_FLOW_INDICATOR, SRC_NS_PLAIN_SAFE_FLOW_OUT, SRC_NS_PLAIN_SAFE_FLOW_IN, SRC_NS_PLAIN_FIRST_FLOW_OUT, SRC_NS_PLAIN_FIRST_FLOW_IN, SRC_NS_PLAIN_CHAR_FLOW_OUT, SRC_NS_PLAIN_CHAR_FLOW_IN, SRC_NB_NS_PLAIN_IN_LINE_FLOW_OUT, SRC_NB_NS_PLAIN_IN_LINE_FLOW_IN, SRC_NS_PLAIN_ONE_LINE_FLOW_OUT, SRC_NS_PLAIN_ONE_LINE_FLOW_IN, SRC_NS_PLAIN_ONE_LINE_BLOCK_KEY, SRC_NS_PLAIN_ONE_LINE_FLOW_KEY, SRC_S_NS_PLAIN_NEXT_LINE_FLOW_OUT, SRC_S_NS_PLAIN_NEXT_LINE_FLOW_IN, SRC_NS_PLAIN_MULTI_LINE_FLOW_OUT, SRC_NS_PLAIN_MULTI_LINE_FLOW_IN, NS_PLAIN_FLOW_OUT, NS_PLAIN_FLOW_IN, NS_PLAIN_BLOCK_KEY, NS_PLAIN_FLOW_KEY, NB_SINGLE_ONE_LINE, NB_SINGLE_MULTI_LINE, BLOCK_SCALAR_CONTENT, DEFAULT_PRESENTER_OPTIONS, DEFAULT_DUMP_OPTIONS, EVENT_DOCUMENT, EVENT_SEQUENCE, EVENT_MAPPING, EVENT_SCALAR, EVENT_ALIAS, EVENT_POP, SCALAR_STYLE_PLAIN, SCALAR_STYLE_SINGLE_QUOTED, SCALAR_STYLE_DOUBLE_QUOTED, SCALAR_STYLE_LITERAL_BLOCK, SCALAR_STYLE_FOLDED_BLOCK, COLLECTION_STYLE_BLOCK, COLLECTION_STYLE_FLOW, CHOMPING_CLIP, CHOMPING_STRIP, CHOMPING_KEEP;
 var init_js_yaml = __esm({
-  "node_modules/js-yaml/dist/js-yaml.mjs"() {
+  "../../../work/wt/feel/node_modules/js-yaml/dist/js-yaml.mjs"() {
     NOT_RESOLVED = Symbol("NOT_RESOLVED");
     strTag = defineScalarTag("tag:yaml.org,2002:str", {
       resolve: (source2) => source2,
@@ -10172,10 +10172,15 @@ function parseYaml(text8, file3, most7 = maximumSize) {
     return bad(
       error("yaml-invalid", `not valid YAML: ${(at2.reason ?? at2.message).split("\n")[0]}`, {
         file: file3,
-        line: at2.mark ? at2.mark.line + 1 : void 0
+        line: at2.mark ? at2.mark.line + 1 : void 0,
+        hint: "this line, or one above it: an indentation, or a bracket or quote that is not closed"
       })
     );
   }
+}
+function lineOf(file3, path2) {
+  const text8 = readIf(file3);
+  return text8 === void 0 ? void 0 : new Locator(text8).line(path2);
 }
 function offsetOf(e) {
   if ("start" in e) return e.start;
@@ -10196,6 +10201,7 @@ var init_yaml = __esm({
   "ts-src/read/yaml.ts"() {
     "use strict";
     init_js_yaml();
+    init_files();
     init_utf8();
     init_diagnostics();
     maximumSize = 64 << 20;
@@ -10329,7 +10335,7 @@ var init_source_entry = __esm({
   }
 });
 
-// node_modules/zod/v4/core/util.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/util.js
 var util_exports = {};
 __export(util_exports, {
   BIGINT_FORMAT_RANGES: () => BIGINT_FORMAT_RANGES,
@@ -11075,7 +11081,7 @@ function constantCatch(value2) {
 }
 var Cached, EVALUATING, captureStackTrace, allowsEval, getParsedType, propertyKeyTypes, primitiveTypes, NUMBER_FORMAT_RANGES, BIGINT_FORMAT_RANGES, highSurrogate, Class, installing, broke, breaker, CONSTANT_CATCH;
 var init_util2 = __esm({
-  "node_modules/zod/v4/core/util.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/util.js"() {
     init_core();
     Cached = class {
       constructor(getter) {
@@ -11190,7 +11196,7 @@ var init_util2 = __esm({
   }
 });
 
-// node_modules/zod/v4/core/core.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/core.js
 function newError(Definition) {
   const E = _E;
   if (E) {
@@ -11293,7 +11299,7 @@ function config(newConfig) {
 }
 var _a, _zodDesc, _E, $ZodAsyncError, $ZodEncodeError, globalConfig;
 var init_core = __esm({
-  "node_modules/zod/v4/core/core.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/core.js"() {
     init_util2();
     _zodDesc = { value: void 0, enumerable: false };
     _E = "captureStackTrace" in Error ? Error : null;
@@ -11313,7 +11319,7 @@ var init_core = __esm({
   }
 });
 
-// node_modules/zod/v4/core/errors.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/errors.js
 function _getMessage() {
   const internals = this._zod;
   internals.message ?? (internals.message = JSON.stringify(internals.def, jsonStringifyReplacer, 2));
@@ -11394,7 +11400,7 @@ function formatError2(error3, mapper = (issue2) => issue2.message) {
 }
 var _messageDesc, _issuesDesc, _installedToString, initializer, $ZodError, $ZodRealError;
 var init_errors = __esm({
-  "node_modules/zod/v4/core/errors.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/errors.js"() {
     init_core();
     init_util2();
     _messageDesc = {
@@ -11435,7 +11441,7 @@ var init_errors = __esm({
   }
 });
 
-// node_modules/zod/v4/core/parse.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/parse.js
 function finalizeParams(callee, params) {
   return { callee: params?.callee ?? callee, Err: params?.Err };
 }
@@ -11475,7 +11481,7 @@ function validateFallback(schema6, value2, _ctx) {
 }
 var _parse, _parseAsync, _safeParse, _safeParseAsync, COMPILE_INVALID, COMPILE_FALLBACK, validate2, validateAsync, _encode, _decode, _encodeAsync, _decodeAsync, _safeEncode, _safeDecode, _safeEncodeAsync, _safeDecodeAsync;
 var init_parse = __esm({
-  "node_modules/zod/v4/core/parse.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/parse.js"() {
     init_core();
     init_util2();
     _parse = (_Err) => {
@@ -11590,7 +11596,7 @@ var init_parse = __esm({
   }
 });
 
-// node_modules/zod/v4/core/regexes.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/regexes.js
 function nanoidOfLength(length) {
   return new RegExp(`^[a-zA-Z0-9_-]{${length}}$`);
 }
@@ -11618,7 +11624,7 @@ function datetime(args) {
 }
 var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, bigint, integer, number2, boolean2, lowercase, uppercase;
 var init_regexes = __esm({
-  "node_modules/zod/v4/core/regexes.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/regexes.js"() {
     cuid = /^[cC][0-9a-z]{6,}$/;
     cuid2 = /^[0-9a-z]+$/;
     ulid = /^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$/;
@@ -11654,10 +11660,10 @@ var init_regexes = __esm({
   }
 });
 
-// node_modules/zod/v4/core/checks.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/checks.js
 var $ZodCheck, _whenHasLength, numericOriginMap, $ZodCheckLessThan, $ZodCheckGreaterThan, $ZodCheckMultipleOf, $ZodCheckNumberFormat, $ZodCheckMaxLength, $ZodCheckMinLength, $ZodCheckLengthEquals, $ZodCheckStringFormat, $ZodCheckRegex, $ZodCheckLowerCase, $ZodCheckUpperCase, $ZodCheckIncludes, $ZodCheckStartsWith, $ZodCheckEndsWith, $ZodCheckOverwrite;
 var init_checks = __esm({
-  "node_modules/zod/v4/core/checks.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/checks.js"() {
     init_core();
     init_regexes();
     init_util2();
@@ -11982,10 +11988,10 @@ var init_checks = __esm({
   }
 });
 
-// node_modules/zod/v4/core/doc.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/doc.js
 var Doc;
 var init_doc = __esm({
-  "node_modules/zod/v4/core/doc.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/doc.js"() {
     Doc = class {
       constructor(args = [], closed = {}) {
         this.content = [];
@@ -12028,10 +12034,10 @@ ${content.join("\n")}
   }
 });
 
-// node_modules/zod/v4/core/versions.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/versions.js
 var version2;
 var init_versions = __esm({
-  "node_modules/zod/v4/core/versions.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/versions.js"() {
     version2 = {
       major: 4,
       minor: 6,
@@ -12040,7 +12046,7 @@ var init_versions = __esm({
   }
 });
 
-// node_modules/zod/v4/core/schemas.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/schemas.js
 async function validateAsync2(inst, value2) {
   const ctx = { async: true };
   return toStandardResult(await inst._zod.run({ value: value2, issues: [] }, ctx), ctx);
@@ -12479,7 +12485,7 @@ function handleRefineResult(result2, payload, input, inst) {
 }
 var $ZodType, toStandardResult, $ZodString, $ZodStringFormat, $ZodGUID, $ZodUUID, $ZodEmail, URL_BAD_FORMAT, URL_UNPARSEABLE, asciiTabOrNewline, $ZodURL, $ZodEmoji, $ZodNanoID, $ZodCUID, $ZodCUID2, $ZodULID, $ZodXID, $ZodKSUID, $ZodISODateTime, $ZodISODate, $ZodISOTime, $ZodISODuration, $ZodIPv4, ipv6Alphabet, $ZodIPv6, $ZodCIDRv4, $ZodCIDRv6, base64Charset, $ZodBase64, base64urlCharset, $ZodBase64URL, $ZodE164, $ZodJWT, $ZodNumber, $ZodNumberFormat, $ZodBoolean, $ZodBigInt, $ZodUnknown, $ZodNever, $ZodDate, arraySize, $ZodArray, NO_SYMBOL_KEYS, $ZodObject, $ZodObjectJIT, $ZodUnion, $ZodIntersection, $ZodRecord, $ZodEnum, $ZodLiteral, $ZodTransform, $ZodOptional, $ZodExactOptional, $ZodNullable, $ZodDefault, $ZodPrefault, $ZodNonOptional, $ZodCatch, $ZodPipe, $ZodReadonly, $ZodCustom;
 var init_schemas = __esm({
-  "node_modules/zod/v4/core/schemas.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/schemas.js"() {
     init_checks();
     init_core();
     init_doc();
@@ -13660,7 +13666,7 @@ var init_schemas = __esm({
   }
 });
 
-// node_modules/zod/v4/core/memoizer.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/memoizer.js
 function isRef(value2) {
   return value2 !== null && typeof value2 === "object";
 }
@@ -13821,7 +13827,7 @@ function isBackEdge(ctx, value2) {
 }
 var $ZodCyclicError, STATE, NO_ISSUES, recursive, NONE, ASSUMED, PROVEN, handoff, open2, memo;
 var init_memoizer = __esm({
-  "node_modules/zod/v4/core/memoizer.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/memoizer.js"() {
     init_util2();
     $ZodCyclicError = class extends Error {
       constructor() {
@@ -13939,7 +13945,7 @@ var init_memoizer = __esm({
   }
 });
 
-// node_modules/zod/v4/locales/en.js
+// ../../../work/wt/feel/node_modules/zod/v4/locales/en.js
 function en_default() {
   return {
     localeError: error2()
@@ -13947,7 +13953,7 @@ function en_default() {
 }
 var error2;
 var init_en = __esm({
-  "node_modules/zod/v4/locales/en.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/locales/en.js"() {
     init_util2();
     error2 = () => {
       const Sizable = {
@@ -14070,19 +14076,19 @@ var init_en = __esm({
   }
 });
 
-// node_modules/zod/v4/locales/index.js
+// ../../../work/wt/feel/node_modules/zod/v4/locales/index.js
 var init_locales = __esm({
-  "node_modules/zod/v4/locales/index.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/locales/index.js"() {
   }
 });
 
-// node_modules/zod/v4/core/registries.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/registries.js
 function registry() {
   return new $ZodRegistry();
 }
 var _a2, $ZodRegistry, globalRegistry;
 var init_registries = __esm({
-  "node_modules/zod/v4/core/registries.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/registries.js"() {
     $ZodRegistry = class {
       constructor() {
         this._map = /* @__PURE__ */ new WeakMap();
@@ -14128,16 +14134,16 @@ var init_registries = __esm({
   }
 });
 
-// node_modules/zod/v4/core/compile.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/compile.js
 var INVALID2, FALLBACK_FLAG;
 var init_compile = __esm({
-  "node_modules/zod/v4/core/compile.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/compile.js"() {
     INVALID2 = Symbol.for("zod.compile.invalid");
     FALLBACK_FLAG = Symbol.for("zod.compile.fallback");
   }
 });
 
-// node_modules/zod/v4/core/api.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/api.js
 function snapshotChecks(def) {
   if (def.checks)
     def.checks = [...def.checks];
@@ -14677,13 +14683,13 @@ function _check(fn2, params) {
   return ch;
 }
 var init_api = __esm({
-  "node_modules/zod/v4/core/api.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/api.js"() {
     init_checks();
     init_util2();
   }
 });
 
-// node_modules/zod/v4/core/to-json-schema.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/to-json-schema.js
 function assignProps(target2, ...sources) {
   for (const source2 of sources) {
     for (const key of Reflect.ownKeys(source2)) {
@@ -14910,7 +14916,7 @@ function undeclaredConstraint(member) {
   return Object.keys(extra).length ? extra : null;
 }
 function foldObjects(members2) {
-  const objects = [];
+  const objects2 = [];
   for (const member of members2) {
     if (typeof member !== "object" || member.type !== "object")
       return null;
@@ -14918,16 +14924,16 @@ function foldObjects(members2) {
       if (!FOLDABLE_KEYS.has(key))
         return null;
     }
-    objects.push(member);
+    objects2.push(member);
   }
   const properties = {};
   const required3 = /* @__PURE__ */ new Set();
-  for (const object3 of objects) {
+  for (const object3 of objects2) {
     for (const key in object3.properties) {
       if (Object.prototype.hasOwnProperty.call(properties, key))
         continue;
       const parts2 = [];
-      for (const other of objects) {
+      for (const other of objects2) {
         const part = other.properties?.[key] ?? undeclaredConstraint(other);
         if (part === null || part === void 0)
           continue;
@@ -14943,11 +14949,11 @@ function foldObjects(members2) {
   const folded = { type: "object", properties };
   if (required3.size)
     folded.required = [...required3];
-  if (objects.every((object3) => object3.additionalProperties === false)) {
+  if (objects2.every((object3) => object3.additionalProperties === false)) {
     folded.additionalProperties = false;
   } else {
     const constraints = [];
-    for (const object3 of objects) {
+    for (const object3 of objects2) {
       const constraint = undeclaredConstraint(object3);
       if (constraint && !constraints.some((seen) => JSON.stringify(seen) === JSON.stringify(constraint)))
         constraints.push(constraint);
@@ -15199,7 +15205,7 @@ function isTransforming(_schema, _ctx) {
 }
 var FOLDABLE_KEYS, UNION_KEYS, createToJSONSchemaMethod, createStandardJSONSchemaMethod;
 var init_to_json_schema = __esm({
-  "node_modules/zod/v4/core/to-json-schema.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/to-json-schema.js"() {
     init_registries();
     init_util2();
     FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]);
@@ -15220,7 +15226,7 @@ var init_to_json_schema = __esm({
   }
 });
 
-// node_modules/zod/v4/core/json-schema-processors.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/json-schema-processors.js
 function aggregateChecks(schema6) {
   const agg = {};
   const def = schema6._zod.def;
@@ -15370,7 +15376,7 @@ function toJSONSchema(input, params) {
 }
 var narrowMin, narrowMax, narrowBoth, addDivisor, addPattern, intersectMime, setFormat, minContributor, maxContributor, formatContributor, contributors, formatMap, exactPatterns, exactPattern, stringProcessor, numberProcessor, booleanProcessor, bigintProcessor, symbolProcessor, nullProcessor, undefinedProcessor, voidProcessor, neverProcessor, anyProcessor, unknownProcessor, dateProcessor, enumProcessor, literalProcessor, nanProcessor, templateLiteralProcessor, fileProcessor, successProcessor, customProcessor, functionProcessor, transformProcessor, mapProcessor, setProcessor, arrayProcessor, objectProcessor, unionProcessor, intersectionProcessor, tupleProcessor, pendingRecords, recordProcessor, nullableProcessor, nonoptionalProcessor, UNREPRESENTABLE_DEFAULT, defaultProcessor, prefaultProcessor, catchProcessor, pipeProcessor, readonlyProcessor, promiseProcessor, optionalProcessor, lazyProcessor, allProcessors;
 var init_json_schema_processors = __esm({
-  "node_modules/zod/v4/core/json-schema-processors.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/json-schema-processors.js"() {
     init_regexes();
     init_schemas();
     init_to_json_schema();
@@ -15977,15 +15983,15 @@ var init_json_schema_processors = __esm({
   }
 });
 
-// node_modules/zod/v4/core/json-schema.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/json-schema.js
 var init_json_schema = __esm({
-  "node_modules/zod/v4/core/json-schema.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/json-schema.js"() {
   }
 });
 
-// node_modules/zod/v4/core/index.js
+// ../../../work/wt/feel/node_modules/zod/v4/core/index.js
 var init_core2 = __esm({
-  "node_modules/zod/v4/core/index.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/core/index.js"() {
     init_core();
     init_parse();
     init_errors();
@@ -16005,14 +16011,14 @@ var init_core2 = __esm({
   }
 });
 
-// node_modules/zod/v4/classic/checks.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/checks.js
 var init_checks2 = __esm({
-  "node_modules/zod/v4/classic/checks.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/checks.js"() {
     init_core2();
   }
 });
 
-// node_modules/zod/v4/classic/errors.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/errors.js
 function _lazyMethod(proto, key, make) {
   Object.defineProperty(proto, key, {
     configurable: true,
@@ -16029,7 +16035,7 @@ function _lazyMethod(proto, key, make) {
 }
 var _installedErrorProtos, initializer2, ZodRealError;
 var init_errors2 = __esm({
-  "node_modules/zod/v4/classic/errors.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/errors.js"() {
     init_core2();
     init_core2();
     init_util2();
@@ -16065,10 +16071,10 @@ var init_errors2 = __esm({
   }
 });
 
-// node_modules/zod/v4/classic/parse.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/parse.js
 var parse3, parseAsync, safeParse, safeParseAsync, encode, decode, encodeAsync, decodeAsync, safeEncode, safeDecode, safeEncodeAsync, safeDecodeAsync;
 var init_parse2 = __esm({
-  "node_modules/zod/v4/classic/parse.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/parse.js"() {
     init_core2();
     init_errors2();
     init_core2();
@@ -16087,7 +16093,7 @@ var init_parse2 = __esm({
   }
 });
 
-// node_modules/zod/v4/classic/schemas.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/schemas.js
 function _ensureDefaultLocale() {
   if (!globalConfig.localeError)
     config(en_default());
@@ -16256,7 +16262,7 @@ function superRefine(fn2, params) {
 }
 var ZodType, _ZodString, ZodString, ZodStringFormat, ZodISODateTime, ZodISODate, ZodISOTime, ZodISODuration, ZodEmail, ZodGUID, ZodUUID, ZodURL, ZodEmoji, ZodNanoID, ZodCUID, ZodCUID2, ZodULID, ZodXID, ZodKSUID, ZodIPv4, ZodIPv6, ZodCIDRv4, ZodCIDRv6, ZodBase64, ZodBase64URL, ZodE164, ZodJWT, ZodNumber, ZodNumberFormat, ZodBoolean, ZodBigInt, ZodUnknown, ZodNever, ZodDate, ZodArray, ZodObject, ZodUnion, ZodIntersection, ZodRecord, ZodEnum, ZodLiteral, ZodTransform, ZodOptional, ZodExactOptional, ZodNullable, ZodDefault, ZodPrefault, ZodNonOptional, ZodCatch, ZodPipe, ZodReadonly, ZodCustom;
 var init_schemas2 = __esm({
-  "node_modules/zod/v4/classic/schemas.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/schemas.js"() {
     init_core2();
     init_core2();
     init_json_schema_processors();
@@ -17076,22 +17082,22 @@ var init_schemas2 = __esm({
   }
 });
 
-// node_modules/zod/v4/classic/compat.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/compat.js
 var ZodFirstPartyTypeKind;
 var init_compat = __esm({
-  "node_modules/zod/v4/classic/compat.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/compat.js"() {
     /* @__PURE__ */ (function(ZodFirstPartyTypeKind2) {
     })(ZodFirstPartyTypeKind || (ZodFirstPartyTypeKind = {}));
   }
 });
 
-// node_modules/zod/v4/classic/iso.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/iso.js
 var init_iso = __esm({
-  "node_modules/zod/v4/classic/iso.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/iso.js"() {
   }
 });
 
-// node_modules/zod/v4/classic/coerce.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/coerce.js
 var coerce_exports = {};
 __export(coerce_exports, {
   bigint: () => bigint2,
@@ -17116,15 +17122,15 @@ function date2(params) {
   return _coercedDate(ZodDate, params);
 }
 var init_coerce = __esm({
-  "node_modules/zod/v4/classic/coerce.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/coerce.js"() {
     init_core2();
     init_schemas2();
   }
 });
 
-// node_modules/zod/v4/classic/external.js
+// ../../../work/wt/feel/node_modules/zod/v4/classic/external.js
 var init_external = __esm({
-  "node_modules/zod/v4/classic/external.js"() {
+  "../../../work/wt/feel/node_modules/zod/v4/classic/external.js"() {
     init_core2();
     init_schemas2();
     init_checks2();
@@ -17139,9 +17145,9 @@ var init_external = __esm({
   }
 });
 
-// node_modules/zod/index.js
+// ../../../work/wt/feel/node_modules/zod/index.js
 var init_zod = __esm({
-  "node_modules/zod/index.js"() {
+  "../../../work/wt/feel/node_modules/zod/index.js"() {
     init_external();
   }
 });
@@ -18111,7 +18117,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs109 = require("node:fs");
+var import_node_fs110 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -18892,8 +18898,8 @@ var Store = class {
     return { name: name6, sha256: digest4, size: data.length };
   }
   /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
-  async putObjects(objects, last) {
-    const wanted = objects.filter(
+  async putObjects(objects2, last) {
+    const wanted = objects2.filter(
       ({ file: file3 }) => !this.verified.has(file3.sha256) || this.sizeHere(this.own(this.object(file3.sha256))) !== file3.size
     );
     await this.blobs.putAll([
@@ -19501,11 +19507,11 @@ var NamedFiles = class {
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
 function visibleMetadata(text8) {
   const lines = [];
-  let kept3 = false;
+  let kept4 = false;
   for (const line2 of text8.split("\n")) {
     if (line2 === "") break;
-    if (!/^[ \t]/.test(line2)) kept3 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
-    if (kept3) lines.push(line2);
+    if (!/^[ \t]/.test(line2)) kept4 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
+    if (kept4) lines.push(line2);
   }
   return lines.join("\n");
 }
@@ -21350,7 +21356,9 @@ init_names();
 
 // ts-src/model/build-types/cmake-script.ts
 var cmakeScript = String.raw`
+# Where object files stayed from a build before, they are configured, and CMake itself sees what it has to do again.
 cmake_configure() {
+  if [ -n "$SLIPWAY_CONFIGURED" ] && [ -f "$object/Makefile" ]; then return 0; fi
   cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None \
     -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \
     -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"
@@ -21739,7 +21747,7 @@ var Cycles = class {
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
     const count3 = this.nodes.length;
-    const kept3 = tested.map((e) => [...e]);
+    const kept4 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
     cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i] ?? []]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
@@ -21748,7 +21756,7 @@ var Cycles = class {
       for (const to of list9) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.node(i).number, this.node(to).number];
-        kept3[i] = (kept3[i] ?? []).filter((d) => d !== to);
+        kept4[i] = (kept4[i] ?? []).filter((d) => d !== to);
         if (this.node(i).build.includes(b) || this.node(i).run.includes(b)) continue;
         const [name6, other] = [this.name(i), this.name(to)];
         const { tag, line: line2 } = edgeOf(this.evaluated, a, b, forTest);
@@ -21761,7 +21769,7 @@ var Cycles = class {
         );
       }
     });
-    return kept3;
+    return kept4;
   }
 };
 function leaveOut(node2, number7) {
@@ -21874,9 +21882,9 @@ function ordered(evaluated, nodes, diagnostics) {
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
   const needed2 = nodes.map((n) => within(n.build, n.run));
   const built = order(needed2).left.length ? reach3.settle() : needed2;
-  const kept3 = reach3.withoutTestCycles(built, tested);
+  const kept4 = reach3.withoutTestCycles(built, tested);
   const usable3 = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable3, kept3)).order.map((i) => nodes[i]);
+  return order(withTests(usable3, kept4)).order.map((i) => nodes[i]);
 }
 function together(needed2) {
   const set = /* @__PURE__ */ new Map();
@@ -22332,12 +22340,12 @@ var ScopePlanner = class {
   }
   /** What is chosen of a plan, with what that needs; the rest of it is as if it were not there. */
   narrowed(nodes, chosen) {
-    const kept3 = /* @__PURE__ */ new Set();
+    const kept4 = /* @__PURE__ */ new Set();
     const queue = [];
     const keep2 = (node2, why) => {
-      if (kept3.has(node2)) return;
+      if (kept4.has(node2)) return;
       node2.planned.why = why;
-      kept3.add(node2);
+      kept4.add(node2);
       queue.push(node2);
     };
     let next2 = 0;
@@ -22359,8 +22367,8 @@ var ScopePlanner = class {
       for (const other of n.docs.flatMap((d) => this.nodes[d] ?? [])) keep2(other, forTests(n.planned.name));
       follow(forTests);
     }
-    nodes.forEach((n) => kept3.has(n) || (this.nodes[n.number] = void 0));
-    return nodes.filter((n) => kept3.has(n));
+    nodes.forEach((n) => kept4.has(n) || (this.nodes[n.number] = void 0));
+    return nodes.filter((n) => kept4.has(n));
   }
   newNode(number7, why) {
     const p = this.evaluated.packages[number7];
@@ -22622,7 +22630,7 @@ function anonymous(env) {
   const hidden = Object.fromEntries(
     Object.keys(env).flatMap((name6) => Object.hasOwn(left, name6) ? [] : [[name6, void 0]])
   );
-  const kept3 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
+  const kept4 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
     env[`GIT_CONFIG_KEY_${i}`] ?? "",
     env[`GIT_CONFIG_VALUE_${i}`] ?? ""
   ]).filter(([key]) => key !== "" && !/^(credential|url)\.|extraheader$|cookiefile$/i.test(key));
@@ -22631,7 +22639,7 @@ function anonymous(env) {
     ["core.askPass", ""],
     ["http.extraHeader", ""],
     ["http.cookieFile", ""],
-    ...kept3
+    ...kept4
   ];
   return {
     ...hidden,
@@ -22866,19 +22874,19 @@ async function checkoutRef(folder2, ref2, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept3 = (0, import_node_path15.join)(state, "refs", commit2);
-  if (!exists(kept3)) {
+  const kept4 = (0, import_node_path15.join)(state, "refs", commit2);
+  if (!exists(kept4)) {
     (0, import_node_fs14.mkdirSync)((0, import_node_path15.join)(state, "refs"), { recursive: true });
-    const temporary2 = temporaryBeside(kept3);
+    const temporary2 = temporaryBeside(kept4);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs14.renameSync)(temporary2, kept3);
+      (0, import_node_fs14.renameSync)(temporary2, kept4);
     } catch {
       (0, import_node_fs14.rmSync)(temporary2, { recursive: true, force: true });
     }
-  } else noteUse(kept3);
-  return good({ folder: kept3, top, commit: commit2 });
+  } else noteUse(kept4);
+  return good({ folder: kept4, top, commit: commit2 });
 }
 
 // ts-src/read/git/content.ts
@@ -23142,8 +23150,8 @@ async function fetchArchive(entry, url2, state) {
       );
     const content = (0, import_node_path17.join)(folder2, "content");
     (0, import_node_fs16.mkdirSync)(content);
-    const fits = await unpacksWithin(file3, entry.type);
-    if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
+    const fits2 = await unpacksWithin(file3, entry.type);
+    if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file3, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
     const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
@@ -23965,27 +23973,27 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
   }
   const above2 = (path2) => path2.split("/").map((_, i, parts2) => parts2.slice(0, i).join("/"));
   const roots = new Set(found2.map((f) => f.path));
-  const kept3 = found2.filter(({ path: path2 }) => {
+  const kept4 = found2.filter(({ path: path2 }) => {
     const parents = path2 === "" ? [] : above2(path2);
     return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
   });
-  const python = kept3.flatMap(({ path: path2 }) => {
+  const python = kept4.flatMap(({ path: path2 }) => {
     const blob = setups.has(path2) ? void 0 : pyprojects.get(path2);
     return blob === void 0 ? [] : [{ path: path2, blob }];
   });
   const blobs = await readFiles(
     snapshot2,
     url2,
-    [...kept3, ...python].map((k) => k.blob),
+    [...kept4, ...python].map((k) => k.blob),
     reporter2
   );
   if (!blobs.ok) return blobs;
-  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept3.length + i]]));
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept4.length + i]]));
   const text8 = {
     schema: 2,
     commit: snapshot2.commit,
     tree: snapshot2.tree,
-    packages: kept3.map((k, i) => {
+    packages: kept4.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
       const text9 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
       return pyproject === void 0 ? text9 : { ...text9, pyproject };
@@ -24019,7 +24027,10 @@ function readFolder(root, folder2) {
     try {
       entries2 = (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
-      if (depth2 === 0) return bad(error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) }));
+      if (depth2 === 0)
+        return bad(
+          codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
+        );
       diagnostics.push(
         warning("file-missing", `${(0, import_node_path20.join)(folder2, path2)} can't be read: packages in it are not seen`, {
           hint: messageOf(e)
@@ -24474,9 +24485,18 @@ function parseIndex(text8, file3, distribution3) {
         line: locator.line(["distributions", distribution3])
       })
     );
+  const type = entry.distribution_type;
+  if (type !== void 0 && !rosVersions.has(type))
+    return bad(
+      error("index-invalid", `distribution_type of '${distribution3}' is ${JSON.stringify(type)}, which is not known`, {
+        file: file3,
+        line: locator.line(["distributions", distribution3, "distribution_type"]),
+        hint: "ros1 or ros2"
+      })
+    );
   const result2 = {
     files,
-    rosVersion: rosVersions.get(entry.distribution_type),
+    rosVersion: rosVersions.get(type),
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
   };
   if (typeof entry.distribution_cache === "string")
@@ -24675,10 +24695,11 @@ function wholly(text8, shown5) {
 }
 
 // ts-src/read/entries.ts
+init_yaml();
 function readIndex(state, text8, file3, name6) {
   const memory2 = new ParseCache(state, `index-${name6}`);
-  const kept3 = memory2.get(text8);
-  if (kept3) return good(kept3);
+  const kept4 = memory2.get(text8);
+  if (kept4) return good(kept4);
   const parsed2 = parseIndex(text8, file3, name6);
   if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text8, () => parsed2.value);
   return parsed2;
@@ -24701,7 +24722,7 @@ var EntryReader = class {
     for (const r of read3.value.repositories) this.repositories.set(r.name, r);
   }
   /** The text of a file that `from` names. */
-  text(file3, from) {
+  text(file3, from, path2 = []) {
     if ((0, import_node_path23.normalize)(file3).startsWith("../") || (0, import_node_path23.isAbsolute)(file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
@@ -24711,6 +24732,7 @@ var EntryReader = class {
       this.diagnostics.push(
         error("file-missing", `${file3} is not there`, {
           file: from,
+          line: path2.length ? lineOf(from, path2) : void 0,
           hint: "paths are relative to the file that names them"
         })
       );
@@ -24747,7 +24769,7 @@ async function readEntries(workspace, name6) {
   const reader2 = new EntryReader(root);
   const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
   for (const file3 of settings3.repos) {
-    const text8 = reader2.text(file3, workspace.file);
+    const text8 = reader2.text(file3, workspace.file, ["distributions", name6, "repos"]);
     if (text8 === void 0) continue;
     const read3 = parseRepos(text8, file3);
     reader2.merge(read3.ok ? good({ repositories: read3.value }, read3.diagnostics) : read3);
@@ -25000,7 +25022,11 @@ function localPath2(url2) {
 }
 
 // ts-src/read/distribution.ts
+init_yaml();
 var PackageCollection = class {
+  constructor(name6) {
+    this.name = name6;
+  }
   packages = /* @__PURE__ */ new Map();
   diagnostics = [];
   places = /* @__PURE__ */ new Map();
@@ -25069,7 +25095,13 @@ var PackageCollection = class {
   /** The packages of a folder of the distro repository, as they stand there. */
   addFolder(workspace, folder2) {
     const read3 = readFolder(workspace.root, folder2);
-    this.diagnostics.push(...read3.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    this.diagnostics.push(
+      ...read3.diagnostics.map((d) => {
+        if (d.file !== void 0) return d;
+        const line2 = lineOf(workspace.file, ["distributions", this.name, "folders"]);
+        return { ...d, file: workspace.file, ...line2 === void 0 ? {} : { line: line2 } };
+      })
+    );
     if (!read3.ok) return;
     const url2 = (0, import_node_path26.join)(workspace.root, folder2);
     for (const p of read3.value)
@@ -25098,7 +25130,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
   if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
   const settings3 = workspace.distro.distributions[name6];
   const released = settings3.sources === "release";
-  const collection = new PackageCollection();
+  const collection = new PackageCollection(name6);
   const { diagnostics, packages } = collection;
   diagnostics.push(...entries2.diagnostics);
   if (released)
@@ -25316,12 +25348,12 @@ function readWhole(file3, text8) {
   return root ? good({ keys, root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
 function readWanted(file3, text8, wanted, memory2) {
-  const kept3 = memory2?.get(text8);
-  const parts2 = kept3 ? void 0 : splitKeys(text8);
-  if (!kept3 && !parts2) return void 0;
-  const keys = kept3 ? kept3.keys.split("\n") : parts2.map((p) => p.key);
-  const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept3 && Object.hasOwn(kept3.rules, key))));
-  if (kept3 && !lacking.size) return good({ keys, root: kept3.rules });
+  const kept4 = memory2?.get(text8);
+  const parts2 = kept4 ? void 0 : splitKeys(text8);
+  if (!kept4 && !parts2) return void 0;
+  const keys = kept4 ? kept4.keys.split("\n") : parts2.map((p) => p.key);
+  const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept4 && Object.hasOwn(kept4.rules, key))));
+  if (kept4 && !lacking.size) return good({ keys, root: kept4.rules });
   const all = parts2 ?? splitKeys(text8);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
@@ -25330,7 +25362,7 @@ function readWanted(file3, text8, wanted, memory2) {
   );
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
-  const root = { ...kept3?.rules, ...found2 };
+  const root = { ...kept4?.rules, ...found2 };
   if (memory2 && !refers && isPlain(root)) memory2.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
@@ -25347,12 +25379,19 @@ function lineOfKey(text8, key) {
 }
 
 // ts-src/read/rosdep-files.ts
+init_yaml();
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
     const text8 = readIf((0, import_node_path27.join)(workspace.root, file3));
     if (text8 === void 0)
-      diagnostics.push(error("file-missing", `'rosdep' names ${file3}, which is not there`, { file: workspace.file }));
+      diagnostics.push(
+        error("file-missing", `'rosdep' names ${file3}, which is not there`, {
+          file: workspace.file,
+          line: lineOf(workspace.file, ["rosdep"]),
+          hint: "rosdep's own files are rosdep/base.yaml and python.yaml of the rosdistro repository: put copies there"
+        })
+      );
     return text8 === void 0 ? [] : [{ file: file3, text: text8 }];
   });
   const layered2 = layerRosdep(
@@ -25485,10 +25524,10 @@ async function readIndex2(base, release2, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept3 = (0, import_node_path29.join)(folder2, digest4);
-    const text8 = readIf(kept3);
+    const kept4 = (0, import_node_path29.join)(folder2, digest4);
+    const text8 = readIf(kept4);
     if (text8 !== void 0) return good(text8);
-    const file3 = temporaryBeside(kept3);
+    const file3 = temporaryBeside(kept4);
     try {
       const got = await download(`${base}/${name6}`, file3);
       if (!got.ok) continue;
@@ -25507,7 +25546,7 @@ async function readIndex2(base, release2, path2, folder2) {
           )
         );
       const whole3 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
-      writeWhole(kept3, whole3);
+      writeWhole(kept4, whole3);
       return good(whole3);
     } finally {
       (0, import_node_fs22.rmSync)(file3, { force: true });
@@ -25583,7 +25622,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
     const near = nearest(name6, known3);
     diagnostics.push(
       error("selection", `--override names the repository '${name6}', which no distribution has`, {
-        hint: near ? `did you mean '${near}'?` : void 0
+        hint: near ? `did you mean '${near}'?` : `there are ${known3.slice(0, 10).join(", ") || "none"}`
       })
     );
   }
@@ -25751,7 +25790,7 @@ init_files();
 // resources/templates/jobs.mustache
 var jobs_default = "// Made by `slipway jobs` from the distro repository: change that, not this.\nfolder({{folder}}) {\n    description({{title}})\n    try {\n        properties {\n            folderProperties {\n                properties {\n{{#environment}}\n                    stringProperty {\n                        key('{{name}}')\n                        value({{value}})\n                    }\n{{/environment}}\n                }\n            }\n        }\n    } catch (MissingMethodException none) {\n        description({{plainTitle}})\n    }\n}\n\n// Keep the signing key in this folder: Job DSL keeps the credentials of plain folders, and drops those of multibranch jobs.\nfolder({{publishing}}) {\n    description({{publishingTitle}})\n}\n{{#jobs}}\n\nmultibranchPipelineJob({{path}}) {\n    description({{title}})\n    branchSources {\n        branchSource {\n            source {\n{{#git}}\n                git {\n                    id({{id}})\n                    remote({{url}})\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n                        gitBranchDiscovery()\n                        gitTagDiscovery()\n                    }\n                }\n{{/git}}\n{{#github}}\n                github {\n                    id({{id}})\n                    repoOwner({{owner}})\n                    repository({{repository}})\n                    repositoryUrl({{url}})\n                    configuredByUrl(false)\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n{{#branches}}\n                        gitHubBranchDiscovery { strategyId(1) }\n                        gitHubTagDiscovery()\n{{/branches}}\n{{#requests}}\n                        // The merge result is built; of forks only people who may write are trusted with the Jenkinsfile.\n                        gitHubPullRequestDiscovery { strategyId(1) }\n                        gitHubForkDiscovery {\n                            strategyId(1)\n                            trust { gitHubTrustPermissions() }\n                        }\n{{/requests}}\n                    }\n                }\n{{/github}}\n            }\n{{#tags}}\n            // Jenkins finds tags, but starts their builds with this plugin alone: basic-branch-build-strategies.\n            buildStrategies {\n                buildRegularBranches()\n                buildTags {\n                    atLeastDays('-1')\n                    atMostDays('7')\n                }\n            }\n{{/tags}}\n        }\n    }\n    triggers {\n        periodicFolderTrigger {\n            interval('{{minutes}}')\n        }\n    }\n    orphanedItemStrategy {\n        discardOldItems {\n            numToKeep({{keep}})\n        }\n    }\n}\n{{/jobs}}\n";
 
-// node_modules/mustache/mustache.mjs
+// ../../../work/wt/feel/node_modules/mustache/mustache.mjs
 var objectToString = Object.prototype.toString;
 var isArray = Array.isArray || function isArrayPolyfill(object3) {
   return objectToString.call(object3) === "[object Array]";
@@ -26413,8 +26452,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -27905,8 +27944,8 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     when: outlet.now
   };
   const { id, ...text8 } = stateText(state);
-  const objects = [...indices.flatMap(objectsOf), ...written ? [written] : []];
-  await store2.putObjects(objects, text8);
+  const objects2 = [...indices.flatMap(objectsOf), ...written ? [written] : []];
+  await store2.putObjects(objects2, text8);
   return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
 }
 var contentsOf = (indices) => Object.fromEntries(indices.flatMap(({ key, contents: contents3 }) => contents3 ? [[key, contents3.packed.file]] : []));
@@ -28749,8 +28788,8 @@ async function environmentOf(store2, scratch, input, held) {
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
 function versionOf({ locked: locked2, highest: highest2, stamp, target: target2 }) {
-  const fits = locked2 !== void 0 && (highest2 === void 0 || compareDebianVersions(locked2, highest2) >= 0);
-  return fits ? locked2 : debianVersion(upstream, target2.release, stamp);
+  const fits2 = locked2 !== void 0 && (highest2 === void 0 || compareDebianVersions(locked2, highest2) >= 0);
+  return fits2 ? locked2 : debianVersion(upstream, target2.release, stamp);
 }
 async function writePackage(file3, input, version3) {
   const seconds = stampSeconds(stampOfVersion(version3) ?? input.stamp);
@@ -29038,8 +29077,8 @@ async function bringMadeKey(room, key) {
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
   (0, import_node_fs36.mkdirSync)(key.home, { recursive: true, mode: 448 });
-  const kept3 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
-  return kept3.code === 0 ? good(void 0) : failed("keep the key", kept3);
+  const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
+  return kept4.code === 0 ? good(void 0) : failed("keep the key", kept4);
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
 async function signerOf(at2, keys) {
@@ -29724,8 +29763,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -30515,12 +30554,12 @@ var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
 async function recordRun({ store: store2, graphs: runs, input, hints }) {
   const tasks = {};
-  const objects = /* @__PURE__ */ new Set();
+  const objects2 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
     for (const t of graph2.results)
       if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
     for (const record3 of graph2.records)
-      for (const f of record3 ? [...record3.debs, record3.files] : []) objects.add(f.sha256);
+      for (const f of record3 ? [...record3.debs, record3.files] : []) objects2.add(f.sha256);
   }
   const changed2 = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
   if (changed2) store2.sweep();
@@ -30541,7 +30580,7 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
       stamp: input.plan.stamp,
       finished: Date.now(),
       tasks,
-      objects: [...objects].sort()
+      objects: [...objects2].sort()
     });
 }
 function merged(now, known3) {
@@ -30560,8 +30599,8 @@ var import_node_path49 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept3 = (0, import_node_path49.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
-  const known3 = readIf(kept3);
+  const kept4 = (0, import_node_path49.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
   const files = (0, import_node_fs41.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
@@ -30573,7 +30612,7 @@ function archiveNames(base) {
     addNames((0, import_node_fs41.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
-  writeWhole(kept3, [...names4].sort().join("\n"), { sync: false });
+  writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
   return names4;
 }
 function addNames(list9, names4) {
@@ -30620,8 +30659,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -32723,6 +32762,155 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
   };
 }
 
+// ts-src/engine/build/objects.ts
+var import_node_fs50 = require("node:fs");
+var import_node_path60 = require("node:path");
+init_files();
+init_digest();
+init_names();
+
+// ts-src/engine/keys.ts
+init_digest();
+var recipeVersion = "3";
+var schemasDigest = sha256(JSON.stringify(manifestSchemas));
+function ownInputs(parts2) {
+  const { package: p, settings: settings3, variant: variant3, target: target2, scope: scope2 } = parts2;
+  return {
+    recipe: recipeVersion,
+    templates: parts2.templates,
+    source: p.source.tree ?? "",
+    manifest: parts2.manifest,
+    package: JSON.stringify([
+      p.name,
+      p.version,
+      p.buildType,
+      p.debian,
+      scope2.prefix,
+      scope2.underlayPrefixes,
+      p.build,
+      p.run,
+      p.tools,
+      p.systemBuild,
+      p.systemRun,
+      p.bounds,
+      p.impliedBuild ?? [],
+      ...p.systemFiles ? [p.systemFiles] : [],
+      ...p.conflicts ?? p.replaces ? [p.conflicts, p.replaces] : [],
+      ...p.systemBounds ? [p.systemBounds] : []
+    ]),
+    settings: JSON.stringify([
+      settings3.cmake_args ?? [],
+      variant3?.cmake_args ?? [],
+      parts2.environment,
+      variant3?.build_depends ?? [],
+      parts2.distro.maintainer ?? ""
+    ]),
+    patches: parts2.patches,
+    platform: JSON.stringify([target2.os, target2.release, target2.architecture, target2.variant]),
+    base: parts2.base
+  };
+}
+var rootInputs = (system, dependencies, tested) => ({
+  system,
+  dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(" "),
+  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
+});
+function keyText(inputs) {
+  let text8 = "";
+  for (const part of Object.keys(inputs)) text8 += `${part} ${inputs[part].length} ${inputs[part]}
+`;
+  return text8;
+}
+
+// ts-src/engine/build/objects.ts
+var compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
+var timed = /__(?:DATE|TIME|TIMESTAMP)__/;
+var kept2 = ["catkin", "ament_cmake", "cmake"];
+async function openObjects({ driver, state, store: store2 }, request, source2) {
+  const { graph: graph2, package: p } = request;
+  const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
+  if (!seen) return void 0;
+  const place2 = (0, import_node_path60.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path60.join)(place2, "obj");
+  const file3 = (0, import_node_path60.join)(place2, "record.json");
+  const release2 = await holdMutex(`${place2}.lock`);
+  const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
+  const now = {
+    schema: 1,
+    frame: sha256(keyText({ ...frame, files: seen.frame })),
+    files: seen.files,
+    dependencies: dependenciesOf(request)
+  };
+  const before = readJson(file3);
+  const reused = before?.schema === 1 && await fits(before, now, request, store2);
+  if (!reused) await driver.remove(folder2);
+  else keepTimes(source2, before, now);
+  (0, import_node_fs50.mkdirSync)(folder2, { recursive: true });
+  writeWhole(file3, JSON.stringify(now));
+  return {
+    folder: folder2,
+    reused,
+    async close(ended) {
+      if (ended) writeWhole(file3, JSON.stringify({ ...now, ended: Date.now() }));
+      await release2();
+    }
+  };
+}
+function readSource(source2) {
+  const files = {};
+  const frame = [];
+  for (const path2 of (0, import_node_fs50.readdirSync)(source2, { recursive: true }).map(String).sort()) {
+    const found2 = (0, import_node_fs50.lstatSync)((0, import_node_path60.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs50.readlinkSync)((0, import_node_path60.join)(source2, path2))}`);
+    if (!found2.isFile()) continue;
+    const bytes = (0, import_node_fs50.readFileSync)((0, import_node_path60.join)(source2, path2));
+    if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
+    const digest4 = sha256(bytes);
+    files[path2] = [digest4, found2.mtimeMs];
+    frame.push(`${path2} ${found2.mode & 73 ? "x" : ""} ${compiled.test(path2) ? "" : digest4}`);
+  }
+  return { files, frame: sha256(frame.join("\n")) };
+}
+function dependenciesOf({ graph: graph2, number: number7 }) {
+  return Object.fromEntries(
+    graph2.closures.root(number7).flatMap((d) => {
+      const record3 = graph2.records[d];
+      return record3 ? [[record3.package, { deb: record3.debs[0]?.sha256 ?? "", files: record3.files }]] : [];
+    })
+  );
+}
+async function fits(before, now, { graph: graph2, number: number7, package: p }, store2) {
+  const { ended } = before;
+  if (ended === void 0 || before.frame !== now.frame) return false;
+  const names4 = Object.keys(now.dependencies);
+  if (names4.length !== Object.keys(before.dependencies).length) return false;
+  const records = new Map(graph2.closures.root(number7).map((d) => [graph2.records[d]?.package ?? "", graph2.records[d]]));
+  for (const name6 of names4) {
+    const [old, made2] = [before.dependencies[name6], now.dependencies[name6]];
+    if (!old || !made2) return false;
+    if (old.deb === made2.deb) continue;
+    const stamp = stampOfVersion(records.get(name6)?.version ?? "");
+    if (p.tools.includes(name6) || stamp === void 0 || stampSeconds(stamp) * 1e3 <= ended) return false;
+    const [paths2, others2] = [await pathsOf(store2, made2), await pathsOf(store2, old)];
+    if (paths2 === void 0 || paths2 !== others2) return false;
+  }
+  return true;
+}
+async function pathsOf(store2, { files }) {
+  const text8 = await store2.readText(files);
+  if (text8 === void 0) return void 0;
+  const paths2 = JSON.parse(text8);
+  return Array.isArray(paths2) ? paths2.filter((path2) => !String(path2).startsWith("/usr/lib/debug/")).join("\n") : "";
+}
+function keepTimes(source2, before, now) {
+  for (const [path2, entry] of Object.entries(now.files)) {
+    const old = before.files[path2];
+    if (old?.[0] !== entry[0]) continue;
+    (0, import_node_fs50.utimesSync)((0, import_node_path60.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    entry[1] = old[1];
+  }
+}
+
 // ts-src/engine/build/owners.ts
 var FileOwners = class {
   constructor(store2) {
@@ -32759,12 +32947,25 @@ var FileOwners = class {
   }
 };
 
+// ts-src/engine/build/roots.ts
+function rootsOf(graph2, n, roots) {
+  const of = (d) => graph2.scope.packages[d];
+  const tools2 = new Set(of(n).tools);
+  return Object.fromEntries(
+    roots.map((d) => {
+      const { name: name6 } = of(d);
+      const { api, full } = graph2.records[d].interface;
+      return [name6, `${api.slice(0, 12)}${tools2.has(name6) ? ` ${full.slice(0, 12)}` : ""}`];
+    })
+  );
+}
+
 // ts-src/engine/build/pack.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path63 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -32782,7 +32983,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path60.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path61.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -32804,8 +33005,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -32813,18 +33014,18 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs51.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs50.readdirSync)((0, import_node_path61.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs51.readdirSync)((0, import_node_path62.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
-        const stat2 = (0, import_node_fs50.lstatSync)((0, import_node_path61.join)(root, path2));
+        const stat2 = (0, import_node_fs51.lstatSync)((0, import_node_path62.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path61.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs51.readlinkSync)((0, import_node_path62.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -32888,10 +33089,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path62.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path63.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path62.join)(folder2, "out");
+  const out = (0, import_node_path63.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -32921,21 +33122,21 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf2(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path62.join)(request.work, "packages");
-  (0, import_node_fs51.mkdirSync)(target2);
+  const target2 = (0, import_node_path63.join)(request.work, "packages");
+  (0, import_node_fs52.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path62.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path63.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
     ];
     for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
-    const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
-    if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
+    const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
+    if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path62.join)(out, from), members2, path2, seconds);
-    return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
+    await assemble((0, import_node_path63.join)(out, from), members2, path2, seconds);
+    return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
@@ -32959,7 +33160,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path62.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path63.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -32987,11 +33188,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -33005,7 +33206,7 @@ async function readResults(root, folder2) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path63.basename)(path2);
+      const name6 = (0, import_node_path64.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -33166,10 +33367,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs52.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path64.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs53.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path65.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -33194,9 +33395,9 @@ var PackageBuilder = class {
     if (unfit !== void 0) return failed2(unfit);
     const packed3 = await this.compileAndPack(request, prepared2.value);
     if (packed3.state !== "made") return packed3;
-    const kept3 = await this.keep(request, packed3.value);
-    if (kept3.state !== "made") return kept3;
-    const { paths: paths2, ...parts2 } = kept3.value;
+    const kept4 = await this.keep(request, packed3.value);
+    if (kept4.state !== "made") return kept4;
+    const { paths: paths2, ...parts2 } = kept4.value;
     const record3 = {
       schema: 4,
       key: request.resolved.key,
@@ -33234,7 +33435,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path65.join)(request.work, "root-shell"),
+      work: (0, import_node_path66.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -33271,19 +33472,28 @@ var PackageBuilder = class {
     const lacking = writeRecipe(options5, request, environment3.source, environment3.recipe);
     if (lacking !== void 0) return failed2(lacking);
     const limit = buildLimit(options5, p.name);
-    const enter2 = (entry) => enterEnvironment(options5, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
+    const enter2 = (entry, env = {}) => enterEnvironment(options5, request, environment3, { ...entry, env, network: false, signal: limit.signal });
+    const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3.source) : void 0;
+    let ended = false;
     try {
-      const built = await enter2({
-        script: "slipway.sh",
-        steps: ["build", "stage"],
-        folder: `/build/${sourceFolder(p.name)}`,
-        binds: [{ from: environment3.build, to: "/build" }]
-      });
+      const built = await enter2(
+        {
+          script: "slipway.sh",
+          steps: ["build", "stage"],
+          folder: `/build/${sourceFolder(p.name)}`,
+          binds: [
+            { from: environment3.build, to: "/build" },
+            ...objects2 ? [{ from: objects2.folder, to: "/build/obj" }] : []
+          ]
+        },
+        objects2?.reused ? { SLIPWAY_CONFIGURED: "1" } : {}
+      );
+      ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder2 = (0, import_node_path65.join)(work2, "pack");
-      (0, import_node_fs53.mkdirSync)((0, import_node_path65.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path66.join)(work2, "pack");
+      (0, import_node_fs54.mkdirSync)((0, import_node_path66.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -33296,6 +33506,7 @@ var PackageBuilder = class {
       if (packed3.code !== 0) return failed2(reasonOf(options5, packed3, limit, log, "packing it"));
       return await finishPackages(options5, request, environment3, folder2);
     } finally {
+      await objects2?.close(ended);
       limit.done();
     }
   }
@@ -33409,39 +33620,28 @@ var PackageBuilder = class {
     };
   }
 };
-function rootsOf(graph2, n, roots) {
-  const of = (d) => graph2.scope.packages[d];
-  const tools2 = new Set(of(n).tools);
-  return Object.fromEntries(
-    roots.map((d) => {
-      const { name: name6 } = of(d);
-      const { api, full } = graph2.records[d].interface;
-      return [name6, `${api.slice(0, 12)}${tools2.has(name6) ? ` ${full.slice(0, 12)}` : ""}`];
-    })
-  );
-}
 
 // ts-src/engine/system-packages.ts
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33461,8 +33661,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path66.join)(work2, "mmdebstrap");
-  (0, import_node_fs54.mkdirSync)(temporary2);
+  const temporary2 = (0, import_node_path67.join)(work2, "mmdebstrap");
+  (0, import_node_fs55.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -33480,8 +33680,8 @@ async function makeBaseArchive(base) {
       platform3,
       architecture3,
       base.sources,
-      (0, import_node_path66.join)(work2, "base.tar"),
-      (0, import_node_path66.join)(work2, "lists"),
+      (0, import_node_path67.join)(work2, "base.tar"),
+      (0, import_node_path67.join)(work2, "lists"),
       {
         plain: plain4
       }
@@ -33495,9 +33695,9 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs54.chmodSync)(temporary2, 1023);
-  (0, import_node_fs54.mkdirSync)((0, import_node_path66.join)(temporary2, "lists"));
-  (0, import_node_fs54.chmodSync)((0, import_node_path66.join)(temporary2, "lists"), 511);
+  (0, import_node_fs55.chmodSync)(temporary2, 1023);
+  (0, import_node_fs55.mkdirSync)((0, import_node_path67.join)(temporary2, "lists"));
+  (0, import_node_fs55.chmodSync)((0, import_node_path67.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -33526,10 +33726,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs54.renameSync)((0, import_node_path66.join)(temporary2, "base.tar"), (0, import_node_path66.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path66.join)(work2, "lists")]);
-    (0, import_node_fs54.renameSync)((0, import_node_path66.join)(temporary2, "lists"), (0, import_node_path66.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path66.join)(work2, "base.tar"), (0, import_node_path66.join)(work2, "lists")]);
+    (0, import_node_fs55.renameSync)((0, import_node_path67.join)(temporary2, "base.tar"), (0, import_node_path67.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path67.join)(work2, "lists")]);
+    (0, import_node_fs55.renameSync)((0, import_node_path67.join)(temporary2, "lists"), (0, import_node_path67.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path67.join)(work2, "base.tar"), (0, import_node_path67.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -33538,18 +33738,18 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path66.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path67.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs54.copyFileSync)(key, (0, import_node_path66.join)(folder2, copy2));
-      (0, import_node_fs54.chmodSync)((0, import_node_path66.join)(folder2, copy2), 420);
+      (0, import_node_fs55.copyFileSync)(key, (0, import_node_path67.join)(folder2, copy2));
+      (0, import_node_fs55.chmodSync)((0, import_node_path67.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path66.dirname)(at2)) {
-    if (((0, import_node_fs54.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder2; ; at2 = (0, import_node_path67.dirname)(at2)) {
+    if (((0, import_node_fs55.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -33557,7 +33757,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs54.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs55.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -33586,16 +33786,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path67.join)(state, "bases");
-  (0, import_node_fs55.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path67.join)((0, import_node_fs55.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path68.join)(state, "bases");
+  (0, import_node_fs56.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path68.join)((0, import_node_fs56.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path67.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path68.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33607,7 +33807,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path67.join)(folder2, "lock"),
+    (0, import_node_path68.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33616,8 +33816,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path67.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path67.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path68.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path68.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33625,10 +33825,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs55.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path67.join)(folder2, entry));
-  const lists = (0, import_node_path67.join)(work2, "lists");
-  (0, import_node_fs55.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path67.join)(work2, "base.tar");
+  for (const entry of (0, import_node_fs56.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path68.join)(folder2, entry));
+  const lists = (0, import_node_path68.join)(work2, "lists");
+  (0, import_node_fs56.mkdirSync)(lists, { recursive: true });
+  const tar = (0, import_node_path68.join)(work2, "base.tar");
   const shared = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared);
   if (failed5) {
@@ -33636,41 +33836,41 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path67.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path68.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared && (0, import_node_path67.basename)(shared.lists) === "lists") {
+  if (shared && (0, import_node_path68.basename)(shared.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path67.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path68.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs55.renameSync)(work2, final);
+  (0, import_node_fs56.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path67.join)(final, "root"),
-    lists: (0, import_node_path67.join)(final, "lists", "lists"),
-    tar: (0, import_node_path67.join)(final, "base.tar"),
+    root: (0, import_node_path68.join)(final, "root"),
+    lists: (0, import_node_path68.join)(final, "lists", "lists"),
+    tar: (0, import_node_path68.join)(final, "base.tar"),
     packages: [],
     made: shared?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path67.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path68.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path67.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path68.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path67.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path68.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
@@ -33723,13 +33923,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path67.join)(base.folder, "cache");
-  (0, import_node_fs55.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path68.join)(base.folder, "cache");
+  (0, import_node_fs56.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = (0, import_node_fs55.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path67.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs55.statSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path67.basename)(f), await sha256File(f)]))));
+  const files = (0, import_node_fs56.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path68.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs56.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path68.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -33775,7 +33975,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path68.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path69.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -33827,7 +34027,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path68.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path69.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -33873,7 +34073,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path68.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path69.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -33881,7 +34081,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path68.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path69.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -33913,8 +34113,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -33922,9 +34122,9 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs56.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path69.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path69.join)(work2, "lists.tar.gz");
+  (0, import_node_fs57.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path70.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path70.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -33945,14 +34145,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path69.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path70.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path69.join)(folder2, "root"),
-  lists: (0, import_node_path69.join)(folder2, "lists"),
-  tar: (0, import_node_path69.join)(folder2, "base.tar"),
+  root: (0, import_node_path70.join)(folder2, "root"),
+  lists: (0, import_node_path70.join)(folder2, "lists"),
+  tar: (0, import_node_path70.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -33966,11 +34166,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept3 = (0, import_node_path69.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path70.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path69.join)(folder2, "current.json"), kept3]) {
+    for (const file3 of [(0, import_node_path70.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path69.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path70.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -33980,12 +34180,12 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path69.join)(folder2, "lock"),
+    (0, import_node_path70.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
       const fetched = await fetchBase(request, folder2);
-      if (fetched.ok) writeWhole(kept3, JSON.stringify(fetched.value));
+      if (fetched.ok) writeWhole(kept4, JSON.stringify(fetched.value));
       return fetched;
     },
     () => request.progress(`waiting for another slipway that fetches the base of ${name6}`)
@@ -33998,25 +34198,25 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path69.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path70.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path69.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs57.mkdirSync)((0, import_node_path70.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path69.join)(work2, "base.tar"),
+    (0, import_node_path70.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path69.join)(work2, "lists")
+    (0, import_node_path70.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path69.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path69.join)(work2, "base.tar"), (0, import_node_path69.join)(work2, "root"));
+  if (await sha256File((0, import_node_path70.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path70.join)(work2, "base.tar"), (0, import_node_path70.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path69.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path70.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs56.renameSync)(work2, final);
+  (0, import_node_fs57.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good(base) : prepared2;
@@ -34052,8 +34252,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -34088,16 +34288,16 @@ var SystemLayers = class {
     }
     return making;
   }
-  all = () => (0, import_node_path70.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path70.join)(this.all(), id);
+  all = () => (0, import_node_path71.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path71.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path70.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path71.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path70.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path71.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -34109,7 +34309,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path70.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path71.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -34124,7 +34324,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path70.join)(work2, "kept");
+    const keep2 = (0, import_node_path71.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -34157,24 +34357,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path70.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path71.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
-  async keep(id, layer, kept3, work2) {
-    (0, import_node_fs57.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path70.join)(work2, "layer");
-    (0, import_node_fs57.mkdirSync)(staged);
-    (0, import_node_fs57.rmSync)((0, import_node_path70.join)(kept3, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs57.renameSync)(kept3, (0, import_node_path70.join)(staged, "root"));
-    writeWhole((0, import_node_path70.join)(staged, "layer.json"), JSON.stringify(layer));
+  async keep(id, layer, kept4, work2) {
+    (0, import_node_fs58.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path71.join)(work2, "layer");
+    (0, import_node_fs58.mkdirSync)(staged);
+    (0, import_node_fs58.rmSync)((0, import_node_path71.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs58.renameSync)(kept4, (0, import_node_path71.join)(staged, "root"));
+    writeWhole((0, import_node_path71.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-    (0, import_node_fs57.renameSync)(staged, this.folder(id));
+    (0, import_node_fs58.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path70.join)((0, import_node_path70.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path71.join)((0, import_node_path71.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -34185,7 +34385,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs57.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs58.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -34198,8 +34398,8 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder2 = (0, import_node_path70.join)(this.state, "archives");
-    (0, import_node_fs57.mkdirSync)((0, import_node_path70.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path71.join)(this.state, "archives");
+    (0, import_node_fs58.mkdirSync)((0, import_node_path71.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -34208,10 +34408,10 @@ var SystemLayers = class {
       const [name6 = "", version3 = ""] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path70.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs57.readdirSync)(this.archives());
+    return withMutex((0, import_node_path71.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs58.readdirSync)(this.archives());
       const found2 = packages.map((p) => held.find((h) => h.startsWith(file3(p))));
-      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path70.join)(this.archives(), name6));
+      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path71.join)(this.archives(), name6));
       const missing = packages.filter((_, i) => found2[i] === void 0);
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -34245,12 +34445,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path70.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path71.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path71.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path72.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -34297,62 +34497,9 @@ async function shareAnswers(systems, store2) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_digest();
-
-// ts-src/engine/keys.ts
-init_digest();
-var recipeVersion = "3";
-var schemasDigest = sha256(JSON.stringify(manifestSchemas));
-function ownInputs(parts2) {
-  const { package: p, settings: settings3, variant: variant3, target: target2, scope: scope2 } = parts2;
-  return {
-    recipe: recipeVersion,
-    templates: parts2.templates,
-    source: p.source.tree ?? "",
-    manifest: parts2.manifest,
-    package: JSON.stringify([
-      p.name,
-      p.version,
-      p.buildType,
-      p.debian,
-      scope2.prefix,
-      scope2.underlayPrefixes,
-      p.build,
-      p.run,
-      p.tools,
-      p.systemBuild,
-      p.systemRun,
-      p.bounds,
-      p.impliedBuild ?? [],
-      ...p.systemFiles ? [p.systemFiles] : [],
-      ...p.conflicts ?? p.replaces ? [p.conflicts, p.replaces] : [],
-      ...p.systemBounds ? [p.systemBounds] : []
-    ]),
-    settings: JSON.stringify([
-      settings3.cmake_args ?? [],
-      variant3?.cmake_args ?? [],
-      parts2.environment,
-      variant3?.build_depends ?? [],
-      parts2.distro.maintainer ?? ""
-    ]),
-    patches: parts2.patches,
-    platform: JSON.stringify([target2.os, target2.release, target2.architecture, target2.variant]),
-    base: parts2.base
-  };
-}
-var rootInputs = (system, dependencies, tested) => ({
-  system,
-  dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(" "),
-  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
-});
-function keyText(inputs) {
-  let text8 = "";
-  for (const part of Object.keys(inputs)) text8 += `${part} ${inputs[part].length} ${inputs[part]}
-`;
-  return text8;
-}
 
 // ts-src/plan/package-name-set.ts
 var NameIndex = class {
@@ -34391,7 +34538,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join62(set, other) {
+function join63(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -34441,7 +34588,7 @@ var TaskKeys = class {
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join62(names4, this.namesOf(graph2, d));
+    for (const d of direct) join63(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -34504,7 +34651,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs58.readFileSync)((0, import_node_path72.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs59.readFileSync)((0, import_node_path73.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34554,7 +34701,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join62(names4, below2);
+      if (below2) join63(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -34606,6 +34753,7 @@ async function openSession(input, options5) {
     channelVersion: options5.channelVersion,
     lockedVersion: lockedVersions(input.lock),
     signal: options5.signal,
+    incrementalObjects: options5.incrementalObjects === true,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
@@ -34684,10 +34832,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path73.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path74.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34771,7 +34919,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path74.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path75.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34786,11 +34934,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path74.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path75.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path74.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path75.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -34802,7 +34950,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs59.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs60.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -34811,8 +34959,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs60 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -34950,7 +35098,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path75.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path76.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -35005,10 +35153,10 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path75.join)(work2, "over.tar");
+    const archive = (0, import_node_path76.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs60.rmSync)(archive, { force: true });
+    (0, import_node_fs61.rmSync)(archive, { force: true });
     if (copied.code !== 0) return copied;
   }
   return void 0;
@@ -35026,18 +35174,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs60.mkdirSync)((0, import_node_path75.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs61.mkdirSync)((0, import_node_path76.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path75.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path76.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs60.writeFileSync)((0, import_node_path75.join)(keep2, marker), `${tag}
+  (0, import_node_fs61.writeFileSync)((0, import_node_path76.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry, label) {
-  (0, import_node_fs60.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at2 = images.findIndex((i) => i !== void 0);
   const image2 = images[at2];
@@ -35075,11 +35223,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path75.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path76.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path75.basename)(folder2)}`
+      `/parent/${(0, import_node_path76.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -35096,8 +35244,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs60.writeFileSync)((0, import_node_path75.join)(folder2, marker), `${tag}
+      (0, import_node_fs61.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs61.writeFileSync)((0, import_node_path76.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -35114,7 +35262,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path75.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path76.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -35122,8 +35270,8 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path77 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -35292,7 +35440,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain4, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs62.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -35302,16 +35450,16 @@ function readRoot(reading, plain4, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs61.symlinkSync)(layer, (0, import_node_path76.join)(work2, `l${i}`));
+    (0, import_node_fs62.symlinkSync)(layer, (0, import_node_path77.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs61.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs61.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs61.symlinkSync)(keep2, (0, import_node_path76.join)(work2, "k"));
-  (0, import_node_fs61.symlinkSync)(`${keep2}.work`, (0, import_node_path76.join)(work2, "k.work"));
+  (0, import_node_fs62.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs62.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs62.symlinkSync)(keep2, (0, import_node_path77.join)(work2, "k"));
+  (0, import_node_fs62.symlinkSync)(`${keep2}.work`, (0, import_node_path77.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain4) => ({
@@ -35324,7 +35472,7 @@ var enterEnvironment2 = (entry, limits2, group, plain4) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry, plain4, propagation, inside) {
-  (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs62.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -35396,7 +35544,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs61.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs62.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -35510,6 +35658,10 @@ var buildOptions2 = {
     value: "NAME",
     help: "write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing"
   },
+  "incremental-objects": {
+    type: "boolean",
+    help: "keep object files, and compile of an edited package only what the edit reaches: for a loop of edits on one machine"
+  },
   "renew-base": { type: "boolean", help: "make the platforms' base systems anew" },
   "dry-run": {
     type: "boolean",
@@ -35574,7 +35726,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35650,7 +35802,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path77.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path78.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -35770,8 +35922,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path80 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -35781,7 +35933,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -35824,7 +35976,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path78.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path79.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -35875,20 +36027,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path79.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path80.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path79.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path80.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path79.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path80.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs62.rmSync)(lock2, { force: true });
+    (0, import_node_fs63.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -35977,9 +36129,9 @@ var Scheduler = class {
       this.wake();
     });
     const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-    const kept3 = tasks.filter((t) => isDone(t.state)).length;
+    const kept4 = tasks.filter((t) => isDone(t.state)).length;
     return {
-      cached: kept3,
+      cached: kept4,
       todo: this.ready.length,
       open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
     };
@@ -36232,8 +36384,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs65 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path83 = require("node:path");
 init_files();
 init_process();
 
@@ -36262,19 +36414,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs63.lstatSync)(path2);
+    return (0, import_node_fs64.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -36293,8 +36445,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn(at2)) {
-        const inner = statOf((0, import_node_path80.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path80.join)(at2, name6), inner]);
+        const inner = statOf((0, import_node_path81.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path81.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -36307,7 +36459,7 @@ function measure(path2) {
 }
 function namesIn(folder2) {
   try {
-    return (0, import_node_fs63.readdirSync)(folder2);
+    return (0, import_node_fs64.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -36318,7 +36470,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path80.join)(state, "sizes.json");
+    this.file = (0, import_node_path81.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask3) {
@@ -36340,10 +36492,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path81.join)(state, folder2);
+  const path2 = (0, import_node_path82.join)(state, folder2);
   try {
-    if (!(0, import_node_fs64.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs64.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs65.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs65.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -36351,7 +36503,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs64.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs65.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -36362,11 +36514,12 @@ async function surveyMachine(survey) {
     ...await layers(survey, "layers"),
     ...await layers(survey, "layers-docker"),
     ...await bases(survey),
+    ...await objects(survey),
     ...await imageLayers(survey),
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain3(survey, "copies of stored objects", (0, import_node_path81.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain3(survey, "copies of stored objects", (0, import_node_path82.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain3(survey, kind, folder2, pattern))
   ];
@@ -36374,7 +36527,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path81.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path82.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -36386,7 +36539,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path81.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path82.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -36401,7 +36554,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path81.join)(state, folder2, id);
+    const path2 = (0, import_node_path82.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -36418,32 +36571,49 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path81.join)("bases", platform3);
-    const current = readJson((0, import_node_path81.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path82.join)("bases", platform3);
+    const current = readJson((0, import_node_path82.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path81.join)(state, folder2, name6);
+      const path2 = (0, import_node_path82.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path81.join)(state, folder2, "current.json")] : [(0, import_node_path81.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path82.join)(state, folder2, "current.json")] : [(0, import_node_path82.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path81.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path82.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
   return found2;
 }
+async function objects({ state, sizes, days, driver }) {
+  const found2 = [];
+  for (const name6 of entries(state, "objects", /^[0-9a-f]{24}$/)) {
+    const path2 = (0, import_node_path82.join)(state, "objects", name6);
+    const used = timeOf2((0, import_node_path82.join)(path2, "record.json"));
+    const bytes = await sizes.of((0, import_node_path82.join)("objects", name6), path2, () => driver.size(path2));
+    found2.push({
+      kind: "object files",
+      root: true,
+      paths: [path2, `${path2}.lock`],
+      used,
+      until: used + days * day3,
+      bytes
+    });
+  }
+  return found2;
+}
 async function imageLayers({ state, sizes, days, driver }) {
   const found2 = [];
-  for (const name6 of entries(state, (0, import_node_path81.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
+  for (const name6 of entries(state, (0, import_node_path82.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
     if (!entries(state, "images", /^layers$/).length) return [];
-    const path2 = (0, import_node_path81.join)(state, "images", "layers", name6);
-    const used = timeOf2((0, import_node_path81.join)(path2, "layer.json"));
-    const bytes = await sizes.of((0, import_node_path81.join)("images", name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path82.join)(state, "images", "layers", name6);
+    const used = timeOf2((0, import_node_path82.join)(path2, "layer.json"));
+    const bytes = await sizes.of((0, import_node_path82.join)("images", name6), path2, () => driver.size(path2));
     found2.push({
       kind: "layers of images",
       root: true,
@@ -36460,7 +36630,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain3(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path81.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path82.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -36481,7 +36651,7 @@ var simple = [
 ];
 function plain3({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path81.join)(state, folder2, name6);
+    const path2 = (0, import_node_path82.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -36732,9 +36902,9 @@ async function taskRecords(survey, roots, age) {
       ];
       const used = Math.max(when ?? 0, blob.modified);
       const until2 = when === void 0 || !record3 ? blob.modified + survey.grace : used + age;
-      const objects = files.flatMap((f) => f ? [f.sha256] : []);
-      if (when === Infinity && record3) for (const digest4 of objects) roots.objects.add(digest4);
-      else found2.push({ ...holderOf2(survey, "results", blob, until2), objects, used });
+      const objects2 = files.flatMap((f) => f ? [f.sha256] : []);
+      if (when === Infinity && record3) for (const digest4 of objects2) roots.objects.add(digest4);
+      else found2.push({ ...holderOf2(survey, "results", blob, until2), objects: objects2, used });
     }
   return found2;
 }
@@ -36745,8 +36915,8 @@ async function otherRecords(survey, roots, age) {
     for (const blob of await listed2(store2, kind)) {
       const value2 = await store2.readJson(blob.name);
       const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
-      const objects = files.flatMap((f) => f && typeof f.sha256 === "string" ? [f.sha256] : []);
-      found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects });
+      const objects2 = files.flatMap((f) => f && typeof f.sha256 === "string" ? [f.sha256] : []);
+      found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects: objects2 });
     }
   for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
     for (const blob of await listed2(store2, kind))
@@ -36794,8 +36964,8 @@ async function removeFromStore(store2, { things, stay, expired: images }, expire
   const named7 = new Set(things.filter((thing) => !expired.has(thing)).flatMap((thing) => thing.objects));
   const gone = things.filter((thing) => expired.has(thing));
   for (const { name: name6 } of gone) if (!name6.startsWith("objects/")) await store2.blobs.remove(name6);
-  const objects = new Set(gone.flatMap((thing) => thing.objects));
-  for (const digest4 of objects)
+  const objects2 = new Set(gone.flatMap((thing) => thing.objects));
+  for (const digest4 of objects2)
     if (!named7.has(digest4) && !stay.has(digest4)) await store2.blobs.remove(objectName(digest4));
 }
 
@@ -36804,7 +36974,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path82.join)(state, "trash");
+  const trash = (0, import_node_path83.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -36820,7 +36990,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path82.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path83.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -36842,31 +37012,31 @@ async function contentsOf2(request, alone) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path82.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
-  (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs65.renameSync)(path2, (0, import_node_path82.join)(folder2, (0, import_node_path82.basename)(path2)));
+  const folder2 = (0, import_node_path83.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs66.renameSync)(path2, (0, import_node_path83.join)(folder2, (0, import_node_path83.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs65.readdirSync)(trash))
-    for (const inner of (0, import_node_fs65.readdirSync)((0, import_node_path82.join)(trash, name6))) await driver.discard((0, import_node_path82.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs66.readdirSync)(trash))
+    for (const inner of (0, import_node_fs66.readdirSync)((0, import_node_path83.join)(trash, name6))) await driver.discard((0, import_node_path83.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path82.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path82.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path82.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs65.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path83.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path83.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path83.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs66.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs65.writeFileSync)(marker2, "");
+    (0, import_node_fs66.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs65.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs66.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs65.writeFileSync)(log, end2);
+  (0, import_node_fs66.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -37023,17 +37193,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path84 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -37076,15 +37246,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path83.join)(before, path2), (0, import_node_path83.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path84.join)(before, path2), (0, import_node_path84.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs66.readdirSync)((0, import_node_path83.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs67.readdirSync)((0, import_node_path84.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs66.lstatSync)((0, import_node_path83.join)(root, path2));
+      const stats = (0, import_node_fs67.lstatSync)((0, import_node_path84.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -37096,7 +37266,7 @@ function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs66.readlinkSync)(before), (0, import_node_fs66.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs67.readlinkSync)(before), (0, import_node_fs67.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -37109,7 +37279,7 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs66.readFileSync)(before), (0, import_node_fs66.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs67.readFileSync)(before), (0, import_node_fs67.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -37184,7 +37354,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path84.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path85.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed2(resolved);
@@ -37207,7 +37377,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path84.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path85.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -37215,7 +37385,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path84.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path85.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -37229,14 +37399,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path84.join)(folder2, "before"), (0, import_node_path84.join)(folder2, "after")];
-  (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path85.join)(folder2, "before"), (0, import_node_path85.join)(folder2, "after")];
+  (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path84.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path85.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -37253,9 +37423,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path84.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs67.mkdirSync)((0, import_node_path84.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs67.writeFileSync)((0, import_node_path84.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path85.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs68.mkdirSync)((0, import_node_path85.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs68.writeFileSync)((0, import_node_path85.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -37314,7 +37484,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path85.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path86.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -37368,8 +37538,10 @@ async function runBuild(verb, values, packages, tests) {
     return exit.usage;
   }
   const check4 = checkOf(values);
-  if (typeof check4 === "string") {
-    writeMessage(`slipway ${verb}: ${check4}
+  const alone = values["incremental-objects"] === true && (values.untrusted !== void 0 || check4 !== void 0);
+  if (typeof check4 === "string" || alone) {
+    const words6 = typeof check4 === "string" ? check4 : "--incremental-objects is for builds on your own machine alone";
+    writeMessage(`slipway ${verb}: ${words6}
 `);
     return exit.usage;
   }
@@ -37377,7 +37549,16 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path86.join)(workspace.root, "out") : (0, import_node_path86.resolve)(values.output);
+  if (values["incremental-objects"] === true && !isOwnStore(workspace.distro.store, workspace.root, workspace.state)) {
+    showDiagnostics([
+      error("objects-shared", "object files are not kept for builds whose store other machines share", {
+        file: workspace.file,
+        hint: "without --incremental-objects, or with a store on this machine (`store: file:.slipway/store`)"
+      })
+    ]);
+    return exit.failed;
+  }
+  const output = values.output === void 0 ? (0, import_node_path87.join)(workspace.root, "out") : (0, import_node_path87.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -37392,7 +37573,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs68.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs69.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code;
@@ -37411,7 +37592,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path86.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path87.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -37440,6 +37621,7 @@ async function buildAll(values, planned2, wanted) {
       signal,
       channelVersion: heldIn(channel2.value.versions),
       store: store2,
+      incrementalObjects: values["incremental-objects"] === true,
       ...values.retries === void 0 ? {} : { retries: Number(values.retries) }
     });
     if (!attempt || !("graphs" in session2)) showDiagnostics(session2.diagnostics);
@@ -37451,7 +37633,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path86.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path87.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -37575,8 +37757,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path88 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -37940,8 +38122,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path87.join)(input.folder, "incoming");
-    (0, import_node_fs69.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path88.join)(input.folder, "incoming");
+    (0, import_node_fs70.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -37964,7 +38146,7 @@ async function rollBack(input, outlet) {
     const [now, then] = [before[s]?.[d], state.suites[s]?.[d]];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
-  const kept3 = pointer ? count3(differs) : 0;
+  const kept4 = pointer ? count3(differs) : 0;
   const gone = count3((s, d) => suites[s]?.[d] === void 0);
   const draft = {
     kind: "rollback",
@@ -37976,7 +38158,7 @@ async function rollBack(input, outlet) {
     verdicts: []
   };
   const moved3 = await moveChecked(channel2, draft, outlet, state.lock);
-  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept3, gone }) : moved3;
+  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept4, gone }) : moved3;
 }
 
 // ts-src/render/channels.ts
@@ -38023,12 +38205,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path89 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -38044,24 +38226,24 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path88.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path89.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs70.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs70.readFileSync)((0, import_node_path88.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs71.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs71.readFileSync)((0, import_node_path89.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
-  const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
-  const path2 = kept3?.lists && await store2.path(kept3.lists);
+  const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
+  const path2 = kept4?.lists && await store2.path(kept4.lists);
   if (!path2) return void 0;
   const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest5 });
   return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -38069,7 +38251,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path89.isAbsolute)(path2) ? path2 : (0, import_node_path89.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path90.isAbsolute)(path2) ? path2 : (0, import_node_path90.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -38144,7 +38326,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path90.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path91.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -38426,8 +38608,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -38439,6 +38621,7 @@ var remade = [
   "told",
   "verify",
   "images",
+  "objects",
   "trash",
   "sizes.json"
 ];
@@ -38469,7 +38652,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs71.existsSync)(state)) {
+    if (!(0, import_node_fs72.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -38480,10 +38663,10 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs71.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs72.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path91.join)(state, part);
+      const folder2 = (0, import_node_path92.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -38494,25 +38677,25 @@ subordinate ids, which rm can't remove; this can.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs71.existsSync)((0, import_node_path91.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path91.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs72.existsSync)((0, import_node_path92.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path92.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path91.join)(state, "work");
-  if (!(0, import_node_fs71.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs71.readdirSync)(all)) {
+  const all = (0, import_node_path92.join)(state, "work");
+  if (!(0, import_node_fs72.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs72.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path91.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path92.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs72 = require("node:fs");
+var import_node_fs73 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -38579,7 +38762,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs72.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs73.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -38597,13 +38780,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs78 = require("node:fs");
+var import_node_path99 = require("node:path");
 var import_promises8 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -39874,8 +40057,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -39921,7 +40104,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs73.readdirSync)((0, import_node_path92.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs74.readdirSync)((0, import_node_path93.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -39955,8 +40138,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path93.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path93.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path94.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path94.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -39979,7 +40162,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path93.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path94.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -39987,7 +40170,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path93.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path94.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -40010,16 +40193,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path93.join)(root, "terraform");
-      if (!(0, import_node_fs74.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs74.existsSync)((0, import_node_path93.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path94.join)(root, "terraform");
+      if (!(0, import_node_fs75.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs75.existsSync)((0, import_node_path94.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs74.existsSync)((0, import_node_path93.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs75.existsSync)((0, import_node_path94.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -40027,7 +40210,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path93.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path94.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -40849,17 +41032,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path94.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path95.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path94.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path95.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -40882,24 +41065,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs75 = require("node:fs");
+var import_node_fs76 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs75.mkdtempSync)((0, import_node_path95.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs76.mkdtempSync)((0, import_node_path96.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path95.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path96.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs75.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs76.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -40917,17 +41100,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path95.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs75.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path96.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs76.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path95.join)(scratch, "left"), (0, import_node_path95.join)(scratch, "right")];
-  (0, import_node_fs75.writeFileSync)(left, from ?? "");
-  (0, import_node_fs75.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path96.join)(scratch, "left"), (0, import_node_path96.join)(scratch, "right")];
+  (0, import_node_fs76.writeFileSync)(left, from ?? "");
+  (0, import_node_fs76.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -40946,7 +41129,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_zod();
 init_files();
 
@@ -41027,8 +41210,8 @@ async function ssm(place2, action, input) {
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto12 = require("node:crypto");
-var import_node_fs76 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -41036,9 +41219,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto12.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs76.readdirSync)((0, import_node_path96.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path96.join)(folder2, name6)).filter((file3) => !(0, import_node_path96.basename)(file3).startsWith(".") && (0, import_node_fs76.lstatSync)((0, import_node_path96.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs77.readdirSync)((0, import_node_path97.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path97.join)(folder2, name6)).filter((file3) => !(0, import_node_path97.basename)(file3).startsWith(".") && (0, import_node_fs77.lstatSync)((0, import_node_path97.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs76.readFileSync)((0, import_node_path96.join)(root, file3));
+        const text8 = (0, import_node_fs77.readFileSync)((0, import_node_path97.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -41255,7 +41438,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path97.resolve)(file3));
+  const text8 = readIf((0, import_node_path98.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -41273,7 +41456,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path97.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path98.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -41296,7 +41479,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path97.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path98.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -41357,7 +41540,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path98.resolve)(folder2);
+    const root = (0, import_node_path99.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -41368,7 +41551,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path98.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path99.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -41398,7 +41581,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs77.existsSync)((0, import_node_path98.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs78.existsSync)((0, import_node_path99.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -41407,7 +41590,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path98.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path99.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -41454,8 +41637,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs77.rmSync)((0, import_node_path98.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path98.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs78.rmSync)((0, import_node_path99.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path99.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -41473,8 +41656,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path108 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -41611,12 +41794,12 @@ var textOf5 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path101 = require("node:path");
 init_files();
 init_diagnostics();
 
-// node_modules/minisearch/LICENSE.txt
+// ../../../work/wt/feel/node_modules/minisearch/LICENSE.txt
 var LICENSE_default = 'Copyright 2022 Luca Ongaro\n\nPermission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:\n\nThe above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.\n\nTHE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.\n';
 
 // resources/templates/docs/search.browser
@@ -41629,7 +41812,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs78 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -41848,7 +42031,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -41902,7 +42085,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path99.posix.join(import_node_path99.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path100.posix.join(import_node_path100.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -42206,7 +42389,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs78.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs79.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -42239,34 +42422,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs79.existsSync)(output) || !(0, import_node_fs79.readdirSync)(output).length || (0, import_node_fs79.existsSync)((0, import_node_path100.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs80.existsSync)(output) || !(0, import_node_fs80.readdirSync)(output).length || (0, import_node_fs80.existsSync)((0, import_node_path101.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path100.join)((0, import_node_path100.dirname)(output), `.former-${process.pid}-${(0, import_node_path100.basename)(output)}`);
+  const former = (0, import_node_path101.join)((0, import_node_path101.dirname)(output), `.former-${process.pid}-${(0, import_node_path101.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path100.dirname)((0, import_node_path100.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path101.dirname)((0, import_node_path101.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs80.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs79.writeFileSync)((0, import_node_path100.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs80.writeFileSync)((0, import_node_path101.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs79.existsSync)(output)) (0, import_node_fs79.renameSync)(output, former);
-    (0, import_node_fs79.renameSync)(staged, output);
+    if ((0, import_node_fs80.existsSync)(output)) (0, import_node_fs80.renameSync)(output, former);
+    (0, import_node_fs80.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs79.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs79.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path102 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -42308,8 +42491,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path101.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs80.statSync)(local2).size };
+      const local2 = (0, import_node_path102.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs81.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -42326,11 +42509,11 @@ async function publishSite(endpoint, folder2, state, keep2) {
     );
     const before = await readStates(endpoint);
     const states = [state, ...before.states.filter((s) => s.path !== state.path)];
-    const kept3 = states.slice(0, keep2);
-    if (!await endpoint.replace(list7, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
+    const kept4 = states.slice(0, keep2);
+    if (!await endpoint.replace(list7, Buffer.from(`${JSON.stringify(kept4, void 0, 1)}
 `), before.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
-    await switchLatest(endpoint, kept3, state);
+    await switchLatest(endpoint, kept4, state);
     let removed = 0;
     for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
     return good({ written, removed });
@@ -42352,9 +42535,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path101.join)(endpoint.folder, "latest"));
-    (0, import_node_fs80.symlinkSync)(state.path, link);
-    (0, import_node_fs80.renameSync)(link, (0, import_node_path101.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path102.join)(endpoint.folder, "latest"));
+    (0, import_node_fs81.symlinkSync)(state.path, link);
+    (0, import_node_fs81.renameSync)(link, (0, import_node_path102.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -42376,7 +42559,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs80.rmSync)((0, import_node_path101.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs81.rmSync)((0, import_node_path102.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -42390,21 +42573,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs82 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path104 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -42444,14 +42627,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path102.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path103.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path102.join)(root, path2))) writeWhole((0, import_node_path102.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path103.join)(root, path2))) writeWhole((0, import_node_path103.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -42465,7 +42648,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs81.readFileSync)((0, import_node_path102.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs82.readFileSync)((0, import_node_path103.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -42497,9 +42680,9 @@ var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
 var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
-var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
+var lineOf2 = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
 async function noteRun(store2, run2, url2) {
-  const name6 = openName(lineOf(run2));
+  const name6 = openName(lineOf2(run2));
   const before = await store2.readJson(name6);
   await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
   if (!before || before.ended || url2 !== void 0 && before.url === url2) return void 0;
@@ -42507,7 +42690,7 @@ async function noteRun(store2, run2, url2) {
   return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
 }
 async function closeRun(store2, run2) {
-  const name6 = openName(lineOf(run2));
+  const name6 = openName(lineOf2(run2));
   const open3 = await store2.readJson(name6);
   if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
 }
@@ -42515,9 +42698,9 @@ var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path103.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
-  const kept3 = readJson(copy2);
-  if (kept3) return kept3;
+  const copy2 = (0, import_node_path104.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const kept4 = readJson(copy2);
+  if (kept4) return kept4;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
   const text8 = unzipped3(data);
@@ -42542,7 +42725,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs82.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs83.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -42607,13 +42790,13 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path104.join)(output, result2.log);
-  const kept3 = {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path105.join)(output, result2.log);
+  const kept4 = {
     schema: 1,
     result: result2,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number7), kept3);
+  await session2.store.writeJson(resultName(id, number7), kept4);
 }
 
 // ts-src/farm/worker.ts
@@ -42673,8 +42856,8 @@ var Worker = class {
     const number7 = this.numberOf.get(graph2)?.get(task);
     let result2 = graph2.results[task];
     if (result2?.state === "waiting" && number7 !== void 0) {
-      const kept3 = await store2.readJson(resultName(this.loaded.bundle.id, number7));
-      if (isStoredResult(kept3) && kept3.result.id === result2.id) result2 = kept3.result;
+      const kept4 = await store2.readJson(resultName(this.loaded.bundle.id, number7));
+      if (isStoredResult(kept4) && kept4.result.id === result2.id) result2 = kept4.result;
     }
     const record3 = result2?.key === void 0 ? void 0 : await readDocRecord(store2, result2.key);
     if (record3) graph2.docs[n] = record3;
@@ -42741,8 +42924,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path105.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path105.join)(process.env.XDG_STATE_HOME || (0, import_node_path105.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path106.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path106.join)(process.env.XDG_STATE_HOME || (0, import_node_path106.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -42770,7 +42953,7 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path105.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path106.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -42810,7 +42993,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs83.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs84.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -42849,7 +43032,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path105.join)(state, "cleaned");
+      const cleaned = (0, import_node_path106.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -42879,7 +43062,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path105.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path106.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -42960,10 +43143,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -42995,17 +43178,17 @@ async function gather2(session2, loaded, output, happened) {
         });
 }
 async function takeResult({ store: store2 }, { bundle }, output, { number: number7, graph: graph2, task }) {
-  const kept3 = await store2.readJson(resultName(bundle.id, number7));
-  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
+  const kept4 = await store2.readJson(resultName(bundle.id, number7));
+  if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path106.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
-  graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
-  const { key } = kept3.result;
-  if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
+  const log = (0, import_node_path107.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
+  const { key } = kept4.result;
+  if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
-  if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
-    const text8 = await store2.readText(kept3.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path106.join)(output, log), text8, { sync: false });
+  if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
+    const text8 = await store2.readText(kept4.log);
+    if (text8 !== void 0) writeWhole((0, import_node_path107.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -43042,7 +43225,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs84.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs85.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -43117,12 +43300,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path107.resolve)(values.output ?? (0, import_node_path107.join)(root, "docs"));
+  const output = (0, import_node_path108.resolve)(values.output ?? (0, import_node_path108.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs85.mkdirSync)((0, import_node_path107.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs86.mkdirSync)((0, import_node_path108.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -43133,7 +43316,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs85.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs86.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -43236,11 +43419,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path107.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path108.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path107.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path108.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -43270,12 +43453,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -43316,7 +43499,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path108.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path109.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -43476,12 +43659,12 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path109.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path110.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept3 = workspace.ok ? await stateKinds((0, import_node_path109.resolve)(workspace.value.state)) : [];
-    if (workspace.ok && kept3.length)
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path110.resolve)(workspace.value.state)) : [];
+    if (workspace.ok && kept4.length)
       machine.lines.push(
-        `kept in ${workspace.value.state}: ${describe3(kept3)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
+        `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
       );
     const lacks = findings.map((f) => ({
       what: f.what,
@@ -43876,7 +44059,7 @@ var explain2 = defineCommand({
   }
 });
 
-// node_modules/@dagrejs/dagre/dist/dagre.esm.js
+// ../../../work/wt/feel/node_modules/@dagrejs/dagre/dist/dagre.esm.js
 var Te = Object.defineProperty;
 var Sn = (e, n, t) => n in e ? Te(e, n, { enumerable: true, configurable: true, writable: true, value: t }) : e[n] = t;
 var Mn = (e, n) => {
@@ -45826,8 +46009,8 @@ function drawingOf(scope2, by) {
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
     }
   });
-  const kept3 = reduced(forward.map((f) => [...f])).map(([x, y]) => [order3[x], order3[y]]);
-  return { title, nodes, edges: [...kept3, ...[...back].sort().map((e) => e.split(" "))] };
+  const kept4 = reduced(forward.map((f) => [...f])).map(([x, y]) => [order3[x], order3[y]]);
+  return { title, nodes, edges: [...kept4, ...[...back].sort().map((e) => e.split(" "))] };
 }
 function reduced(needs) {
   const reach3 = [];
@@ -45985,14 +46168,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -46045,8 +46228,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_names();
 init_digest();
 
@@ -46471,9 +46654,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs86.mkdirSync)((0, import_node_path110.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs86.mkdirSync)((0, import_node_path110.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs86.writeFileSync)((0, import_node_path110.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs87.mkdirSync)((0, import_node_path111.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs87.mkdirSync)((0, import_node_path111.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs87.writeFileSync)((0, import_node_path111.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -46510,8 +46693,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46583,7 +46766,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs87.lstatSync)((0, import_node_path111.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs88.lstatSync)((0, import_node_path112.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -46591,7 +46774,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path111.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path112.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -46599,13 +46782,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -46615,13 +46798,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs88 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs88.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs88.fstatSync)(handle);
+  const handle = (0, import_node_fs89.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs89.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -46634,7 +46817,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs88.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs89.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -46646,7 +46829,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs88.closeSync)(handle);
+    (0, import_node_fs89.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -46669,12 +46852,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs88.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs89.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs89 = require("node:fs");
+var import_node_fs90 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -46699,13 +46882,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs89.openSync)(file3, "r+");
+  const handle = (0, import_node_fs90.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs89.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs90.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs89.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs90.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -46733,10 +46916,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs89.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs90.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs89.closeSync)(handle);
+    (0, import_node_fs90.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -46794,14 +46977,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path112.join)(options5.folder, "disk");
-  (0, import_node_fs90.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path113.join)(options5.folder, "disk");
+  (0, import_node_fs91.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs90.writeFileSync)((0, import_node_path112.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs91.writeFileSync)((0, import_node_path113.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -46840,8 +47023,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path112.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs90.statSync)((0, import_node_path112.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path113.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs91.statSync)((0, import_node_path113.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -46859,7 +47042,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path112.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path113.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -46875,7 +47058,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path112.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path113.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -46896,7 +47079,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied = await run("dd", [
-      `if=${(0, import_node_path112.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path113.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -46911,7 +47094,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path112.join)(
+  const named7 = (ending) => (0, import_node_path113.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -46929,26 +47112,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path112.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path113.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs90.renameSync)((0, import_node_path112.join)(folder2, from), named7(ending));
+      (0, import_node_fs91.renameSync)((0, import_node_path113.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs90.statSync)(raw).size;
-  (0, import_node_fs90.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs91.statSync)(raw).size;
+  (0, import_node_fs91.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs91 = require("node:fs");
+var import_node_fs92 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -47025,11 +47208,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs91.openSync)(target2, "w");
+  const out = (0, import_node_fs92.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto15.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs91.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs92.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -47046,19 +47229,19 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs91.fsyncSync)(out);
+    (0, import_node_fs92.fsyncSync)(out);
   } finally {
-    (0, import_node_fs91.closeSync)(out);
+    (0, import_node_fs92.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs91.openSync)(file3, "r");
+  const from = (0, import_node_fs92.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs91.readSync)(from, buffer); n > 0; n = (0, import_node_fs91.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs92.readSync)(from, buffer); n > 0; n = (0, import_node_fs92.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs91.closeSync)(from);
+    (0, import_node_fs92.closeSync)(from);
   }
 }
 
@@ -47091,7 +47274,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path113.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path114.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -47107,7 +47290,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path113.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path114.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -47119,22 +47302,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs92 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 var import_node_crypto16 = require("node:crypto");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path114 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path114.join)(state, "images");
+var import_node_path115 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path115.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -47255,27 +47438,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path115.join)(imagesFolder(room.state), "layers", key);
-function kept2(room, key) {
+var folderOf = (room, key) => (0, import_node_path116.join)(imagesFolder(room.state), "layers", key);
+function kept3(room, key) {
   const folder2 = folderOf(room, key);
-  const found2 = readJson((0, import_node_path115.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path115.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path116.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path116.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs92.utimesSync)((0, import_node_path115.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path115.join)(folder2, "root"), tar: (0, import_node_path115.join)(folder2, "layer.tar"), names: (0, import_node_path115.join)(folder2, "names") };
+  (0, import_node_fs93.utimesSync)((0, import_node_path116.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path116.join)(folder2, "root"), tar: (0, import_node_path116.join)(folder2, "layer.tar"), names: (0, import_node_path116.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path115.join)(folder2, "names");
+  const names4 = (0, import_node_path116.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path115.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs92.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path116.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs93.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path115.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path116.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path115.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path116.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -47288,16 +47471,16 @@ async function measure2(tar) {
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
-  const there = kept2(room, request.key);
+  const there = kept3(room, request.key);
   if (there) return good(there);
   return withMutex(
     `${folderOf(room, request.key)}.lock`,
     async () => {
-      const other = kept2(room, request.key);
+      const other = kept3(room, request.key);
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path115.join)(work2, "kept");
+      const root = (0, import_node_path116.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -47310,19 +47493,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path115.join)(work2, "layer");
-      (0, import_node_fs92.mkdirSync)(staged);
-      (0, import_node_fs92.renameSync)(root, (0, import_node_path115.join)(staged, "root"));
+      const staged = (0, import_node_path116.join)(work2, "layer");
+      (0, import_node_fs93.mkdirSync)(staged);
+      (0, import_node_fs93.renameSync)(root, (0, import_node_path116.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs92.renameSync)(staged, folder2);
+      (0, import_node_fs93.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path115.join)(folder2, "root"),
-        tar: (0, import_node_path115.join)(folder2, "layer.tar"),
-        names: (0, import_node_path115.join)(folder2, "names")
+        root: (0, import_node_path116.join)(folder2, "root"),
+        tar: (0, import_node_path116.join)(folder2, "layer.tar"),
+        names: (0, import_node_path116.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -47369,20 +47552,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path115.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path116.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path115.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path116.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs92.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs93.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const out = (0, import_node_fs92.openSync)((0, import_node_path115.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs93.openSync)((0, import_node_path116.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs92.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs93.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -47399,12 +47582,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs92.fsyncSync)(out);
+    (0, import_node_fs93.fsyncSync)(out);
   } finally {
-    (0, import_node_fs92.closeSync)(out);
+    (0, import_node_fs93.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path115.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path116.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -47420,8 +47603,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47431,7 +47614,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs93.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs94.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -47441,9 +47624,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs93.linkSync)(path2, (0, import_node_path116.join)(folder2, name6));
+      (0, import_node_fs94.linkSync)(path2, (0, import_node_path117.join)(folder2, name6));
     } catch {
-      (0, import_node_fs93.copyFileSync)(path2, (0, import_node_path116.join)(folder2, name6));
+      (0, import_node_fs94.copyFileSync)(path2, (0, import_node_path117.join)(folder2, name6));
     }
     return name6;
   });
@@ -47460,12 +47643,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path116.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path117.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path116.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path117.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked = await room.driver.enter({
     root: { layers: [base.root] },
@@ -47473,7 +47656,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path116.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path117.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -47516,13 +47699,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path117.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path118.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs94.writeFileSync)((0, import_node_path117.join)(folder2, "fstab"), text8);
+  (0, import_node_fs95.writeFileSync)((0, import_node_path118.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -47540,9 +47723,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path117.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path118.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path117.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path118.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -47552,8 +47735,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path117.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path117.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path118.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path118.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -47611,7 +47794,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs95.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path118.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs96.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path119.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -47759,8 +47942,8 @@ async function buildImage(input) {
     room.progress(`making the ${kind} image of '${facts.image.name}'`);
     const rendered = await render3(kind, room, facts, root, { key, epoch, folder: newScratch(room.state) });
     if (!rendered.ok) return rendered;
-    const kept3 = await keep(input.store, rendered.value);
-    artifacts.push({ kind, ...kept3 });
+    const kept4 = await keep(input.store, rendered.value);
+    artifacts.push({ kind, ...kept4 });
     if (kind === "docker")
       for (const { layer, what } of root.told)
         layers2.push({ what, file: await storedLayer(input.store, layer.tar, what) });
@@ -47867,7 +48050,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -47887,7 +48070,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path119.join)(opened.workspace.root, "out") : (0, import_node_path119.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path120.join)(opened.workspace.root, "out") : (0, import_node_path120.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -47913,8 +48096,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -48267,8 +48450,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto18 = require("node:crypto");
-var import_node_fs96 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -48342,14 +48525,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs96.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs97.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto18.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path120.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path121.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -48386,17 +48569,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path122 = require("node:path");
-var import_node_fs98 = require("node:fs");
+var import_node_path123 = require("node:path");
+var import_node_fs99 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs97 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -48406,10 +48589,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path121.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path122.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path121.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path122.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -48466,7 +48649,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs97.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs98.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -48579,8 +48762,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs98.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path122.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs99.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path123.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -48882,8 +49065,8 @@ async function retiring(settings3, image2, channel2, keep2) {
         return snapshot2 === void 0 ? [] : [snapshot2];
       });
       const reason = used.get(id);
-      const kept3 = keptFor(n < keep2, current.has(id), reason);
-      all.push({ region: region2, id, name: textIn(item, "name") ?? "", version: version3, snapshots, kept: kept3 });
+      const kept4 = keptFor(n < keep2, current.has(id), reason);
+      all.push({ region: region2, id, name: textIn(item, "name") ?? "", version: version3, snapshots, kept: kept4 });
     }
   }
   return all;
@@ -48943,8 +49126,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path123.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs99.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path124.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs100.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -48952,7 +49135,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path123.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path124.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -49121,8 +49304,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path124.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs100.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path125.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs101.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -49134,7 +49317,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path124.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path125.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -49142,12 +49325,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path124.join)(values.output === void 0 ? (0, import_node_path124.join)(workspace.root, "out") : (0, import_node_path124.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path125.join)(values.output === void 0 ? (0, import_node_path125.join)(workspace.root, "out") : (0, import_node_path125.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path124.join)(folder2, file3.name);
+      const target2 = (0, import_node_path125.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -49157,7 +49340,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs100.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs100.statSync)(b)];
+    const [left, right] = [(0, import_node_fs101.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs101.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -49212,8 +49395,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path126 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -49271,7 +49454,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path125.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path126.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -49287,7 +49470,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs101.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs102.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -49310,7 +49493,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path125.resolve)(folder2);
+    const root = (0, import_node_path126.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -49320,8 +49503,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs101.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs101.existsSync)((0, import_node_path125.join)(root, f)));
+    (0, import_node_fs102.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path126.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -49332,8 +49515,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path125.join)(root, path2), text8);
-    const git2 = (0, import_node_fs101.existsSync)((0, import_node_path125.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path126.join)(root, path2), text8);
+    const git2 = (0, import_node_fs102.existsSync)((0, import_node_path126.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -49393,6 +49576,7 @@ var lock = defineCommand({
 
 // ts-src/cli/plan.ts
 init_diagnostics();
+init_yaml();
 
 // ts-src/render/plan.ts
 var shown4 = 5;
@@ -49427,6 +49611,20 @@ function renderPlan(plan2, states) {
 }
 
 // ts-src/cli/plan.ts
+function idleSettings({ workspace, distributions }) {
+  const names4 = [...new Set(distributions.flatMap((d) => [...d.packages.keys()]))];
+  return Object.entries(workspace.distro.package_settings).flatMap(([pattern, { skip, system }]) => {
+    if (skip || system || names4.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names4);
+    return [
+      warning("settings-idle", `package_settings names '${pattern}', and no distribution has such a package`, {
+        file: workspace.file,
+        line: lineOf(workspace.file, ["package_settings", pattern]),
+        hint: near === void 0 ? void 0 : `did you mean '${near}'?`
+      })
+    ];
+  });
+}
 var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
@@ -49455,7 +49653,9 @@ var validate3 = defineCommand({
   options: { ...distroOptions, json: { type: "boolean", help: "the faults as data on standard output" } },
   async run(values) {
     const planned2 = await readAndPlan(values, [], { everyKey: true });
-    const diagnostics = withArchives(planned2);
+    const found2 = withArchives(planned2);
+    const idle = planned2.ok && !found2.some(isError) ? idleSettings(planned2.value) : [];
+    const diagnostics = sorted([...found2, ...idle]);
     if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}
 `);
     else showDiagnostics(diagnostics);
@@ -49645,8 +49845,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -49692,7 +49892,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path126 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -49701,7 +49901,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path126.isAbsolute)(file3) || !exists((0, import_node_path126.join)(file3, ".git"))) {
+    if (!(0, import_node_path127.isAbsolute)(file3) || !exists((0, import_node_path127.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -49721,15 +49921,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path126.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path126.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path127.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path127.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path126.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path127.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -49737,8 +49937,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path128 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -49756,15 +49956,15 @@ function reduceNeeds(count3, needs) {
   return Array.from({ length: count3 }, (_, t) => {
     const list9 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = new Uint32Array(words6);
-    const kept3 = [];
+    const kept4 = [];
     for (const d of list9) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
-      kept3.push(d);
+      kept4.push(d);
       const set = setOf(d);
       for (let i = 0; i < words6; i++) covered[i] |= set[i];
       covered[d >> 5] |= 1 << (d & 31);
     }
-    return kept3.sort((a, b) => a - b);
+    return kept4.sort((a, b) => a - b);
   });
 }
 
@@ -49789,7 +49989,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path127.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path128.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -49848,10 +50048,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path127.join)(work2, tree);
+    const folder2 = (0, import_node_path128.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path127.join)(work2, `${tree}.packed`));
-    (0, import_node_fs102.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path128.join)(work2, `${tree}.packed`));
+    (0, import_node_fs103.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -49985,13 +50185,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path128.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path129.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -50013,19 +50213,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path128.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path129.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -50039,8 +50239,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path129.join)(at2.value.folder, (0, import_node_path129.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path129.join)(root, (0, import_node_path129.relative)(workspace.root, (0, import_node_path129.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path130.join)(at2.value.folder, (0, import_node_path130.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path130.join)(root, (0, import_node_path130.relative)(workspace.root, (0, import_node_path130.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -50084,7 +50284,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path129.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path130.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -50112,13 +50312,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed3 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs103.realpathSync)(root);
+  const top = (0, import_node_fs104.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed3.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs103.realpathSync)((0, import_node_path129.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs104.realpathSync)((0, import_node_path130.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -50253,7 +50453,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path130.resolve)(change);
+  const folder2 = (0, import_node_path131.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -50383,7 +50583,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs104.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs105.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -50491,7 +50691,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path131.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path132.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -50541,15 +50741,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path131.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path132.resolve)(root, uri.slice("file:".length))}` : uri;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -50587,7 +50787,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path132.join)((0, import_node_path132.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path133.join)((0, import_node_path133.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -50595,8 +50795,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path134 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -50642,7 +50842,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path133.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path134.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -50652,7 +50852,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs106.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -50692,7 +50892,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path134.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path135.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -50750,7 +50950,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path134.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path135.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -50885,8 +51085,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path134.relative)(process.cwd(), (0, import_node_path134.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path134.join)(output, log);
+  const inside = (0, import_node_path135.relative)(process.cwd(), (0, import_node_path135.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path135.join)(output, log);
 };
 function unplanned(values, fault3) {
   const output = outputOf3(values);
@@ -50899,7 +51099,7 @@ function unplanned(values, fault3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -50925,7 +51125,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path135.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path136.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
     if (!opened) return exit.failed;
@@ -51869,30 +52069,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path136.join)(output, "logs");
+  const root = (0, import_node_path137.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs106.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs107.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path136.join)(root, entry);
-    const status = (0, import_node_fs106.lstatSync)(path2);
+    const path2 = (0, import_node_path137.join)(root, entry);
+    const status = (0, import_node_fs107.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs106.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs107.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -51916,7 +52116,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path136.join)((0, import_node_path136.resolve)(findDistro(values), ".."), "out") : (0, import_node_path136.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path137.join)((0, import_node_path137.resolve)(findDistro(values), ".."), "out") : (0, import_node_path137.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed3 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -51927,7 +52127,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path136.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path137.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -51939,7 +52139,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path136.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path137.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -52000,9 +52200,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs107 = require("node:fs");
+var import_node_fs108 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -52019,8 +52219,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path137.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs108.realpathSync)((0, import_node_path138.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs108.realpathSync)(root)}/`) && (0, import_node_fs108.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -52034,12 +52234,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs107.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs108.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs107.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs108.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -52064,9 +52264,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path137.join)((0, import_node_path137.resolve)(findDistro(values), ".."), "out") : (0, import_node_path137.resolve)(values.output);
-    const root = (0, import_node_path137.join)(output, "apt");
-    if (!(0, import_node_fs107.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path138.join)((0, import_node_path138.resolve)(findDistro(values), ".."), "out") : (0, import_node_path138.resolve)(values.output);
+    const root = (0, import_node_path138.join)(output, "apt");
+    if (!(0, import_node_fs108.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -52094,8 +52294,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -52137,7 +52337,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs108.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs109.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, limits2, stop.signal);
@@ -52183,7 +52383,7 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path138.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path139.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -52224,7 +52424,7 @@ async function buildBelow(values, planned2, graph2, task, limits2, signal) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path138.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path139.join)(planned2.workspace.root, "out"),
     workers: limits2.workers,
     retest: false,
     signal
@@ -52283,7 +52483,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs109.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs110.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -31,6 +31,10 @@ export const buildOptions = {
     value: 'NAME',
     help: 'write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing',
   },
+  'incremental-objects': {
+    type: 'boolean',
+    help: 'keep object files, and compile of an edited package only what the edit reaches: for a loop of edits on one machine',
+  },
   'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
   'dry-run': {
     type: 'boolean',

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isError } from '../model/diagnostics.ts';
+import { error, isError } from '../model/diagnostics.ts';
 import type { TaskResult } from '../model/result.ts';
 import { matcher } from '../plan/globs.ts';
 import { renderForetold, renderOutlook } from '../render/summary.ts';
 import { missingTools } from '../sandbox/doctor.ts';
-import { openStore } from '../store/open-store.ts';
+import { isOwnStore, openStore } from '../store/open-store.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel } from '../publish/channel.ts';
 import { environmentsOf } from '../publish/environment.ts';
@@ -87,14 +87,25 @@ async function runBuild(
     return exit.usage;
   }
   const check = checkOf(values);
-  if (typeof check === 'string') {
-    writeMessage(`slipway ${verb}: ${check}\n`);
+  const alone = values['incremental-objects'] === true && (values.untrusted !== undefined || check !== undefined);
+  if (typeof check === 'string' || alone) {
+    const words = typeof check === 'string' ? check : '--incremental-objects is for builds on your own machine alone';
+    writeMessage(`slipway ${verb}: ${words}\n`);
     return exit.usage;
   }
   const planned = await readAndPlan(values, packages, { tests });
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan } = planned.value;
+  if (values['incremental-objects'] === true && !isOwnStore(workspace.distro.store, workspace.root, workspace.state)) {
+    showDiagnostics([
+      error('objects-shared', 'object files are not kept for builds whose store other machines share', {
+        file: workspace.file,
+        hint: 'without --incremental-objects, or with a store on this machine (`store: file:.slipway/store`)',
+      }),
+    ]);
+    return exit.failed;
+  }
   const output = values.output === undefined ? join(workspace.root, 'out') : resolve(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values['dry-run'] === true ? [] : await missingTools(driver.name, plan);
@@ -157,6 +168,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
       signal,
       channelVersion: heldIn(channel.value.versions),
       store,
+      incrementalObjects: values['incremental-objects'] === true,
       ...(values.retries === undefined ? {} : { retries: Number(values.retries) }),
     });
     if (!attempt || !('graphs' in session)) showDiagnostics(session.diagnostics);

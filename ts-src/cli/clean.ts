@@ -16,6 +16,7 @@ const remade = [
   'told',
   'verify',
   'images',
+  'objects',
   'trash',
   'sizes.json',
 ];

@@ -59,6 +59,7 @@ export async function surveyMachine(survey: Survey): Promise<MachineThing[]> {
     ...(await layers(survey, 'layers')),
     ...(await layers(survey, 'layers-docker')),
     ...(await bases(survey)),
+    ...(await objects(survey)),
     ...(await imageLayers(survey)),
     ...archives(survey),
     ...clones(survey),
@@ -136,6 +137,25 @@ async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThi
         bytes: await sizes.of(join(folder, name), path, () => driver.size(path)),
       });
     }
+  }
+  return found;
+}
+
+/** Object files that stay between builds of a package. */
+async function objects({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
+  const found: MachineThing[] = [];
+  for (const name of entries(state, 'objects', /^[0-9a-f]{24}$/)) {
+    const path = join(state, 'objects', name);
+    const used = timeOf(join(path, 'record.json'));
+    const bytes = await sizes.of(join('objects', name), path, () => driver.size(path));
+    found.push({
+      kind: 'object files',
+      root: true,
+      paths: [path, `${path}.lock`],
+      used,
+      until: used + days * day,
+      bytes,
+    });
   }
   return found;
 }

@@ -127,6 +127,8 @@ export interface SessionOptions {
   channelVersion: Session['channelVersion'];
   store?: Store | undefined;
   retries?: number;
+  /** Object files stay between builds of a package. */
+  incrementalObjects?: boolean;
 }
 
 /** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
@@ -153,6 +155,7 @@ export async function openSession(
     channelVersion: options.channelVersion,
     lockedVersion: lockedVersions(input.lock),
     signal: options.signal,
+    incrementalObjects: options.incrementalObjects === true,
     now: Date.now,
   });
   const hints: Hints = { builds: new Map(), tests: new Map() };

@@ -5,4 +5,6 @@ export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
   /** How often tests that failed are tried again. */
   retries: number;
   now: () => number;
+  /** Object files stay between builds. */
+  incrementalObjects: boolean;
 }

@@ -9,7 +9,6 @@ import { systemFileFault } from '../../model/system-file-faults.ts';
 import { renderJunit } from '../../render/junit.ts';
 import { shellQuote } from '../../render/template.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
-import type { TaskGraph } from '../task-graph.ts';
 import type { BuilderOptions } from './builder-options.ts';
 import {
   buildLimit,
@@ -23,7 +22,9 @@ import {
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { documentPackage } from '../docs/documentation.ts';
+import { openObjects } from './objects.ts';
 import { FileOwners } from './owners.ts';
+import { rootsOf } from './roots.ts';
 import { checkStaged, finishPackages, refusal, stageOf, type Packed } from './pack.ts';
 import { environmentOf, systemBoundFault, systemDepends, versionOf, writeRecipe, writeTestFiles } from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
@@ -131,15 +132,27 @@ export class PackageBuilder {
     const lacking = writeRecipe(options, request, environment.source, environment.recipe);
     if (lacking !== undefined) return failed(lacking);
     const limit = buildLimit(options, p.name);
-    const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>) =>
-      enterEnvironment(options, request, environment, { ...entry, env: {}, network: false, signal: limit.signal });
+    const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>, env: BuildSteps['env'] = {}) =>
+      enterEnvironment(options, request, environment, { ...entry, env, network: false, signal: limit.signal });
+    const objects =
+      options.incrementalObjects && !request.repeat
+        ? await openObjects(options, request, environment.source)
+        : undefined;
+    let ended = false;
     try {
-      const built = await enter({
-        script: 'slipway.sh',
-        steps: ['build', 'stage'],
-        folder: `/build/${sourceFolder(p.name)}`,
-        binds: [{ from: environment.build, to: '/build' }],
-      });
+      const built = await enter(
+        {
+          script: 'slipway.sh',
+          steps: ['build', 'stage'],
+          folder: `/build/${sourceFolder(p.name)}`,
+          binds: [
+            { from: environment.build, to: '/build' },
+            ...(objects ? [{ from: objects.folder, to: '/build/obj' }] : []),
+          ],
+        },
+        objects?.reused ? { SLIPWAY_CONFIGURED: '1' } : {},
+      );
+      ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
       if (built.code !== 0) return failed(reasonOf(options, built, limit, log, 'its build'));
       const fault = checkStaged(request, environment);
       if (fault !== undefined) return failed(fault);
@@ -157,6 +170,7 @@ export class PackageBuilder {
       if (packed.code !== 0) return failed(reasonOf(options, packed, limit, log, 'packing it'));
       return await finishPackages(options, request, environment, folder);
     } finally {
+      await objects?.close(ended);
       limit.done();
     }
   }
@@ -280,17 +294,4 @@ export class PackageBuilder {
       ...(cases.length ? { junit: await store.putText(`${name}.xml`, renderJunit(name, cases)) } : {}),
     };
   }
-}
-
-/** What stood for each package in a root when it was built, short: for people who ask why it was built again. */
-function rootsOf(graph: TaskGraph, n: number, roots: readonly number[]): Record<string, string> {
-  const of = (d: number): PlannedPackage => graph.scope.packages[d]!;
-  const tools = new Set(of(n).tools);
-  return Object.fromEntries(
-    roots.map((d) => {
-      const { name } = of(d);
-      const { api, full } = graph.records[d]!.interface;
-      return [name, `${api.slice(0, 12)}${tools.has(name) ? ` ${full.slice(0, 12)}` : ''}`];
-    }),
-  );
 }

@@ -1,6 +1,8 @@
 /** Shell functions of all types that build with CMake; part of the script of each. */
 export const cmakeScript = String.raw`
+# Where object files stayed from a build before, they are configured, and CMake itself sees what it has to do again.
 cmake_configure() {
+  if [ -n "$SLIPWAY_CONFIGURED" ] && [ -f "$object/Makefile" ]; then return 0; fi
   cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None \
     -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \
     -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"

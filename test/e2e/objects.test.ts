@@ -1,0 +1,103 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { discard, fromNothing, resultOf, slipway, states, workspace } from './helpers.ts';
+import { writeTiny } from './tiny.ts';
+
+/** Of C, with a header that one of two files includes. */
+const library = `enable_language(C)
+add_library(\${PROJECT_NAME} SHARED one.c two.c)
+target_include_directories(\${PROJECT_NAME} PRIVATE \${CMAKE_SOURCE_DIR}/include \${CMAKE_INSTALL_PREFIX}/include)
+install(TARGETS \${PROJECT_NAME} DESTINATION lib)`;
+const headers = '\ninstall(DIRECTORY include/ DESTINATION include)';
+
+describe('object files that stay between builds', () => {
+  const folder = workspace('objects');
+  const whole = `${folder}-whole`;
+  writeTiny(folder, {
+    base: {
+      cmake: library + headers,
+      files: {
+        'include/base.h': '#define FACTOR 2\n',
+        'one.c': '#include <base.h>\nint base_one(void) { return FACTOR; }\n',
+        'two.c': 'int base_two(void) { return 2; }\n',
+      },
+    },
+    user: {
+      manifest: '<depend>base</depend>',
+      cmake: library,
+      files: {
+        'one.c': '#include <base.h>\nint user_one(void) { return FACTOR; }\n',
+        'two.c': 'int user_two(void) { return 2; }\n',
+      },
+    },
+  });
+  afterAll(async () => {
+    await discard(folder);
+    await discard(whole);
+  });
+
+  const write = (path: string, text: string): void => writeFileSync(join(folder, 'src', path), text);
+  /** Builds, and gives what was compiled of each package that was built. */
+  const build = async (...more: string[]): Promise<Record<string, string[]>> => {
+    const ran = await slipway(['build', '--incremental-objects', ...more], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    const built = resultOf(folder).filter((r) => r.state === 'built');
+    return Object.fromEntries(
+      built.map(({ name }) => {
+        const log = readFileSync(join(folder, `out/logs/tiny/bookworm-amd64/${name}.log`), 'utf8');
+        return [name, [...log.matchAll(/Building C object \S+\/(\w+\.c)\.o/g)].map((m) => m[1] ?? '').sort()];
+      }),
+    );
+  };
+  /** The packages are those that a build from nothing makes. */
+  const same = async (): Promise<void> => {
+    mkdirSync(whole, { recursive: true });
+    cpSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
+    const ran = await fromNothing(folder, whole, ['distro.yaml', 'src', 'lock.yaml'], ['--lock', 'lock.yaml']);
+    expect(ran.code, ran.stderr).toBe(0);
+    const bytes = (of: string) => resultOf(of).flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256]));
+    expect(bytes(folder)).toEqual(bytes(whole));
+  };
+
+  it('compile what an edit reaches, to the bytes of a build from nothing', async () => {
+    expect(await build()).toEqual({ base: ['one.c', 'two.c'], user: ['one.c', 'two.c'] });
+    write('base/two.c', 'int base_two(void) { return 3; }\n');
+    expect(await build()).toEqual({ base: ['two.c'] });
+    await same();
+    write('base/include/base.h', '#define FACTOR 4\n');
+    expect(await build()).toEqual({ base: ['one.c'], user: ['one.c'] });
+    await same();
+  });
+
+  it('are made anew where make would not see what changed', async () => {
+    // The former header comes from the store, and is older than the objects.
+    write('base/include/base.h', '#define FACTOR 2\n');
+    write('user/two.c', 'int user_two(void) { return 5; }\n');
+    expect((await build()).user).toEqual(['one.c', 'two.c']);
+    await same();
+    write('user/added.h', '/* a file more */\n');
+    expect(await build()).toEqual({ user: ['one.c', 'two.c'] });
+    write('user/two.c', 'const char *user_two(void) { return __DATE__; }\n');
+    expect(await build()).toEqual({ user: ['one.c', 'two.c'] });
+    write('user/one.c', 'int user_one(void) { return 1; }\n');
+    expect(await build()).toEqual({ user: ['one.c', 'two.c'] });
+  });
+
+  it('of a build that failed are used for what is mended', async () => {
+    write('base/two.c', 'int base_two(void) { return 7 }\n');
+    const ran = await slipway(['build', '--incremental-objects'], folder);
+    expect([ran.code, states(folder).base]).toEqual([1, 'failed']);
+    write('base/two.c', 'int base_two(void) { return 7; }\n');
+    expect((await build()).base).toEqual(['two.c']);
+    await same();
+  });
+
+  it('are for builds on a machine of its own, and go with slipway clean', async () => {
+    expect((await slipway(['build', '--incremental-objects', '--untrusted', 'x'], folder)).code).toBe(2);
+    expect((await slipway(['build', '--incremental-objects', '--check-reproducible'], folder)).code).toBe(2);
+    expect(existsSync(join(folder, '.slipway/objects'))).toBe(true);
+    await slipway(['clean'], folder);
+    expect(existsSync(join(folder, '.slipway/objects'))).toBe(false);
+  });
+});
