@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randoms } from '../../ts-src/query/simulate.ts';
 import { bundle, cache, execute, slipway, type Ran } from '../e2e/helpers.ts';
@@ -89,12 +89,11 @@ export async function touched(template: string, command: Case['command']): Promi
       cwd: place,
     });
     const seen = new Map<string, string>();
-    for (const [, path = ''] of readFileSync(trace, 'utf8').matchAll(/"((?:[^"\\]|\\.)+)"/g)) {
+    for (const [, path = ''] of readFileSync(trace, 'utf8').matchAll(/"((?:[^"\\]|\\.)*)"/g)) {
       const below = path.startsWith(`${place}/`) ? path.slice(place.length + 1) : path;
-      const own = !below.startsWith('/') && existsSync(join(template, below));
       // What a build's own root holds is not the repository's, and work folders have new names each time.
-      if (!own || below.startsWith('.slipway/work/')) continue;
-      if (lstatSync(join(template, below)).isSymbolicLink() || !seen.has(kindOf(below))) seen.set(kindOf(below), below);
+      if (below === '' || below.startsWith('/') || below.startsWith('.slipway/work/')) continue;
+      if (isWithin(template, below) && !seen.has(kindOf(below))) seen.set(kindOf(below), below);
     }
     return [...seen.values()].sort();
   } finally {
@@ -102,20 +101,28 @@ export async function touched(template: string, command: Case['command']): Promi
   }
 }
 
+/** There, and not by a link in what other tests share: a fault would be one of theirs, too. */
+const isWithin = (template: string, path: string): boolean =>
+  existsSync(join(template, path)) && `${realpathSync(join(template, path))}/`.startsWith(`${realpathSync(template)}/`);
+
 const edited = (place: string): string => `${readFileSync(join(place, 'src/lower/CMakeLists.txt'), 'utf8')}# edited\n`;
 
-/** All cases, or a number of them that a seed picks. */
+/** About as many cases of each command, where a number is picked. */
+const casesOfCommand = 8;
+
+/** All cases, or a number of them that a seed picks: of few commands, since each is traced before. */
 export async function casesOf(template: string, number?: number, seed = 1): Promise<Case[]> {
   const all: Case[] = [];
-  for (const command of commands)
-    for (const path of await touched(template, command)) for (const fault of kinds) all.push({ command, path, fault });
-  if (number === undefined) return all;
   const random = randoms(seed);
-  return all
-    .map((one) => ({ one, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .slice(0, number)
-    .map(({ one }) => one);
+  const shuffled = <T>(items: readonly T[], count: number): T[] =>
+    items
+      .map((one) => ({ one, at: random() }))
+      .sort((a, b) => a.at - b.at)
+      .slice(0, count)
+      .map(({ one }) => one);
+  for (const command of number === undefined ? commands : shuffled(commands, Math.ceil(number / casesOfCommand)))
+    for (const path of await touched(template, command)) for (const fault of kinds) all.push({ command, path, fault });
+  return number === undefined ? all : shuffled(all, number);
 }
 
 /** What is wrong with how a command ended in a case; undefined where all is well. `skipped`: the fault can't be had. */

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { casesOf, makeTemplate, verdictOf, type Case } from '../large/fault-sweep.ts';
+import { installTools } from '../setup.mjs';
+import { discard, workspace } from './helpers.ts';
+
+/** A part of `npm run e2e:faults`. */
+const seed = 4;
+
+describe('some faults of the file system', () => {
+  let template: string;
+  let cases: Case[];
+  beforeAll(async () => {
+    installTools(['strace']);
+    template = workspace('fault-sweep');
+    await makeTemplate(template);
+    cases = await casesOf(template, 16, seed);
+  });
+  afterAll(() => discard(template));
+
+  it('end commands with 1 and a word on what and where, never with 70', async () => {
+    const wrong: string[] = [];
+    let tried = 0;
+    for (const one of cases) {
+      const verdict = await verdictOf(template, one);
+      if (verdict === 'skipped') continue;
+      tried++;
+      if (verdict !== undefined) wrong.push(verdict);
+    }
+    expect(wrong, `seed ${seed}`).toEqual([]);
+    expect(tried).toBeGreaterThan(5);
+  });
+});
