@@ -51973,7 +51973,7 @@ function helpOf(name6, command2) {
   const options5 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name6}: ${command2.summary}`),
-    `Usage: slipway ${command2.usage}
+    `${wrap(`Usage: slipway ${command2.usage}`, width6).join("\n    ")}
 `,
     ...command2.details ? [prose(command2.details)] : [],
     `Options:

@@ -38,8 +38,11 @@ function put(path, data) {
 
 try {
   const documents = 'usr/share/doc/slipway';
-  put(`${documents}/copyright`, readFileSync(join(root, 'LICENSE')));
-  put(`${documents}/changelog.gz`, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }));
+  put(
+    `${documents}/copyright`,
+    `Copyright: the authors of Slipway\nLicense: Apache-2.0\n On Debian systems its text is in /usr/share/common-licenses/Apache-2.0.\n`,
+  );
+  put(`${documents}/CHANGELOG.md.gz`, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }));
   put('usr/share/man/man1/slipway.1.gz', gzipSync(slipway('manual'), { level: 9 }));
   put('usr/share/bash-completion/completions/slipway', slipway('completion', 'bash'));
   put('usr/share/zsh/vendor-completions/_slipway', slipway('completion', 'zsh'));

@@ -78,7 +78,7 @@ export function helpOf(name: string, command: Command): string {
   const options = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help] as const);
   return [
     prose(`${name}: ${command.summary}`),
-    `Usage: slipway ${command.usage}\n`,
+    `${wrap(`Usage: slipway ${command.usage}`, width).join('\n    ')}\n`,
     ...(command.details ? [prose(command.details)] : []),
     `Options:\n${table(options)}`,
     `Examples:\n${command.examples.map((e) => `    ${e}\n`).join('')}`,
