@@ -25,6 +25,7 @@ const slipway = (...args) => execFileSync(process.execPath, [bundle, ...args], {
 const committed = execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' }).trim();
 const epoch = process.env.SOURCE_DATE_EPOCH ?? committed;
 
+const author = 'Slipway <slipway@slipway.invalid>';
 const tree = mkdtempSync(join(tmpdir(), 'slipway-deb-'));
 chmodSync(tree, 0o755);
 /**
@@ -42,6 +43,9 @@ try {
     `${documents}/copyright`,
     `Copyright: the authors of Slipway\nLicense: Apache-2.0\n On Debian systems its text is in /usr/share/common-licenses/Apache-2.0.\n`,
   );
+  const day = new Date(Number(epoch) * 1000).toUTCString().replace('GMT', '+0000');
+  const entry = `slipway (${version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- ${author}  ${day}\n`;
+  put(`${documents}/changelog.gz`, gzipSync(entry, { level: 9 }));
   put(`${documents}/CHANGELOG.md.gz`, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }));
   put('usr/share/man/man1/slipway.1.gz', gzipSync(slipway('manual'), { level: 9 }));
   put('usr/share/bash-completion/completions/slipway', slipway('completion', 'bash'));
@@ -54,7 +58,7 @@ Version: ${version}
 Architecture: all
 Section: devel
 Priority: optional
-Maintainer: Slipway <slipway@slipway.invalid>
+Maintainer: ${author}
 Depends: git, nodejs (>= 18.19)
 Recommends: curl, gnupg, iproute2, mmdebstrap, uidmap
 Suggests: git-lfs
