@@ -23,11 +23,12 @@ eacces)
   ;;
 enospc)
   [ -d "$path" ] && [ ! -L "$path" ] || exit 77
-  mkdir /tmp/fault-kept
-  cp -a "$path/." /tmp/fault-kept/
+  kept=$place/.fault-kept
+  mkdir "$kept"
+  cp -a "$path/." "$kept/"
   size=$(du -sk --apparent-size "$path" | cut -f1)
   mount -t tmpfs -o "size=$((size * 2 + 256))k" tmpfs "$path"
-  cp -a /tmp/fault-kept/. "$path/"
+  cp -a "$kept/." "$path/"
   dd if=/dev/zero of="$path/.fill" bs=1k 2>/dev/null || :
   ;;
 eisdir)
