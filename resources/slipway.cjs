@@ -24129,7 +24129,14 @@ function finishDeferred() {
 
 // ts-src/read/parse-cache.ts
 init_digest();
-var edition = `6 ${"0.1.0"}`;
+function editionOf(program = process.argv[1]) {
+  try {
+    return `${"0.1.0"} ${program === void 0 ? "" : sha256((0, import_node_fs18.readFileSync)(program), "base64")}`;
+  } catch {
+    return "0.1.0";
+  }
+}
+var edition;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -24145,6 +24152,7 @@ var ParseCache = class {
     this.form = form;
     this.file = (0, import_node_path21.join)(state, "parsed", name6);
     const text8 = readIf(this.file, "latin1") ?? "";
+    edition ??= editionOf();
     if (text8.startsWith(`${edition}
 `)) {
       this.whole = text8.endsWith("\n");

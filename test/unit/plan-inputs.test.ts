@@ -168,6 +168,16 @@ version: 2
       expect(both(cache(versions({ p2: '1.5.0' }))).status).toBe(0);
       both(cache(versions()));
     }
+    // What one program understood is nothing to another one, be it of the same version.
+    const heads = () =>
+      remembered().map(
+        (name) => readFileSync(join(folder, 'remembering/.slipway/parsed', name), 'utf8').split('\n')[0],
+      );
+    const before = heads();
+    const other = join(folder, 'other.cjs');
+    writeFileSync(other, `${readFileSync(bundle, 'utf8')}\n// another program\n`);
+    spawnSync('node', [other, 'plan', '--json'], { cwd: join(folder, 'remembering') });
+    for (const [i, head] of heads().entries()) expect(head).not.toBe(before[i]);
     write('remembering/rosdep.yaml', 'zlib: {debian: [zlib1g-dev, more]}\nother: {debian: [x]}\n');
     write('forgetting/rosdep.yaml', 'zlib: {debian: [zlib1g-dev, more]}\nother: {debian: [x]}\n');
     expect(both(cache(versions())).stdout).toContain('"more"');

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf, writeWhole } from '../io/files.ts';
 import { defer } from '../io/deferred.ts';
@@ -6,8 +6,18 @@ import { sha256 } from '../model/digest.ts';
 
 declare const SLIPWAY_VERSION: string;
 
-/** Raised when what is kept changes in form or meaning. */
-const edition = `6 ${SLIPWAY_VERSION}`;
+/**
+ * What is kept is of one program alone: another one, be it of the same version, may read a text otherwise. Text for the
+ * first line of the file.
+ */
+function editionOf(program = process.argv[1]): string {
+  try {
+    return `${SLIPWAY_VERSION} ${program === undefined ? '' : sha256(readFileSync(program), 'base64')}`;
+  } catch {
+    return SLIPWAY_VERSION;
+  }
+}
+let edition: string | undefined;
 
 const digestLength = 27;
 /**
@@ -50,6 +60,7 @@ export class ParseCache<T> {
   ) {
     this.file = join(state, 'parsed', name);
     const text = readIf(this.file, 'latin1') ?? '';
+    edition ??= editionOf();
     if (text.startsWith(`${edition}\n`)) {
       this.whole = text.endsWith('\n');
       for (
