@@ -7,10 +7,21 @@ void call(Map farm, Map given = [:]) {
         echo('slipway: this run is of a change: it publishes nothing')
         return
     }
-    List output = o.repository ? ['--output', "${o.repository}/${farm.channel}".toString()] : []
     signed(o) {
-        slipway(slipway.joined([slipway.ofRun('publish', farm, o.state), output]))
+        slipway(words(farm, o))
     }
+}
+
+/** Signs a text and tries the places, before anything is built; `o` has what the step is given, the key too. */
+void rehearse(Map farm, Map o) {
+    signed(o) {
+        slipway(slipway.joined([words(farm, o), ['--try']]))
+    }
+}
+
+List words(Map farm, Map o) {
+    List output = o.repository ? ['--output', "${o.repository}/${farm.channel}".toString()] : []
+    return slipway.joined([slipway.ofRun('publish', farm, o.state), output])
 }
 
 /** Runs its body with the key and the passphrase that a step was given. */

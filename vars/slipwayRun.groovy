@@ -38,6 +38,13 @@ void plan(Map o, List<String> arguments, Map place, Map run) {
         boolean elsewhere = o.publish && run.farm.channel && o.publishLabel
         run.ended = !run.farm.architectures && run.farm.state.isEmpty() && !elsewhere
         if (run.ended) { finish(o, run) }
+        else if (o.publish && publishes(run.farm) && !o.publishLabel) { slipwayPublish.rehearse(run.farm, o) }
+    }
+    // What keeps it from being published is told before it is built.
+    if (!run.fault && !run.ended && o.publishLabel && o.publish && publishes(run.farm)) {
+        run.fault = slipwayAgents.onSound(o.publishLabel, run.avoided, o.agentMinutes) {
+            slipwayPublish.rehearse(run.farm, o)
+        }
     }
     if (run.fault) {
         run.farm = null

@@ -439,6 +439,20 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     good(await distro({ jenkinsfile: 'distroPipeline(publish: false)' }));
   });
 
+  it('a run whose key does not sign is refused before anything is built, wherever it would be published', async () => {
+    for (const label of ['', ", publishLabel: 'linux'"]) {
+      const b = await distro({
+        jenkinsfile: `distroPipeline(lanes: 2, ${publishes}${label})`,
+        credentials: { ...credentials, pass: { secret: 'wrong' } },
+      });
+      expect(b.result).toBe('FAILURE');
+      expect(b.failure).toContain("gpg can't read the secret key");
+      expect(b.description).toContain('planning failed');
+      expect(b.log).not.toMatch(/^building /m);
+      expect(b.log).not.toContain('{ (Build and test)');
+    }
+  });
+
   it('says what is wrong where options or the distro repository are wrong', async () => {
     const unknown = await distro({ jenkinsfile: 'distroPipeline(lane: 2)' });
     expect(unknown.result).toBe('FAILURE');
