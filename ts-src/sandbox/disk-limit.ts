@@ -28,6 +28,8 @@ export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) 
   entry.signal?.addEventListener('abort', stop, { once: true });
   if (entry.signal?.aborted) stop();
   const watch = new Watch(folders, first, disk, files, du);
+  // What the task writes before the first look at the room counts too.
+  await watch.look();
   let exceeded = false;
   const timer = setInterval(() => {
     void watch.look().then((over) => {
