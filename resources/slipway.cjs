@@ -29013,11 +29013,13 @@ async function withSigner(key, work2) {
 }
 var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
 var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
-var failed = (what, o) => bad(
-  error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
-    hint: o.code === 127 ? "slipway doctor says what this machine lacks" : "run the same command again"
-  })
-);
+var failed = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, { hint: hintOf(o) }));
+function hintOf(o) {
+  if (o.code === 127) return "slipway doctor says what this machine lacks";
+  if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
+    return "the passphrase of the key is wrong or missing: see SLIPWAY_SIGNING_PASSPHRASE, or signingPassphrase of the pipeline";
+  return "run the same command again";
+}
 var importScript = `set -eu
 IFS= read -r passphrase || :
 printf 'allow-preset-passphrase\\n' > "$1/gpg-agent.conf"
@@ -35018,6 +35020,7 @@ async function withDiskLimit(entry, du2, enter2) {
   entry.signal?.addEventListener("abort", stop, { once: true });
   if (entry.signal?.aborted) stop();
   const watch2 = new Watch(folders2, first2, disk, files, du2);
+  await watch2.look();
   let exceeded = false;
   const timer = setInterval(() => {
     void watch2.look().then((over) => {

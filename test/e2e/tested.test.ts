@@ -96,7 +96,9 @@ describe('system packages that the archive does not have', () => {
       /rosdep\.yaml:3: error: the archive of debian bookworm \(amd64\) has no package 'python3-catkin-pkg-modules', which the rosdep key 'bad_key' gives: needed by app/,
     );
     expect(ran.stderr).toContain("did you mean 'python3-catkin-pkg'?");
-    expect(ran.stderr).toMatch(/rosdep\.yaml:5: warning: .*'no-such-thing-at-all'.*the tests or the documentation of tool/);
+    expect(ran.stderr).toMatch(
+      /rosdep\.yaml:5: warning: .*'no-such-thing-at-all'.*the tests or the documentation of tool/,
+    );
     expect(ran.stderr.indexOf('python3-catkin-pkg-modules')).toBeLessThan(ran.stderr.indexOf('building '));
     expect(Object.fromEntries(resultOf(folder).map((r) => [r.name, [r.state, r.reason]]))).toEqual({
       app: ['blocked', "'python3-catkin-pkg-modules' is not in the archive of debian bookworm"],

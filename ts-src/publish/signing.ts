@@ -81,11 +81,15 @@ const lastLine = (o: Outcome): string =>
     .pop() || `it ended with ${o.signal ?? o.code}`;
 
 const failed = (what: string, o: Outcome): Result<never> =>
-  bad(
-    error('signing-key', `gpg could not ${what}: ${lastLine(o)}`, {
-      hint: o.code === 127 ? 'slipway doctor says what this machine lacks' : 'run the same command again',
-    }),
-  );
+  bad(error('signing-key', `gpg could not ${what}: ${lastLine(o)}`, { hint: hintOf(o) }));
+
+/** Where a passphrase does not open a key, gpg-agent wants to ask somebody for it, and says that nobody is there. */
+function hintOf(o: Outcome): string {
+  if (o.code === 127) return 'slipway doctor says what this machine lacks';
+  if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
+    return 'the passphrase of the key is wrong or missing: see SLIPWAY_SIGNING_PASSPHRASE, or signingPassphrase of the pipeline';
+  return 'run the same command again';
+}
 
 /** Reads the passphrase from its standard input, then imports the key of descriptor 3 and tells the agent. */
 const importScript = `set -eu
