@@ -4,6 +4,23 @@ import { lateWorkers, textFiles } from './vitest.config.mjs';
 
 /** These run a compiler, Java, gpg, moto, archive tools or zsh; `npm test` runs them. */
 const needTools = ['ami', 'docs-publication', 'interface', 'farm', 'prefix', 's3', 'signing', 'sources'];
+/** These start the whole program many times, and take seven seconds or more; `npm test` runs them. */
+const slow = [
+  'changes',
+  'cli',
+  'compare',
+  'fetching',
+  'hostile',
+  'long-texts',
+  'overrides',
+  'plan-inputs',
+  'promotion',
+  'publish-s3',
+  'questions',
+  'reading-parts',
+  'release',
+  'told',
+];
 
 export default defineConfig({
   plugins: [textFiles],
@@ -11,8 +28,10 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts'],
-    exclude: needTools.map((name) => `test/unit/${name}.test.ts`),
+    exclude: [...needTools, ...slow].map((name) => `test/unit/${name}.test.ts`),
     testTimeout: 600_000,
+    maxWorkers: 2,
+    minWorkers: 2,
     reporters: ['default', lateWorkers],
     globalSetup: ['test/fast-setup.mjs'],
   },
