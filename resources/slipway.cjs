@@ -24129,9 +24129,9 @@ function finishDeferred() {
 
 // ts-src/read/parse-cache.ts
 init_digest();
-function editionOf(program = process.argv[1]) {
+function editionOf() {
   try {
-    return `${"0.1.0"} ${program === void 0 ? "" : sha256((0, import_node_fs18.readFileSync)(program), "base64")}`;
+    return `${"0.1.0"} ${sha256((0, import_node_fs18.readFileSync)(process.argv[1] ?? ""), "base64")}`;
   } catch {
     return "0.1.0";
   }
@@ -36601,40 +36601,20 @@ async function bases({ state, sizes, days, driver }) {
   }
   return found2;
 }
-async function objects({ state, sizes, days, driver }) {
+async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
-  for (const name6 of entries(state, "objects", /^[0-9a-f]{24}$/)) {
-    const path2 = (0, import_node_path82.join)(state, "objects", name6);
-    const used = timeOf2((0, import_node_path82.join)(path2, "record.json"));
-    const bytes = await sizes.of((0, import_node_path82.join)("objects", name6), path2, () => driver.size(path2));
-    found2.push({
-      kind: "object files",
-      root: true,
-      paths: [path2, `${path2}.lock`],
-      used,
-      until: used + days * day3,
-      bytes
-    });
+  for (const name6 of entries(state, folder2, pattern)) {
+    const path2 = (0, import_node_path82.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path82.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path82.join)(folder2, name6), path2, () => driver.size(path2));
+    found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
 }
-async function imageLayers({ state, sizes, days, driver }) {
-  const found2 = [];
-  for (const name6 of entries(state, (0, import_node_path82.join)("images", "layers"), /^[0-9a-f]{64}$/)) {
-    if (!entries(state, "images", /^layers$/).length) return [];
-    const path2 = (0, import_node_path82.join)(state, "images", "layers", name6);
-    const used = timeOf2((0, import_node_path82.join)(path2, "layer.json"));
-    const bytes = await sizes.of((0, import_node_path82.join)("images", name6), path2, () => driver.size(path2));
-    found2.push({
-      kind: "layers of images",
-      root: true,
-      paths: [path2, `${path2}.lock`],
-      used,
-      until: used + days * day3,
-      bytes
-    });
-  }
-  return found2;
+var objects = (survey) => recorded(survey, "object files", "objects", /^[0-9a-f]{24}$/, "record.json");
+async function imageLayers(survey) {
+  if (!entries(survey.state, "images", /^layers$/).length) return [];
+  return recorded(survey, "layers of images", "images/layers", /^[0-9a-f]{64}$/, "layer.json");
 }
 var archives = (survey) => plain3(survey, "downloads", "archives", /\.deb$/, 0);
 var mostPacks = 200;

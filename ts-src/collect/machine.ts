@@ -141,43 +141,32 @@ async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThi
   return found;
 }
 
-/** Object files that stay between builds of a package. */
-async function objects({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
+/** Folders of what roots made, each with a record that is written whenever it is used. */
+async function recorded(
+  { state, sizes, days, driver }: Survey,
+  kind: string,
+  folder: string,
+  pattern: RegExp,
+  record: string,
+): Promise<MachineThing[]> {
   const found: MachineThing[] = [];
-  for (const name of entries(state, 'objects', /^[0-9a-f]{24}$/)) {
-    const path = join(state, 'objects', name);
-    const used = timeOf(join(path, 'record.json'));
-    const bytes = await sizes.of(join('objects', name), path, () => driver.size(path));
-    found.push({
-      kind: 'object files',
-      root: true,
-      paths: [path, `${path}.lock`],
-      used,
-      until: used + days * day,
-      bytes,
-    });
+  for (const name of entries(state, folder, pattern)) {
+    const path = join(state, folder, name);
+    const used = timeOf(join(path, record));
+    const bytes = await sizes.of(join(folder, name), path, () => driver.size(path));
+    found.push({ kind, root: true, paths: [path, `${path}.lock`], used, until: used + days * day, bytes });
   }
   return found;
 }
 
-async function imageLayers({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
-  const found: MachineThing[] = [];
-  for (const name of entries(state, join('images', 'layers'), /^[0-9a-f]{64}$/)) {
-    // Where the folder of images is shared by several states.
-    if (!entries(state, 'images', /^layers$/).length) return [];
-    const path = join(state, 'images', 'layers', name);
-    const used = timeOf(join(path, 'layer.json'));
-    const bytes = await sizes.of(join('images', name), path, () => driver.size(path));
-    found.push({
-      kind: 'layers of images',
-      root: true,
-      paths: [path, `${path}.lock`],
-      used,
-      until: used + days * day,
-      bytes,
-    });
-  }
-  return found;
+/** Object files that stay between builds of a package. */
+const objects = (survey: Survey): Promise<MachineThing[]> =>
+  recorded(survey, 'object files', 'objects', /^[0-9a-f]{24}$/, 'record.json');
+
+/** None where the folder of images is shared by several states. */
+async function imageLayers(survey: Survey): Promise<MachineThing[]> {
+  if (!entries(survey.state, 'images', /^layers$/).length) return [];
+  return recorded(survey, 'layers of images', 'images/layers', /^[0-9a-f]{64}$/, 'layer.json');
 }
 
 const archives = (survey: Survey): MachineThing[] => plain(survey, 'downloads', 'archives', /\.deb$/, 0);

@@ -10,9 +10,9 @@ declare const SLIPWAY_VERSION: string;
  * What is kept is of one program alone: another one, be it of the same version, may read a text otherwise. Text for the
  * first line of the file.
  */
-function editionOf(program = process.argv[1]): string {
+function editionOf(): string {
   try {
-    return `${SLIPWAY_VERSION} ${program === undefined ? '' : sha256(readFileSync(program), 'base64')}`;
+    return `${SLIPWAY_VERSION} ${sha256(readFileSync(process.argv[1] ?? ''), 'base64')}`;
   } catch {
     return SLIPWAY_VERSION;
   }
