@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { casesOf, makeTemplate, verdictOf, type Case } from '../large/fault-sweep.ts';
+import { casesOf, makeTemplate, sweep, type Case } from '../large/fault-sweep.ts';
 import { installTools } from '../setup.mjs';
 import { discard, workspace } from './helpers.ts';
 
@@ -18,14 +18,7 @@ describe('some faults of the file system', () => {
   afterAll(() => discard(template));
 
   it('end commands with 1 and a word on what and where, never with 70', async () => {
-    const wrong: string[] = [];
-    let tried = 0;
-    for (const one of cases) {
-      const verdict = await verdictOf(template, one);
-      if (verdict === 'skipped') continue;
-      tried++;
-      if (verdict !== undefined) wrong.push(verdict);
-    }
+    const { tried, wrong } = await sweep(template, cases);
     expect(wrong, `seed ${seed}`).toEqual([]);
     expect(tried).toBeGreaterThan(5);
   });

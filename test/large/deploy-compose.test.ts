@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyExample } from '../e2e/edits.mjs';
 import { bundle, execute, root } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
+import { initFarm } from './farm-folder.ts';
 import { startDocker } from './docker.mjs';
 import { makeRoot } from './fresh-root.mjs';
 
@@ -37,24 +38,7 @@ const task = async (command: string) => {
 
 beforeAll(async () => {
   installTools(['dockerd', 'docker', 'docker-compose', 'javac', 'mmdebstrap']);
-  writeFileSync(
-    join(folder, 'answers.yaml'),
-    `organization: acme
-distro: https://git.acme.example/distro.git
-library: https://git.acme.example/slipway.git
-port: ${port}
-`,
-  );
-  const ran = await execute('node', [
-    bundle,
-    'deploy',
-    'init',
-    farm,
-    '--yes',
-    '--answers',
-    join(folder, 'answers.yaml'),
-  ]);
-  expect(ran.code, ran.stderr).toBe(0);
+  await initFarm(folder, { port });
   writeFileSync(join(farm, 'secrets', 'SIGNING_KEY'), `${planted}\n`);
   // Images are built with the network of this machine; what runs has its own.
   writeFileSync(

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { bundle, cache, discard, execute, root, shareState, workspace } from '../e2e/helpers.ts';
+import { cache, discard, root, shareState, workspace } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';
 import { writeTiny } from '../e2e/tiny.ts';
 import { jenkins as runJenkins } from '../jenkins/harness.mjs';
 import { Aws } from '../../ts-src/images/aws.ts';
+import { initFarm } from './farm-folder.ts';
 import { cloudSchema, Fleet, type Cloud } from './fleet.ts';
 import { boto, motoOverride, terraform, terraformEnvironment } from './terraform.mjs';
 
@@ -41,11 +42,7 @@ const tiny = {
 /** The pool amd64 of the farm's folder, as an autoscaling group of moto. */
 async function makeGroup(): Promise<void> {
   const farm = join(folder, 'farm');
-  const answers = join(folder, 'answers.yaml');
-  const url = 'https://git.acme.example';
-  writeFileSync(answers, JSON.stringify({ organization: 'acme', distro: `${url}/d.git`, library: `${url}/s.git` }));
-  const made = await execute('node', [bundle, 'deploy', 'init', farm, '--yes', '--answers', answers]);
-  expect(made.code, made.stderr).toBe(0);
+  await initFarm(folder);
   const casc = z
     .object({ jenkins: z.object({ clouds: z.array(z.object({ eC2Fleet: cloudSchema })) }) })
     .parse(load(readFileSync(join(farm, 'jcasc/aws/agents.yaml'), 'utf8')));

@@ -9,6 +9,7 @@ import { bundle, cache, execute } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';
 import { jenkins as runJenkins } from '../jenkins/harness.mjs';
 import { installTools } from '../setup.mjs';
+import { initFarm } from './farm-folder.ts';
 import { ansibleTools } from './python-tools.mjs';
 import { startSshRoot, type SshRoot } from './ssh-root.ts';
 import { boto } from './terraform.mjs';
@@ -60,24 +61,7 @@ beforeAll(async () => {
   machine = await startSshRoot('trixie', port, join(folder, 'key'));
   // The role gives cloud-init its part: the root has its folder, as Debian's image of AWS has.
   mkdirSync(join(machine.root, 'etc/cloud/cloud.cfg.d'), { recursive: true });
-  writeFileSync(
-    join(folder, 'answers.yaml'),
-    JSON.stringify({
-      organization: 'acme',
-      distro: 'https://git.acme.example/distro.git',
-      library: 'https://git.acme.example/slipway.git',
-    }),
-  );
-  const made = await execute('node', [
-    bundle,
-    'deploy',
-    'init',
-    farm,
-    '--yes',
-    '--answers',
-    join(folder, 'answers.yaml'),
-  ]);
-  expect(made.code, made.stderr).toBe(0);
+  await initFarm(folder);
   rmSync(join(farm, 'packer/plugins.pkr.hcl'));
   // Nor does it know this setting of instances that start from the image.
   const template = join(farm, 'packer/agent.pkr.hcl');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cache, execute } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';
+import { initFarm } from './farm-folder.ts';
 import { pythonTools } from './python-tools.mjs';
 import { boto, motoOverride, terraform, terraformEnvironment } from './terraform.mjs';
 
@@ -24,25 +25,7 @@ const python = (code: string) => boto(join(cache, 'moto'), aws.direct, code);
 
 beforeAll(async () => {
   env = terraformEnvironment(folder);
-  writeFileSync(
-    join(folder, 'answers.yaml'),
-    JSON.stringify({
-      organization: 'acme',
-      distro: 'https://git.acme.example/distro.git',
-      library: 'https://git.acme.example/slipway.git',
-      domain: 'acme.example',
-    }),
-  );
-  const made = await execute('node', [
-    bundle,
-    'deploy',
-    'init',
-    farm,
-    '--yes',
-    '--answers',
-    join(folder, 'answers.yaml'),
-  ]);
-  expect(made.code, made.stderr).toBe(0);
+  await initFarm(folder, { domain: 'acme.example' });
   for (const name of ['GIT_TOKEN', 'SIGNING_KEY', 'AGENT_SSH_KEY'])
     writeFileSync(join(farm, 'secrets', name), `${planted}-${name}\n`);
   aws = await s3Server();

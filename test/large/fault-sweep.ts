@@ -126,7 +126,7 @@ export async function casesOf(template: string, number?: number, seed = 1): Prom
 }
 
 /** What is wrong with how a command ended in a case; undefined where all is well. `skipped`: the fault can't be had. */
-export async function verdictOf(template: string, one: Case): Promise<string | undefined> {
+async function verdictOf(template: string, one: Case): Promise<string | undefined> {
   const { code, stdout, stderr } = await inRoom(template, one, ['node', bundle, ...one.command.args]);
   if (code === 77) return 'skipped';
   const said = `${one.command.name}, ${one.fault} at ${one.path}: ${code}\n${stdout.slice(-300)}${stderr.slice(-1500)}`;
@@ -137,4 +137,17 @@ export async function verdictOf(template: string, one: Case): Promise<string | u
   const parts = one.path.split('/').filter((p) => p !== '.slipway');
   const names = [...parts, '.slipway', 'state', 'store', 'key'];
   return names.some((name) => (stderr + stdout).includes(name)) ? undefined : `names no place: ${said}`;
+}
+
+/** What is wrong in some cases, and how many could be tried. */
+export async function sweep(template: string, cases: readonly Case[]): Promise<{ tried: number; wrong: string[] }> {
+  const wrong: string[] = [];
+  let tried = 0;
+  for (const one of cases) {
+    const verdict = await verdictOf(template, one);
+    if (verdict === 'skipped') continue;
+    tried++;
+    if (verdict !== undefined) wrong.push(verdict);
+  }
+  return { tried, wrong };
 }

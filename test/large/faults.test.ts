@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installTools } from '../setup.mjs';
 import { discard, workspace } from '../e2e/helpers.ts';
-import { casesOf, commands, makeTemplate, touched, verdictOf, type Case } from './fault-sweep.ts';
+import { casesOf, commands, makeTemplate, sweep, touched, type Case } from './fault-sweep.ts';
 
 /** `SLIPWAY_FAULTS`: so many cases of each run, picked by the seed; left out: all. */
 const number = process.env.SLIPWAY_FAULTS ? Number(process.env.SLIPWAY_FAULTS) : undefined;
@@ -23,14 +23,7 @@ describe('faults of the file system', () => {
   });
 
   it('end a command with 1 and a word on what, where and what to do, never with 70', async () => {
-    const wrong: string[] = [];
-    let tried = 0;
-    for (const one of cases) {
-      const verdict = await verdictOf(template, one);
-      if (verdict === 'skipped') continue;
-      tried++;
-      if (verdict !== undefined) wrong.push(verdict);
-    }
+    const { tried, wrong } = await sweep(template, cases);
     console.log(`${tried} faults, seed ${seed}: ${wrong.length} wrong`);
     expect(wrong).toEqual([]);
     expect(tried).toBeGreaterThan(0);
