@@ -18100,6 +18100,7 @@ var init_plan_schema = __esm({
                   })
                 ).optional(),
                 blocked: string3().optional(),
+                undocumented: literal(true).optional(),
                 mustBeCached: literal(true).optional(),
                 depth: number3().int()
               })
@@ -22002,6 +22003,12 @@ function addConflicts(planned2, p, resolver, distro) {
     planned2[field] = [.../* @__PURE__ */ new Set([...planned2[field] ?? [], ...relations3])].sort();
   }
 }
+function addExports(planned2, p, resolver, distro, distroFile) {
+  const exported = (name6) => p.manifest.exports.some((e) => e.name === name6);
+  if (exported("undocumented")) planned2.undocumented = true;
+  if (!resolver.settingsOf.any && !exported("system_file")) return [];
+  return addSystemFiles(planned2, p, resolver, distro, distroFile);
+}
 function addSystemFiles(planned2, p, resolver, distro, distroFile) {
   const settings3 = resolver.settingsOf(p.name);
   const inManifest = systemFilesOf(p.manifest.exports);
@@ -22392,8 +22399,7 @@ var ScopePlanner = class {
       depth: 0
     };
     const { distro, distroFile } = this.input;
-    if (this.resolver.settingsOf.any || p.manifest.exports.some((e) => e.name === "system_file"))
-      this.diagnostics.push(...addSystemFiles(planned2, p, this.resolver, distro, distroFile));
+    this.diagnostics.push(...addExports(planned2, p, this.resolver, distro, distroFile));
     addConflicts(planned2, p, this.resolver, distro);
     const node2 = { number: number7, planned: planned2, build: nobody, run: nobody, test: nobody, docs: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source2.buildBackend);
@@ -42660,7 +42666,7 @@ function documentedOn(distro, plan2) {
     if (platformOf2(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
     chosen.set(scope2.distribution, scope2.targets.find((t) => t.variant === "default") ?? scope2.targets[0]);
   }
-  return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name);
+  return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name) && !p.undocumented;
 }
 
 // ts-src/farm/run-manifest.ts

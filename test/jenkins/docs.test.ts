@@ -143,6 +143,9 @@ describe('distroPipeline(docs: true)', () => {
     const strict = await nightly("docs: 'strict'");
     ended(strict, 'FAILURE');
     expect(strict.description).toMatch(/^main: failed: documentation of base, /);
+    const now = readFileSync(join(folder, 'distro/distro.yaml'), 'utf8');
+    change({ 'distro.yaml': now.replace('docs: {', 'docs: {strict: true, ') });
+    ended(await nightly(), 'FAILURE');
   });
 
   it('a run that has no place for its site is refused before anything is built', async () => {

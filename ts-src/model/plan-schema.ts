@@ -69,6 +69,7 @@ const planSchema = () => {
               )
               .optional(),
             blocked: z.string().optional(),
+            undocumented: z.literal(true).optional(),
             mustBeCached: z.literal(true).optional(),
             depth: z.number().int(),
           }),

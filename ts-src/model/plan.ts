@@ -90,6 +90,8 @@ export interface PlannedPackage {
   systemFiles?: SystemFile[];
   /** Why it can't be built; the diagnostics tell more. */
   blocked?: string;
+  /** Its manifest says that it wants no documentation. */
+  undocumented?: true;
   /** Not to be built in this run: it must be in the store (`--only`). */
   mustBeCached?: true;
   /** Longest chain of builds below it, in packages. */

@@ -61,8 +61,22 @@ export function addConflicts(planned: PlannedPackage, p: Package, resolver: Reso
   }
 }
 
+/** What the package's manifest exports to Slipway, and the files of the system that distro.yaml gives it. */
+export function addExports(
+  planned: PlannedPackage,
+  p: Package,
+  resolver: Resolver,
+  distro: Distro,
+  distroFile: string,
+): Diagnostic[] {
+  const exported = (name: string) => p.manifest.exports.some((e) => e.name === name);
+  if (exported('undocumented')) planned.undocumented = true;
+  if (!resolver.settingsOf.any && !exported('system_file')) return [];
+  return addSystemFiles(planned, p, resolver, distro, distroFile);
+}
+
 /** What the package gets outside of its prefix: as distro.yaml says, and where that takes it, as its manifest does. */
-export function addSystemFiles(
+function addSystemFiles(
   planned: PlannedPackage,
   p: Package,
   resolver: Resolver,

@@ -10,7 +10,7 @@ import { addDocsNeeds } from './docs-needs.ts';
 import { matcher } from './globs.ts';
 import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated } from './needs.ts';
 import { ordered } from './order.ts';
-import { addConflicts, addSystemFiles, nameClashes } from './relations.ts';
+import { addConflicts, addExports, nameClashes } from './relations.ts';
 import type { Resolution, Resolver, Underlaid } from './resolve.ts';
 import { addRoles, having, none, type Roles } from './roles.ts';
 import { narrowing, type Selection } from './select.ts';
@@ -209,8 +209,7 @@ class ScopePlanner {
       depth: 0,
     };
     const { distro, distroFile } = this.input;
-    if (this.resolver.settingsOf.any || p.manifest.exports.some((e) => e.name === 'system_file'))
-      this.diagnostics.push(...addSystemFiles(planned, p, this.resolver, distro, distroFile));
+    this.diagnostics.push(...addExports(planned, p, this.resolver, distro, distroFile));
     addConflicts(planned, p, this.resolver, distro);
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, docs: nobody, faults: undefined };
     const implied = impliedNeeds(p.buildType, source.buildBackend);

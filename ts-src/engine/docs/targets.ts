@@ -5,7 +5,7 @@ import { matcher } from '../../plan/globs.ts';
 
 /**
  * On which target the documentation of a package is made: the first of its distribution's first platform, without
- * variant where there is one.
+ * variant where there is one. Packages of `docs.skip` and those whose manifest exports `<undocumented/>` have none.
  */
 export function documentedOn(distro: Distro, plan: Plan): NonNullable<RunInput['documented']> {
   const skipped = matcher(distro.docs.skip);
@@ -19,5 +19,5 @@ export function documentedOn(distro: Distro, plan: Plan): NonNullable<RunInput['
     if (platformOf(scope.distribution) !== scope.platform || chosen.has(scope.distribution)) continue;
     chosen.set(scope.distribution, scope.targets.find((t) => t.variant === 'default') ?? scope.targets[0]);
   }
-  return (scope, target, p) => chosen.get(scope.distribution) === target && !skipped(p.name);
+  return (scope, target, p) => chosen.get(scope.distribution) === target && !skipped(p.name) && !p.undocumented;
 }
