@@ -26674,7 +26674,7 @@ while read -r option; do
     FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
   done
 done`;
-function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, options5) {
+function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5) {
   const include = platform3.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform3.include];
   const args = [
     `--variant=${platform3.image ? "apt" : "buildd"}`,
@@ -26689,11 +26689,11 @@ function mmdebstrapCommand(platform3, architecture3, sources, target2, lists, op
       (line2) => `--setup-hook=echo '${line2}' >> "$1/etc/apt/sources.list.d/underlays.list"`
     ),
     ...platform3.image ? [imageHook] : taskHooks,
-    `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
+    `--customize-hook=copy-out /var/lib/apt/lists '${folder2.replaceAll("'", "'\\''")}/lists'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...platform3.os === "ubuntu" ? ["--components=main,universe"] : [],
     platform3.release,
-    target2
+    `${folder2}/base.tar`
   ];
   return sources.lines.length ? { args: [...args, "-"], input: `${sources.lines.join("\n")}
 ` } : { args, input: void 0 };
@@ -33692,16 +33692,7 @@ async function makeBaseArchive(base) {
   const plain4 = process.getuid?.() !== 0;
   const input = (text8) => text8 === void 0 ? {} : { input: text8 };
   if (plain4 || !await canConfine()) {
-    const command3 = mmdebstrapCommand(
-      platform3,
-      architecture3,
-      base.sources,
-      (0, import_node_path67.join)(work2, "base.tar"),
-      (0, import_node_path67.join)(work2, "lists"),
-      {
-        plain: plain4
-      }
-    );
+    const command3 = mmdebstrapCommand(platform3, architecture3, base.sources, work2, { plain: plain4 });
     const folder2 = plain4 && !openToAll(temporary2) ? void 0 : temporary2;
     return run("mmdebstrap", command3.args, {
       log,
@@ -33720,8 +33711,7 @@ async function makeBaseArchive(base) {
     platform3,
     architecture3,
     { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
-    `${confinedFolder}/base.tar`,
-    `${confinedFolder}/lists`,
+    confinedFolder,
     { plain: true }
   );
   const made2 = await run(
@@ -34912,7 +34902,7 @@ async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, 
   const environments = environmentsOf(workspace.distro, lock2);
   return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
 }
-async function endBuild(values, planned2, session2, wanted, published, begun) {
+async function endBuild(values, planned2, wanted, { session: session2, published, begun }) {
   const { workspace, plan: plan2 } = planned2;
   const { output } = wanted;
   const { graphs: runs, store: store2 } = session2;
@@ -37644,7 +37634,7 @@ async function buildAll(values, planned2, wanted) {
       nameOf: nameOf6
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await endBuild(values, planned2, session2, wanted, published, begun);
+      const code = await endBuild(values, planned2, wanted, { session: session2, published, begun });
       if (!wanted.check || signal.aborted) return code;
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
@@ -41232,14 +41222,14 @@ function toolsetOf(root) {
   }
   return good(digest4.digest("hex").slice(0, 16));
 }
-function whyDue(named7, image2, pool, toolset, days, now) {
+function whyDue(named7, image2, wanted, now) {
   if (!image2) return `${named7} is not there any more`;
-  if (image2.tags.farm !== pool.organization || image2.tags["slipway-agent"] !== pool.architecture)
+  if (image2.tags.farm !== wanted.organization || image2.tags["slipway-agent"] !== wanted.architecture)
     return `${named7} is no image of this farm's agents`;
-  if (image2.tags["slipway:image"] === void 0 && image2.tags["slipway-toolset"] !== toolset)
+  if (image2.tags["slipway:image"] === void 0 && image2.tags["slipway-toolset"] !== wanted.toolset)
     return `the role or Packer's files have changed since ${named7} was made`;
   const age = Math.floor((now - Date.parse(image2.created)) / day6);
-  return age >= days ? `${named7} is ${age} days old` : void 0;
+  return age >= wanted.days ? `${named7} is ${age} days old` : void 0;
 }
 
 // ts-src/deploy/agent-images.ts
@@ -41381,7 +41371,7 @@ async function dueReason(pool, toolset, days, now) {
     created: image2.creationDate,
     tags: Object.fromEntries(image2.tagSet.map((t) => [t.key, t.value]))
   };
-  return good({ named: named7, why: whyDue(named7, described, pool, toolset, days, now) });
+  return good({ named: named7, why: whyDue(named7, described, { ...pool, toolset, days }, now) });
 }
 async function backToFormer(pool) {
   const history = await pointerHistory(pool);
@@ -42941,12 +42931,12 @@ async function loadNamed(verb, values) {
   showDiagnostics(loaded.diagnostics);
   return void 0;
 }
-async function openRun(verb, values, limits2, signal, purpose, numbers) {
+async function openRun(verb, values, within, purpose, numbers) {
   const loaded = await loadNamed(verb, values);
-  const session2 = loaded && await openLoaded(loaded, values, limits2, signal, purpose, numbers);
+  const session2 = loaded && await openLoaded(loaded, values, within, purpose, numbers);
   return session2 && { loaded, session: session2 };
 }
-async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
+async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
@@ -42964,10 +42954,9 @@ async function openLoaded(loaded, values, limits2, signal, purpose, numbers) {
     say: (line2) => writeNote(`${line2}
 `),
     driver,
-    limits: limits2,
+    ...within,
     renewBase: false,
     sharesBases: true,
-    signal,
     store: store2,
     hinted: numbers === void 0,
     enters: purpose === "work",
@@ -43019,7 +43008,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
     }
     const stop = untilStopped();
     const numbers = values.tasks.split(",").map(Number);
-    const opened = await openRun("work", values, limits2, stop.signal, "work", numbers);
+    const opened = await openRun("work", values, { limits: limits2, signal: stop.signal }, "work", numbers);
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     writeOutput("ready\n");
@@ -43254,7 +43243,7 @@ async function prepared(values, limits2, signal) {
   const gathered = bundle.documentation !== "none";
   const documented = documentedOn(bundle.distro, bundle.plan);
   const own3 = { ...loaded, input: gathered ? input : { ...input, tested: () => false, documented } };
-  const session2 = await openLoaded(own3, values, limits2, signal, gathered ? "report" : "work");
+  const session2 = await openLoaded(own3, values, { limits: limits2, signal }, gathered ? "report" : "work");
   if (!session2) return void 0;
   const opened = { session: session2, distro: bundle.distro, root: process.cwd(), faulty: false };
   if (!gathered) return opened;
@@ -43324,7 +43313,7 @@ async function makeDocs(values, opened, workers, signal) {
   const faults5 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== void 0 && !faults5.some(isError))
     faults5.push(...await publishAll(values.publish, opened, packages, output, state));
-  return finish(values, opened, site, faults5, output, begun);
+  return finish(values, opened, { site, faults: faults5, output, begun });
 }
 function told6(fault3) {
   showDiagnostics([fault3]);
@@ -43394,7 +43383,8 @@ async function runTasks(values, session2, workers, output, signal) {
   session2.history.learn(session2.graphs);
 }
 var logFolder = (output) => `${output}.out`;
-async function finish(values, { session: session2, faulty, strict, gather: gather3 }, site, faults5, output, begun) {
+async function finish(values, { session: session2, faulty, strict, gather: gather3 }, made2) {
+  const { site, faults: faults5, output, begun } = made2;
   const results = resultsOf(session2.graphs).filter((t) => !gather3 || t.kind === "docs");
   showDiagnostics(faults5);
   writeReports({
@@ -50079,7 +50069,7 @@ async function prepareArchitecture(values) {
     return exit.usage;
   }
   const stop = untilStopped();
-  const opened = await openRun("prepare", values, limits2, stop.signal, "work");
+  const opened = await openRun("prepare", values, { limits: limits2, signal: stop.signal }, "work");
   if (!opened) return exit.failed;
   const { session: session2, loaded } = opened;
   try {
@@ -50910,7 +50900,7 @@ An untrusted run publishes nothing.`,
     const secret2 = keyFromEnvironment(process.env);
     if (values.try === true) return rehearse(values, secret2);
     const stop = untilStopped();
-    const opened = await openRun("publish", values, limits2, stop.signal, "publish");
+    const opened = await openRun("publish", values, { limits: limits2, signal: stop.signal }, "publish");
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     const { bundle } = loaded;
@@ -51009,7 +50999,7 @@ where anything failed.`,
     const limits2 = limitsOf("report", values);
     if (!limits2) return exit.usage;
     const stop = untilStopped();
-    const opened = await openRun("report", values, limits2, stop.signal, "report");
+    const opened = await openRun("report", values, { limits: limits2, signal: stop.signal }, "report");
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
@@ -51124,7 +51114,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
     }
     const output = (0, import_node_path136.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
-    const opened = await openRun("reproduce", values, limits2, stop.signal, "work");
+    const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
     const { session: session2 } = opened;
     try {
@@ -52337,15 +52327,15 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     (0, import_node_fs109.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
-      return await openIn(values, planned2.value, name6, command2, limits2, stop.signal);
+      return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
     } finally {
       await closeScratch(driver);
       stop.done();
     }
   }
 });
-async function openIn(values, planned2, name6, command2, limits2, signal) {
-  const session2 = await sessionOf(values, planned2, limits2, signal);
+async function openIn(values, planned2, name6, command2, within) {
+  const session2 = await sessionOf(values, planned2, within);
   if (!session2) return exit.failed;
   const [graph2, ...others2] = session2.graphs;
   const number7 = graph2?.closures.index.get(name6);
@@ -52366,7 +52356,7 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
     return exit.failed;
   }
   const task = values.test === true ? number7 + graph2.count : number7;
-  const missing = await buildBelow(values, planned2, graph2, task, limits2, signal);
+  const missing = await buildBelow(values, planned2, graph2, task, within);
   if (missing !== void 0) {
     writeMessage(`${missing}
 `);
@@ -52395,36 +52385,35 @@ async function openIn(values, planned2, name6, command2, limits2, signal) {
   );
   return exit.failed;
 }
-async function sessionOf(values, planned2, limits2, signal) {
+async function sessionOf(values, planned2, within) {
   const { workspace, plan: plan2 } = planned2;
   showDiagnostics(await pinSources(workspace, plan2));
   const session2 = await openSession(runInputOf(planned2), {
     say: (line2) => writeNote(`${line2}
 `),
     driver: driverOf(values, workspace.state),
-    limits: limits2,
+    ...within,
     renewBase: false,
-    signal,
     channelVersion: () => void 0
   });
   showDiagnostics(session2.diagnostics);
   return "graphs" in session2 ? session2 : void 0;
 }
-async function buildBelow(values, planned2, graph2, task, limits2, signal) {
+async function buildBelow(values, planned2, graph2, task, within) {
   const below2 = packagesInRoot(graph2, task);
   const names4 = below2.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
   if (!names4.length) return void 0;
   const { distribution: chosen, ...others2 } = values;
   const replanned = await readAndPlan({ ...others2, distribution: chosen ?? [graph2.scope.distribution] }, names4, {});
   if (!replanned.ok) return "what it needs can not be planned";
-  const session2 = await sessionOf(values, replanned.value, limits2, signal);
+  const session2 = await sessionOf(values, replanned.value, within);
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
     output: (0, import_node_path139.join)(planned2.workspace.root, "out"),
-    workers: limits2.workers,
+    workers: within.limits.workers,
     retest: false,
-    signal
+    signal: within.signal
   });
   await engine.start();
   await engine.run();

@@ -22,12 +22,12 @@ const isNewer = (a, b) => {
   return at >= 0 && x[at] > y[at];
 };
 
-/** Every place that names the version of a release: `slipway@vX.Y.Z` and `--branch vX.Y.Z`. */
+/** Every place that names the version of a release: `slipway@vX.Y.Z`, `--branch vX.Y.Z` and `version: vX.Y.Z`. */
 function renameInDocs(version) {
   const files = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
   for (const file of files.filter((name) => name.endsWith('.md'))) {
     const text = read(file);
-    const renamed = text.replace(/(slipway@|--branch )v\d+\.\d+\.\d+\b/g, `$1v${version}`);
+    const renamed = text.replace(/(slipway@|--branch |version: )v\d+\.\d+\.\d+\b/g, `$1v${version}`);
     if (renamed !== text) write(file, renamed);
   }
 }

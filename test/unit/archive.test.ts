@@ -83,8 +83,7 @@ describe('the command that makes a base', () => {
       platform({ os: 'ubuntu', release: 'jammy', include: ['ccache'] }),
       'amd64',
       { lines: [] },
-      '/t/base.tar',
-      '/t/lists',
+      '/t',
       { plain: true },
     );
     expect(jammy.input).toBeUndefined();
@@ -100,14 +99,9 @@ describe('the command that makes a base', () => {
       'jammy',
       '/t/base.tar',
     ]);
-    const noble = mmdebstrapCommand(
-      platform({ os: 'ubuntu', release: 'noble' }),
-      'arm64',
-      { lines: [] },
-      '/t/base.tar',
-      '/t/lists',
-      { plain: false },
-    );
+    const noble = mmdebstrapCommand(platform({ os: 'ubuntu', release: 'noble' }), 'arm64', { lines: [] }, '/t', {
+      plain: false,
+    });
     expect(hooks(noble.args)).toContain('--architectures=arm64');
     expect(hooks(noble.args)).toContain('--mode=root');
     expect(noble.args.slice(-2)).toEqual(['noble', '/t/base.tar']);
@@ -118,8 +112,7 @@ describe('the command that makes a base', () => {
       platform({ os: 'debian', release: 'trixie' }),
       'amd64',
       { lines: ['deb http://m trixie main'] },
-      '/t/base.tar',
-      '/t/lists',
+      '/t',
       { plain: false },
     );
     expect(c.args.slice(-3)).toEqual(['trixie', '/t/base.tar', '-']);

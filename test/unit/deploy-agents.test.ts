@@ -9,11 +9,11 @@ import { root } from '../e2e/helpers.ts';
 import { scratch, answersOf, messages } from './deploy-answers.ts';
 
 describe("the agents' image", () => {
-  const pool = { organization: 'acme', architecture: 'amd64' };
+  const wanted = { organization: 'acme', architecture: 'amd64', toolset: 'abc', days: 7 };
   const tags = { farm: 'acme', 'slipway-agent': 'amd64', 'slipway-toolset': 'abc' };
   const image = (more: object = {}) => ({ id: 'ami-1', created: '2026-11-20T00:00:00.000Z', tags, ...more });
   const why = (given: ReturnType<typeof image> | undefined, now: string) =>
-    whyDue('ami-1', given, pool, 'abc', 7, Date.parse(now));
+    whyDue('ami-1', given, wanted, Date.parse(now));
 
   it('is due when it is gone, of others, made from other files, or old', () => {
     expect(why(image(), '2026-11-26T23:00:00Z')).toBe(undefined);

@@ -49,10 +49,8 @@ async function versionsOfRun(
 export async function endBuild(
   values: BuildValues,
   planned: Planned,
-  session: Session,
   wanted: Wanted,
-  published: Published,
-  begun: number,
+  { session, published, begun }: { session: Session; published: Published; begun: number },
 ): Promise<number> {
   const { workspace, plan } = planned;
   const { output } = wanted;

@@ -196,7 +196,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
         })
       : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await endBuild(values, planned, session, wanted, published, begun);
+      const code = await endBuild(values, planned, wanted, { session, published, begun });
       if (!wanted.check || signal.aborted) return code;
       const checked = await checkBuilds(session, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;

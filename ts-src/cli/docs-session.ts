@@ -79,7 +79,7 @@ async function prepared(values: DocsValues, limits: Limits, signal: AbortSignal)
   const gathered = bundle.documentation !== 'none';
   const documented = documentedOn(bundle.distro, bundle.plan);
   const own = { ...loaded, input: gathered ? input : { ...input, tested: () => false, documented } };
-  const session = await openLoaded(own, values, limits, signal, gathered ? 'report' : 'work');
+  const session = await openLoaded(own, values, { limits, signal }, gathered ? 'report' : 'work');
   if (!session) return undefined;
   const opened = { session, distro: bundle.distro, root: process.cwd(), faulty: false };
   if (!gathered) return opened;

@@ -88,7 +88,7 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const faults = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== undefined && !faults.some(isError))
     faults.push(...(await publishAll(values.publish, opened, packages, output, state)));
-  return finish(values, opened, site, faults, output, begun);
+  return finish(values, opened, { site, faults, output, begun });
 }
 
 function told(fault: Diagnostic): number {
@@ -179,11 +179,9 @@ const logFolder = (output: string): string => `${output}.out`;
 async function finish(
   values: DocsValues,
   { session, faulty, strict, gather }: OpenDocs,
-  site: WrittenSite,
-  faults: readonly Diagnostic[],
-  output: string,
-  begun: number,
+  made: { site: WrittenSite; faults: readonly Diagnostic[]; output: string; begun: number },
 ): Promise<number> {
+  const { site, faults, output, begun } = made;
   // The report of a run on a farm tells of its builds and tests.
   const results = resultsOf(session.graphs).filter((t) => !gather || t.kind === 'docs');
   showDiagnostics(faults);

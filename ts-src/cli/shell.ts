@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { error } from '../model/diagnostics.ts';
 import { compare } from '../model/diagnostics.ts';
 import { untilStopped } from '../io/signals.ts';
-import { openSession, type Limits, type Session } from '../engine/session.ts';
+import { openSession, type Session, type Within } from '../engine/session.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
 import { packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
 import { missingTools } from '../sandbox/doctor.ts';
@@ -67,7 +67,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     mkdirSync(planned.value.workspace.state, { recursive: true });
     await openScratch(planned.value.workspace.state, driver);
     try {
-      return await openIn(values, planned.value, name, command, limits, stop.signal);
+      return await openIn(values, planned.value, name, command, { limits, signal: stop.signal });
     } finally {
       await closeScratch(driver);
       stop.done();
@@ -80,10 +80,9 @@ async function openIn(
   planned: Planned,
   name: string,
   command: string[],
-  limits: Limits,
-  signal: AbortSignal,
+  within: Within,
 ): Promise<number> {
-  const session = await sessionOf(values, planned, limits, signal);
+  const session = await sessionOf(values, planned, within);
   if (!session) return exit.failed;
   const [graph, ...others] = session.graphs;
   const number = graph?.closures.index.get(name);
@@ -105,7 +104,7 @@ async function openIn(
     return exit.failed;
   }
   const task = values.test === true ? number + graph.count : number;
-  const missing = await buildBelow(values, planned, graph, task, limits, signal);
+  const missing = await buildBelow(values, planned, graph, task, within);
   if (missing !== undefined) {
     writeMessage(`${missing}\n`);
     return exit.failed;
@@ -132,20 +131,14 @@ async function openIn(
   return exit.failed;
 }
 
-async function sessionOf(
-  values: Values,
-  planned: Planned,
-  limits: Limits,
-  signal: AbortSignal,
-): Promise<Session | undefined> {
+async function sessionOf(values: Values, planned: Planned, within: Within): Promise<Session | undefined> {
   const { workspace, plan } = planned;
   showDiagnostics(await pinSources(workspace, plan));
   const session = await openSession(runInputOf(planned), {
     say: (line) => writeNote(`${line}\n`),
     driver: driverOf(values, workspace.state),
-    limits,
+    ...within,
     renewBase: false,
-    signal,
     channelVersion: () => undefined,
   });
   showDiagnostics(session.diagnostics);
@@ -158,8 +151,7 @@ async function buildBelow(
   planned: Planned,
   graph: TaskGraph,
   task: number,
-  limits: Limits,
-  signal: AbortSignal,
+  within: Within,
 ): Promise<string | undefined> {
   const below = packagesInRoot(graph, task);
   const names = below.flatMap((d) => graph.scope.packages[d]?.name ?? []);
@@ -167,14 +159,14 @@ async function buildBelow(
   const { distribution: chosen, ...others } = values;
   const replanned = await readAndPlan({ ...others, distribution: chosen ?? [graph.scope.distribution] }, names, {});
   if (!replanned.ok) return 'what it needs can not be planned';
-  const session = await sessionOf(values, replanned.value, limits, signal);
+  const session = await sessionOf(values, replanned.value, within);
   const own = session?.graphs.find((g) => g.id === graph.id);
   if (!session || !own) return 'what it needs can not be built here';
   const engine = schedulerOf(session, {
     output: join(planned.workspace.root, 'out'),
-    workers: limits.workers,
+    workers: within.limits.workers,
     retest: false,
-    signal,
+    signal: within.signal,
   });
   await engine.start();
   await engine.run();

@@ -184,7 +184,7 @@ export async function dueReason(
     created: image.creationDate,
     tags: Object.fromEntries(image.tagSet.map((t) => [t.key, t.value])),
   };
-  return good({ named, why: whyDue(named, described, pool, toolset, days, now) });
+  return good({ named, why: whyDue(named, described, { ...pool, toolset, days }, now) });
 }
 
 /** Goes back to the image that the parameter named before; one that is gone is passed over. */

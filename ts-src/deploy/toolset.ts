@@ -43,17 +43,15 @@ export interface DescribedImage {
 export function whyDue(
   named: string,
   image: DescribedImage | undefined,
-  pool: { organization: string; architecture: string },
-  toolset: string,
-  days: number,
+  wanted: { organization: string; architecture: string; toolset: string; days: number },
   now: number,
 ): string | undefined {
   if (!image) return `${named} is not there any more`;
-  if (image.tags.farm !== pool.organization || image.tags['slipway-agent'] !== pool.architecture)
+  if (image.tags.farm !== wanted.organization || image.tags['slipway-agent'] !== wanted.architecture)
     return `${named} is no image of this farm's agents`;
   // An image of distro.yaml is made from that, and not from the role.
-  if (image.tags['slipway:image'] === undefined && image.tags['slipway-toolset'] !== toolset)
+  if (image.tags['slipway:image'] === undefined && image.tags['slipway-toolset'] !== wanted.toolset)
     return `the role or Packer's files have changed since ${named} was made`;
   const age = Math.floor((now - Date.parse(image.created)) / day);
-  return age >= days ? `${named} is ${age} days old` : undefined;
+  return age >= wanted.days ? `${named} is ${age} days old` : undefined;
 }

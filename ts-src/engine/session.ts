@@ -43,6 +43,12 @@ export type ArchiveCheck = (
   names: ReadonlySet<string>,
 ) => { blocked: ReadonlyMap<string, string>; diagnostics: Diagnostic[] };
 
+/** What a run keeps to: how much it may take, and the signal that stops it. */
+export interface Within {
+  limits: Limits;
+  signal: AbortSignal;
+}
+
 export interface Limits {
   workers: number;
   jobs: number;
@@ -114,16 +120,14 @@ export const ownArchitecture = (): string | undefined =>
  * session tells of what others did. `sharesBases`: a base that the plan
  * does not name is the store's, so that every machine computes the same keys.
  */
-export interface SessionOptions {
+export interface SessionOptions extends Within {
   driver: Driver;
   hinted?: boolean;
   enters?: boolean;
   sharesBases?: boolean;
-  limits: Limits;
   /** Is given lines for the user. */
   say: (line: string) => void;
   renewBase: boolean;
-  signal: AbortSignal;
   channelVersion: Session['channelVersion'];
   store?: Store | undefined;
   retries?: number;

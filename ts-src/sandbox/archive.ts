@@ -154,8 +154,7 @@ export function mmdebstrapCommand(
   platform: BasePlatform,
   architecture: string,
   sources: { lines: string[]; underlays?: string[] },
-  target: string,
-  lists: string,
+  folder: string,
   options: { plain: boolean },
 ): { args: string[]; input: string | undefined } {
   const include = platform.image
@@ -174,11 +173,11 @@ export function mmdebstrapCommand(
       (line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`,
     ),
     ...(platform.image ? [imageHook] : taskHooks),
-    `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
+    `--customize-hook=copy-out /var/lib/apt/lists '${folder.replaceAll("'", "'\\''")}/lists'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...(platform.os === 'ubuntu' ? ['--components=main,universe'] : []),
     platform.release,
-    target,
+    `${folder}/base.tar`,
   ];
   return sources.lines.length
     ? { args: [...args, '-'], input: `${sources.lines.join('\n')}\n` }

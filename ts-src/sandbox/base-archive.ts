@@ -57,16 +57,7 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
   const plain = process.getuid?.() !== 0;
   const input = (text: string | undefined) => (text === undefined ? {} : { input: text });
   if (plain || !(await canConfine())) {
-    const command = mmdebstrapCommand(
-      platform,
-      architecture,
-      base.sources,
-      join(work, 'base.tar'),
-      join(work, 'lists'),
-      {
-        plain,
-      },
-    );
+    const command = mmdebstrapCommand(platform, architecture, base.sources, work, { plain });
     // The ids of a plain user's roots may not be able to enter the user's folder.
     const folder = plain && !openToAll(temporary) ? undefined : temporary;
     return run('mmdebstrap', command.args, {
@@ -86,8 +77,7 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
     platform,
     architecture,
     { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
-    `${confinedFolder}/base.tar`,
-    `${confinedFolder}/lists`,
+    confinedFolder,
     { plain: true },
   );
   const made = await run(

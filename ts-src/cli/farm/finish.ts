@@ -76,7 +76,7 @@ An untrusted run publishes nothing.`,
     const secret = keyFromEnvironment(process.env);
     if (values.try === true) return rehearse(values, secret);
     const stop = untilStopped();
-    const opened = await openRun('publish', values, limits, stop.signal, 'publish');
+    const opened = await openRun('publish', values, { limits, signal: stop.signal }, 'publish');
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     const { bundle } = loaded;
@@ -183,7 +183,7 @@ where anything failed.`,
     const limits = limitsOf('report', values);
     if (!limits) return exit.usage;
     const stop = untilStopped();
-    const opened = await openRun('report', values, limits, stop.signal, 'report');
+    const opened = await openRun('report', values, { limits, signal: stop.signal }, 'report');
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {

@@ -18,7 +18,7 @@ export async function prepareArchitecture(
     return exit.usage;
   }
   const stop = untilStopped();
-  const opened = await openRun('prepare', values, limits, stop.signal, 'work');
+  const opened = await openRun('prepare', values, { limits, signal: stop.signal }, 'work');
   if (!opened) return exit.failed;
   const { session, loaded } = opened;
   try {

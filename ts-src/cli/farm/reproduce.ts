@@ -35,7 +35,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
     }
     const output = resolve(values.output ?? 'slipway-reproducible');
     const stop = untilStopped();
-    const opened = await openRun('reproduce', values, limits, stop.signal, 'work');
+    const opened = await openRun('reproduce', values, { limits, signal: stop.signal }, 'work');
     if (!opened) return exit.failed;
     const { session } = opened;
     try {

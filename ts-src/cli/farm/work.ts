@@ -24,7 +24,7 @@ import type { Progress, Scheduler } from '../../engine/scheduler.ts';
 import { schedulerOf } from '../../engine/session-scheduler.ts';
 import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
-import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
+import { openSession, shareResolved, type Session, type Within } from '../../engine/session.ts';
 import { cleanUp } from '../clean-up.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
 import { keepResult } from '../../farm/result.ts';
@@ -90,13 +90,12 @@ export async function loadNamed(verb: string, values: FarmValues): Promise<Loade
 export async function openRun(
   verb: string,
   values: FarmValues,
-  limits: Limits,
-  signal: AbortSignal,
+  within: Within,
   purpose: Purpose,
   numbers?: readonly number[],
 ): Promise<{ loaded: Loaded; session: Session } | undefined> {
   const loaded = await loadNamed(verb, values);
-  const session = loaded && (await openLoaded(loaded, values, limits, signal, purpose, numbers));
+  const session = loaded && (await openLoaded(loaded, values, within, purpose, numbers));
   return session && { loaded, session };
 }
 
@@ -104,8 +103,7 @@ export async function openRun(
 export async function openLoaded(
   loaded: Loaded,
   values: FarmValues,
-  limits: Limits,
-  signal: AbortSignal,
+  within: Within,
   purpose: Purpose,
   numbers?: readonly number[],
 ): Promise<Session | undefined> {
@@ -125,10 +123,9 @@ export async function openLoaded(
   const session = await openSession(input, {
     say: (line) => writeNote(`${line}\n`),
     driver,
-    limits,
+    ...within,
     renewBase: false,
     sharesBases: true,
-    signal,
     store,
     hinted: numbers === undefined,
     enters: purpose === 'work',
@@ -188,7 +185,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
     }
     const stop = untilStopped();
     const numbers = values.tasks.split(',').map(Number);
-    const opened = await openRun('work', values, limits, stop.signal, 'work', numbers);
+    const opened = await openRun('work', values, { limits, signal: stop.signal }, 'work', numbers);
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     writeOutput('ready\n');
