@@ -20,12 +20,13 @@ const foundation = ['graph', 'text', 'io', 'model'];
 const middle = ['read', 'plan', 'query', 'render', 'sandbox', 'store', 'inspect', ...foundation];
 const layers = {
   main: ['cli'],
-  cli: ['farm', 'publish', 'images', 'docs', 'deploy', 'collect', 'engine', ...middle],
+  cli: ['farm', 'publish', 'images', 'docs', 'deploy', 'aws', 'collect', 'engine', ...middle],
   collect: ['publish', 'images', 'docs', 'engine', ...middle],
-  deploy: middle,
+  deploy: ['aws', ...middle],
   farm: ['publish', 'engine', ...middle],
   publish: ['engine', ...middle],
-  images: ['publish', 'engine', ...middle],
+  images: ['aws', 'publish', 'engine', ...middle],
+  aws: ['read', 'store', ...foundation],
   docs: ['publish', 'engine', ...middle],
   engine: middle,
   read: foundation,

@@ -5958,41 +5958,41 @@ var require_saxes = __commonJS({
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
     var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser3, prefix, uri) {
+    function nsPairCheck(parser2, prefix, uri) {
       switch (prefix) {
         case "xml":
           if (uri !== XML_NAMESPACE) {
-            parser3.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
+            parser2.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
           }
           break;
         case "xmlns":
           if (uri !== XMLNS_NAMESPACE) {
-            parser3.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
+            parser2.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
           }
           break;
         default:
       }
       switch (uri) {
         case XMLNS_NAMESPACE:
-          parser3.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          parser2.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
           break;
         case XML_NAMESPACE:
           switch (prefix) {
             case "xml":
               break;
             case "":
-              parser3.fail(`the default namespace may not be set to ${uri}.`);
+              parser2.fail(`the default namespace may not be set to ${uri}.`);
               break;
             default:
-              parser3.fail("may not assign the xml namespace to another prefix.");
+              parser2.fail("may not assign the xml namespace to another prefix.");
           }
           break;
         default:
       }
     }
-    function nsMappingCheck(parser3, mapping) {
+    function nsMappingCheck(parser2, mapping) {
       for (const local2 of Object.keys(mapping)) {
-        nsPairCheck(parser3, local2, mapping[local2]);
+        nsPairCheck(parser2, local2, mapping[local2]);
       }
     }
     var isNCName = (name6) => NC_NAME_RE.test(name6);
@@ -16169,6 +16169,15 @@ function record(keyType, valueType, params) {
     ...util_exports.normalizeParams(params)
   });
 }
+function partialRecord(keyType, valueType, params) {
+  return new ZodRecord({
+    type: "record",
+    keyType,
+    valueType,
+    ...util_exports.normalizeParams(params),
+    partial: true
+  });
+}
 function _enum(values, params) {
   const entries2 = Array.isArray(values) ? Object.fromEntries(values.map((v) => [v, v])) : values;
   return new ZodEnum({
@@ -17240,7 +17249,7 @@ var init_channels = __esm({
 });
 
 // ts-src/model/images.ts
-var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, ami, repository, imageSchema, ofArchitecture, bytesOf, hasFirmware, isImageKind;
+var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, instanceType, subnetId, securityGroupId, ami, repository, imageSchema, ofArchitecture, bytesOf, hasFirmware, isImageKind;
 var init_images = __esm({
   "ts-src/model/images.ts"() {
     "use strict";
@@ -17270,6 +17279,9 @@ var init_images = __esm({
       'a channel: lower case letters, digits, ".", "_", "-" and "/"'
     ).refine((c) => !c.includes(".."), 'no ".." in a channel');
     region = string3().regex(/^[a-z]{2}(-[a-z0-9]+)+-\d$/, "a region such as eu-central-1");
+    instanceType = /^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,20}$/;
+    subnetId = /^subnet-[0-9a-f]{8,17}$/;
+    securityGroupId = /^sg-[0-9a-f]{8,17}$/;
     ami = strictObject({
       region: region.describe("Where it is registered first"),
       copies: array(region).default([]).describe("Regions that it is copied to"),
@@ -17284,6 +17296,15 @@ var init_images = __esm({
         string3().regex(/^(?!aws:|slipway:|Name$)[A-Za-z0-9_.:/=+@-]{1,128}$/, "a tag that AWS and slipway do not set"),
         string3().regex(/^[A-Za-z0-9_.:/=+@{} -]{0,256}$/, "a value of a tag, in which {architecture} may stand")
       ).default({}).describe("Tags of AMIs and snapshots beside its own"),
+      trial: strictObject({
+        types: partialRecord(
+          _enum(["amd64", "arm64"]),
+          string3().regex(instanceType, "a type of instance such as t3.small")
+        ).describe("Type by architecture; one without is not tried"),
+        subnet: string3().regex(subnetId, "a subnet").optional(),
+        security_group: string3().regex(securityGroupId, "a security group").optional(),
+        minutes: number3().int().min(1).max(60).default(15).describe("How long its checks may take")
+      }).optional().describe("An instance that it must start in before the parameter names it"),
       endpoint: string3().regex(/^https?:\/\/[^\s/?#@]+\/?$/, "a URL of a server").optional().describe("Another server than AWS, for tests")
     });
     repository = string3().regex(
@@ -19045,8 +19066,8 @@ var Store = class {
     return whole(await this.first(name6), name6, this.blobs.where);
   }
   /** Asks for many things, some at once. */
-  async many(items, ask3) {
-    return parallel(items, width, ask3);
+  async many(items, ask2) {
+    return parallel(items, width, ask2);
   }
   sweep() {
     this.blobs.sweep();
@@ -20340,15 +20361,15 @@ async function abidiff(before, after, libraries) {
   for (const path2 of libraries) {
     const files = [(0, import_node_path14.join)(before.root, path2), (0, import_node_path14.join)(after.root, path2)];
     if (!files.every(import_node_fs13.existsSync)) continue;
-    const asked = await run("abidiff", [
+    const asked2 = await run("abidiff", [
       "--debug-info-dir1",
       before.debug,
       "--debug-info-dir2",
       after.debug,
       ...files
     ]);
-    if (asked.code === 127) return [];
-    if (asked.stdout.trim()) found2.push({ path: path2, text: asked.stdout.trim() });
+    if (asked2.code === 127) return [];
+    if (asked2.stdout.trim()) found2.push({ path: path2, text: asked2.stdout.trim() });
   }
   return found2;
 }
@@ -22753,16 +22774,16 @@ function passingFault(stderr) {
   return passing.test(stderr) ? "passing" : void 0;
 }
 async function patiently(args, options5, { url: url2, submodule, reporter: reporter2 }) {
-  const ask3 = askFor(url2, submodule === true);
-  for (let tried2 = 0; ; tried2++) {
+  const ask2 = askFor(url2, submodule === true);
+  for (let tried3 = 0; ; tried3++) {
     const signal = AbortSignal.timeout(longest2);
     const o = await slowly(
       hostOf(url2),
-      git(args(ask3.url), { ...options5, env: { ...ask3.env, ...options5.env }, signal })
+      git(args(ask2.url), { ...options5, env: { ...ask2.env, ...options5.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : passingFault(o.stderr);
-    const seconds = why && waits[why][tried2];
+    const seconds = why && waits[why][tried3];
     if (!why || seconds === void 0) return o;
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
@@ -22867,9 +22888,9 @@ var readText = (file3) => {
   return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file3, "utf8") : "";
 };
 async function checkoutRef(folder2, ref2, state) {
-  const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
-  if (asked.code !== 0) return bad(error("history", `${folder2} is in no git repository, so it has no '${ref2}'`));
-  const [top = "", gitDir = ""] = asked.stdout.trim().split("\n");
+  const asked2 = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
+  if (asked2.code !== 0) return bad(error("history", `${folder2} is in no git repository, so it has no '${ref2}'`));
+  const [top = "", gitDir = ""] = asked2.stdout.trim().split("\n");
   const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], {
     cwd: folder2
   });
@@ -23307,10 +23328,10 @@ function namesOf(version3) {
   return names4;
 }
 async function resolveRefs(url2, versions, reporter2 = {}) {
-  const asked = versions.filter((v) => v === void 0 || !isCommit(v));
+  const asked2 = versions.filter((v) => v === void 0 || !isCommit(v));
   const refs = /* @__PURE__ */ new Map();
-  for (let i = 0; i < asked.length; i += 200) {
-    const patterns2 = asked.slice(i, i + 200).flatMap((v) => v === void 0 ? ["HEAD"] : namesOf(v));
+  for (let i = 0; i < asked2.length; i += 200) {
+    const patterns2 = asked2.slice(i, i + 200).flatMap((v) => v === void 0 ? ["HEAD"] : namesOf(v));
     const listed3 = await listRefs(url2, patterns2, refs, reporter2);
     if (!listed3.ok) return listed3;
   }
@@ -23816,13 +23837,13 @@ var TreeReader = class {
   /** Where the text of <description> begins. */
   start = 0;
   constructor() {
-    const { parser: parser3 } = this;
-    parser3.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
-    parser3.on("doctype", () => this.fail("a document type declaration is refused"));
-    parser3.on("opentag", (tag) => this.open(tag.name, tag.attributes));
-    parser3.on("text", (t) => this.characters(t));
-    parser3.on("cdata", (t) => this.characters(t));
-    parser3.on("closetag", (tag) => this.close(tag.isSelfClosing));
+    const { parser: parser2 } = this;
+    parser2.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
+    parser2.on("doctype", () => this.fail("a document type declaration is refused"));
+    parser2.on("opentag", (tag) => this.open(tag.name, tag.attributes));
+    parser2.on("text", (t) => this.characters(t));
+    parser2.on("cdata", (t) => this.characters(t));
+    parser2.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
   read(text8) {
@@ -24090,15 +24111,15 @@ async function pinFolder(sources, state) {
   const folder2 = sources[0].url;
   const snapshot2 = await snapshotFolder(folder2, state);
   if (!snapshot2.ok) return snapshot2;
-  const asked = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
+  const asked2 = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
     gitDir: snapshot2.value.gitDir
   });
-  const trees = asked.stdout.trim().split("\n");
-  if (asked.code !== 0 || trees.length !== sources.length)
+  const trees = asked2.stdout.trim().split("\n");
+  if (asked2.code !== 0 || trees.length !== sources.length)
     return bad(
       error(
         "source-folder",
-        `packages of ${folder2} are left out by its .gitignore: ${asked.stderr.trim().split("\n")[0]}`
+        `packages of ${folder2} are left out by its .gitignore: ${asked2.stderr.trim().split("\n")[0]}`
       )
     );
   return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: trees[i] })));
@@ -26973,7 +26994,7 @@ async function examine(driver, systems) {
     });
   if (!findings.length && driver === "unshare") {
     const user2 = plain4 ? ["--user", "--map-auto", "--map-root-user"] : [];
-    const tried2 = await run("unshare", [
+    const tried3 = await run("unshare", [
       ...user2,
       "--mount",
       "--propagation",
@@ -26987,17 +27008,17 @@ async function examine(driver, systems) {
       "sh",
       plain4 ? ",userxattr" : ""
     ]);
-    if (tried2.code !== 0)
+    if (tried3.code !== 0)
       findings.push({
-        what: `this machine does not let roots be made: ${tried2.stderr.trim().split("\n").pop()}`,
+        what: `this machine does not let roots be made: ${tried3.stderr.trim().split("\n").pop()}`,
         fix: "in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker"
       });
   }
   return findings;
 }
 async function refusedNamespaces() {
-  const tried2 = await run("unshare", ["--user", "--map-root-user", "true"]);
-  return tried2.code === 0 ? void 0 : tried2.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried2.code}`;
+  const tried3 = await run("unshare", ["--user", "--map-root-user", "true"]);
+  return tried3.code === 0 ? void 0 : tried3.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried3.code}`;
 }
 async function missingTools(driver, plan2) {
   const plain4 = process.getuid() !== 0;
@@ -27166,9 +27187,9 @@ async function unpackTogether(kind, archives2) {
   if (!archives2.length) return [];
   const mark2 = (0, import_node_crypto6.randomBytes)(32);
   const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
-  const between = Buffer.from(packed3.stdout, "latin1");
+  const between2 = Buffer.from(packed3.stdout, "latin1");
   const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
-  const input = Buffer.concat(archives2.flatMap((a) => [a, between]));
+  const input = Buffer.concat(archives2.flatMap((a) => [a, between2]));
   const done = await run(program, args, { input, encoding: "latin1" });
   if (packed3.code !== 0 || done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
@@ -29199,12 +29220,12 @@ async function keysOf2(publicKey) {
 }
 async function trySigning(key, now) {
   if (key.kind === "made") return [];
-  const tried2 = await withSigner(key, async (signer) => {
+  const tried3 = await withSigner(key, async (signer) => {
     const health = await keyHealth(signer.publicKey, now);
     const signed = await signer.sign("a try\n", "clearsign");
     return signed.ok || health.some(isError) ? good(health) : signed;
   });
-  return tried2.ok ? tried2.value : tried2.diagnostics;
+  return tried3.ok ? tried3.value : tried3.diagnostics;
 }
 function keysIn(colons) {
   const keys = [];
@@ -33435,21 +33456,21 @@ var PackageBuilder = class {
    * Runs a command, or a shell, in a package's root with the environment of its build; its exit code. `built`: after a
    * build there, whatever came of it. With a terminal it gets one of its own inside the root.
    */
-  async shell(request, asked) {
+  async shell(request, asked2) {
     const { options: options5 } = this;
     const { closures } = request.graph;
-    const roots = asked.tests ? closures.testRoot(request.number) : closures.root(request.number);
+    const roots = asked2.tests ? closures.testRoot(request.number) : closures.root(request.number);
     const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const { source: source2, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
     const lacking = writeRecipe(options5, request, source2, recipe2);
     if (lacking !== void 0) return failed2(lacking);
-    if (asked.tests) writeTestFiles(recipe2);
-    const steps = asked.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
-    const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked.command];
+    if (asked2.tests) writeTestFiles(recipe2);
+    const steps = asked2.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
+    const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked2.command];
     const outcome = await options5.driver.enter({
       root: { layers: [own3, ...layers2] },
-      network: asked.tests ? "loopback" : false,
+      network: asked2.tests ? "loopback" : false,
       user: "builder",
       work: (0, import_node_path66.join)(request.work, "root-shell"),
       terminal: true,
@@ -33465,7 +33486,7 @@ var PackageBuilder = class {
         'cd "$1"; shift; exec "$@"',
         "sh",
         `/build/${sourceFolder(request.package.name)}`,
-        ...asked.terminal ? ["script", "-qec", inside.map(shellQuote).join(" "), "/dev/null"] : inside
+        ...asked2.terminal ? ["script", "-qec", inside.map(shellQuote).join(" "), "/dev/null"] : inside
       ]
     });
     return made(outcome.code);
@@ -33939,8 +33960,8 @@ async function listsDigest(folder2) {
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
-  const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
-  return /^P='([^']+)'/.exec(asked.stdout)?.[1];
+  const asked2 = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
+  return /^P='([^']+)'/.exec(asked2.stdout)?.[1];
 }
 var aptEnvironment = (proxy) => ({
   DEBIAN_FRONTEND: "noninteractive",
@@ -34481,8 +34502,8 @@ function openBase(request, { platform: name6, architecture: architecture3 }, pla
   const pinned = request.lock?.platforms[id]?.base;
   const log = logOf(state);
   const now = Date.now();
-  const asked = { driver, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned };
-  return request.sharesBases ? sharedBase({ ...asked, store: store2 }) : ensureBase(asked);
+  const asked2 = { driver, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned };
+  return request.sharesBases ? sharedBase({ ...asked2, store: store2 }) : ensureBase(asked2);
 }
 var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
 var setName = (digest4) => `sets/${digest4.slice(0, 2)}/${digest4}.json`;
@@ -36480,10 +36501,10 @@ var SizeMemory = class {
     this.file = (0, import_node_path81.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
-  async of(name6, path2, ask3) {
+  async of(name6, path2, ask2) {
     const inode = statOf(path2)?.ino ?? 0;
     const known3 = Object.hasOwn(this.before, name6) ? this.before[name6] : void 0;
-    const bytes = known3?.inode === inode && Number.isFinite(known3.bytes) ? known3.bytes : await ask3();
+    const bytes = known3?.inode === inode && Number.isFinite(known3.bytes) ? known3.bytes : await ask2();
     this.now[name6] = { inode, bytes };
     return bytes;
   }
@@ -37404,15 +37425,15 @@ async function insideOf2(before, after, deb2, folder2) {
 }
 async function diffoscope(before, after, name6, options5) {
   const timeout = AbortSignal.timeout(10 * 6e4);
-  const asked = await run(
+  const asked2 = await run(
     "diffoscope",
     ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before, after],
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
-  if (asked.code === 127 || !asked.stdout) return void 0;
+  if (asked2.code === 127 || !asked2.stdout) return void 0;
   const report2 = (0, import_node_path85.join)("reproducible", `${name6}.diffoscope.txt`);
   (0, import_node_fs68.mkdirSync)((0, import_node_path85.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs68.writeFileSync)((0, import_node_path85.join)(options5.output, report2), asked.stdout);
+  (0, import_node_fs68.writeFileSync)((0, import_node_path85.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -37452,10 +37473,10 @@ var reproducibleOptions = {
   }
 };
 function checkOf(values) {
-  const asked = values["check-reproducible"] === true;
-  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
+  const asked2 = values["check-reproducible"] === true;
+  if (values.sample === void 0) return asked2 ? { sample: void 0 } : void 0;
   const sample = sampleOf(values.sample);
-  if (!asked || sample === "wrong") return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  if (!asked2 || sample === "wrong") return "--sample takes a number from 1 on, and goes with --check-reproducible";
   return { sample };
 }
 function sampleOf(value2) {
@@ -37840,10 +37861,10 @@ function offersOf(stanzas) {
   return offers;
 }
 var isMet = (offers, relation) => offers.get(relation.name)?.some((version3) => meets(version3, relation)) === true;
-function unmetIn(asked, all) {
+function unmetIn(asked2, all) {
   const offers = offersOf(all);
   const own3 = ownPrefix([...offers.keys()]);
-  return asked.flatMap((stanza) => {
+  return asked2.flatMap((stanza) => {
     const clauses = [...relations2(fieldOf(stanza, "Pre-Depends")), ...relations2(fieldOf(stanza, "Depends"))];
     const unmet = clauses.find((alternatives) => alternatives.every((a) => own3(a.name) && !isMet(offers, a)));
     const name6 = fieldOf(stanza, "Package") ?? "";
@@ -38769,7 +38790,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 // ts-src/cli/deploy.ts
 var import_node_fs78 = require("node:fs");
 var import_node_path99 = require("node:path");
-var import_promises8 = require("node:readline/promises");
+var import_promises10 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs75 = require("node:fs");
@@ -39977,11 +39998,11 @@ function renderPlugins({ jenkins: jenkins2, roots, plugins: plugins2 } = pluginT
 `;
   };
   const sorted4 = Object.entries(plugins2).sort(([a], [b]) => compare(a, b));
-  const asked = sorted4.filter(([id]) => Object.hasOwn(roots, id));
+  const asked2 = sorted4.filter(([id]) => Object.hasOwn(roots, id));
   const brought = sorted4.filter(([id]) => !Object.hasOwn(roots, id));
   return `# For Jenkins ${jenkins2}. Made by \`slipway deploy\`; \`slipway deploy check\` checks that the list is whole.
 # The format takes no digests: jenkins-plugin-cli checks those of the update centre.
-${asked.map(line2).join("")}
+${asked2.map(line2).join("")}
 # What these need.
 ${brought.map(line2).join("")}`;
 }
@@ -41120,90 +41141,223 @@ var import_node_path98 = require("node:path");
 init_zod();
 init_files();
 
+// ts-src/aws/client.ts
+var import_node_crypto11 = require("node:crypto");
+var import_promises8 = require("node:timers/promises");
+init_aws4fetch_esm();
+init_fxp();
+init_s3_credentials();
+init_yaml();
+var AwsFault = class extends Error {
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+};
+var attempts2 = 8;
+var largestAnswer = 32 << 20;
+var parser = new XMLParser({ parseTagValue: false, ignoreAttributes: true });
+var Aws = class {
+  constructor(region2, endpoint) {
+    this.region = region2;
+    this.endpoint = endpoint;
+  }
+  /** Sends a request, and again where the service is busy or limits us. */
+  async send(request) {
+    const base = this.endpoint?.replace(/\/$/, "") ?? `https://${request.service}.${this.region}.amazonaws.com`;
+    if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto11.webcrypto });
+    for (let attempt = 1; ; attempt++) {
+      const keys = await credentials();
+      const signed = await new AwsV4Signer({
+        method: request.method,
+        url: `${base}${request.path}`,
+        ...request.headers ? { headers: request.headers } : {},
+        ...request.body === void 0 ? {} : { body: request.body },
+        ...keys,
+        service: request.service,
+        region: this.region
+      }).sign();
+      let fault3;
+      try {
+        const answer3 = await fetch(signed.url, {
+          method: signed.method,
+          headers: signed.headers,
+          body: signed.body ?? null,
+          redirect: "error",
+          signal: AbortSignal.timeout(12e4)
+        });
+        const data = await bounded(answer3);
+        if (answer3.ok) return data;
+        fault3 = faultOf(request, answer3.status, data.toString("utf8"));
+      } catch (e) {
+        fault3 = e instanceof Error ? e : new Error(String(e));
+      }
+      if (attempt >= attempts2 || fault3 instanceof AwsFault && !passing2.test(fault3.code)) throw fault3;
+      await (0, import_promises8.setTimeout)(Math.min(2e4, 100 * 2 ** attempt) * (0.5 + Math.random() / 2));
+    }
+  }
+  /** EC2's and Auto Scaling's query interface; parameters by name. */
+  async query(service, action, parameters) {
+    const version3 = service === "ec2" ? "2016-11-15" : "2011-01-01";
+    const data = await this.send({
+      service,
+      method: "POST",
+      path: "/",
+      headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+      body: new URLSearchParams({ Action: action, Version: version3, ...parameters }).toString()
+    });
+    const parsed2 = parser.parse(data.toString("utf8"));
+    return asMap(own(asMap(parsed2) ?? {}, `${action}Response`)) ?? {};
+  }
+  /** Systems Manager's JSON interface. */
+  async ssm(action, parameters) {
+    const data = await this.send({
+      service: "ssm",
+      method: "POST",
+      path: "/",
+      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": `AmazonSSM.${action}` },
+      body: JSON.stringify(parameters)
+    });
+    return asMap(JSON.parse(data.toString("utf8"))) ?? {};
+  }
+};
+async function bounded(answer3) {
+  const parts2 = [];
+  const reader2 = answer3.body?.getReader();
+  for (let size3 = 0; reader2; ) {
+    const { done, value: value2 } = await reader2.read();
+    if (done) break;
+    size3 += value2.length;
+    if (size3 > largestAnswer) throw new AwsFault("an answer of AWS is larger than 32 MiB", "TooLarge");
+    parts2.push(value2);
+  }
+  return Buffer.concat(parts2);
+}
+var passing2 = /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
+function faultOf(request, status, text8) {
+  const code = /<Code>([A-Za-z0-9._-]{1,100})<\/Code>/.exec(text8)?.[1] ?? /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text8)?.[1] ?? String(status);
+  const message = /<Message>([^<]{1,300})<\/Message>|"[Mm]essage"\s*:\s*"([^"]{1,300})"/.exec(text8);
+  const path2 = request.path === "/" ? "" : ` ${request.method} ${request.path.replace(/\?.*/, "")}`;
+  return new AwsFault(
+    `${request.service}${path2} refused: ${code}${message ? `: ${message[1] ?? message[2]}` : ""}`,
+    status >= 500 || status === 429 ? String(status) : code
+  );
+}
+function itemsOf(value2, name6 = "item") {
+  const found2 = own(asMap(value2) ?? {}, name6);
+  const list9 = Array.isArray(found2) ? found2 : [found2];
+  return list9.flatMap((item) => {
+    const map2 = asMap(item);
+    return map2 ? [map2] : [];
+  });
+}
+var textIn = (map2, key) => {
+  const value2 = own(map2, key);
+  return typeof value2 === "string" ? value2 : void 0;
+};
+
+// ts-src/aws/instance.ts
+var import_node_crypto12 = require("node:crypto");
+var import_promises9 = require("node:timers/promises");
+var between = 1e4;
+async function tryInstance(aws, image2, trial, tags2, signal) {
+  const started = await aws.query("ec2", "RunInstances", {
+    ImageId: image2,
+    InstanceType: trial.type,
+    MinCount: "1",
+    MaxCount: "1",
+    ClientToken: (0, import_node_crypto12.randomUUID)(),
+    InstanceInitiatedShutdownBehavior: "terminate",
+    "MetadataOptions.HttpTokens": "required",
+    ...trial.subnet === void 0 ? {} : { SubnetId: trial.subnet },
+    ...trial.securityGroup === void 0 ? {} : { "SecurityGroupId.1": trial.securityGroup },
+    "TagSpecification.1.ResourceType": "instance",
+    ...Object.fromEntries(
+      Object.entries({ ...tags2, "slipway:trial": image2 }).flatMap(([key, value2], i) => [
+        [`TagSpecification.1.Tag.${i + 1}.Key`, key],
+        [`TagSpecification.1.Tag.${i + 1}.Value`, value2]
+      ])
+    )
+  });
+  const [instance] = itemsOf(started.instancesSet);
+  const id = instance && textIn(instance, "instanceId");
+  if (id === void 0) throw new Error("EC2 named no instance");
+  let why;
+  try {
+    why = await watched(aws, id, Date.now() + trial.minutes * 6e4, signal);
+    if (why !== void 0) why += await consoleOf(aws, id);
+  } finally {
+    await aws.query("ec2", "TerminateInstances", { "InstanceId.1": id }).catch((e) => {
+      const fault3 = e instanceof Error ? e.message : String(e);
+      throw new Error(`the instance ${id}, in which ${image2} was tried, could not be ended and costs on: ${fault3}`);
+    });
+  }
+  return why;
+}
+async function watched(aws, id, until2, signal) {
+  for (; ; ) {
+    const [status] = await statusOf(aws, id);
+    const stateOf3 = (key, name6) => {
+      const [part] = itemsOf({ item: status?.[key] });
+      return part && textIn(part, name6);
+    };
+    const checks2 = [stateOf3("instanceStatus", "status"), stateOf3("systemStatus", "status")];
+    if (checks2.every((check4) => check4 === "ok")) return void 0;
+    const state = stateOf3("instanceState", "name") ?? "pending";
+    if (state !== "pending" && state !== "running") return `its instance is ${state}`;
+    if (checks2[0] === "impaired") return "its instance does not answer";
+    if (Date.now() > until2)
+      return `its instance was not up in time: it is ${state}, its checks are ${checks2.join(", ")}`;
+    await (0, import_promises9.setTimeout)(between, void 0, { signal });
+  }
+}
+async function statusOf(aws, id) {
+  try {
+    const asked2 = { "InstanceId.1": id, IncludeAllInstances: "true" };
+    return itemsOf((await aws.query("ec2", "DescribeInstanceStatus", asked2)).instanceStatusSet);
+  } catch (e) {
+    if (e instanceof AwsFault && e.code === "InvalidInstanceID.NotFound") return [];
+    throw e;
+  }
+}
+async function consoleOf(aws, id) {
+  const told8 = await aws.query("ec2", "GetConsoleOutput", { InstanceId: id }).catch(() => ({}));
+  const text8 = Buffer.from(textIn(told8, "output") ?? "", "base64").toString("utf8");
+  const lines = text8.split(/[\r\n]+/).filter((line2) => line2.trim() !== "");
+  return lines.slice(-5).map((line2) => `
+  ${line2.slice(0, 200)}`).join("");
+}
+
+// ts-src/cli/deploy-image.ts
+init_images();
+
 // ts-src/deploy/agent-images.ts
 init_zod();
 init_diagnostics();
 
 // ts-src/deploy/aws.ts
-var import_node_crypto11 = require("node:crypto");
-init_zod();
-init_aws4fetch_esm();
-init_fxp();
 init_diagnostics();
-init_s3_credentials();
-var largest6 = 32 << 20;
-var parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "item" });
-async function ask(place2, service, body, headers) {
-  if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto11.webcrypto });
-  const url2 = `${place2.endpoint ?? `https://${service}.${place2.region}.amazonaws.com`}/`;
+async function asked(service, ask2) {
   try {
-    const signer = new AwsV4Signer({
-      ...await credentials(),
-      method: "POST",
-      url: url2,
-      region: place2.region,
-      service,
-      body,
-      headers
-    });
-    const signed = await signer.sign();
-    const reply = await fetch(signed.url, {
-      method: "POST",
-      headers: signed.headers,
-      body,
-      signal: AbortSignal.timeout(6e4)
-    });
-    const text8 = await bounded(reply);
-    if (reply.ok) return good(text8);
-    const code = /<Code>([\w.]+)<\/Code>|"__type":\s*"(?:[^"#]*#)?(\w+)"/.exec(text8);
-    const told8 = /<Message>([^<]{0,500})|"[mM]essage":\s*"([^"]{0,500})/.exec(text8);
-    const why = `${code?.[1] ?? code?.[2] ?? reply.status}${told8 ? `: ${told8[1] ?? told8[2] ?? ""}` : ""}`;
-    return bad(error("deploy-aws", `${service} refused: ${why}`));
+    return good(await ask2());
   } catch (e) {
+    if (e instanceof AwsFault) return bad(error("deploy-aws", e.message));
     const why = e instanceof Error ? e.message : String(e);
     return bad(error("deploy-aws", `${service} can't be reached: ${why}`));
   }
 }
-async function bounded(reply) {
-  const parts2 = [];
-  const reader2 = reply.body?.getReader();
-  for (let size3 = 0; reader2; ) {
-    const { done, value: value2 } = await reader2.read();
-    if (done) break;
-    size3 += value2.length;
-    if (size3 > largest6) throw new Error("the answer is larger than 32 MiB");
-    parts2.push(value2);
-  }
-  return Buffer.concat(parts2).toString("utf8");
-}
-async function ec2(place2, action, parameters) {
-  const body = new URLSearchParams({ Action: action, Version: "2016-11-15", ...parameters }).toString();
-  const type = "application/x-www-form-urlencoded; charset=utf-8";
-  const reply = await ask(place2, "ec2", body, { "content-type": type });
-  if (!reply.ok) return reply;
-  const parsed2 = record(string3(), unknown()).safeParse(parser.parse(reply.value));
-  return good(parsed2.success ? parsed2.data[`${action}Response`] : void 0);
-}
-async function ssm(place2, action, input) {
-  const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": `AmazonSSM.${action}` };
-  const reply = await ask(place2, "ssm", JSON.stringify(input), headers);
-  if (!reply.ok) return reply;
-  try {
-    return good(JSON.parse(reply.value));
-  } catch {
-    return bad(error("deploy-aws", `ssm gave an answer to ${action} that is no JSON`));
-  }
-}
+var ec2 = (place2, action, parameters) => asked("ec2", () => new Aws(place2.region, place2.endpoint).query("ec2", action, parameters));
+var ssm = (place2, action, input) => asked("ssm", () => new Aws(place2.region, place2.endpoint).ssm(action, input));
 
 // ts-src/deploy/toolset.ts
-var import_node_crypto12 = require("node:crypto");
+var import_node_crypto13 = require("node:crypto");
 var import_node_fs77 = require("node:fs");
 var import_node_path97 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
 function toolsetOf(root) {
-  const digest4 = (0, import_node_crypto12.createHash)("sha256");
+  const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
       const files = (0, import_node_fs77.readdirSync)((0, import_node_path97.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path97.join)(folder2, name6)).filter((file3) => !(0, import_node_path97.basename)(file3).startsWith(".") && (0, import_node_fs77.lstatSync)((0, import_node_path97.join)(root, file3)).isFile()).sort(compare);
@@ -41237,7 +41391,7 @@ var parameterOf = (pool) => `/${pool.organization}/agents/${pool.architecture}/i
 var text6 = string3();
 var list5 = (item) => union([
   literal("").transform(() => []),
-  object({ item: array(item) }).transform((l) => l.item)
+  object({ item: union([array(item), item.transform((one) => [one])]) }).transform((l) => l.item)
 ]);
 var imagesAnswer = object({
   imagesSet: list5(
@@ -41275,8 +41429,8 @@ async function pointerHistory(pool) {
   const values = [];
   let token3;
   do {
-    const asked = { Name: parameterOf(pool), MaxResults: 50, ...token3 === void 0 ? {} : { NextToken: token3 } };
-    const page = read2(historyAnswer, await ssm(pool, "GetParameterHistory", asked), "the history of a parameter");
+    const asked2 = { Name: parameterOf(pool), MaxResults: 50, ...token3 === void 0 ? {} : { NextToken: token3 } };
+    const page = read2(historyAnswer, await ssm(pool, "GetParameterHistory", asked2), "the history of a parameter");
     if (!page.ok) return page;
     values.push(...page.value.Parameters);
     token3 = page.value.NextToken ?? void 0;
@@ -41296,18 +41450,18 @@ async function usedImages(pool) {
   let token3;
   do {
     const parameters = { MaxResults: "1000", ...token3 ? { NextToken: token3 } : {} };
-    for (const [i, state] of ["pending", "running", "shutting-down", "stopping", "stopped"].entries())
+    for (const [i, state] of ["pending", "running", "stopping", "stopped"].entries())
       parameters[`Filter.1.Value.${i + 1}`] = state;
-    const asked = { ...parameters, "Filter.1.Name": "instance-state-name" };
-    const page = read2(instancesAnswer, await ec2(pool, "DescribeInstances", asked), "instances");
+    const asked2 = { ...parameters, "Filter.1.Name": "instance-state-name" };
+    const page = read2(instancesAnswer, await ec2(pool, "DescribeInstances", asked2), "instances");
     if (!page.ok) return page;
     for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))
       used.set(instance.imageId, instance.instanceId);
     token3 = page.value.nextToken;
   } while (token3);
   do {
-    const asked = { "LaunchTemplateVersion.1": "$Latest", "LaunchTemplateVersion.2": "$Default" };
-    const parameters = { ...asked, ...token3 ? { NextToken: token3 } : {} };
+    const asked2 = { "LaunchTemplateVersion.1": "$Latest", "LaunchTemplateVersion.2": "$Default" };
+    const parameters = { ...asked2, ...token3 ? { NextToken: token3 } : {} };
     const page = read2(
       versionsAnswer,
       await ec2(pool, "DescribeLaunchTemplateVersions", parameters),
@@ -41413,6 +41567,10 @@ var imageOptions = {
   manifest: { type: "string", value: "FILE", help: "image use: the image that Packer's manifest names last" },
   keep: { type: "string", value: "N", help: "image prune: the newest N stay (default: 5)" },
   days: { type: "string", value: "N", help: "image due: after how many days (default: 7)" },
+  "instance-type": { type: "string", value: "TYPE", help: "image try: type of the instance, such as t3.small" },
+  subnet: { type: "string", value: "ID", help: "image try: its subnet, where there is no default network" },
+  "security-group": { type: "string", value: "ID", help: "image try: its security group" },
+  minutes: { type: "string", value: "N", help: "image try: how long its checks may take (default: 15)" },
   "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
 };
 function poolOf(values) {
@@ -41449,14 +41607,15 @@ async function agentImages(words6, values) {
 `);
     return digest4.ok ? exit.ok : exit.failed;
   }
-  const id = what === "use" && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
+  const names4 = what === "use" || what === "try";
+  const id = names4 && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep2 = values.keep ?? "5";
   const days = values.days ?? "7";
-  const named7 = what === "use" ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
-  if (!pool || more.length || !named7 || !["list", "use", "back", "prune", "due"].includes(what) || ![keep2, days].every((number7) => /^[1-9]\d{0,2}$/.test(number7))) {
+  const named7 = names4 ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
+  if (!pool || more.length || !named7 || !["list", "use", "back", "prune", "due", "try"].includes(what) || what === "try" && !trialOf(values) || ![keep2, days].every((number7) => /^[1-9]\d{0,2}$/.test(number7))) {
     writeMessage(
-      "slipway deploy image: list, use AMI, back, prune, due or toolset; --organization and --region are needed,\n--architecture is amd64 or arm64, --keep and --days are numbers from 1 to 999\n"
+      "slipway deploy image: list, use AMI, try AMI, back, prune, due or toolset; --organization and --region are\nneeded, for try --instance-type too; --architecture is amd64 or arm64, --keep and --days are numbers from 1\nto 999, --minutes from 1 to 60\n"
     );
     return exit.usage;
   }
@@ -41475,6 +41634,27 @@ async function due(pool, days) {
 ` : `due: ${why}
 `);
 }
+function trialOf(values) {
+  const { "instance-type": type = "", subnet, "security-group": securityGroup, minutes: minutes2 = "15" } = values;
+  if (!instanceType.test(type) || !/^([1-9]|[1-5]\d|60)$/.test(minutes2)) return void 0;
+  if (subnet !== void 0 && !subnetId.test(subnet)) return void 0;
+  if (securityGroup !== void 0 && !securityGroupId.test(securityGroup)) return void 0;
+  return { type, subnet, securityGroup, minutes: Number(minutes2) };
+}
+async function tryImage(pool, id, trial) {
+  const stop = untilStopped();
+  try {
+    const tags2 = { Name: `try ${id}`, farm: pool.organization };
+    const why = await tryInstance(new Aws(pool.region, pool.endpoint), id, trial, tags2, stop.signal);
+    if (why === void 0) return good(`${id} started, and is on the network
+`);
+    return bad(error("deploy-image", `${id} is not fit: ${why}`));
+  } catch (e) {
+    return bad(error("deploy-aws", `${id} can't be tried: ${e instanceof Error ? e.message : String(e)}`));
+  } finally {
+    stop.done();
+  }
+}
 async function perform(what, pool, id, keep2, values) {
   if (what === "use") {
     const used = await useAgentImage(pool, id);
@@ -41482,6 +41662,8 @@ async function perform(what, pool, id, keep2, values) {
     return used.ok ? good(`new agents start from ${id}${former ? `; before it: ${former}` : ""}
 `) : used;
   }
+  const trial = what === "try" ? trialOf(values) : void 0;
+  if (trial) return tryImage(pool, id, trial);
   if (what === "back") {
     const back = await backToFormer(pool);
     return back.ok ? good(`new agents start from ${back.value.id} again
@@ -41546,11 +41728,11 @@ async function gather(values) {
       return checkAnswers(parsed2.value ?? {}, values.answers);
     given = { ...parsed2.value };
   }
-  if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask2(given);
+  if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask(given);
   return checkAnswers(given, values.answers);
 }
-async function ask2(given) {
-  const terminal = (0, import_promises8.createInterface)({ input: process.stdin, output: process.stderr });
+async function ask(given) {
+  const terminal = (0, import_promises10.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     for (const q3 of questions.filter((question) => !Object.hasOwn(given, question.name))) {
       const fallback = q3.fallback === void 0 ? "" : ` [${q3.fallback}]`;
@@ -42572,7 +42754,7 @@ var import_node_path105 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto13 = require("node:crypto");
+var import_node_crypto14 = require("node:crypto");
 var import_node_fs83 = require("node:fs");
 var import_node_path104 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
@@ -42661,7 +42843,7 @@ function documentedOn(distro, plan2) {
 
 // ts-src/farm/run-manifest.ts
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto13.randomBytes)(4).toString("hex")}`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto14.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
@@ -42696,10 +42878,10 @@ async function cached2(store2, state, name6, is) {
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
-var largest7 = 512 << 20;
+var largest6 = 512 << 20;
 function unzipped3(data) {
   try {
-    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest7 });
+    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest6 });
   } catch {
     return void 0;
   }
@@ -42877,15 +43059,15 @@ var Worker = class {
   async settleAbove(done) {
     const found2 = [];
     const queue = done.filter((d) => kindOf3(d.run, d.task) !== "test");
-    const asked = /* @__PURE__ */ new Set();
+    const asked2 = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
       for (const [other, number7] of this.numberOf.get(run2)) {
         const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
-        if (result2?.state !== "waiting" || asked.has(id) || !this.waitsFor(run2, other, task)) continue;
+        if (result2?.state !== "waiting" || asked2.has(id) || !this.waitsFor(run2, other, task)) continue;
         if ((await this.bringRoot(run2, other)).length || !await this.bringDocumentation(run2, other)) continue;
-        asked.add(id);
+        asked2.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
         found2.push({ number: number7, result: result2 });
         const kind = kindOf3(run2, other);
@@ -46687,14 +46869,14 @@ init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest8 = 256 << 20;
+var largest7 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults5 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault3 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most7 = largest8) => {
+  const read3 = async (file3, path2, most7 = largest7) => {
     try {
       const data = await readLeft(root, normal(file3), most7);
       if (data) return data;
@@ -46754,7 +46936,7 @@ async function packOverlay(root, folder2) {
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
     const total = found2.reduce((n, f) => n + (0, import_node_fs88.lstatSync)((0, import_node_path112.join)(root, f.path)).size, 0);
-    if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
+    if (total > largest7) return `the overlay ${folder2} is larger than ${largest7 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
@@ -46784,7 +46966,7 @@ init_files();
 init_process();
 
 // ts-src/images/bmap.ts
-var import_node_crypto14 = require("node:crypto");
+var import_node_crypto15 = require("node:crypto");
 var import_node_fs89 = require("node:fs");
 init_digest();
 var block4 = 4096;
@@ -46796,11 +46978,11 @@ function mapped(file3) {
   const zero = Buffer.alloc(block4);
   const ranges = [];
   let first2 = -1;
-  let hash3 = (0, import_node_crypto14.createHash)("sha256");
+  let hash3 = (0, import_node_crypto15.createHash)("sha256");
   const end2 = (last) => {
     if (first2 >= 0) ranges.push({ first: first2, last, digest: hash3.digest("hex") });
     first2 = -1;
-    hash3 = (0, import_node_crypto14.createHash)("sha256");
+    hash3 = (0, import_node_crypto15.createHash)("sha256");
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
@@ -47117,7 +47299,7 @@ async function renderDisk(room, facts, root, options5) {
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto15 = require("node:crypto");
+var import_node_crypto16 = require("node:crypto");
 var import_node_fs92 = require("node:fs");
 init_digest();
 var oci = {
@@ -47196,7 +47378,7 @@ function writeDockerTar(image2, tags2, target2) {
     }
   ];
   const out = (0, import_node_fs92.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto15.createHash)("sha256");
+  const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
     for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs92.writeSync)(out, data, at2);
@@ -47297,7 +47479,7 @@ init_names();
 
 // ts-src/images/layers.ts
 var import_node_fs93 = require("node:fs");
-var import_node_crypto16 = require("node:crypto");
+var import_node_crypto17 = require("node:crypto");
 var import_node_path116 = require("node:path");
 init_diagnostics();
 init_files();
@@ -47312,7 +47494,7 @@ var listBinds2 = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block5 = 512;
-var largest9 = 16 << 20;
+var largest8 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
@@ -47371,7 +47553,7 @@ var TarScanner = class {
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain4 = type === "0" || type === "\0";
-    if (plain4 && size3 > 0 && size3 <= largest9) {
+    if (plain4 && size3 > 0 && size3 <= largest8) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
@@ -47548,7 +47730,7 @@ async function packLayer(room, request, staged) {
   const before = below2 ? split3((0, import_node_fs93.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto16.createHash)("sha256");
+  const hash3 = (0, import_node_crypto17.createHash)("sha256");
   const out = (0, import_node_fs93.openSync)((0, import_node_path116.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
@@ -47637,7 +47819,7 @@ async function systemPackages(room, image2, own3, names4) {
   const work2 = newScratch(room.state);
   const placed = await placeOwn(room, own3, (0, import_node_path117.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  const asked = await room.driver.enter({
+  const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
     network: false,
     user: "root",
@@ -47647,12 +47829,12 @@ async function systemPackages(room, image2, own3, names4) {
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
-  const lines = asked.stdout.split("\n");
-  if (asked.code !== 0) {
+  const lines = asked2.stdout.split("\n");
+  if (asked2.code !== 0) {
     const told8 = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
     return bad(
       error("image-packages", `apt can't install what the image '${image2}' names: ${told8.slice(0, 8).join("; ")}`, {
-        hint: told8.length ? void 0 : asked.stderr.trim().split("\n").pop()
+        hint: told8.length ? void 0 : asked2.stderr.trim().split("\n").pop()
       })
     );
   }
@@ -48091,115 +48273,14 @@ init_diagnostics();
 init_diagnostics();
 
 // ts-src/images/ami.ts
-var import_promises10 = require("node:timers/promises");
+var import_promises11 = require("node:timers/promises");
 init_diagnostics();
 init_images();
 init_names();
 
-// ts-src/images/aws.ts
-var import_promises9 = require("node:timers/promises");
-init_aws4fetch_esm();
-init_fxp();
-init_s3_credentials();
-init_yaml();
-var AwsFault = class extends Error {
-  constructor(message, code) {
-    super(message);
-    this.code = code;
-  }
-};
-var attempts2 = 8;
-var largestAnswer = 32 << 20;
-var parser2 = new XMLParser({ parseTagValue: false, ignoreAttributes: true });
-var Aws = class {
-  constructor(region2, endpoint) {
-    this.region = region2;
-    this.endpoint = endpoint;
-  }
-  /** Sends a request, and again where the service is busy or limits us. */
-  async send(request) {
-    const base = this.endpoint?.replace(/\/$/, "") ?? `https://${request.service}.${this.region}.amazonaws.com`;
-    for (let attempt = 1; ; attempt++) {
-      const keys = await credentials();
-      const signed = await new AwsV4Signer({
-        method: request.method,
-        url: `${base}${request.path}`,
-        ...request.headers ? { headers: request.headers } : {},
-        ...request.body === void 0 ? {} : { body: request.body },
-        ...keys,
-        service: request.service,
-        region: this.region
-      }).sign();
-      let fault3;
-      try {
-        const answer3 = await fetch(signed.url, {
-          method: signed.method,
-          headers: signed.headers,
-          body: signed.body ?? null,
-          redirect: "error",
-          signal: AbortSignal.timeout(12e4)
-        });
-        const data = Buffer.from(await answer3.arrayBuffer());
-        if (data.length > largestAnswer) throw new AwsFault("an answer of AWS is too large", "TooLarge");
-        if (answer3.ok) return data;
-        fault3 = faultOf(request, answer3.status, data.toString("utf8"));
-      } catch (e) {
-        fault3 = e instanceof Error ? e : new Error(String(e));
-      }
-      if (attempt >= attempts2 || fault3 instanceof AwsFault && !passing2.test(fault3.code)) throw fault3;
-      await (0, import_promises9.setTimeout)(Math.min(2e4, 100 * 2 ** attempt) * (0.5 + Math.random() / 2));
-    }
-  }
-  /** EC2's and Auto Scaling's query interface; parameters by name. */
-  async query(service, action, parameters) {
-    const version3 = service === "ec2" ? "2016-11-15" : "2011-01-01";
-    const data = await this.send({
-      service,
-      method: "POST",
-      path: "/",
-      headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
-      body: new URLSearchParams({ Action: action, Version: version3, ...parameters }).toString()
-    });
-    const parsed2 = parser2.parse(data.toString("utf8"));
-    return asMap(own(asMap(parsed2) ?? {}, `${action}Response`)) ?? {};
-  }
-  /** Systems Manager's JSON interface. */
-  async ssm(action, parameters) {
-    const data = await this.send({
-      service: "ssm",
-      method: "POST",
-      path: "/",
-      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": `AmazonSSM.${action}` },
-      body: JSON.stringify(parameters)
-    });
-    return asMap(JSON.parse(data.toString("utf8"))) ?? {};
-  }
-};
-var passing2 = /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
-function faultOf(request, status, text8) {
-  const code = /<Code>([A-Za-z0-9._-]{1,100})<\/Code>/.exec(text8)?.[1] ?? /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text8)?.[1] ?? String(status);
-  const message = /<Message>([^<]{1,300})<\/Message>|"[Mm]essage"\s*:\s*"([^"]{1,300})"/.exec(text8);
-  return new AwsFault(
-    `${request.service} ${request.method} ${request.path.replace(/\?.*/, "")}: ${code}${message ? `: ${message[1] ?? message[2]}` : ""}`,
-    status >= 500 || status === 429 ? String(status) : code
-  );
-}
-function itemsOf(value2, name6 = "item") {
-  const found2 = own(asMap(value2) ?? {}, name6);
-  const list9 = Array.isArray(found2) ? found2 : [found2];
-  return list9.flatMap((item) => {
-    const map2 = asMap(item);
-    return map2 ? [map2] : [];
-  });
-}
-var textIn = (map2, key) => {
-  const value2 = own(map2, key);
-  return typeof value2 === "string" ? value2 : void 0;
-};
-
 // ts-src/images/ebs.ts
 var import_node_child_process5 = require("node:child_process");
-var import_node_crypto17 = require("node:crypto");
+var import_node_crypto18 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
 var width4 = 8;
@@ -48277,7 +48358,7 @@ async function putBlock(aws, snapshot2, index, data) {
     path: `/snapshots/${snapshot2}/blocks/${index}`,
     headers: {
       "x-amz-Data-Length": String(data.length),
-      "x-amz-Checksum": (0, import_node_crypto17.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum": (0, import_node_crypto18.createHash)("sha256").update(data).digest("base64"),
       "x-amz-Checksum-Algorithm": "SHA256",
       "content-type": "application/octet-stream"
     },
@@ -48331,6 +48412,9 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
       await snapshot(aws, settings3, { record: record3, file: path2, size: size3, tags: tags2 }, signal),
       tags2
     );
+    const unfit = await tried(aws, settings3, id, record3, signal);
+    if (unfit !== void 0)
+      return bad(error("image-check", `the AMI ${id} of '${record3.name}' is not fit: ${unfit}`, { hint: unmoved }));
     const amis = [{ region: settings3.region, architecture: record3.architecture, id }];
     for (const region2 of settings3.copies)
       amis.push({
@@ -48353,10 +48437,17 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
   } catch (e) {
     return bad(
       error("image-push", `the AMI of '${record3.name}': ${e instanceof Error ? e.message : String(e)}`, {
-        hint: "the parameter that names the newest one was not moved; the same command goes on where it ended"
+        hint: `${unmoved}; the same command goes on where it ended`
       })
     );
   }
+}
+var unmoved = "the parameter that names the newest one was not moved";
+async function tried(aws, settings3, id, record3, signal) {
+  const type = settings3.trial?.types[record3.architecture === "arm64" ? "arm64" : "amd64"];
+  if (!settings3.trial || type === void 0) return void 0;
+  const { subnet, security_group: securityGroup, minutes: minutes2 } = settings3.trial;
+  return tryInstance(aws, id, { type, subnet, securityGroup, minutes: minutes2 }, { Name: `try ${id}` }, signal);
 }
 async function snapshot(aws, settings3, { record: record3, file: file3, size: size3, tags: tags2 }, signal) {
   const made2 = await writeSnapshot(
@@ -48381,10 +48472,10 @@ async function snapshot(aws, settings3, { record: record3, file: file3, size: si
   }, signal);
   return made2;
 }
-async function until(ask3, signal) {
+async function until(ask2, signal) {
   for (let n = 0; n < 360; n++) {
-    if (await ask3()) return;
-    await (0, import_promises10.setTimeout)(n < 5 ? 1e3 : 1e4, void 0, { signal });
+    if (await ask2()) return;
+    await (0, import_promises11.setTimeout)(n < 5 ? 1e3 : 1e4, void 0, { signal });
   }
   throw new Error("AWS did not finish within an hour");
 }
@@ -48436,7 +48527,7 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
-var import_node_crypto18 = require("node:crypto");
+var import_node_crypto19 = require("node:crypto");
 var import_node_fs97 = require("node:fs");
 var import_node_path121 = require("node:path");
 init_diagnostics();
@@ -48518,7 +48609,7 @@ async function checkDisk(input, artifact2) {
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto18.randomBytes)(12).toString("hex");
+  const word3 = (0, import_node_crypto19.randomBytes)(12).toString("hex");
   const link = (0, import_node_path121.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
@@ -48571,7 +48662,7 @@ init_diagnostics();
 init_digest();
 init_files();
 init_process();
-var import_promises11 = require("node:timers/promises");
+var import_promises12 = require("node:timers/promises");
 init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
@@ -48586,9 +48677,9 @@ async function loginFor(host2) {
   const helpers = asMap(config2 && own(config2, "credHelpers")) ?? {};
   const helper2 = own(helpers, host2) ?? (config2 && own(config2, "credsStore"));
   if (typeof helper2 === "string" && /^[A-Za-z0-9_-]+$/.test(helper2)) {
-    const asked = await run(`docker-credential-${helper2}`, ["get"], { input: host2, limit: 1 << 16 });
-    if (asked.code !== 0) return void 0;
-    const answer3 = asMap(JSON.parse(asked.stdout));
+    const asked2 = await run(`docker-credential-${helper2}`, ["get"], { input: host2, limit: 1 << 16 });
+    if (asked2.code !== 0) return void 0;
+    const answer3 = asMap(JSON.parse(asked2.stdout));
     const [user2, secret2] = [answer3 && own(answer3, "Username"), answer3 && own(answer3, "Secret")];
     if (typeof user2 === "string" && typeof secret2 === "string")
       return Buffer.from(`${user2}:${secret2}`).toString("base64");
@@ -48654,7 +48745,7 @@ var Registry = class {
         return await work2();
       } catch (e) {
         if (attempt >= attempts3 || e instanceof RegistryFault) throw e;
-        await (0, import_promises11.setTimeout)(500 * 2 ** attempt);
+        await (0, import_promises12.setTimeout)(500 * 2 ** attempt);
       }
     }
   }
@@ -48997,7 +49088,11 @@ async function pages(aws, service, action, parameters) {
 }
 async function usedImages2(aws) {
   const used = /* @__PURE__ */ new Map();
-  for (const page of await pages(aws, "ec2", "DescribeInstances", {}))
+  const living = Object.fromEntries(
+    ["pending", "running", "stopping", "stopped"].map((state, i) => [`Filter.1.Value.${i + 1}`, state])
+  );
+  const instances = { "Filter.1.Name": "instance-state-name", ...living };
+  for (const page of await pages(aws, "ec2", "DescribeInstances", instances))
     for (const reservation of itemsOf(page.reservationSet))
       for (const instance of itemsOf(reservation.instancesSet)) {
         const image2 = textIn(instance, "imageId");
@@ -49384,7 +49479,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 // ts-src/cli/init.ts
 var import_node_fs102 = require("node:fs");
 var import_node_path126 = require("node:path");
-var import_promises12 = require("node:readline/promises");
+var import_promises13 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -49449,7 +49544,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises12.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises13.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -50337,9 +50432,9 @@ async function repositoryOf2(workspace, folder2, name6, distributions) {
       })
     );
   }
-  const asked = await git(["remote", "get-url", "origin"], { cwd: folder2 });
-  const url2 = plainUrl2(asked.stdout.trim());
-  const found2 = asked.code === 0 ? [...known3].find(([, urls]) => urls.includes(url2)) : void 0;
+  const asked2 = await git(["remote", "get-url", "origin"], { cwd: folder2 });
+  const url2 = plainUrl2(asked2.stdout.trim());
+  const found2 = asked2.code === 0 ? [...known3].find(([, urls]) => urls.includes(url2)) : void 0;
   if (found2) return good(found2[0]);
   const last = url2.split("/").pop() ?? "";
   if (known3.has(last)) return good(last);
@@ -50742,13 +50837,13 @@ init_diagnostics();
 // ts-src/publish/rehearsal.ts
 init_diagnostics();
 init_faults();
-var tried = ".slipway/tried";
+var tried2 = ".slipway/tried";
 async function rehearsePublication(key, endpoints, now) {
   const told8 = await trySigning(key, now);
   for (const endpoint of endpoints) {
     try {
       await endpoint.read("key.asc");
-      await endpoint.put(tried, Buffer.from("\n"));
+      await endpoint.put(tried2, Buffer.from("\n"));
     } catch (e) {
       const fault3 = environmentFault(e);
       if (fault3 === void 0) throw e;

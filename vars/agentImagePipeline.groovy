@@ -2,7 +2,8 @@
 void call(Map given = [:]) {
     Map o = slipwayOptions('agentImagePipeline', [
         organization: null, region: null, architectures: ['amd64'], folder: 'packer', label: 'slipway', labels: [:],
-        cron: 'H 4 * * *', days: 7, keep: 5, hours: 2, smokeTest: null, image: null, distro: null, credentials: null,
+        cron: 'H 4 * * *', days: 7, keep: 5, hours: 2, smokeTest: null, trial: [:], image: null, distro: null,
+        credentials: null,
     ], given)
     if (!o.organization || !o.region) {
         error('agentImagePipeline: organization and region are needed')
@@ -63,6 +64,10 @@ void byPacker(Map o, List due) {
                 '-var', "region=${o.region}", '-var', "architecture=${architecture}",
                 '-var', "manifest=${manifest}", '-var', "toolset=${toolset}", o.folder]
             sh(script: slipwayProgram.quoted(words), label: "packer build ${architecture}")
+            if (o.trial) {
+                slipway(slipway.joined([['deploy', 'image', 'try', '--manifest', manifest], where(o, architecture),
+                    trial(o, architecture)]))
+            }
             if (o.smokeTest) {
                 sh(script: o.smokeTest, label: 'smoke test')
             }
@@ -71,6 +76,14 @@ void byPacker(Map o, List due) {
             prune(o, architecture)
         }
     }
+}
+
+/** The options of an instance of the new image, by `trial`. */
+List trial(Map o, String architecture) {
+    List words = ['--instance-type', (o.trial[architecture] ?: '').toString()]
+    if (o.trial.subnet) { words.addAll(['--subnet', o.trial.subnet.toString()]) }
+    if (o.trial.securityGroup) { words.addAll(['--security-group', o.trial.securityGroup.toString()]) }
+    return words
 }
 
 void prune(Map o, String architecture) {

@@ -11,7 +11,7 @@ import { cache, discard, root, shareState, workspace } from '../e2e/helpers.ts';
 import { s3Server } from '../e2e/s3.mjs';
 import { writeTiny } from '../e2e/tiny.ts';
 import { jenkins as runJenkins } from '../jenkins/harness.mjs';
-import { Aws } from '../../ts-src/images/aws.ts';
+import { Aws } from '../../ts-src/aws/client.ts';
 import { initFarm } from './farm-folder.ts';
 import { cloudSchema, Fleet, type Cloud } from './fleet.ts';
 import { boto, motoOverride, terraform, terraformEnvironment } from './terraform.mjs';

@@ -142,6 +142,16 @@ ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'Imag
     rmSync(farm, { recursive: true });
   });
 
+  it('tries one in an instance, and ends that', async () => {
+    const tried = await image('try', ids[7] ?? '', '--instance-type', 't3.small');
+    expect([tried.code, tried.stdout], tried.stderr).toEqual([0, `${ids[7]} started, and is on the network\n`]);
+    const states = python(
+      `print([i['State']['Name'] for r in client('ec2').describe_instances(Filters=[{'Name': 'tag:slipway:trial', 'Values': ['${ids[7]}']}])['Reservations'] for i in r['Instances']], end='')`,
+    );
+    expect(states).toBe("['terminated']");
+    expect((await image('try', ids[7] ?? '')).code).toBe(2);
+  });
+
   it('lists them with who uses them', async () => {
     const listed = await image('list');
     expect(listed.stdout).toMatch(new RegExp(`^${ids[6]} .* current `, 'm'));

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { Aws, itemsOf, textIn } from '../../ts-src/images/aws.ts';
+import { Aws, itemsOf, textIn } from '../../ts-src/aws/client.ts';
 
 export const cloudSchema = z.object({
   fleet: z.string(),

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { publishAmi } from '../../ts-src/images/ami.ts';
-import { Aws, itemsOf, textIn } from '../../ts-src/images/aws.ts';
+import { Aws, itemsOf, textIn } from '../../ts-src/aws/client.ts';
 import type { ImageRecord } from '../../ts-src/images/record.ts';
 import { retire, retiring } from '../../ts-src/images/retire.ts';
 import { imageSchema } from '../../ts-src/model/images.ts';
@@ -40,6 +41,36 @@ const settings = (more: object = {}) => {
   if (!ami) throw new Error('no settings');
   return ami;
 };
+/** A server that answers some requests by itself and hands all others on. */
+async function forwarding(target: string, answer: (body: string) => string | undefined) {
+  const server = createServer((request, reply) => {
+    void (async () => {
+      const parts: Buffer[] = [];
+      for await (const part of request) parts.push(part as Buffer);
+      const body = Buffer.concat(parts);
+      const own = answer(body.toString('latin1'));
+      if (own !== undefined) return reply.end(own);
+      const headers = Object.fromEntries(
+        Object.entries(request.headers).flatMap(([k, v]) =>
+          typeof v === 'string' && !['connection', 'content-length'].includes(k) ? [[k, v]] : [],
+        ),
+      );
+      const got = await fetch(target + request.url, {
+        method: request.method ?? 'GET',
+        headers,
+        ...(body.length ? { body } : {}),
+      });
+      reply.writeHead(got.status, { 'content-type': got.headers.get('content-type') ?? '' });
+      return reply.end(Buffer.from(await got.arrayBuffer()));
+    })();
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return { endpoint: `http://127.0.0.1:${port}`, stop: () => server.close().closeAllConnections() };
+}
 async function record(n: number, architecture = 'amd64'): Promise<ImageRecord> {
   const file = await store.put(join(folder, 'disk.raw.zst'));
   const version = `2026010${n}000000-${digest(String(n)).slice(0, 8)}`;
@@ -176,4 +207,53 @@ it('has a parameter, tags and newest images for each architecture', async () => 
       [ids['amd64 6'], 'one of the newest'],
     ]),
   );
+});
+
+const trial = { types: { amd64: 't3.small' } };
+/** States of the instances in which images were tried. */
+async function trials(): Promise<(string | undefined)[]> {
+  const asked = { 'Filter.1.Name': 'tag-key', 'Filter.1.Value.1': 'slipway:trial' };
+  const found = await new Aws(region, server.direct).query('ec2', 'DescribeInstances', asked);
+  return itemsOf(found.reservationSet)
+    .flatMap((r) => itemsOf(r.instancesSet))
+    .map((i) => textIn(itemsOf({ item: i.instanceState })[0] ?? {}, 'name'));
+}
+
+it('starts one instance where a trial is asked for, and ends it', async () => {
+  const [ami] = await publish(6, { trial });
+  expect(await parameter()).toBe(ami?.id);
+  expect(await trials()).toEqual(['terminated']);
+  // Another architecture has no type.
+  expect(imageSchema.safeParse({ ami: { region, trial: { types: { riscv64: 't3.small' } } } }).success).toBe(false);
+});
+
+it('leaves the parameter where the instance does not come up, shows its console, and ends it', async () => {
+  const before = await parameter();
+  // moto's instances are always well: what AWS says of one that is not.
+  const status =
+    '<DescribeInstanceStatusResponse><instanceStatusSet><item><instanceState><code>16</code><name>running</name></instanceState>' +
+    '<systemStatus><status>ok</status></systemStatus><instanceStatus><status>impaired</status></instanceStatus></item></instanceStatusSet></DescribeInstanceStatusResponse>';
+  const text = Buffer.from('booting\nKernel panic - not syncing: no init\n').toString('base64');
+  const answers: Record<string, string> = {
+    DescribeInstanceStatus: status,
+    GetConsoleOutput: `<GetConsoleOutputResponse><output>${text}</output></GetConsoleOutputResponse>`,
+  };
+  const between = await forwarding(server.direct, (body) => answers[new URLSearchParams(body).get('Action') ?? '']);
+  try {
+    const made = await publishAmi(
+      store,
+      'acme',
+      settings({ endpoint: between.endpoint, trial }),
+      await record(7),
+      AbortSignal.timeout(60_000),
+    );
+    expect(made.ok).toBe(false);
+    expect(made.diagnostics[0]?.message).toMatch(
+      /is not fit: its instance does not answer\n {2}booting\n {2}Kernel panic/,
+    );
+  } finally {
+    between.stop();
+  }
+  expect(await parameter()).toBe(before);
+  expect(await trials()).toEqual(['terminated', 'terminated']);
 });

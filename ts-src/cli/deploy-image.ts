@@ -1,6 +1,10 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { readIf } from '../io/files.ts';
+import { untilStopped } from '../io/signals.ts';
+import { Aws } from '../aws/client.ts';
+import { tryInstance, type Trial } from '../aws/instance.ts';
+import { instanceType, securityGroupId, subnetId } from '../model/images.ts';
 import {
   backToFormer,
   dueReason,
@@ -10,7 +14,7 @@ import {
   type Pool,
 } from '../deploy/agent-images.ts';
 import { toolsetOf } from '../deploy/toolset.ts';
-import { good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { renderTable } from '../render/table.ts';
 import { exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
 
@@ -26,6 +30,10 @@ export const imageOptions = {
   manifest: { type: 'string', value: 'FILE', help: "image use: the image that Packer's manifest names last" },
   keep: { type: 'string', value: 'N', help: 'image prune: the newest N stay (default: 5)' },
   days: { type: 'string', value: 'N', help: 'image due: after how many days (default: 7)' },
+  'instance-type': { type: 'string', value: 'TYPE', help: 'image try: type of the instance, such as t3.small' },
+  subnet: { type: 'string', value: 'ID', help: 'image try: its subnet, where there is no default network' },
+  'security-group': { type: 'string', value: 'ID', help: 'image try: its security group' },
+  minutes: { type: 'string', value: 'N', help: 'image try: how long its checks may take (default: 15)' },
   'dry-run': { type: 'boolean', help: 'image prune: say what would be removed' },
 } as const;
 type Values = ValuesOf<typeof imageOptions>;
@@ -58,7 +66,7 @@ function imageOfManifest(file: string): string | undefined {
   return build ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build.artifact_id)?.[1] : undefined;
 }
 
-/** `slipway deploy image list|use|back|prune|due|toolset`. */
+/** `slipway deploy image list|use|back|prune|due|try|toolset`. */
 export async function agentImages(words: string[], values: Values): Promise<number> {
   const [what = 'list', given, ...more] = words;
   if (what === 'toolset' && given === undefined) {
@@ -67,21 +75,24 @@ export async function agentImages(words: string[], values: Values): Promise<numb
     if (digest.ok) writeOutput(`${digest.value}\n`);
     return digest.ok ? exit.ok : exit.failed;
   }
-  const id = what === 'use' && values.manifest !== undefined ? imageOfManifest(values.manifest) : given;
+  const names = what === 'use' || what === 'try';
+  const id = names && values.manifest !== undefined ? imageOfManifest(values.manifest) : given;
   const pool = poolOf(values);
   const keep = values.keep ?? '5';
   const days = values.days ?? '7';
-  const named = what === 'use' ? /^ami-[0-9a-f]{8,17}$/.test(id ?? '') : id === undefined;
+  const named = names ? /^ami-[0-9a-f]{8,17}$/.test(id ?? '') : id === undefined;
   if (
     !pool ||
     more.length ||
     !named ||
-    !['list', 'use', 'back', 'prune', 'due'].includes(what) ||
+    !['list', 'use', 'back', 'prune', 'due', 'try'].includes(what) ||
+    (what === 'try' && !trialOf(values)) ||
     ![keep, days].every((number) => /^[1-9]\d{0,2}$/.test(number))
   ) {
     writeMessage(
-      'slipway deploy image: list, use AMI, back, prune, due or toolset; --organization and --region are needed,\n' +
-        '--architecture is amd64 or arm64, --keep and --days are numbers from 1 to 999\n',
+      'slipway deploy image: list, use AMI, try AMI, back, prune, due or toolset; --organization and --region are\n' +
+        'needed, for try --instance-type too; --architecture is amd64 or arm64, --keep and --days are numbers from 1\n' +
+        'to 999, --minutes from 1 to 60\n',
     );
     return exit.usage;
   }
@@ -101,12 +112,37 @@ async function due(pool: Pool, days: number): Promise<Result<string>> {
   return good(why === undefined ? `good: ${named} needs no successor yet\n` : `due: ${why}\n`);
 }
 
+/** The instance that an image is tried in; undefined: the options do not say it. */
+function trialOf(values: Values): Trial | undefined {
+  const { 'instance-type': type = '', subnet, 'security-group': securityGroup, minutes = '15' } = values;
+  if (!instanceType.test(type) || !/^([1-9]|[1-5]\d|60)$/.test(minutes)) return undefined;
+  if (subnet !== undefined && !subnetId.test(subnet)) return undefined;
+  if (securityGroup !== undefined && !securityGroupId.test(securityGroup)) return undefined;
+  return { type, subnet, securityGroup, minutes: Number(minutes) };
+}
+
+async function tryImage(pool: Pool, id: string, trial: Trial): Promise<Result<string>> {
+  const stop = untilStopped();
+  try {
+    const tags = { Name: `try ${id}`, farm: pool.organization };
+    const why = await tryInstance(new Aws(pool.region, pool.endpoint), id, trial, tags, stop.signal);
+    if (why === undefined) return good(`${id} started, and is on the network\n`);
+    return bad(error('deploy-image', `${id} is not fit: ${why}`));
+  } catch (e) {
+    return bad(error('deploy-aws', `${id} can't be tried: ${e instanceof Error ? e.message : String(e)}`));
+  } finally {
+    stop.done();
+  }
+}
+
 async function perform(what: string, pool: Pool, id: string, keep: number, values: Values): Promise<Result<string>> {
   if (what === 'use') {
     const used = await useAgentImage(pool, id);
     const former = used.ok ? used.value.former : undefined;
     return used.ok ? good(`new agents start from ${id}${former ? `; before it: ${former}` : ''}\n`) : used;
   }
+  const trial = what === 'try' ? trialOf(values) : undefined;
+  if (trial) return tryImage(pool, id, trial);
   if (what === 'back') {
     const back = await backToFormer(pool);
     return back.ok ? good(`new agents start from ${back.value.id} again\n`) : back;

@@ -25,11 +25,11 @@ export interface AgentImage {
 const parameterOf = (pool: Pool): string => `/${pool.organization}/agents/${pool.architecture}/image`;
 
 const text = z.string();
-/** An empty XML element is ''. */
+/** An empty XML element is '', and one item stands by itself. */
 const list = <T extends z.ZodType>(item: T) =>
   z.union([
     z.literal('').transform((): z.output<T>[] => []),
-    z.object({ item: z.array(item) }).transform((l) => l.item),
+    z.object({ item: z.union([z.array(item), item.transform((one) => [one])]) }).transform((l) => l.item),
   ]);
 const imagesAnswer = z.object({
   imagesSet: list(
@@ -96,7 +96,7 @@ async function usedImages(pool: Pool): Promise<Result<Map<string, string>>> {
   let token: string | undefined;
   do {
     const parameters: Record<string, string> = { MaxResults: '1000', ...(token ? { NextToken: token } : {}) };
-    for (const [i, state] of ['pending', 'running', 'shutting-down', 'stopping', 'stopped'].entries())
+    for (const [i, state] of ['pending', 'running', 'stopping', 'stopped'].entries())
       parameters[`Filter.1.Value.${i + 1}`] = state;
     const asked = { ...parameters, 'Filter.1.Name': 'instance-state-name' };
     const page = read(instancesAnswer, await ec2(pool, 'DescribeInstances', asked), 'instances');

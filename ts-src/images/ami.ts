@@ -3,7 +3,8 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { ofArchitecture, type ImageSpec } from '../model/images.ts';
 import { amiName } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
-import { Aws, itemsOf, textIn } from './aws.ts';
+import { Aws, itemsOf, textIn } from '../aws/client.ts';
+import { tryInstance } from '../aws/instance.ts';
 import { writeSnapshot } from './ebs.ts';
 import { artifactOf, type ImageRecord } from './record.ts';
 
@@ -74,6 +75,9 @@ export async function publishAmi(
         await snapshot(aws, settings, { record, file: path, size, tags }, signal),
         tags,
       ));
+    const unfit = await tried(aws, settings, id, record, signal);
+    if (unfit !== undefined)
+      return bad(error('image-check', `the AMI ${id} of '${record.name}' is not fit: ${unfit}`, { hint: unmoved }));
     const amis: Ami[] = [{ region: settings.region, architecture: record.architecture, id }];
     for (const region of settings.copies)
       amis.push({
@@ -96,10 +100,26 @@ export async function publishAmi(
   } catch (e) {
     return bad(
       error('image-push', `the AMI of '${record.name}': ${e instanceof Error ? e.message : String(e)}`, {
-        hint: 'the parameter that names the newest one was not moved; the same command goes on where it ended',
+        hint: `${unmoved}; the same command goes on where it ended`,
       }),
     );
   }
+}
+
+const unmoved = 'the parameter that names the newest one was not moved';
+
+/** Starts it in an instance where the settings allow that; gives why it is not fit. */
+async function tried(
+  aws: Aws,
+  settings: AmiSettings,
+  id: string,
+  record: ImageRecord,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const type = settings.trial?.types[record.architecture === 'arm64' ? 'arm64' : 'amd64'];
+  if (!settings.trial || type === undefined) return undefined;
+  const { subnet, security_group: securityGroup, minutes } = settings.trial;
+  return tryInstance(aws, id, { type, subnet, securityGroup, minutes }, { Name: `try ${id}` }, signal);
 }
 
 /** A disk that a snapshot is made of. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { asMap, own } from '../read/yaml.ts';
-import type { Aws } from './aws.ts';
+import type { Aws } from '../aws/client.ts';
 
 /** What EBS direct takes at once: the figure of its documentation, whatever an answer says. */
 const block = 512 * 1024;

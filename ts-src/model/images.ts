@@ -53,6 +53,10 @@ export const channelName = z
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z0-9]+)+-\d$/, 'a region such as eu-central-1');
 
+export const instanceType = /^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{1,20}$/;
+export const subnetId = /^subnet-[0-9a-f]{8,17}$/;
+export const securityGroupId = /^sg-[0-9a-f]{8,17}$/;
+
 const ami = z.strictObject({
   region: region.describe('Where it is registered first'),
   copies: z.array(region).default([]).describe('Regions that it is copied to'),
@@ -81,6 +85,20 @@ const ami = z.strictObject({
     )
     .default({})
     .describe('Tags of AMIs and snapshots beside its own'),
+  trial: z
+    .strictObject({
+      types: z
+        .partialRecord(
+          z.enum(['amd64', 'arm64']),
+          z.string().regex(instanceType, 'a type of instance such as t3.small'),
+        )
+        .describe('Type by architecture; one without is not tried'),
+      subnet: z.string().regex(subnetId, 'a subnet').optional(),
+      security_group: z.string().regex(securityGroupId, 'a security group').optional(),
+      minutes: z.number().int().min(1).max(60).default(15).describe('How long its checks may take'),
+    })
+    .optional()
+    .describe('An instance that it must start in before the parameter names it'),
   endpoint: z
     .string()
     .regex(/^https?:\/\/[^\s/?#@]+\/?$/, 'a URL of a server')

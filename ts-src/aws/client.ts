@@ -1,3 +1,4 @@
+import { webcrypto } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
@@ -36,6 +37,8 @@ export class Aws {
   /** Sends a request, and again where the service is busy or limits us. */
   async send(request: AwsRequest): Promise<Buffer> {
     const base = this.endpoint?.replace(/\/$/, '') ?? `https://${request.service}.${this.region}.amazonaws.com`;
+    // Node 18 has it, but not where the signer looks for it.
+    if (!('crypto' in globalThis)) Object.assign(globalThis, { crypto: webcrypto });
     for (let attempt = 1; ; attempt++) {
       const keys = await credentials();
       const signed = await new AwsV4Signer({
@@ -56,8 +59,7 @@ export class Aws {
           redirect: 'error',
           signal: AbortSignal.timeout(120_000),
         });
-        const data = Buffer.from(await answer.arrayBuffer());
-        if (data.length > largestAnswer) throw new AwsFault('an answer of AWS is too large', 'TooLarge');
+        const data = await bounded(answer);
         if (answer.ok) return data;
         fault = faultOf(request, answer.status, data.toString('utf8'));
       } catch (e) {
@@ -99,6 +101,19 @@ export class Aws {
   }
 }
 
+async function bounded(answer: Response): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  const reader = answer.body?.getReader();
+  for (let size = 0; reader;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > largestAnswer) throw new AwsFault('an answer of AWS is larger than 32 MiB', 'TooLarge');
+    parts.push(value);
+  }
+  return Buffer.concat(parts);
+}
+
 /** Faults that pass by themselves. */
 const passing =
   /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
@@ -109,8 +124,9 @@ function faultOf(request: AwsRequest, status: number, text: string): AwsFault {
     /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text)?.[1] ??
     String(status);
   const message = /<Message>([^<]{1,300})<\/Message>|"[Mm]essage"\s*:\s*"([^"]{1,300})"/.exec(text);
+  const path = request.path === '/' ? '' : ` ${request.method} ${request.path.replace(/\?.*/, '')}`;
   return new AwsFault(
-    `${request.service} ${request.method} ${request.path.replace(/\?.*/, '')}: ${code}${message ? `: ${message[1] ?? message[2]}` : ''}`,
+    `${request.service}${path} refused: ${code}${message ? `: ${message[1] ?? message[2]}` : ''}`,
     status >= 500 || status === 429 ? String(status) : code,
   );
 }
