@@ -40,7 +40,7 @@ export function terraform(cwd, env, args) {
 
 /**
  * Beside the modules: AWS is moto at `endpoint`. What moto lacks is left out, and named here: lifecycle policies of
- * volumes (dlm), the public parameter of Debian's image, and tags of launch templates, which moto gives back as tags of
+ * volumes (dlm), backup policies of file systems, the public parameter of Debian's image, and tags of launch templates, which moto gives back as tags of
  * instances, so that every plan would change them.
  */
 export const motoOverride = (endpoint) => `
@@ -76,6 +76,9 @@ ${[
 }
 module "ec2" {
   snapshots = false
+}
+module "ecs" {
+  backups = false
 }
 data "aws_ssm_parameter" "debian" {
   name = "/test/debian/\${each.key}"

@@ -48,6 +48,12 @@ variable "secrets" {
   default     = ["AGENT_SSH_KEY", "SIGNING_KEY"]
 }
 
+variable "backups" {
+  description = "Daily backups of the home by AWS Backup, 35 days kept."
+  type        = bool
+  default     = true
+}
+
 data "aws_region" "here" {}
 data "aws_caller_identity" "me" {}
 
@@ -59,6 +65,7 @@ resource "aws_efs_file_system" "home" {
 }
 
 resource "aws_efs_backup_policy" "home" {
+  count          = var.backups ? 1 : 0
   file_system_id = aws_efs_file_system.home.id
   backup_policy { status = "ENABLED" }
 }
