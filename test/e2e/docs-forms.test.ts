@@ -60,6 +60,15 @@ const packages: Record<string, Record<string, string>> = {
       "project = 'Another name'\nrst_epilog = '.. |robot| replace:: the robot of conf.py'\nhtml_theme = 'none_such'\n",
     'doc/source/index.rst': 'Own\n===\n\nThis is |robot|.\n',
   },
+  reads_its_source: {
+    'CMakeLists.txt': install('reads_its_source', 'install(DIRECTORY include/ DESTINATION include)'),
+    Doxyfile: 'EXTRACT_ALL = NO\n',
+    'include/reads_its_source/a.h': '/** A thing. */\nclass Thing\n{\n};\n',
+    'CHANGELOG.rst': 'Changes\n=======\n\n* Wheels are round\n',
+    'doc/source/conf.py':
+      "import os\nimport xml.dom.minidom\n\nhere = os.path.dirname(os.path.abspath(__file__))\nmanifest = xml.dom.minidom.parse(os.path.join(here, '../../package.xml'))\nrst_epilog = '.. |v| replace:: ' + manifest.getElementsByTagName('version')[0].firstChild.data\n",
+    'doc/source/index.rst': 'Own\n===\n\nVersion |v|.\n\n.. include:: ../../CHANGELOG.rst\n',
+  },
   classic: {
     'CMakeLists.txt': install('classic', headers),
     'include/classic/a.h': '/** \\file */\n/** A. */\nvoid a();\n',
@@ -135,6 +144,10 @@ describe('forms of packages', () => {
     expect(existsSync(join(folder, 'docs/d/user_docs/doc/python'))).toBe(false);
     expect(page('user_docs/api/overview.html')).toContain('a.h');
     expect(page('own_conf/doc/index.html')).toContain('the robot of conf.py');
+    const reads = page('reads_its_source/doc/index.html');
+    expect(reads).toContain('Version 1.2.3');
+    expect(reads).toContain('Wheels are round');
+    expect(page('reads_its_source/api/classThing.html')).toContain('A thing.');
     expect(page('classic/doc/index.html')).toContain('A manual of ROS 1.');
     expect(page('classic/api/index.html')).toContain('Words of a dox file.');
   });

@@ -159,7 +159,7 @@ builders:
     expect(wishes).toEqual({
       readme: 'README.md',
       changelog: 'CHANGELOG.rst',
-      doxyfile: { path: 'etc/Doxy', hasInput: true },
+      doxyfile: { path: 'etc/Doxy', hasInput: true, selects: false },
       prose: 'manual',
       conf: 'manual/conf.py',
       statements: ['PREDEFINED += X=1'],
@@ -239,7 +239,7 @@ describe('faults', () => {
   };
   const installed = installedOf('x', '/p', ['/p/include/x/a.h', '/p/include/x/b.h']);
   const tag = '<compound kind="file"><name>a.h</name><path>x/</path><filename>a_8h.html</filename></compound>';
-  const judged = { results, installed, tag, ownInput: false, doxygen: true, warnings: 0, told: [], settings: {} };
+  const judged = { results, installed, tag, ownScope: false, doxygen: true, warnings: 0, told: [], settings: {} };
 
   it('are headers without page, tools that fail, modules that fail, warnings and coverage', () => {
     expect(faultsOf(judged)).toEqual(['1 of 2 installed headers have no API page: x/b.h']);

@@ -11,7 +11,7 @@ _at = '/build/docs/source'
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx', 'myst_parser']
 project = _job['name']
 if _job['conf']:
-    _here = _os.path.dirname(_os.path.join(_at, _os.path.relpath(_job['conf'], _job['prose'])))
+    _here = _os.path.dirname(_os.path.join(_at, _job['conf']))
     _file = _os.path.join(_job['source'], _job['conf'])
     __file__ = _os.path.join(_here, 'conf.py')
     _os.chdir(_here)

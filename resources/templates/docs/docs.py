@@ -264,9 +264,22 @@ def python_coverage(path):
     visit(tree, '')
 
 
+def beside(tree, given):
+    """Links to what lies beside the prose: pages include ../CHANGELOG.rst, and configurations read ../package.xml."""
+    here = ''
+    for part in given.split('/'):
+        os.makedirs(os.path.join(tree, here), exist_ok=True)
+        for name in os.listdir(os.path.join(source, here)):
+            if name not in (part, '.git'):
+                os.symlink(os.path.join(source, here, name), os.path.join(tree, here, name))
+        here = os.path.join(here, part)
+
+
 def sphinx():
-    at = out + '/source'
-    given = job['prose']
+    given = job['prose'] or ''
+    at = os.path.join(out, 'source', given).rstrip('/')
+    if given:
+        beside(out + '/source', given)
     os.makedirs(at, exist_ok=True)
     if given:
         shutil.copytree(os.path.join(source, given), at, dirs_exist_ok=True, symlinks=False,
@@ -312,8 +325,6 @@ def sphinx():
         m = re.match(r'(?:(?P<where>\S*?)(?::(?P<line>\d+|None))?: )?(?P<kind>WARNING|ERROR|CRITICAL): (?P<text>.*)$', line)
         if m:
             where = place(re.sub(r':docstring of .*$', '', m['where'] or 'conf.py'))
-            if given and os.path.exists(os.path.join(source, given, where)):
-                where = os.path.join(given, where)
             number = m['line'] if m['line'] not in (None, 'None') else '1'
             warn('%s:%s: %s' % (where, number, m['text']))
             failed = re.match(r"autodoc: failed to import (?:module|class) '([^']*)'", m['text'])

@@ -6,8 +6,8 @@ export interface Judged {
   results: DocResults;
   installed: Installed;
   tag: string | undefined;
-  /** The package's own Doxyfile says what is read. */
-  ownInput: boolean;
+  /** The package's own Doxyfile says what is read, or that only what has a comment gets a page. */
+  ownScope: boolean;
   doxygen: boolean;
   warnings: number;
   told: readonly string[];
@@ -38,14 +38,15 @@ export function faultsOf(judged: Judged): string[] {
 }
 
 /** Doxygen's tag file lists every header that it made a page of. */
-function headersWithoutPage({ installed, tag, ownInput }: Judged): string[] {
+function headersWithoutPage({ installed, tag, ownScope, results }: Judged): string[] {
   const pages = new Set<string>();
   for (const [, body = ''] of (tag ?? '').matchAll(/<compound kind="file">([^]*?)<\/compound>/g)) {
     const name = /<name>([^<]*)<\/name>/.exec(body)?.[1] ?? '';
     pages.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ''}${name}`.replace(/^.*\/include\//, ''));
   }
   if (!installed.headers.length) return [];
-  if (ownInput) return pages.size ? [] : ['it installs headers, but its Doxyfile makes no API page'];
+  if (ownScope)
+    return pages.size || results.compounds.length ? [] : ['it installs headers, but its Doxyfile makes no API page'];
   const lacking = installed.headers.filter(
     (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages.has(h.slice(i.length + 1))),
   );

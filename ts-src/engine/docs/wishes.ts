@@ -6,7 +6,8 @@ import { asMap, parseYaml } from '../../read/yaml.ts';
 export interface DocWishes {
   readme?: string;
   changelog?: string;
-  doxyfile?: { path: string; hasInput: boolean };
+  /** `selects`: what has no comment gets no page. */
+  doxyfile?: { path: string; hasInput: boolean; selects: boolean };
   /** Further lines for Doxygen. */
   statements: string[];
   /** Folder of prose, and a conf.py in it. */
@@ -61,7 +62,13 @@ export async function readWishes(source: string): Promise<DocWishes> {
     ...(changelog === undefined ? {} : { changelog }),
     ...(doxyfile === undefined || text === undefined
       ? {}
-      : { doxyfile: { path: doxyfile, hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text) } }),
+      : {
+          doxyfile: {
+            path: doxyfile,
+            hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text),
+            selects: /^\s*EXTRACT_ALL\s*=\s*NO\b/im.test(text),
+          },
+        }),
     ...(prose !== undefined && (conf !== undefined || hasProse) ? { prose } : {}),
     ...(conf === undefined ? {} : { conf }),
     statements: said.statements,
@@ -97,6 +104,7 @@ async function textOf(source: string, path: string, notes: string[]): Promise<st
 }
 
 interface Said {
+  /** `selects`: what has no comment gets no page. */
   doxyfile?: string;
   statements: string[];
   prose?: string;
