@@ -26906,9 +26906,20 @@ var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slip
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
 }
+async function installable(...names4) {
+  const policy2 = await run("apt-cache", ["policy", ...names4]);
+  return new Set(
+    [...policy2.stdout.matchAll(/^(\S+):\n.*\n {2}Candidate: (?!\(none\))/gm)].flatMap(([, name6]) => name6 ?? [])
+  );
+}
 async function clientPackage() {
-  const policy2 = await run("apt-cache", ["policy", "docker-cli"]);
-  return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy2.stdout)).join(" ");
+  const known3 = await installable("docker-cli");
+  return dockerPackages((name6) => known3.has(name6)).join(" ");
+}
+async function keyringFix(ring, knownOf = installable) {
+  const known3 = await knownOf(ring.package, "mmdebstrap");
+  if (known3.has(ring.package) || !known3.has("mmdebstrap")) return { package: ring.package };
+  return { fix: `this system has no package of it: copy ${ring.file} from a machine that has ${ring.package}` };
 }
 var roomNeeded = 10 * 2 ** 30;
 var roomFindings = (at2, room) => room >= roomNeeded ? [] : [
@@ -26964,7 +26975,7 @@ async function examine(driver, systems) {
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
     if (!(0, import_node_fs28.existsSync)(ring.file))
-      findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
+      findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
   if (plain4 && driver === "unshare") {
     const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
@@ -27024,8 +27035,8 @@ async function missingTools(driver, plan2) {
   const plain4 = process.getuid() !== 0;
   const lacking = toolsFor(driver, plain4).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
-  const names4 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs28.existsSync)(ring.file));
+  const names4 = [...new Set([...lacking, ...rings].map((t) => t.package))].sort();
   const refused4 = !names4.length && plain4 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     return [
@@ -27033,11 +27044,15 @@ async function missingTools(driver, plan2) {
         hint: "slipway doctor tells more"
       })
     ];
-  return names4.length ? [
-    error("tool-missing", `this machine lacks ${names4.join(", ")}`, {
-      hint: `${plain4 ? "sudo " : ""}apt-get install -y ${names4.join(" ")}    (slipway doctor tells more)`
-    })
-  ] : [];
+  if (!names4.length) return [];
+  const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
+  const packages = names4.filter((name6) => !rings.some((ring, i) => ring.package === name6 && fixes[i]?.fix));
+  const hints = [
+    ...packages.length ? [`${plain4 ? "sudo " : ""}apt-get install -y ${packages.join(" ")}`] : [],
+    ...fixes.flatMap((f) => f.fix ?? [])
+  ];
+  const hint = `${hints.join("; ")}    (slipway doctor tells more)`;
+  return [error("tool-missing", `this machine lacks ${names4.join(", ")}`, { hint })];
 }
 
 // ts-src/sandbox/scratch.ts
@@ -37937,7 +37952,7 @@ function judge(rules2, candidate) {
     ...rules2.count === void 0 ? [] : [countReached(rules2.count, suites)],
     ...rules2.percent === void 0 ? [] : [percentReached(rules2.percent, candidate)],
     ...rules2.architectures ? [architecturesComplete(suites)] : [],
-    ...rules2.installable ? [installable(candidate)] : [],
+    ...rules2.installable ? [installable2(candidate)] : [],
     ...rules2.abi ? [abiClosed(suites)] : [],
     ...rules2.archive ? [archiveHasAll(candidate.archives ?? {}, candidate)] : [],
     ...rules2.upgrade ? [upgradeKeeps(candidate)] : [],
@@ -38047,7 +38062,7 @@ function approved({ approvedBy }) {
     `approved by ${approvedBy ?? ""}`
   );
 }
-function installable({ stanzas }) {
+function installable2({ stanzas }) {
   const faults5 = Object.entries(stanzas).flatMap(
     ([suite2, all]) => unmetIn(all, all).map(({ name: name6, needs }) => `${suite2}: ${name6} needs ${needs}`)
   );
@@ -40089,7 +40104,8 @@ init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
   [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, "a private key"],
-  [/\bAKIA[A-Z2-7]{16}\b/, "a key of AWS's"],
+  // Not the one of AWS's own examples.
+  [/\bAKIA(?!IOSFODNN7EXAMPLE\b)[A-Z2-7]{16}\b/, "a key of AWS's"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}/, "a token of GitHub"],
   [/\bglpat-[A-Za-z0-9_-]{20,}/, "a token of GitLab"]
 ];
@@ -40377,7 +40393,6 @@ done
       - nodejs
       - openssh-server
       - "{{ slipway_agent_java }}"
-      - ubuntu-keyring
       - uidmap
       - util-linux
       - xz-utils
@@ -40387,6 +40402,13 @@ done
   vars:
     slipway_agent_old: "{{ ansible_facts['distribution_release'] in ['bookworm', 'jammy'] }}"
     slipway_agent_java: "openjdk-{{ '17' if slipway_agent_old | bool else '21' }}-jre-headless"
+
+# For platforms of Ubuntu. Debian 12 has no package of it: copy the file from elsewhere there.
+- name: Install the keyring of Ubuntu's archive
+  ansible.builtin.apt:
+    name: ubuntu-keyring
+    install_recommends: false
+  when: ansible_facts['distribution_release'] != 'bookworm'
 
 - name: Make the user that builds
   ansible.builtin.user:
@@ -40580,7 +40602,7 @@ SEED_PASSWORD_FILE=$(password SEED_PASSWORD)
 export ADMIN_PASSWORD_FILE PROMETHEUS_PASSWORD_FILE SEED_PASSWORD_FILE
 
 exec /usr/local/bin/jenkins.sh "$@"
-`, "dockerignore": "secrets\nterraform\npacker\nimage\n*.sh\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# Where this folder's own repository is, on AWS: its job makes the image of agents.\nSLIPWAY_FARM_URL={{farm}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "image/agent.yaml.mustache": '# The image of agents without Packer: `agentImagePipeline(image: \'agent\', distro: \u2026)` makes it of this. In the distro\n# repository:\n#   mkdir agent && cp FARM/image/*.sh FARM/ansible/roles/slipway_agent/files/* agent/\n# and this into distro.yaml:\nimages:\n  agent:\n    channel: nightly\n    kinds: [ami]\n    # None of ours: an agent takes the program from Jenkins, and all else from the store.\n    packages: []\n    # Debian 13; Debian 12 has openjdk-17-jre-headless.\n    system:\n      - ca-certificates\n      - curl\n      - debian-archive-keyring\n      - git\n      - gnupg\n      - iproute2\n      - mmdebstrap\n      - nodejs\n      - openjdk-21-jre-headless\n      - openssh-server\n      - ubuntu-keyring\n      - uidmap\n      - xz-utils\n    users: [{name: slipway}]\n    hook: agent/hook.sh\n    files:\n      - {from: agent/slipway-spot, to: /usr/local/lib/slipway-spot, mode: "755"}\n      - {from: agent/slipway-spot.service, to: /etc/systemd/system/slipway-spot.service}\n    services: [slipway-spot.service]\n    cloud_init: true\n    kernel: linux-image-cloud-{architecture}\n    size: 8G\n    check: [[node, --version], [java, -version], [mmdebstrap, --version]]\n    ami:\n      region: {{region}}\n      parameter: /{{organization}}/agents/{architecture}/image\n      # By these `slipway deploy image` finds it.\n      tags: {farm: {{organization}}, slipway-agent: "{architecture}"}\n', "image/hook.sh": `#!/bin/sh
+`, "dockerignore": "secrets\nterraform\npacker\nimage\n*.sh\nansible\n.git\n", "env.mustache": "# The answers of `slipway deploy init`: read by compose and by the controller. No secret belongs here.\nSLIPWAY_ORGANIZATION={{organization}}\nSLIPWAY_DISTRO_URL={{distro}}\nSLIPWAY_DISTRO_BRANCH={{branch}}\nSLIPWAY_LIBRARY_URL={{library}}\nSLIPWAY_LIBRARY_VERSION={{version}}\n# Where this folder's own repository is, on AWS: its job makes the image of agents.\nSLIPWAY_FARM_URL={{farm}}\n# The address that people and webhooks use.\nJENKINS_URL={{url}}\nJENKINS_ADMIN_ADDRESS={{mail}}\n# Only this machine reaches the port. A proxy with TLS goes in front before it is 0.0.0.0.\nJENKINS_BIND=127.0.0.1\nJENKINS_PORT={{port}}\n# What the local agent builds for, and how many runs it takes at once.\nSLIPWAY_AGENT_LABELS=slipway {{architecture}}\nSLIPWAY_AGENT_EXECUTORS=2\nCASC_JENKINS_CONFIG=/usr/share/slipway/jcasc/common,/usr/share/slipway/jcasc/local\n", "gitignore": "secrets/*\n!secrets/README.md\n*.tfstate\n*.tfstate.*\n*.tfplan\n.terraform/\n", "image/agent.yaml.mustache": '# The image of agents without Packer: `agentImagePipeline(image: \'agent\', distro: \u2026)` makes it of this. In the distro\n# repository:\n#   mkdir agent && cp FARM/image/*.sh FARM/ansible/roles/slipway_agent/files/* agent/\n# and this into distro.yaml:\nimages:\n  agent:\n    channel: nightly\n    kinds: [ami]\n    # None of ours: an agent takes the program from Jenkins, and all else from the store.\n    packages: []\n    # Debian 13; Debian 12 has openjdk-17-jre-headless and no ubuntu-keyring.\n    system:\n      - ca-certificates\n      - curl\n      - debian-archive-keyring\n      - git\n      - gnupg\n      - iproute2\n      - mmdebstrap\n      - nodejs\n      - openjdk-21-jre-headless\n      - openssh-server\n      - ubuntu-keyring\n      - uidmap\n      - xz-utils\n    users: [{name: slipway}]\n    hook: agent/hook.sh\n    files:\n      - {from: agent/slipway-spot, to: /usr/local/lib/slipway-spot, mode: "755"}\n      - {from: agent/slipway-spot.service, to: /etc/systemd/system/slipway-spot.service}\n    services: [slipway-spot.service]\n    cloud_init: true\n    kernel: linux-image-cloud-{architecture}\n    size: 8G\n    check: [[node, --version], [java, -version], [mmdebstrap, --version]]\n    ami:\n      region: {{region}}\n      parameter: /{{organization}}/agents/{architecture}/image\n      # By these `slipway deploy image` finds it.\n      tags: {farm: {{organization}}, slipway-agent: "{architecture}"}\n', "image/hook.sh": `#!/bin/sh
 # What the Ansible role does beside packages and users, for the image of image/agent.yaml.
 set -eu
 install -d -o slipway -g slipway -m 700 /var/lib/slipway

@@ -40,8 +40,8 @@ export function terraform(cwd, env, args) {
 
 /**
  * Beside the modules: AWS is moto at `endpoint`. What moto lacks is left out, and named here: lifecycle policies of
- * volumes (dlm), backup policies of file systems, the public parameter of Debian's image, and tags of launch templates, which moto gives back as tags of
- * instances, so that every plan would change them.
+ * volumes (dlm), backup policies of file systems, the public parameter of Debian's image, and tags of launch templates,
+ * which moto gives back as tags of instances, so that every plan would change them.
  */
 export const motoOverride = (endpoint) => `
 provider "aws" {

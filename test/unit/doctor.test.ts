@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { dockerPackages, namespaceFindings, roomFindings } from '../../ts-src/sandbox/doctor.ts';
+import { dockerPackages, keyringFix, namespaceFindings, roomFindings } from '../../ts-src/sandbox/doctor.ts';
 import { countsProcesses } from '../../ts-src/sandbox/limits.ts';
 import { idProblem } from '../../ts-src/sandbox/subordinate-ids.ts';
 
@@ -24,6 +24,15 @@ it('doctor finds subordinate ids that are missing, too few, or of somebody else 
 it('doctor knows that the docker client is a package of its own where there is one', () => {
   expect(dockerPackages((name) => name === 'docker-cli')).toEqual(['docker.io', 'docker-cli']);
   expect(dockerPackages(() => false)).toEqual(['docker.io']);
+});
+
+it('doctor sends nobody to a package that the archive has not', async () => {
+  const ring = { file: '/usr/share/keyrings/x.gpg', package: 'ubuntu-keyring' };
+  const by = (...known: string[]) => keyringFix(ring, () => Promise.resolve(new Set(known)));
+  expect(await by('mmdebstrap', 'ubuntu-keyring')).toEqual({ package: 'ubuntu-keyring' });
+  expect((await by('mmdebstrap')).fix).toContain('copy /usr/share/keyrings/x.gpg from a machine');
+  // apt has no lists at all.
+  expect(await by()).toEqual({ package: 'ubuntu-keyring' });
 });
 
 it('processes are counted by namespace since Linux 6.14', () => {

@@ -61,9 +61,30 @@ export function dockerPackages(known: (name: string) => boolean): string[] {
   return known('docker-cli') ? ['docker.io', 'docker-cli'] : ['docker.io'];
 }
 
+/** Those of some packages that apt could install, by its lists. */
+async function installable(...names: string[]): Promise<Set<string>> {
+  const policy = await run('apt-cache', ['policy', ...names]);
+  return new Set(
+    [...policy.stdout.matchAll(/^(\S+):\n.*\n {2}Candidate: (?!\(none\))/gm)].flatMap(([, name]) => name ?? []),
+  );
+}
+
 async function clientPackage(): Promise<string> {
-  const policy = await run('apt-cache', ['policy', 'docker-cli']);
-  return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy.stdout)).join(' ');
+  const known = await installable('docker-cli');
+  return dockerPackages((name) => known.has(name)).join(' ');
+}
+
+/**
+ * What brings a keyring: its package, or where to copy it from where this system's archive has no such package, as
+ * Debian 12 has none of Ubuntu's. Without lists apt knows no package, and that is no sign.
+ */
+export async function keyringFix(
+  ring: { file: string; package: string },
+  knownOf: (...names: string[]) => Promise<ReadonlySet<string>> = installable,
+): Promise<Pick<Finding, 'package' | 'fix'>> {
+  const known = await knownOf(ring.package, 'mmdebstrap');
+  if (known.has(ring.package) || !known.has('mmdebstrap')) return { package: ring.package };
+  return { fix: `this system has no package of it: copy ${ring.file} from a machine that has ${ring.package}` };
 }
 
 /** Bytes that a base, its layers and a build take at least. */
@@ -143,7 +164,7 @@ export async function examine(
   for (const os of new Set(systems)) {
     const ring = keyrings[os];
     if (!existsSync(ring.file))
-      findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
+      findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...(await keyringFix(ring)) });
   }
   if (plain && driver === 'unshare') {
     const user = { name: userInfo().username, id: process.getuid!() };
@@ -212,8 +233,8 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
   const plain = process.getuid!() !== 0;
   const lacking = toolsFor(driver, plain).filter((t) => !inPath(t.command));
   const systems = plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].filter((os) => !existsSync(keyrings[os].file)).map((os) => keyrings[os].package);
-  const names = [...new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const rings = [...new Set(systems)].map((os) => keyrings[os]).filter((ring) => !existsSync(ring.file));
+  const names = [...new Set([...lacking, ...rings].map((t) => t.package))].sort();
   const refused = !names.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
   if (refused)
     return [
@@ -221,11 +242,13 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
         hint: 'slipway doctor tells more',
       }),
     ];
-  return names.length
-    ? [
-        error('tool-missing', `this machine lacks ${names.join(', ')}`, {
-          hint: `${plain ? 'sudo ' : ''}apt-get install -y ${names.join(' ')}    (slipway doctor tells more)`,
-        }),
-      ]
-    : [];
+  if (!names.length) return [];
+  const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
+  const packages = names.filter((name) => !rings.some((ring, i) => ring.package === name && fixes[i]?.fix));
+  const hints = [
+    ...(packages.length ? [`${plain ? 'sudo ' : ''}apt-get install -y ${packages.join(' ')}`] : []),
+    ...fixes.flatMap((f) => f.fix ?? []),
+  ];
+  const hint = `${hints.join('; ')}    (slipway doctor tells more)`;
+  return [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint })];
 }
