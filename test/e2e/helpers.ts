@@ -16,6 +16,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyExample } from './edits.mjs';
 import { cache as cacheFolder } from '../setup.mjs';
+import { debianMirror } from '../mirror.mjs';
 
 export const root = join(__dirname, '../..');
 export const bundle = join(root, 'resources/slipway.cjs');
@@ -180,22 +181,7 @@ export async function installAndRun(
 }
 
 /** This machine's own mirror of its release, as a `deb` line; mmdebstrap needs one beside a further repository. */
-export function mirrorOf(release: string): string[] {
-  const targets = execFileSync(
-    'apt-get',
-    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  );
-  const site = targets
-    .split('\n')
-    .find((l) => l.endsWith(' Debian Debian'))
-    ?.split(' ')[0];
-  if (!site)
-    throw new Error(
-      "the tests install into fresh Debian roots: this machine's apt has no Debian mirror (apt-get update first)",
-    );
-  return [`deb ${site} ${release} main`];
-}
+export const mirrorOf = (release: string): string[] => [`deb ${debianMirror()} ${release} main`];
 
 export const mountsUnder = (folder: string): string[] =>
   readFileSync('/proc/mounts', 'utf8')

@@ -15,6 +15,7 @@ import {
   states,
 } from './helpers.ts';
 import { contentsOf, editsOf } from './edits.mjs';
+import { debianMirror } from '../mirror.mjs';
 
 interface Edit {
   name: string;
@@ -129,14 +130,7 @@ apt-get dist-upgrade -y >/dev/null 2>&1
 . /opt/acme/mini/setup.sh; drive 4 >/dev/null && echo runs
 `,
   );
-  const mirror = execFileSync(
-    'apt-get',
-    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  )
-    .split('\n')
-    .find((l) => l.endsWith(' Debian Debian'))!
-    .split(' ')[0]!;
+  const mirror = debianMirror();
   const hooks = [
     `--setup-hook=mkdir -p "$1/repo" && cp -r ${old} "$1/repo/old" && cp -r ${join(folder, 'out/apt')} "$1/repo/new"`,
     '--customize-hook=echo "deb [trusted=yes] file:/repo/old bookworm-mini main" > "$1/etc/apt/sources.list.d/slipway.list"',

@@ -31,7 +31,11 @@ export async function s3Server() {
   await prepareMoto();
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'secret' });
   const behind = 20_000 + Math.floor(Math.random() * 20_000);
-  const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(behind)], { stdio: 'ignore' });
+  const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(behind)], {
+    stdio: 'ignore',
+    // Roles of the farm have policies of AWS's own.
+    env: { ...process.env, MOTO_IAM_LOAD_MANAGED_POLICIES: 'true' },
+  });
   const server = { erring: 0, requests: 0, endpoint: '', direct: `http://127.0.0.1:${behind}`, stop: () => undefined };
   const proxy = createServer((from, to) => {
     server.requests++;

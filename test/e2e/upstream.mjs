@@ -1,11 +1,12 @@
 // Makes a distro repository of real upstream sources: tarballs of ROS packages that Debian's archive holds, Debian's
 // own packaging left out. Nothing of them is kept in this repository.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { debianMirror } from '../mirror.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const execute = promisify(execFile);
@@ -63,19 +64,7 @@ export const ament = {
 export async function fetchTarballs(set, folder) {
   mkdirSync(join(folder, 'lists', 'partial'), { recursive: true });
   mkdirSync(join(folder, 'tarballs'), { recursive: true });
-  const targets = execFileSync(
-    'apt-get',
-    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  );
-  const site = targets
-    .split('\n')
-    .find((l) => l.endsWith(' Debian Debian'))
-    ?.split(' ')[0];
-  if (!site)
-    throw new Error(
-      "the upstream sources come from Debian's archive: this machine's apt has no Debian mirror (apt-get update first)",
-    );
+  const site = debianMirror();
   const ring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   writeFileSync(
     join(folder, 'sources.list'),

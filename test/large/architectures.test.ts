@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { cache, discard, example, shareState } from '../e2e/helpers.ts';
 import { jenkins as runJenkins } from '../jenkins/harness.mjs';
+import { debianMirror } from '../mirror.mjs';
 
 interface Built {
   result: string;
@@ -48,14 +49,7 @@ it('a nightly for two architectures: each is planned, built and tested on its ow
       { stdio: ['ignore', 'ignore', 'inherit'] },
     );
   const d = join(folder, 'distro');
-  const site = execFileSync(
-    'apt-get',
-    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  )
-    .split('\n')
-    .find((l) => l.endsWith(' Debian Debian'))!
-    .split(' ')[0]!;
+  const site = debianMirror();
   mkdirSync(d);
   for (const f of readdirSync(folder))
     if (!['distro', '.slipway'].includes(f)) execFileSync('mv', [join(folder, f), d]);

@@ -3,18 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-
-/** The mirror that this machine's apt takes Debian from. */
-function mirror() {
-  const targets = execFileSync(
-    'apt-get',
-    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  );
-  const site = targets.split('\n').find((line) => line.endsWith(' Debian Debian'));
-  if (!site) throw new Error("this machine's apt has no Debian mirror (apt-get update first)");
-  return site.split(' ')[0];
-}
+import { debianMirror } from '../mirror.mjs';
 
 /** Files and variables of this machine that the root gets, so that programs reach the network and trust it. */
 const networkFiles = ['/etc/pip.conf', '/etc/resolv.conf', '/etc/hosts'];
@@ -37,7 +26,7 @@ export function makeRoot(release, include) {
       '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"',
       release,
       root,
-      `deb ${mirror()} ${release} main`,
+      `deb ${debianMirror()} ${release} main`,
     ],
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );

@@ -4,7 +4,8 @@ import { matcher } from '../plan/globs.ts';
 import { someOf } from '../render/table.ts';
 import { brokenPackages } from './installability.ts';
 import { sameFiles } from './raise.ts';
-import type { State, Verdict } from './state.ts';
+import type { Verdict } from '../model/channel-answers.ts';
+import type { State } from './state.ts';
 import type { Suites, Versions } from './suites.ts';
 import { removedByUpgrade, unmetIn } from './upgrade.ts';
 

@@ -1,24 +1,7 @@
 import { compare } from '../model/diagnostics.ts';
+import type { Difference } from '../model/channel-answers.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { State } from './state.ts';
-
-/** What two states differ in. */
-export interface Difference {
-  suites: Record<
-    string,
-    {
-      added: [string, string][];
-      removed: [string, string][];
-      /** Debian package, former and new version, and whether its ABI is another. */
-      changed: [string, string, string, boolean][];
-      tests: [string, string, string][];
-    }
-  >;
-  /** Repositories whose commit or release is another: distribution, name, former, new. */
-  repositories: [string, string, string, string][];
-  /** System packages, by platform. */
-  system: [string, string, string, string][];
-}
 
 const sortedKeys = (a: object, b: object): string[] =>
   [...new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);

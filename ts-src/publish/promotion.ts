@@ -10,7 +10,8 @@ import { entriesOf } from './package-index.ts';
 import { moveChecked } from './checked.ts';
 import type { Draft, Moved, Outlet } from './publication.ts';
 import { raiseVersions, sameFiles } from './raise.ts';
-import { readState, shortId, type OpenChannel, type State, type Verdict } from './state.ts';
+import { readState, shortId, type OpenChannel, type State } from './state.ts';
+import type { Verdict } from '../model/channel-answers.ts';
 import type { Suites } from './suites.ts';
 
 /** Finds a state of a channel by its id or the beginning of it; its head where none is named. */

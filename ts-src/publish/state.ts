@@ -1,18 +1,12 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { sha256 } from '../model/digest.ts';
+import type { Verdict } from '../model/channel-answers.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { sortedKeys } from './canonical.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readRelease } from './indices.ts';
 import { highest, type Suites, type Versions } from './suites.ts';
-
-/** What a criterion came to when a state was promoted. */
-export interface Verdict {
-  criterion: string;
-  passed: boolean;
-  reason: string;
-}
 
 /** Immutable: its id is the digest of its text. */
 export interface State {

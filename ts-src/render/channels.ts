@@ -1,36 +1,16 @@
+import type { Difference, Verdict } from '../model/channel-answers.ts';
 import { renderTable, someOf } from './table.ts';
 
-/** What a criterion came to. */
-interface ShownVerdict {
-  criterion: string;
-  passed: boolean;
-  reason: string;
-}
-
-export const renderVerdicts = (verdicts: readonly ShownVerdict[]): string =>
+export const renderVerdicts = (verdicts: readonly Verdict[]): string =>
   renderTable(
     ['criterion', 'verdict', 'reason'],
     verdicts.map((v) => [v.criterion, v.passed ? 'passes' : 'FAILS', v.reason]),
   );
 
-interface ShownDifference {
-  suites: Record<
-    string,
-    {
-      added: [string, string][];
-      removed: [string, string][];
-      changed: [string, string, string, boolean][];
-      tests: [string, string, string][];
-    }
-  >;
-  repositories: [string, string, string, string][];
-  system: [string, string, string, string][];
-}
-
 /** Most rows of one kind that a person is shown. */
 const most = 40;
 
-export function renderDifference(difference: ShownDifference): string {
+export function renderDifference(difference: Difference): string {
   const parts: string[] = [];
   for (const [suite, d] of Object.entries(difference.suites)) {
     const rows = [
